@@ -1,0 +1,232 @@
+//! Digests: the name of content is its hash.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256, Sha512, digest::common::hazmat::SerializableState};
+
+/// A registered digest algorithm ([image-spec, descriptor]).
+///
+/// [image-spec, descriptor]: https://github.com/opencontainers/image-spec/blob/v1.1.1/descriptor.md#registered-algorithms
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub enum Algorithm {
+    /// SHA-256, what every client uses unless told otherwise.
+    #[default]
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Algorithm {
+    /// Every algorithm that is served, in byte order of the name.
+    pub const ALL: [Self; 2] = [Self::Sha256, Self::Sha512];
+
+    /// The name as it stands before the colon of a digest.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    /// How many hexadecimal digits a digest of this algorithm has.
+    #[must_use]
+    pub const fn hex_len(self) -> usize {
+        match self {
+            Self::Sha256 => 64,
+            Self::Sha512 => 128,
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or(InvalidDigest::Algorithm)
+    }
+}
+
+/// The hash of some content, `<algorithm>:<lower-case hex>`.
+///
+/// There is no way to make one but to parse it or to hash something, so a `Digest` is always safe as a part of a key.
+///
+/// ```
+/// use wharf::oci::Digest;
+/// let empty = Digest::of(Default::default(), b"");
+/// assert_eq!(empty.to_string().parse::<Digest>(), Ok(empty));
+/// assert!("sha256:../../etc".parse::<Digest>().is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest {
+    algorithm: Algorithm,
+    hex: Box<str>,
+}
+
+/// Why a text is not a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDigest {
+    /// No colon between an algorithm and its value.
+    #[error("a digest is <algorithm>:<hex>")]
+    Form,
+    /// The algorithm is none that is served.
+    #[error("the digest's algorithm is neither sha256 nor sha512")]
+    Algorithm,
+    /// The value is of another length, or not lower-case hexadecimal.
+    #[error("the digest's value is not lower-case hexadecimal of its algorithm's length")]
+    Value,
+}
+
+impl Digest {
+    /// The digest of `bytes`.
+    #[must_use]
+    pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// The algorithm, before the colon.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The value, after the colon.
+    #[must_use]
+    pub fn hex(&self) -> &str {
+        &self.hex
+    }
+
+    /// Whether this names the content of no bytes at all.
+    #[must_use]
+    pub fn is_of_nothing(&self) -> bool {
+        *self == Self::of(self.algorithm, b"")
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm, self.hex)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let (algorithm, hex) = text.split_once(':').ok_or(InvalidDigest::Form)?;
+        let algorithm: Algorithm = algorithm.parse()?;
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if hex.len() != algorithm.hex_len() || !hex.bytes().all(is_hex) {
+            return Err(InvalidDigest::Value);
+        }
+        Ok(Self { algorithm, hex: hex.into() })
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = InvalidDigest;
+
+    fn try_from(text: String) -> Result<Self, InvalidDigest> {
+        text.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.to_string()
+    }
+}
+
+/// A hash under way. Its state can be saved, and taken up again by another process.
+#[derive(Clone)]
+pub enum Hasher {
+    /// Makes a [`Algorithm::Sha256`] digest.
+    Sha256(Sha256),
+    /// Makes a [`Algorithm::Sha512`] digest.
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    /// A hash of nothing yet.
+    #[must_use]
+    pub fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
+            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
+        }
+    }
+
+    /// Which algorithm this hashes with.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Sha256(_) => Algorithm::Sha256,
+            Self::Sha512(_) => Algorithm::Sha512,
+        }
+    }
+
+    /// Hashes `bytes` after all that came before.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(hash) => hash.update(bytes),
+            Self::Sha512(hash) => hash.update(bytes),
+        }
+    }
+
+    /// The digest of all that was hashed.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        let algorithm = self.algorithm();
+        let hex = match self {
+            Self::Sha256(hash) => hex::encode(hash.finalize()),
+            Self::Sha512(hash) => hex::encode(hash.finalize()),
+        };
+        Digest { algorithm, hex: hex.into() }
+    }
+
+    /// The state, to go on from later with [`Hasher::restore`].
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        match self {
+            Self::Sha256(hash) => hash.serialize().to_vec(),
+            Self::Sha512(hash) => hash.serialize().to_vec(),
+        }
+    }
+
+    /// Goes on from what [`Hasher::save`] gave; `None` if that is no state of this algorithm.
+    #[must_use]
+    pub fn restore(algorithm: Algorithm, state: &[u8]) -> Option<Self> {
+        match algorithm {
+            Algorithm::Sha256 => {
+                let state = state.try_into().ok()?;
+                Sha256::deserialize(&state).ok().map(Self::Sha256)
+            }
+            Algorithm::Sha512 => {
+                let state = state.try_into().ok()?;
+                Sha512::deserialize(&state).ok().map(Self::Sha512)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hasher({})", self.algorithm())
+    }
+}

@@ -1,0 +1,21 @@
+//! The nouns of the OCI and Docker specifications. No I/O, no async, no HTTP: all of it is tested with strings.
+
+mod descriptor;
+mod digest;
+mod error_code;
+mod manifest;
+mod media_type;
+mod name;
+mod range;
+mod reference;
+mod scope;
+
+pub use descriptor::Descriptor;
+pub use digest::{Algorithm, Digest, Hasher, InvalidDigest};
+pub use error_code::ErrorCode;
+pub use manifest::{InvalidManifest, Manifest};
+pub use media_type::{InvalidMediaType, MediaType};
+pub use name::{InvalidName, RepositoryName};
+pub use range::{ByteRange, ContentRange, InvalidContentRange};
+pub use reference::{InvalidReference, InvalidTag, Reference, Tag};
+pub use scope::{Action, ResourceScope};

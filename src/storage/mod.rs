@@ -1,0 +1,217 @@
+//! Bytes under keys. Knows nothing of registries: what a key means is the business of `registry::layout`.
+//!
+//! The seam is what a filesystem and an object store can both do. Directories, fsync and rename are the filesystem back
+//! end's own business; it keeps the promise that what a call here has reported done survives a power cut.
+
+mod error;
+mod filesystem;
+mod key;
+mod memory;
+mod object;
+mod staging;
+
+use std::{path::Path, time::SystemTime};
+
+use bytes::Bytes;
+
+use crate::oci::Algorithm;
+
+pub use error::StorageError;
+pub use key::Key;
+pub use object::Object;
+pub use staging::{AppendError, Staged, Staging, Verified};
+
+/// How much a write may cost to survive a power cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Whatever was reported done survives a power cut.
+    #[default]
+    Full,
+    /// Nothing is synced: for stores that are thrown away.
+    None,
+}
+
+/// What is known of an object without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Its length in bytes.
+    pub len: u64,
+    /// When it was written.
+    pub modified: SystemTime,
+}
+
+/// One name directly under a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Child {
+    /// The last component.
+    pub name: String,
+    /// Whether it is itself a prefix, not an object.
+    pub is_prefix: bool,
+}
+
+/// When a [`Storage::put`] may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Whatever is there.
+    Any,
+    /// Only where nothing is: else [`StorageError::Exists`].
+    IfAbsent,
+}
+
+/// A store of bytes. Cheap to clone: all clones are the same store.
+#[derive(Clone, Debug)]
+pub struct Storage;
+
+impl Storage {
+    /// A store that lives in memory and dies with the last clone.
+    #[must_use]
+    pub fn memory() -> Self {
+        unimplemented!()
+    }
+
+    /// The store in the directory `root`, which is made if it is not there, and locked against other processes.
+    ///
+    /// A directory that can't be written is served read-only. Returns as soon as reads can be answered; writes wait until
+    /// what an earlier process left visible has been synced.
+    ///
+    /// # Errors
+    /// [`StorageError`] in words for the operator (it names the path): another process has the store, the filesystem folds case, …
+    pub async fn filesystem(_root: &Path, _durability: Durability) -> Result<Self, StorageError> {
+        unimplemented!()
+    }
+
+    /// Whether this store was opened read-only because it could not be written.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        unimplemented!()
+    }
+
+    /// Writes and removes a small object, to see whether the store takes writes at this moment.
+    ///
+    /// # Errors
+    /// What the write met.
+    pub async fn probe(&self) -> Result<(), StorageError> {
+        unimplemented!()
+    }
+
+    /// How many bytes are free, where that has a meaning.
+    ///
+    /// # Errors
+    /// What the question met.
+    pub async fn free_space(&self) -> Result<Option<u64>, StorageError> {
+        unimplemented!()
+    }
+
+    /// What is known of the object at `key`; `None` if there is none. What it reports is durable: if the object was made visible by a
+    /// writer whose sync is still under way, it waits; if that sync failed, there is none.
+    ///
+    /// # Errors
+    /// What the look met.
+    pub async fn stat(&self, _key: &Key) -> Result<Option<Stat>, StorageError> {
+        unimplemented!()
+    }
+
+    /// The whole of a small object; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StorageError::TooLarge`] if it has more than `limit` bytes.
+    pub async fn read(&self, _key: &Key, _limit: u64) -> Result<Option<Bytes>, StorageError> {
+        unimplemented!()
+    }
+
+    /// An object to read from, at one moment: later writes and deletes don't change what it reads.
+    ///
+    /// # Errors
+    /// What the opening met.
+    pub async fn open(&self, _key: &Key) -> Result<Option<Object>, StorageError> {
+        unimplemented!()
+    }
+
+    /// Stores a small object, wholly or not at all, durably.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] as `condition` has it, or what the write met.
+    pub async fn put(&self, _key: &Key, _bytes: Bytes, _condition: Condition) -> Result<(), StorageError> {
+        unimplemented!()
+    }
+
+    /// Stores several small objects under `prefix`, where nothing is yet, so that no reader sees only some of them. `objects` are keys below `prefix`.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] if there is something under `prefix`.
+    pub async fn put_tree(&self, _prefix: &Key, _objects: Vec<(Key, Bytes)>) -> Result<(), StorageError> {
+        unimplemented!()
+    }
+
+    /// Removes an object, durably; whether there was one.
+    ///
+    /// # Errors
+    /// What the removal met.
+    pub async fn delete(&self, _key: &Key) -> Result<bool, StorageError> {
+        unimplemented!()
+    }
+
+    /// Removes everything under `prefix`, so that no reader sees only some of it gone, durably; whether there was anything.
+    ///
+    /// # Errors
+    /// What the removal met.
+    pub async fn delete_tree(&self, _prefix: &Key) -> Result<bool, StorageError> {
+        unimplemented!()
+    }
+
+    /// Makes the prefixes visible although nothing is under them yet, in this order, durably. A back end without directories does nothing.
+    ///
+    /// # Errors
+    /// What the making met.
+    pub async fn make_prefixes(&self, _prefixes: &[Key]) -> Result<(), StorageError> {
+        unimplemented!()
+    }
+
+    /// Removes, in this order, the prefixes that have nothing under them, and stops at the first that has; whether all are gone.
+    ///
+    /// # Errors
+    /// What the removal met, other than that something is there.
+    pub async fn remove_empty_prefixes(&self, _prefixes: &[Key]) -> Result<bool, StorageError> {
+        unimplemented!()
+    }
+
+    /// The names directly under `prefix`, in byte order; none if there is no such prefix.
+    ///
+    /// # Errors
+    /// What the listing met.
+    pub async fn children(&self, _prefix: &Key) -> Result<Vec<Child>, StorageError> {
+        unimplemented!()
+    }
+
+    /// Moves an object to another key, for one that proved to be damaged.
+    ///
+    /// # Errors
+    /// What the move met.
+    pub async fn rename(&self, _from: &Key, _to: &Key) -> Result<(), StorageError> {
+        unimplemented!()
+    }
+
+    /// Begins a new staged object at `key`, which no object or other staging may have. It is hashed with `algorithm` while it is written.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`], or what the making met.
+    pub async fn stage(&self, _key: &Key, _algorithm: Algorithm) -> Result<Staging, StorageError> {
+        unimplemented!()
+    }
+
+    /// Takes up the staged object at `key` again, after a restart too; `None` if there is none. Its offset is its durable length.
+    ///
+    /// # Errors
+    /// What the opening met.
+    pub async fn resume(&self, _key: &Key) -> Result<Option<Staging>, StorageError> {
+        unimplemented!()
+    }
+
+    /// Makes verified content the object at `key`, over whatever is there, durably.
+    ///
+    /// # Errors
+    /// What the commit met; the content is gone then.
+    pub async fn promote(&self, _content: Verified, _key: &Key) -> Result<(), StorageError> {
+        unimplemented!()
+    }
+}

@@ -29,7 +29,7 @@ impl Tag {
     }
 
     /// The tag under which clients of registries without a referrers API keep the referrers of `subject`
-    /// ([distribution-spec, referrers tag schema]): `<algorithm>-<hex>`, each cut to the length the schema gives.
+    /// ([distribution-spec, referrers tag schema]): `<algorithm>-<hex>`, the value cut to the 64 digits the schema gives.
     ///
     /// [distribution-spec, referrers tag schema]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
     #[must_use]

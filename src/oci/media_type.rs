@@ -57,6 +57,12 @@ impl MediaType {
         Self(constant.into())
     }
 
+    /// The type of an OCI image manifest.
+    #[must_use]
+    pub fn oci_manifest() -> Self {
+        Self::known(Self::OCI_MANIFEST)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,0 +1,90 @@
+//! Fields that every answer has.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    body::{BodySize, BoxBody, MessageBody},
+    http::{
+        Method,
+        header::{HeaderMap, HeaderName, HeaderValue},
+    },
+};
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::Settings;
+
+/// Nothing that is served here is meant to be shown, run or embedded by a browser.
+const SECURITY: [(&str, &str); 5] = [
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+/// Adds what an answer still lacks, the operator's own fields over all others.
+pub(super) fn complete(settings: &Settings, request: &HttpRequest, response: &mut HttpResponse) {
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if request.path().starts_with(&format!("{}/v2", settings.prefix)) {
+        let name = HeaderName::from_static("docker-distribution-api-version");
+        headers.insert(name, HeaderValue::from_static("registry/2.0"));
+    }
+    if settings.tls {
+        let name = HeaderName::from_static("strict-transport-security");
+        headers.insert(name, HeaderValue::from_static("max-age=31536000"));
+    }
+    add_own(settings, headers);
+}
+
+fn add_own(settings: &Settings, headers: &mut HeaderMap) {
+    for (name, values) in &settings.headers {
+        // The settings were checked when they were read.
+        let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
+        headers.remove(&name);
+        for value in values.iter().filter_map(|value| HeaderValue::from_str(value).ok()) {
+            headers.append(name.clone(), value);
+        }
+    }
+}
+
+/// An answer in JSON, which ends with a newline as registry:2's do.
+pub(super) fn json(mut response: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
+    // What is answered is made of strings and lists, which can always be written.
+    let mut body = serde_json::to_vec(value).unwrap_or_default();
+    body.push(b'\n');
+    response.content_type("application/json; charset=utf-8").body(body)
+}
+
+/// HEAD is answered as GET, without the body: its length stays, and nothing of it is read.
+pub(super) fn without_body_if_head(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+    if request.method() != Method::HEAD {
+        return response;
+    }
+    response.map_body(|_, body| match body.size() {
+        BodySize::Sized(len) => BoxBody::new(OnlyLength(len)),
+        BodySize::None | BodySize::Stream => body,
+    })
+}
+
+/// A body that says how long it is and yields nothing.
+struct OnlyLength(u64);
+
+impl MessageBody for OnlyLength {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0)
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(None)
+    }
+}

@@ -9,7 +9,8 @@ use std::{
 use rand::Rng as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::error::ApiError;
+use super::{Incoming, error::ApiError};
+use crate::registry::RegistryError;
 
 /// The bounds, in seconds, of what a client is told to wait: spread, so that those who are sent away don't come back together.
 const RETRY_AFTER: std::ops::RangeInclusive<u64> = 1..=5;
@@ -69,6 +70,21 @@ impl Drop for Place {
                 clients.remove(&self.client);
             }
         }
+    }
+}
+
+impl Incoming<'_> {
+    /// Refuses what would begin to fill the last of the store's room.
+    ///
+    /// # Errors
+    /// 507 if less is free than the operator wants.
+    pub(super) async fn must_have_room(&self) -> Result<(), ApiError> {
+        let min_free = self.api.settings.min_free;
+        if min_free == 0 {
+            return Ok(());
+        }
+        let free = self.api.registry.free_space().await.map_err(RegistryError::from)?;
+        if free.is_some_and(|free| free < min_free) { Err(ApiError::NoRoom) } else { Ok(()) }
     }
 }
 

@@ -247,9 +247,7 @@ fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
 /// What a request would have needed, in registry:2's form.
 fn access_list(wanted: &[ResourceScope]) -> Value {
     let entry = |scope: &ResourceScope| {
-        let action = |action: &crate::oci::ScopeAction| {
-            json!({ "Type": scope.kind.as_str(), "Class": "", "Name": scope.name, "Action": action.as_str() })
-        };
+        let action = |action: &crate::oci::ScopeAction| json!({ "Type": scope.kind.as_str(), "Class": "", "Name": scope.name, "Action": action.as_str() });
         scope.actions.iter().map(action).collect::<Vec<_>>()
     };
     wanted.iter().flat_map(entry).collect()

@@ -10,13 +10,14 @@ use actix_web::{
     body::{BodySize, BoxBody, MessageBody},
     http::{
         Method,
-        header::{HeaderMap, HeaderName, HeaderValue},
+        header::{self, HeaderMap, HeaderName, HeaderValue},
     },
 };
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::Settings;
+use super::{Incoming, Settings};
+use crate::{auth::Authenticator, oci::Digest};
 
 /// Nothing that is served here is meant to be shown, run or embedded by a browser.
 const SECURITY: [(&str, &str); 5] = [
@@ -55,6 +56,62 @@ fn add_own(settings: &Settings, headers: &mut HeaderMap) {
     }
 }
 
+/// How long an answer stays right.
+#[derive(Clone, Copy)]
+pub(super) enum Freshness {
+    /// What is named by its digest never changes.
+    ForEver,
+    /// What a tag means may change at any time.
+    AskAgain,
+}
+
+impl Freshness {
+    /// The value of `Cache-Control`. What not everybody may read is kept out of caches that serve several.
+    pub(super) fn of(self, private: bool) -> &'static str {
+        match (self, private) {
+            (Self::ForEver, false) => "max-age=31536000, immutable",
+            (Self::ForEver, true) => "private, max-age=31536000, immutable",
+            (Self::AskAgain, false) => "no-cache",
+            (Self::AskAgain, true) => "private, no-cache",
+        }
+    }
+}
+
+/// Says which content this is.
+pub(super) fn identify(response: &mut HttpResponseBuilder, digest: &Digest) {
+    response.insert_header(("Docker-Content-Digest", digest.to_string()));
+    response.insert_header((header::ETAG, format!("\"{digest}\"")));
+}
+
+impl Incoming<'_> {
+    /// Whether the client says that it has this content (`If-None-Match`; RFC 9110, section 13.1.2).
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        let digest = digest.to_string();
+        let is_this = |tag: &str| {
+            let tag = tag.trim();
+            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == digest
+        };
+        let fields = self.request.headers().get_all(header::IF_NONE_MATCH);
+        fields.filter_map(|value| value.to_str().ok()).any(|value| value.split(',').any(is_this))
+    }
+
+    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only for the same
+    /// content (RFC 9110, section 13.1.5).
+    pub(super) fn range(&self, digest: &Digest) -> Option<&str> {
+        let field = |name| self.request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        if self.request.method() != Method::GET {
+            return None;
+        }
+        let same = field(header::IF_RANGE).is_none_or(|tag| tag.trim_matches('"') == digest.to_string());
+        field(header::RANGE).filter(|_| same)
+    }
+
+    /// Whether the answer is not for everybody.
+    pub(super) fn is_private(&self) -> bool {
+        !matches!(self.api.authenticator, Authenticator::Open)
+    }
+}
+
 /// An answer in JSON, which ends with a newline as registry:2's do.
 pub(super) fn json(mut response: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
     // What is answered is made of strings and lists, which can always be written.
@@ -69,12 +126,16 @@ pub(super) fn without_body_if_head(request: &HttpRequest, response: HttpResponse
         return response;
     }
     response.map_body(|_, body| match body.size() {
-        BodySize::Sized(len) => BoxBody::new(OnlyLength(len)),
+        BodySize::Sized(len) => only_length(len),
         BodySize::None | BodySize::Stream => body,
     })
 }
 
 /// A body that says how long it is and yields nothing.
+pub(super) fn only_length(len: u64) -> BoxBody {
+    BoxBody::new(OnlyLength(len))
+}
+
 struct OnlyLength(u64);
 
 impl MessageBody for OnlyLength {

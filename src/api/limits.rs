@@ -24,7 +24,8 @@ pub(super) fn check_head(request: &HttpRequest) -> Result<(), ApiError> {
     if bytes > HEAD || headers.len() > FIELDS {
         return Err(ApiError::HeadTooLarge { limit: HEAD });
     }
-    let is_websocket = |value: &header::HeaderValue| value.as_bytes().to_ascii_lowercase().windows(9).any(|w| w == b"websocket");
+    let is_websocket =
+        |value: &header::HeaderValue| value.as_bytes().to_ascii_lowercase().windows(9).any(|w| w == b"websocket");
     if headers.get_all(header::UPGRADE).any(is_websocket) {
         return Err(ApiError::Upgrade);
     }

@@ -31,7 +31,9 @@ use actix_web::{
     web::{self, Payload},
 };
 
-use self::{access_log::AccessLog, admission::Admission, authorize::Caller, error::ApiError, query::Query, routes::Resource};
+use self::{
+    access_log::AccessLog, admission::Admission, authorize::Caller, error::ApiError, query::Query, routes::Resource,
+};
 use crate::{auth::Authenticator, registry::Registry};
 
 /// What the operator decides about the way the registry is served.
@@ -172,7 +174,9 @@ impl Incoming<'_> {
             (Resource::Catalog, _) => catalog::list(&self).await,
             (Resource::Tags { name }, _) => tags::list(&self, &self.pull(name)?).await,
             (Resource::Referrers { name, digest }, _) => referrers::list(&self, &self.pull(name)?, &digest).await,
-            (Resource::Blob { name, digest }, Method::DELETE) => blobs::delete(&self, &self.delete(name)?, &digest).await,
+            (Resource::Blob { name, digest }, Method::DELETE) => {
+                blobs::delete(&self, &self.delete(name)?, &digest).await
+            }
             (Resource::Blob { name, digest }, Method::HEAD) => blobs::head(&self, &self.pull(name)?, &digest).await,
             (Resource::Blob { name, digest }, _) => blobs::get(&self, &self.pull(name)?, &digest).await,
             (Resource::Manifest { name, reference }, Method::PUT) => {

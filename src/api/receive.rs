@@ -78,9 +78,12 @@ impl Receiver {
     async fn pump(mut self, sender: BodySender) {
         loop {
             match self.next().await {
-                Ok(Some(piece)) if sender.send(piece).await => {}
-                // The work ended early, with an answer of its own.
-                Ok(Some(_)) => return,
+                Ok(Some(piece)) => {
+                    if !sender.send(piece).await {
+                        // The work ended early, with an answer of its own.
+                        return;
+                    }
+                }
                 Ok(None) => return sender.end().await,
                 Err(error) => return sender.fail(error).await,
             }

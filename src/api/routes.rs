@@ -127,7 +127,9 @@ fn of_repository(path: &str) -> Result<Resource, ApiError> {
         ("blobs", "uploads") => Ok(Resource::Uploads { name: name_of(name)? }),
         ("blobs", digest) => Ok(Resource::Blob { name: name_of(name)?, digest: digest_of(digest)? }),
         ("referrers", digest) => Ok(Resource::Referrers { name: name_of(name)?, digest: digest_of(digest)? }),
-        ("manifests", reference) => Ok(Resource::Manifest { name: name_of(name)?, reference: reference_of(reference)? }),
+        ("manifests", reference) => {
+            Ok(Resource::Manifest { name: name_of(name)?, reference: reference_of(reference)? })
+        }
         ("tags", "list") => Ok(Resource::Tags { name: name_of(name)? }),
         _ => Err(ApiError::NotFound),
     }
@@ -197,7 +199,9 @@ mod tests {
 
     #[test]
     fn e5_the_last_keyword_decides() {
-        for repository in ["x/manifests/y", "x/blobs/uploads", "v2", "x/tags", "x/tags/list", "manifests", "blobs/uploads"] {
+        for repository in
+            ["x/manifests/y", "x/blobs/uploads", "v2", "x/tags", "x/tags/list", "manifests", "blobs/uploads"]
+        {
             let rows = [
                 format!("/v2/{repository}/manifests/t"),
                 format!("/v2/{repository}/blobs/{DIGEST}"),
@@ -215,17 +219,41 @@ mod tests {
     #[test]
     fn e1_e4_e8_what_is_no_path_of_ours_is_never_taken_for_one() {
         for path in [
-            "//v2/", "/V2/", "/v2//", "/v2//_catalog", "/v2/_catalog/", "/v2/%5fcatalog", "/v2/_catalog;x", "/v2/a", "/v2/a/b",
-            "/v3/", "/v2x", "/healthz/", "//evil.example/v2/", "/v2/../healthz", "/v2/a/tags/list/", "/v2/a/tags/", "/v2/blobs/x",
+            "//v2/",
+            "/V2/",
+            "/v2//",
+            "/v2//_catalog",
+            "/v2/_catalog/",
+            "/v2/%5fcatalog",
+            "/v2/_catalog;x",
+            "/v2/a",
+            "/v2/a/b",
+            "/v3/",
+            "/v2x",
+            "/healthz/",
+            "//evil.example/v2/",
+            "/v2/../healthz",
+            "/v2/a/tags/list/",
+            "/v2/a/tags/",
+            "/v2/blobs/x",
         ] {
             assert!(matches!(parse(path), Err(404 | 400)), "{path}: {:?}", parse(path));
         }
-        for name in ["..", "../x", "..%2f", "%2e%2e", "a%2Fb", "a%00", "%c0%ae", "A", "a//b", "_catalog", ".", "a/.", "%", "a%zz", "~"] {
-            for path in [format!("/v2/{name}/manifests/t"), format!("/v2/{name}/blobs/{DIGEST}"), format!("/v2/{name}/tags/list")] {
+        for name in [
+            "..", "../x", "..%2f", "%2e%2e", "a%2Fb", "a%00", "%c0%ae", "A", "a//b", "_catalog", ".", "a/.", "%",
+            "a%zz", "~",
+        ] {
+            for path in [
+                format!("/v2/{name}/manifests/t"),
+                format!("/v2/{name}/blobs/{DIGEST}"),
+                format!("/v2/{name}/tags/list"),
+            ] {
                 assert_eq!(parse(&path), Err(400), "{path}");
             }
         }
-        for reference in ["..", "%2e%2e", "a%2Fb", "a%00", "%ff", "", "sha256:../../x", "md5:d41d8cd98f00b204e9800998ecf8427e"] {
+        for reference in
+            ["..", "%2e%2e", "a%2Fb", "a%00", "%ff", "", "sha256:../../x", "md5:d41d8cd98f00b204e9800998ecf8427e"]
+        {
             assert_eq!(parse(&format!("/v2/a/manifests/{reference}")), Err(400), "{reference}");
         }
         for session in ["..", "%2e%2e", "a%2fb", "x"] {

@@ -6,6 +6,7 @@ mod http_get;
 mod log_line;
 mod logging;
 mod output;
+mod running;
 mod serve;
 
 use std::ffi::OsString;

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{FileArguments, logging, output};
-use crate::server;
+use super::{FileArguments, logging, output, running};
 
 /// Serve the registry.
 #[derive(Debug, Args)]
@@ -43,7 +42,7 @@ impl Serve {
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }
-        server::run(loaded.config, self.ready_file)
+        running::until_told_to_stop(loaded.config, self.ready_file.as_deref())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::auth_token::{self, Token};
 use super::values::Values;
-use super::{ConfigError, Kind, Setting, Source, Status};
+use super::{ConfigError, Kind, Notice, Setting, Source, Status};
 
 /// Who is asked to say who they are, and how.
 #[derive(Clone, Debug)]
@@ -102,8 +102,10 @@ pub(super) fn read(values: &mut Values) -> Auth {
         Word::Htpasswd => Mode::Htpasswd(htpasswd(values, &place)),
         Word::Token => Mode::Token(auth_token::read(values, &place)),
     };
-    if let (Status::NotYet(reason), true) = (STATUS, word != Word::None) {
-        values.errors.push(ConfigError::NotYet { place: place.clone(), key: "auth.mode".to_owned(), reason });
+    refuse_for_now(values, word, &place);
+    if word == Word::None && values.is_set("auth.htpasswd.path") {
+        let text = "auth.mode is none, so auth.htpasswd is not looked at and the registry is open".to_owned();
+        values.notices.push(Notice { place: values.source("auth.htpasswd.path"), text });
     }
     let name = match word {
         Word::None => "none",
@@ -116,6 +118,17 @@ pub(super) fn read(values: &mut Values) -> Auth {
     Auth { mode, message: values.text("auth.message"), content_type: values.text("auth.content_type") }
 }
 
+/// Says once that the mode is not there yet, unless that was said of a setting below `auth` already.
+fn refuse_for_now(values: &mut Values, word: Word, place: &Source) {
+    let said = |error: &ConfigError| matches!(error, ConfigError::NotYet { key, .. } if key.starts_with("auth."));
+    if let Status::NotYet(reason) = STATUS
+        && word != Word::None
+        && !values.errors.iter().any(said)
+    {
+        values.errors.push(ConfigError::NotYet { place: place.clone(), key: "auth.mode".to_owned(), reason });
+    }
+}
+
 /// The mode and what decided it: `REGISTRY_AUTH_MODE`, then `REGISTRY_AUTH`, then variables of one table over a file's
 /// `none`, then the file's `mode`, then the one table that is there.
 fn chosen(values: &mut Values) -> (Word, Source) {
@@ -123,9 +136,8 @@ fn chosen(values: &mut Values) -> (Word, Source) {
     let mode = word(values, "auth.mode");
     let short = word(values, "auth");
     let (htpasswd, token) = (table(values, "auth.htpasswd"), table(values, "auth.token"));
-    match (mode, short) {
-        (Some((word, place)), _) if is_variable(&place) => return (word, place),
-        (_, Some((word, place))) if is_variable(&place) => return (word, place),
+    match (&mode, &short) {
+        (Some((word, place)), _) | (_, Some((word, place))) if is_variable(place) => return (*word, place.clone()),
         (Some((Word::None, _)), _) | (None, Some((Word::None, _))) => {
             let by_variable = |table: &Option<Source>| table.clone().filter(is_variable);
             match (by_variable(&htpasswd), by_variable(&token)) {
@@ -135,14 +147,10 @@ fn chosen(values: &mut Values) -> (Word, Source) {
         }
         _ => {}
     }
-    match mode_of_file(values) {
+    match mode.or(short) {
         Some(chosen) => chosen,
         None => implied(values, htpasswd, token),
     }
-}
-
-fn mode_of_file(values: &mut Values) -> Option<(Word, Source)> {
-    word(values, "auth.mode").or_else(|| word(values, "auth"))
 }
 
 /// The mode of the one table that is there.
@@ -193,4 +201,92 @@ fn htpasswd(values: &mut Values, place: &Source) -> Htpasswd {
         values.bad("auth.htpasswd.path", place.clone(), "in mode htpasswd it must name the file of users")
     });
     Htpasswd { realm, path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::tried;
+    use super::*;
+
+    const HTPASSWD: &str = "[auth.htpasswd]\npath = '/f'\n";
+    const TOKEN: &str = "[auth.token]\nrealm = 'https://a.test/token'\nservice = 's'\nissuer = 'i'\njwks = '/j'\n";
+    const NONE: &str = "[auth]\nmode = 'none'\n";
+
+    /// The mode in one word, and what is wrong.
+    fn mode(text: &str, variables: &[(&str, &str)]) -> (&'static str, Vec<String>) {
+        let (config, errors, _) = tried("f.toml", text, variables);
+        let word = match config.auth.mode {
+            Mode::None => "none",
+            Mode::Htpasswd(_) => "htpasswd",
+            Mode::Token(_) => "token",
+        };
+        (word, errors)
+    }
+
+    #[test]
+    fn the_mode_is_never_open_by_accident() {
+        let path = ("REGISTRY_AUTH_HTPASSWD_PATH", "/v");
+        let with_path = |name: &'static str, value: &'static str| vec![(name, value), path];
+        let cases: [(&str, String, Vec<(&str, &str)>, &str); 13] = [
+            ("nothing", String::new(), vec![], "none"),
+            ("a table implies it", HTPASSWD.to_owned(), vec![], "htpasswd"),
+            ("the other too", TOKEN.to_owned(), vec![], "token"),
+            ("a variable's table", String::new(), vec![path], "htpasswd"),
+            ("over a file's none", NONE.to_owned(), vec![path], "htpasswd"),
+            ("REGISTRY_AUTH", String::new(), with_path("REGISTRY_AUTH", "htpasswd"), "htpasswd"),
+            ("REGISTRY_AUTH over a file", format!("{NONE}{HTPASSWD}"), vec![("REGISTRY_AUTH", "htpasswd")], "htpasswd"),
+            ("REGISTRY_AUTH=none", HTPASSWD.to_owned(), vec![("REGISTRY_AUTH", "none")], "none"),
+            (
+                "REGISTRY_AUTH_MODE first",
+                HTPASSWD.to_owned(),
+                vec![("REGISTRY_AUTH", "none"), ("REGISTRY_AUTH_MODE", "token")],
+                "token",
+            ),
+            ("built in", format!("[auth]\nmode = 'token'\n{HTPASSWD}"), vec![], "token"),
+            ("a file's mode stays", "[auth]\nmode = 'token'\n".to_owned(), vec![path], "token"),
+            ("a map", NONE.to_owned(), vec![("REGISTRY_AUTH", "{htpasswd: {path: /v}}")], "htpasswd"),
+            ("in capitals", String::new(), with_path("REGISTRY_AUTH", "HTPASSWD"), "htpasswd"),
+        ];
+        for (case, text, variables, expected) in cases {
+            assert_eq!(mode(&text, &variables), (expected, vec![]), "{case}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_errors() {
+        let cases: [(String, &[(&str, &str)], &str); 9] = [
+            (format!("{HTPASSWD}{TOKEN}"), &[], "both auth.htpasswd and auth.token"),
+            (HTPASSWD.to_owned(), &[("REGISTRY_AUTH_TOKEN_ISSUER", "i")], "both auth.htpasswd and auth.token"),
+            ("[auth.htpasswd]\nrealm = 'r'\n".to_owned(), &[], "it must name the file of users"),
+            ("[auth]\nmode = 'token'\n".to_owned(), &[], "needs users"),
+            (format!("[auth]\nmode = 'token'\n{HTPASSWD}{TOKEN}"), &[], "leave one of them out"),
+            ("[auth.token]\njwks = '/j'\n".to_owned(), &[], "with an issuer elsewhere it must be set"),
+            ("[auth]\nmode = 'basic'\n".to_owned(), &[], "`basic` is none of none, htpasswd, token"),
+            (
+                HTPASSWD.to_owned(),
+                &[("REGISTRY_AUTH_TOKEN_AUTOREDIRECT", "true"), ("REGISTRY_AUTH", "htpasswd")],
+                "autoredirect",
+            ),
+            ("[[access]]\nusers = ['a']\nrepositories = ['**']\nactions = ['pull']\n".to_owned(), &[], "has no effect"),
+        ];
+        for (text, variables, expected) in cases {
+            let (_, errors) = mode(&text, variables);
+            assert!(errors.iter().any(|error| error.contains(expected)), "{text}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_switched_off_autoredirect_is_no_error() {
+        assert_eq!(mode(&format!("{TOKEN}autoredirect = false\n"), &[]), ("token", vec![]));
+    }
+
+    #[test]
+    fn an_unused_table_is_mentioned() {
+        let (_, errors, notices) = tried("f.toml", &format!("{NONE}{HTPASSWD}"), &[]);
+        assert_eq!(errors, Vec::<String>::new());
+        assert_eq!(
+            notices,
+            ["f.toml:4: auth.mode is none, so auth.htpasswd is not looked at and the registry is open"]
+        );
+    }
 }

@@ -10,10 +10,12 @@ use super::Source;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The settings file can't be read.
-    #[error("{}: the settings file can't be read: {cause}", path.display())]
+    #[error("{}: the settings file{} can't be read: {cause}", path.display(), named(*named_by))]
     Unreadable {
         /// The file, as it was named.
         path: PathBuf,
+        /// What named it.
+        named_by: Option<&'static str>,
         /// What the system said.
         cause: io::Error,
     },
@@ -117,6 +119,10 @@ impl fmt::Display for Notice {
             _ => write!(f, "{}: {}", self.place, self.text),
         }
     }
+}
+
+fn named(by: Option<&str>) -> String {
+    by.map(|by| format!(" that {by} names")).unwrap_or_default()
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Status::{Ignored, Refused};
+use super::Status::Ignored;
 use super::values::Values;
 use super::{Address, Kind, Setting, Tls, tls};
 
@@ -91,16 +91,19 @@ pub(super) const SETTINGS: &[Setting] = &[
     tls::CLIENT_AUTH,
     tls::MINIMUM,
     Setting::ignored("http.tls.ciphersuites", "the suites are those of rustls, all of them strong"),
-    Setting::new("http.tls.letsencrypt", Kind::Anything, "", "")
-        .with(Refused("wharf does not fetch certificates; let certbot or a proxy do it and name the files")),
+    Setting::refused(
+        "http.tls.letsencrypt",
+        "wharf does not fetch certificates; let certbot or a proxy do it and name the files",
+    ),
 ];
 
 pub(super) fn read(values: &mut Values) -> Http {
     let host = values.url("http.host");
     let relative_urls = values.flag("http.relativeurls");
     if values.is_set("http.relativeurls") && !relative_urls && host.is_none() {
-        let text = "without http.host, Location is a path all the same".to_owned();
-        values.notices.push(super::Notice { place: values.source("http.relativeurls"), text });
+        let text = "http.relativeurls is false, and without http.host Location is a path all the same".to_owned();
+        let place = values.source("http.relativeurls");
+        values.notices.push(super::Notice { place, text });
     }
     Http {
         listen: listen(values),

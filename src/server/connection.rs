@@ -29,7 +29,7 @@ const HANDSHAKE: u8 = 22;
 
 /// What a plain request on a TLS port gets, in the clear: the client sees why nothing works.
 const PLAIN_ON_TLS: &str = concat!(
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 109\r\nConnection: close\r\n\r\n",
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 110\r\nConnection: close\r\n\r\n",
     "{\"errors\":[{\"code\":\"UNSUPPORTED\",\"message\":\"this port speaks HTTPS: use an https:// address\",\"detail\":null}]}\n"
 );
 

@@ -1,10 +1,21 @@
 //! Who are you, what may you. Knows neither HTTP nor the store: `api` hands over header values and turns answers into responses.
 
+mod access;
+mod authorization;
+mod glob;
+mod htpasswd;
+mod password_hash;
+mod passwords;
 mod principal;
+mod remembered;
+mod secret;
+mod throttle;
 
 use std::net::IpAddr;
 
+pub use password_hash::{InvalidHash, NoRandomness, hash_password};
 pub use principal::Principal;
+pub use secret::Secret;
 
 use crate::oci::ResourceScope;
 

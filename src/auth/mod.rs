@@ -2,14 +2,18 @@
 
 mod access;
 mod authorization;
+mod error;
 mod glob;
 mod htpasswd;
 mod password_hash;
 mod passwords;
 mod principal;
+mod realm;
 mod remembered;
 mod secret;
 mod throttle;
+mod token;
+mod watch;
 
 use std::net::IpAddr;
 

@@ -41,3 +41,44 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     let size = u64::deserialize(deserializer)?;
     if size <= Descriptor::MAX_SIZE { Ok(size) } else { Err(D::Error::custom("the size is not an integer of 64 bits")) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::oci::Algorithm;
+
+    #[test]
+    fn a_descriptor_keeps_what_a_registry_needs() {
+        let digest = Digest::of(Algorithm::Sha256, b"x");
+        let json = json!({
+            "mediaType": "a/b", "digest": digest, "size": 7, "urls": ["https://example.com/x"], "artifactType": "c/d",
+            "annotations": { "k": "v" }, "data": "e30=", "platform": { "os": "linux" }, "more": [1],
+        });
+        let descriptor: Descriptor = serde_json::from_value(json).unwrap();
+        assert_eq!((descriptor.media_type.as_str(), &descriptor.digest, descriptor.size), ("a/b", &digest, 7));
+        assert_eq!(descriptor.urls, ["https://example.com/x"]);
+        assert_eq!(descriptor.artifact_type.as_deref(), Some("c/d"));
+        assert_eq!(descriptor.annotations["k"], "v");
+        let again = serde_json::to_string(&descriptor).unwrap();
+        assert_eq!(serde_json::from_str::<Descriptor>(&again).unwrap(), descriptor);
+    }
+
+    #[test]
+    fn f5_a_size_is_a_number_that_a_file_can_have() {
+        let descriptor = |size: &str| {
+            let digest = Digest::of(Algorithm::Sha256, b"x");
+            serde_json::from_str::<Descriptor>(&format!(r#"{{"mediaType":"a/b","digest":"{digest}","size":{size}}}"#))
+        };
+        assert_eq!(descriptor("0").unwrap().size, 0);
+        assert_eq!(descriptor("9223372036854775807").unwrap().size, Descriptor::MAX_SIZE);
+        for bad in
+            ["9223372036854775808", "18446744073709551616", "-1", "1.0", "1e3", "1e999", "NaN", "\"1\"", "null", "[]"]
+        {
+            assert!(descriptor(bad).is_err(), "{bad}");
+        }
+    }
+}

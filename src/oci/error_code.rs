@@ -88,3 +88,34 @@ impl fmt::Display for ErrorCode {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_and_messages_are_the_specifications() {
+        for (code, text, message) in [
+            (ErrorCode::BlobUnknown, "BLOB_UNKNOWN", "blob unknown to registry"),
+            (ErrorCode::BlobUploadInvalid, "BLOB_UPLOAD_INVALID", "blob upload invalid"),
+            (ErrorCode::BlobUploadUnknown, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry"),
+            (ErrorCode::DigestInvalid, "DIGEST_INVALID", "provided digest did not match uploaded content"),
+            (
+                ErrorCode::ManifestBlobUnknown,
+                "MANIFEST_BLOB_UNKNOWN",
+                "manifest references a manifest or blob unknown to registry",
+            ),
+            (ErrorCode::ManifestInvalid, "MANIFEST_INVALID", "manifest invalid"),
+            (ErrorCode::NameInvalid, "NAME_INVALID", "invalid repository name"),
+            (ErrorCode::NameUnknown, "NAME_UNKNOWN", "repository name not known to registry"),
+            (ErrorCode::SizeInvalid, "SIZE_INVALID", "provided length did not match content length"),
+            (ErrorCode::Unauthorized, "UNAUTHORIZED", "authentication required"),
+            (ErrorCode::Denied, "DENIED", "requested access to the resource is denied"),
+            (ErrorCode::Unsupported, "UNSUPPORTED", "the operation is unsupported"),
+            (ErrorCode::TooManyRequests, "TOOMANYREQUESTS", "too many requests"),
+        ] {
+            assert_eq!((code.as_str(), code.message()), (text, message));
+            assert_eq!(code.to_string(), text);
+        }
+    }
+}

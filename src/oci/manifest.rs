@@ -109,3 +109,6 @@ fn artifact_type(body: &Object<'_>, shape: Shape, reading: Reading) -> Result<Op
     let config = body.object("config")?.map(|config| config.media_type()).transpose()?;
     Ok(config.filter(|config| !config.is_empty()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,12 @@ impl MediaType {
         Self(constant.into())
     }
 
+    /// The type of an OCI image manifest.
+    #[must_use]
+    pub fn oci_manifest() -> Self {
+        Self::known(Self::OCI_MANIFEST)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -136,5 +142,96 @@ impl TryFrom<String> for MediaType {
 impl From<MediaType> for String {
     fn from(media_type: MediaType) -> Self {
         media_type.0.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_restricted_names_make_a_media_type() {
+        let longest = format!("{0}/{0}", "a".repeat(127));
+        for good in ["a/b", "text/html", MediaType::OCI_INDEX, "application/X.y+z", "1/2", "a/b!#$&-^_.+", &longest] {
+            assert_eq!(good.parse::<MediaType>().unwrap().as_str(), good);
+        }
+        let too_long = format!("a/{}", "a".repeat(128));
+        for bad in [
+            "", "/", "a", "a/", "/b", "a/b/c", "a/+b", ".a/b", "a b/c", "a/b ", " a/b", "a/b;c=d", "a/b\n", "a/\"b",
+            "a/é", "*/*", &too_long,
+        ] {
+            assert!(bad.parse::<MediaType>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_content_type_loses_its_parameters() {
+        for header in ["a/b", " a/b\t", "a/b;", "a/b; charset=utf-8", "a/b ;x=\"y;z\"", "a/b;;;"] {
+            assert_eq!(MediaType::from_content_type(header).unwrap().as_str(), "a/b", "{header:?}");
+        }
+        for header in ["", ";", "; a/b", "a/b, c/d", "a/b\n"] {
+            assert!(MediaType::from_content_type(header).is_err(), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn j3_only_json_under_application_is_a_manifest() {
+        for constant in [
+            MediaType::OCI_MANIFEST,
+            MediaType::OCI_INDEX,
+            MediaType::OCI_ARTIFACT_MANIFEST,
+            MediaType::OCI_EMPTY,
+            MediaType::DOCKER_MANIFEST,
+            MediaType::DOCKER_MANIFEST_LIST,
+            MediaType::DOCKER_SCHEMA_1,
+            MediaType::DOCKER_SCHEMA_1_SIGNED,
+        ] {
+            assert_eq!(constant.parse(), Ok(MediaType::known(constant)));
+            assert!(MediaType::known(constant).is_manifest(), "{constant}");
+        }
+        assert!("application/vnd.example.thing+json".parse::<MediaType>().unwrap().is_manifest());
+        for other in [
+            "text/html",
+            "text/x+json",
+            "application/json",
+            "application/xhtml+xml",
+            "image/svg+json",
+            "application/octet-stream",
+            "application/x+jsonp",
+        ] {
+            assert!(!other.parse::<MediaType>().unwrap().is_manifest(), "{other}");
+        }
+    }
+
+    #[test]
+    fn only_foreign_layers_are_nondistributable() {
+        for (media_type, expected) in [
+            ("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", true),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar", true),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", true),
+            ("application/vnd.oci.image.layer.nondistributable.v1.tar+zstd", true),
+            ("application/vnd.oci.image.layer.v1.tar+gzip", false),
+            ("application/vnd.docker.image.rootfs.diff.tar.gzip", false),
+            ("application/vnd.example.nondistributable", false),
+        ] {
+            assert_eq!(media_type.parse::<MediaType>().unwrap().is_nondistributable(), expected, "{media_type}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_that_is_a_media_type_says_the_same_again(text in prop_oneof![".*", "[a/+.; -]{0,8}"]) {
+            if let Ok(media_type) = text.parse::<MediaType>() {
+                prop_assert_eq!(media_type.as_str(), &text);
+                prop_assert_eq!(text.matches('/').count(), 1);
+                prop_assert!(text.is_ascii() && !text.contains([';', ' ', ',', '"']));
+                prop_assert_eq!(MediaType::from_content_type(&format!("{text};q=1")), Ok(media_type));
+            }
+            let _never_panics = MediaType::from_content_type(&text);
+        }
     }
 }

@@ -122,3 +122,153 @@ fn without_unit_and_total(text: &str) -> Option<&str> {
 fn number(text: &str) -> Result<u64, InvalidContentRange> {
     if is_number(text) { text.parse().map_err(|_overflow| InvalidContentRange) } else { Err(InvalidContentRange) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn g4_ranges_never_reach_past_the_content() {
+        use ByteRange::{Part, Unsatisfiable, Whole};
+        let many = format!("bytes={}", "0-0,".repeat(1000));
+        let part = |first, last| Part { first, last };
+        let table: [(&str, u64, ByteRange); 47] = [
+            ("bytes=0-0", 100, part(0, 0)),
+            ("bytes=0-99", 100, part(0, 99)),
+            ("bytes=0-100", 100, part(0, 99)),
+            ("bytes=50-", 100, part(50, 99)),
+            ("bytes=99-", 100, part(99, 99)),
+            ("bytes=99-99", 100, part(99, 99)),
+            ("bytes=-1", 100, part(99, 99)),
+            ("bytes=-100", 100, part(0, 99)),
+            ("bytes=-101", 100, part(0, 99)),
+            ("BYTES=1-2", 100, part(1, 2)),
+            (" bytes=1-2\t", 100, part(1, 2)),
+            ("bytes= 1-2 ", 100, part(1, 2)),
+            ("bytes=1-2,", 100, part(1, 2)),
+            ("bytes=, ,1-2", 100, part(1, 2)),
+            ("bytes=007-0008", 100, part(7, 8)),
+            ("bytes=0-18446744073709551615", 100, part(0, 99)),
+            ("bytes=0-18446744073709551616", 100, part(0, 99)),
+            ("bytes=0-99999999999999999999999999999999", 100, part(0, 99)),
+            ("bytes=-18446744073709551616", 100, part(0, 99)),
+            ("bytes=0-18446744073709551615", u64::MAX, part(0, u64::MAX - 1)),
+            ("bytes=100-", 100, Unsatisfiable),
+            ("bytes=100-200", 100, Unsatisfiable),
+            ("bytes=5-2", 100, Unsatisfiable),
+            ("bytes=500-0", 1000, Unsatisfiable),
+            ("bytes=-0", 100, Unsatisfiable),
+            ("bytes=18446744073709551616-", 100, Unsatisfiable),
+            ("bytes=18446744073709551615-", u64::MAX, Unsatisfiable),
+            ("bytes=99999999999999999999-5", 100, Unsatisfiable),
+            ("bytes=0-", 0, Unsatisfiable),
+            ("bytes=0-0", 0, Unsatisfiable),
+            ("bytes=-5", 0, Unsatisfiable),
+            ("", 100, Whole),
+            ("bytes", 100, Whole),
+            ("bytes=", 100, Whole),
+            ("bytes=-", 100, Whole),
+            ("bytes=--1", 100, Whole),
+            ("bytes=1", 100, Whole),
+            ("bytes=1-2-3", 100, Whole),
+            ("bytes=a-b", 100, Whole),
+            ("bytes=+1-2", 100, Whole),
+            ("bytes=1 - 2", 100, Whole),
+            ("bytes=0x1-2", 100, Whole),
+            ("bytes=٣-٤", 100, Whole),
+            ("bytes =1-2", 100, Whole),
+            ("items=0-5", 100, Whole),
+            ("bytes=0-0,2-3", 100, Whole),
+            (&many, 100, Whole),
+        ];
+        for (header, len, expected) in table {
+            assert_eq!(ByteRange::parse(Some(header), len), expected, "{header:?} of {len}");
+        }
+        assert_eq!(ByteRange::parse(None, 100), Whole);
+        assert_eq!(ByteRange::parse(None, 0), Whole);
+    }
+
+    #[test]
+    fn g4_a_chunk_has_a_first_and_a_last_byte() {
+        for (text, first, len) in [
+            ("0-0", 0, 1),
+            ("0-99", 0, 100),
+            ("100-199", 100, 100),
+            ("bytes 0-99/*", 0, 100),
+            ("bytes 0-99/100", 0, 100),
+            ("bytes 0-99", 0, 100),
+            ("bytes=0-99", 0, 100),
+            ("18446744073709551615-18446744073709551615", u64::MAX, 1),
+            ("1-18446744073709551615", 1, u64::MAX),
+        ] {
+            assert_eq!(text.parse(), Ok(ContentRange { first, len }), "{text:?}");
+        }
+        for bad in [
+            "",
+            "-",
+            "0",
+            "0-",
+            "-0",
+            "1-0",
+            "a-b",
+            "0-1-2",
+            "+0-1",
+            " 0-1",
+            "0-1 ",
+            "0 - 1",
+            "0-1,2-3",
+            "0x0-1",
+            "-1-0",
+            "items 0-1",
+            "bytes 0-1/x",
+            "bytes */100",
+            "0-18446744073709551615",
+            "0-18446744073709551616",
+            "18446744073709551616-18446744073709551617",
+            "٣-٤",
+        ] {
+            assert_eq!(bad.parse::<ContentRange>(), Err(InvalidContentRange), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn g4_any_header_gives_bytes_that_there_are(header in prop_oneof![".*", "bytes=[0-9,. -]{0,20}", "bytes=[0-9]{0,22}-[0-9]{0,22}"], len: u64) {
+            if let ByteRange::Part { first, last } = ByteRange::parse(Some(&header), len) {
+                prop_assert!(first <= last && last < len);
+            }
+        }
+
+        #[test]
+        fn g4_a_range_is_what_counting_the_bytes_gives(first in 0_u64..40, last in 0_u64..40, len in 0_u64..30) {
+            let bytes = |wanted: &dyn Fn(u64) -> bool| {
+                let there: Vec<u64> = (0..len).filter(|byte| wanted(*byte)).collect();
+                match (there.first(), there.last()) {
+                    (Some(&first), Some(&last)) => ByteRange::Part { first, last },
+                    _ => ByteRange::Unsatisfiable,
+                }
+            };
+            let parse = |header: String| ByteRange::parse(Some(&header), len);
+            prop_assert_eq!(parse(format!("bytes={first}-{last}")), bytes(&|byte| first <= byte && byte <= last));
+            prop_assert_eq!(parse(format!("bytes={first}-")), bytes(&|byte| first <= byte));
+            prop_assert_eq!(parse(format!("bytes=-{last}")), bytes(&|byte| byte + last >= len));
+        }
+
+        #[test]
+        fn g4_any_text_is_a_chunk_only_if_it_has_bytes(text in prop_oneof![".*", "(bytes[ =])?[0-9]{0,21}-[0-9]{0,21}(/[0-9*])?"]) {
+            if let Ok(ContentRange { first, len }) = text.parse::<ContentRange>() {
+                prop_assert!(len > 0 && first.checked_add(len - 1).is_some());
+            }
+        }
+
+        #[test]
+        fn a_chunk_survives_its_text(first: u32, len in 1_u64..1_000_000) {
+            let first = u64::from(first);
+            prop_assert_eq!(format!("{first}-{}", first + len - 1).parse(), Ok(ContentRange { first, len }));
+        }
+    }
+}

@@ -213,3 +213,6 @@ fn is_kind(text: &str) -> bool {
         None => is_word(text),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,7 +45,8 @@ impl<'a> Object<'a> {
 
     /// The field as an error names it.
     pub(super) fn path_of(&self, field: &str) -> String {
-        if self.path.is_empty() { field.to_owned() } else { format!("{}.{field}", self.path) }
+        let field = shortened(field);
+        if self.path.is_empty() { field } else { format!("{}.{field}", self.path) }
     }
 
     /// The names of all fields that are not `null`.

@@ -105,11 +105,11 @@ impl Shape {
 
     /// Refuses a body without the fields that its type must have, or with ones that belong to another.
     pub(super) fn check(self, body: &Object<'_>) -> Result<(), InvalidManifest> {
-        let (version, fields, foreign): (Option<u64>, &[&str], &[&str]) = match self {
-            Self::Image => (Some(2), &["config", "layers"], &["manifests", "fsLayers"]),
-            Self::Index => (Some(2), &["manifests"], &["config", "layers", "fsLayers"]),
-            Self::Artifact => (None, &[], &["manifests", "fsLayers"]),
-            Self::Schema1 => (Some(1), &["fsLayers"], &["manifests"]),
+        let (version, object, list, foreign): (_, _, _, &[&str]) = match self {
+            Self::Image => (Some(2), Some("config"), Some("layers"), &["manifests", "fsLayers"]),
+            Self::Index => (Some(2), None, Some("manifests"), &["config", "layers", "fsLayers"]),
+            Self::Artifact => (None, None, None, &["manifests", "fsLayers"]),
+            Self::Schema1 => (Some(1), None, Some("fsLayers"), &["manifests"]),
             Self::Unknown => return Ok(()),
         };
         if let Some(name) = body.names().find(|name| known_field(name).is_some_and(|known| known != *name)) {
@@ -123,8 +123,9 @@ impl Shape {
                 return Err(InvalidManifest(format!("schemaVersion is {found}, and must be {version} for this type")));
             }
         }
-        // A list that is `null` is what Go writes for an empty one.
-        if let Some(field) = fields.iter().find(|field| !body.has_even_null(field)) {
+        // A list may be `null`: Go writes an empty one so.
+        let without_object = object.filter(|object| !body.has(object));
+        if let Some(field) = without_object.or(list.filter(|list| !body.has_even_null(list))) {
             return Err(InvalidManifest(format!("{field} is missing")));
         }
         match foreign.iter().find(|field| body.has(field)) {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::glob::{Glob, InvalidGlob};
-use crate::oci::{Action, InvalidAction, RepositoryName};
+use crate::oci::{Action, RepositoryName};
 
 /// One `[[access]]` table as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct RuleSettings {
     pub groups: Vec<String>,
     /// Patterns of names, see [`Glob`].
     pub repositories: Vec<String>,
-    /// `pull`, `push`, `create`, `delete`.
-    pub actions: Vec<String>,
+    /// What they may do.
+    pub actions: Vec<Action>,
 }
 
 /// The rules of a server, checked. They add up: what one allows, no other takes away.
@@ -52,9 +52,6 @@ pub enum RuleFault {
     /// A group that `[groups]` does not have.
     #[error("there is no group '{0}' in [groups]")]
     UnknownGroup(String),
-    /// An action that there is not.
-    #[error("'{0}' is no action: there are \"pull\", \"push\", \"create\" and \"delete\"")]
-    UnknownAction(String),
     /// A pattern that can't be.
     #[error(transparent)]
     Pattern(#[from] InvalidGlob),
@@ -110,6 +107,12 @@ impl Access {
         self.rules.iter().any(|rule| rule.allows(user, action, name))
     }
 
+    /// Whether there are no rules.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Whether some rule says something of requests without a login.
     #[must_use]
     pub fn mentions_anonymous(&self) -> bool {
@@ -148,7 +151,6 @@ impl Rule {
             let names = groups.get(group).ok_or_else(|| RuleFault::UnknownGroup(group.clone()))?;
             members.extend(names.iter().map(|name| (name.clone(), group.clone())));
         }
-        let action = |text: &String| text.parse().map_err(|InvalidAction| RuleFault::UnknownAction(text.clone()));
         let named = |user: &&String| !matches!(user.as_str(), ANY_USER | ANONYMOUS);
         Ok(Self {
             anonymous: settings.users.iter().any(|user| user == ANONYMOUS),
@@ -156,7 +158,7 @@ impl Rule {
             users: settings.users.iter().filter(named).cloned().collect(),
             members,
             repositories: settings.repositories.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
-            actions: settings.actions.iter().map(action).collect::<Result<_, _>>()?,
+            actions: settings.actions.iter().copied().collect(),
         })
     }
 
@@ -221,13 +223,15 @@ mod tests {
 
     use super::*;
 
-    fn rule(users: &[&str], groups: &[&str], repositories: &[&str], actions: &[&str]) -> RuleSettings {
+    use Action::{Create, Delete, Pull, Push};
+
+    fn rule(users: &[&str], groups: &[&str], repositories: &[&str], actions: &[Action]) -> RuleSettings {
         let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect();
         RuleSettings {
             users: owned(users),
             groups: owned(groups),
             repositories: owned(repositories),
-            actions: owned(actions),
+            actions: actions.to_vec(),
         }
     }
 
@@ -237,18 +241,17 @@ mod tests {
 
     fn access() -> Access {
         let rules = [
-            rule(&["*"], &[], &["public/**"], &["pull"]),
-            rule(&["anonymous"], &[], &["public/open"], &["pull"]),
-            rule(&["alice"], &["ci"], &["team/**"], &["pull", "push"]),
-            rule(&["alice"], &[], &["team/*"], &["delete"]),
-            rule(&["bob"], &[], &["releases"], &["create"]),
+            rule(&["*"], &[], &["public/**"], &[Pull]),
+            rule(&["anonymous"], &[], &["public/open"], &[Pull]),
+            rule(&["alice"], &["ci"], &["team/**"], &[Pull, Push]),
+            rule(&["alice"], &[], &["team/*"], &[Delete]),
+            rule(&["bob"], &[], &["releases"], &[Create]),
         ];
         Access::new(&rules, &groups()).unwrap()
     }
 
     #[test]
     fn rules_add_up() {
-        use Action::{Create, Delete, Pull, Push};
         let table = [
             (Some("alice"), Pull, "team/app", true),
             (Some("alice"), Push, "team/x/app", true),
@@ -305,14 +308,13 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_the_number_of_the_rule() {
-        let good = rule(&["a"], &[], &["**"], &["pull"]);
+        let good = rule(&["a"], &[], &["**"], &[Pull]);
         let table = [
-            (rule(&[], &[], &["**"], &["pull"]), "'users' or 'groups'"),
-            (rule(&["a"], &[], &[], &["pull"]), "'repositories'"),
+            (rule(&[], &[], &["**"], &[Pull]), "'users' or 'groups'"),
+            (rule(&["a"], &[], &[], &[Pull]), "'repositories'"),
             (rule(&["a"], &[], &["**"], &[]), "'actions'"),
-            (rule(&[], &["none"], &["**"], &["pull"]), "no group 'none'"),
-            (rule(&["a"], &[], &["**"], &["PULL"]), "'PULL' is no action"),
-            (rule(&["a"], &[], &["a**"], &["pull"]), "'**' in 'a**'"),
+            (rule(&[], &["none"], &["**"], &[Pull]), "no group 'none'"),
+            (rule(&["a"], &[], &["a**"], &[Pull]), "'**' in 'a**'"),
         ];
         for (bad, word) in table {
             let error = Access::new(&[good.clone(), bad], &groups()).unwrap_err().to_string();

@@ -156,7 +156,7 @@ pub(super) fn is_checkable(password: &Secret) -> bool {
 ///
 /// # Errors
 /// [`InvalidUserName`]
-pub fn check_user_name(name: &str) -> Result<(), InvalidUserName> {
+pub(super) fn check_user_name(name: &str) -> Result<(), InvalidUserName> {
     match name {
         ANONYMOUS | ANY_USER => Err(InvalidUserName::Reserved),
         _ if name.is_empty() || name.len() > MAX_USER_LEN => Err(InvalidUserName::Length),

@@ -139,7 +139,7 @@ mod tests {
             users: list(&["alice", "anonymous"]),
             groups: vec![],
             repositories: list(&["a", "b"]),
-            actions: list(&["pull"]),
+            actions: vec![Action::Pull],
         };
         Arc::new(Access::new(&[rule], &[].into()).unwrap())
     }

@@ -164,7 +164,7 @@ impl<T> Watched<T> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, FileFault> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileFault> {
     let content = fs::read(path).map_err(|error| FileFault::Unreadable(error.kind()))?;
     let mode = fs::metadata(path).map_err(|error| FileFault::Unreadable(error.kind()))?.permissions().mode();
     if mode & 0o022 == 0 { Ok(content) } else { Err(FileFault::WritableByOthers(mode & 0o7777)) }

@@ -65,10 +65,10 @@ fn digest(password: &[u8], salt: &[u8]) -> [u8; 16] {
 fn stretch(round: u32, previous: &[u8; 16], password: &[u8], salt: &[u8]) -> [u8; 16] {
     let (first, last): (&[u8], &[u8]) = if round % 2 == 1 { (password, previous) } else { (previous, password) };
     let mut hasher = Md5::new().chain_update(first);
-    if round % 3 != 0 {
+    if !round.is_multiple_of(3) {
         hasher.update(salt);
     }
-    if round % 7 != 0 {
+    if !round.is_multiple_of(7) {
         hasher.update(password);
     }
     hasher.chain_update(last).finalize().into()

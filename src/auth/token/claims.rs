@@ -108,11 +108,11 @@ impl Claims {
             let actions = entry.actions.iter().map(|action| ScopeAction::from(action.as_str()));
             match ResourceKind::from(entry.kind.as_str()) {
                 ResourceKind::Repository => {
-                    let known: BTreeSet<Action> = actions.flat_map(expand).collect();
+                    let known: BTreeSet<Action> = actions.flat_map(|action| expand(&action)).collect();
                     grants.repositories.entry(entry.name.clone()).or_default().extend(known);
                 }
                 ResourceKind::Registry if entry.name == "catalog" => {
-                    grants.catalog |= actions.into_iter().any(|action| action == ScopeAction::All);
+                    grants.catalog |= entry.actions.iter().any(|action| action == "*");
                 }
                 ResourceKind::Registry | ResourceKind::Other(_) => {}
             }
@@ -122,9 +122,9 @@ impl Claims {
 }
 
 /// The actions of the registry that one of a scope stands for.
-pub(super) fn expand(action: ScopeAction) -> Vec<Action> {
+pub(super) fn expand(action: &ScopeAction) -> Vec<Action> {
     match action {
-        ScopeAction::Action(action) => vec![action],
+        ScopeAction::Action(action) => vec![*action],
         ScopeAction::All => Action::ALL.into(),
         ScopeAction::Other(_) => vec![],
     }

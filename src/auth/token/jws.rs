@@ -2,7 +2,8 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::jwk::Jwk;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::refusal::TokenRefusal;
 
@@ -32,23 +33,13 @@ pub(super) struct Header {
     /// A key, which is only compared with the trusted ones.
     #[serde(default)]
     pub(super) jwk: Option<Box<Jwk>>,
-    #[serde(default, deserialize_with = "is_there")]
-    jku: bool,
-    #[serde(default, deserialize_with = "is_there")]
-    x5u: bool,
-    #[serde(default, deserialize_with = "is_there")]
-    crit: bool,
-    #[serde(default, deserialize_with = "is_there")]
-    b64: bool,
-    #[serde(default, deserialize_with = "is_there")]
-    zip: bool,
-    #[serde(default, deserialize_with = "is_there")]
-    enc: bool,
+    /// Whatever else there is, by name.
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
-fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
-}
+/// What would let a token choose its key or its rules, or be something else than a signed text.
+const REFUSED: [&str; 6] = ["jku", "x5u", "crit", "b64", "zip", "enc"];
 
 impl<'a> Jws<'a> {
     pub(super) fn parse(token: &'a str) -> Result<Self, TokenRefusal> {
@@ -76,16 +67,8 @@ impl<'a> Jws<'a> {
 
 impl Header {
     fn refuse_what_steers(&self) -> Result<(), TokenRefusal> {
-        let refused = [
-            ("jku", self.jku),
-            ("x5u", self.x5u),
-            ("crit", self.crit),
-            ("b64", self.b64),
-            ("zip", self.zip),
-            ("enc", self.enc),
-        ];
-        match refused.into_iter().find(|(_, there)| *there) {
-            Some((name, _)) => Err(TokenRefusal::Header(name)),
+        match REFUSED.into_iter().find(|name| self.others.contains_key(*name)) {
+            Some(name) => Err(TokenRefusal::Header(name)),
             None => Ok(()),
         }
     }

@@ -170,9 +170,7 @@ impl KeySet {
             match VerifyingKey::from_jwk(jwk) {
                 _ if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) => {}
                 Ok(key) => keys.add(key, jwk.common.key_id.clone()),
-                Err(UnusableKey::Unsupported) => {
-                    tracing::warn!("key {number} of the JWK set {}", UnusableKey::Unsupported)
-                }
+                Err(fault @ UnusableKey::Unsupported) => tracing::warn!("key {number} of the JWK set {fault}"),
                 Err(fault) => return Err(format!("key {number} {fault}")),
             }
         }

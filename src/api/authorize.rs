@@ -72,7 +72,8 @@ impl Caller {
         let challenge = |error| api.authenticator.challenge(host, &wanted, error);
         let credentials = Credentials { authorization, address };
         let principal = api.authenticator.authenticate(credentials).await.map_err(|refusal| match refusal {
-            Refusal::Invalid => {
+            Refusal::Invalid => ApiError::Unauthorized { challenge: challenge(None), wanted: wanted.clone() },
+            Refusal::InvalidToken => {
                 ApiError::Unauthorized { challenge: challenge(Some("invalid_token")), wanted: wanted.clone() }
             }
             Refusal::Throttled { retry_after } => ApiError::TooManyRequests { retry_after },

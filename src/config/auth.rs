@@ -38,10 +38,7 @@ pub struct Htpasswd {
     pub path: PathBuf,
 }
 
-/// The one line to change when authentication is there.
-pub(super) const STATUS: Status = Status::NotYet(
-    "this wharf is an open registry only; leave it out, and put a proxy that asks for passwords before it",
-);
+pub(super) const STATUS: Status = Status::Honoured;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(

@@ -74,13 +74,47 @@ fn a_socket_in_the_file_system_is_asked_too() {
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
+/// A certificate for another name, that nobody signed, is as good as any for this question.
+#[test]
+fn a_registry_that_speaks_tls_is_asked_with_tls() {
+    let made = rcgen::generate_simple_self_signed(["registry.example.test".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = std::sync::Arc::new(config);
+    for (text, code) in [("HTTP/1.1 200 OK\r\n\r\n", 0), ("HTTP/1.1 503 No\r\n\r\n", 1)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+        let server = std::thread::spawn(move || {
+            answer(rustls::StreamOwned::new(connection, listener.accept().unwrap().0), text)
+        });
+        let ran = wharf(&["healthcheck", &format!("https://127.0.0.1:{port}")], &[]);
+        assert!(server.join().unwrap().starts_with("GET /healthz "));
+        assert_eq!(ran.code, code, "{ran:?}");
+    }
+}
+
+#[test]
+fn a_registry_in_the_clear_does_not_pass_for_one_that_speaks_tls() {
+    let (address, server) = serve("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let ran = wharf(&["healthcheck", &format!("https://{address}")], &[]);
+    drop(server);
+    assert_eq!(ran.code, 1, "{ran:?}");
+}
+
 #[test]
 fn nobody_there_is_not_well() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ran = wharf(&["healthcheck", &format!("http://{free}/healthz")], &[]);
     assert_eq!(ran.code, 1);
     assert!(ran.err.contains("can't be asked"), "{ran:?}");
-    for url in ["https://localhost:1/", "localhost:5000", "unix:/x"] {
+    for url in ["localhost:5000", "unix:/x", "ftp://localhost/", "http://"] {
         assert_eq!(wharf(&["healthcheck", url], &[]).code, 1, "{url}");
     }
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod any_certificate;
 mod config;
 mod healthcheck;
 mod http_get;

@@ -7,6 +7,7 @@ mod http_get;
 mod log_line;
 mod logging;
 mod output;
+mod rules;
 mod running;
 mod serve;
 

@@ -1,0 +1,292 @@
+//! `[auth]`: who is asked to say who they are, and how. Nothing is open by accident: settings that contradict each other
+//! are errors.
+
+use std::path::PathBuf;
+
+use super::auth_token::{self, Token};
+use super::values::Values;
+use super::{ConfigError, Kind, Notice, Setting, Source, Status};
+
+/// Who is asked to say who they are, and how.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// The one mode in force.
+    pub mode: Mode,
+    /// `auth.message`: stands in the 401 of `/v2/` in the place of the usual text.
+    pub message: Option<String>,
+    /// `auth.content_type`: the `Content-Type` of that 401.
+    pub content_type: Option<String>,
+}
+
+/// How callers say who they are.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// They don't: everybody may do everything.
+    None,
+    /// With a name and a password at each request (Basic).
+    Htpasswd(Htpasswd),
+    /// With a token (Bearer).
+    Token(Token),
+}
+
+/// `[auth.htpasswd]` in mode htpasswd.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Htpasswd {
+    /// What the challenge calls the registry.
+    pub realm: String,
+    /// The file of names and hashes.
+    pub path: PathBuf,
+}
+
+/// The one line to change when authentication is there.
+pub(super) const STATUS: Status = Status::NotYet(
+    "this wharf is an open registry only; leave it out, and put a proxy that asks for passwords before it",
+);
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "auth.mode",
+        Kind::Choice(&["none", "htpasswd", "token"]),
+        "none",
+        "How callers say who they are. Where it is left out, `[auth.htpasswd]` or `[auth.token]` alone say it.",
+    ),
+    Setting::new(
+        "auth",
+        Kind::Choice(&["none", "htpasswd", "token"]),
+        "",
+        "The same in registry:2's words: `REGISTRY_AUTH=htpasswd`. `REGISTRY_AUTH_MODE` wins over it.",
+    ),
+    Setting::new(
+        "auth.message",
+        Kind::Text,
+        "",
+        "The message of the 401 of `/v2/`, instead of `authentication required`.",
+    )
+    .with(STATUS),
+    Setting::new("auth.content_type", Kind::Text, "", "The `Content-Type` of that 401, instead of `application/json`.")
+        .with(STATUS),
+    Setting::new("auth.htpasswd.realm", Kind::Text, "Registry Realm", "What the Basic challenge calls the registry.")
+        .with(STATUS),
+    Setting::new(
+        "auth.htpasswd.path",
+        Kind::Path,
+        "",
+        "The file of users, as `htpasswd -B` and `wharf user` write it.",
+    )
+    .with(STATUS),
+    auth_token::REALM,
+    auth_token::SERVICE,
+    auth_token::ISSUER,
+    auth_token::EXPIRATION,
+    auth_token::IDENTITY_TOKENS,
+    auth_token::KEY,
+    auth_token::ROOT_CERT_BUNDLE,
+    auth_token::JWKS,
+    auth_token::SIGNING_ALGORITHMS,
+    auth_token::AUTOREDIRECT,
+    Setting::refused("auth.silly", "it lets everybody in who sends any Authorization header; use auth.htpasswd"),
+    Setting::refused("auth.none", "write auth.mode = \"none\""),
+];
+
+#[derive(Clone, Copy, PartialEq)]
+enum Word {
+    None,
+    Htpasswd,
+    Token,
+}
+
+pub(super) fn read(values: &mut Values) -> Auth {
+    let (word, place) = chosen(values);
+    let mode = match word {
+        Word::None => Mode::None,
+        Word::Htpasswd => Mode::Htpasswd(htpasswd(values, &place)),
+        Word::Token => Mode::Token(auth_token::read(values, &place)),
+    };
+    refuse_for_now(values, word, &place);
+    if word == Word::None && values.is_set("auth.htpasswd.path") {
+        let text = "auth.mode is none, so auth.htpasswd is not looked at and the registry is open".to_owned();
+        values.notices.push(Notice { place: values.source("auth.htpasswd.path"), text });
+    }
+    let name = match word {
+        Word::None => "none",
+        Word::Htpasswd => "htpasswd",
+        Word::Token => "token",
+    };
+    if place != Source::Default {
+        values.settle("auth.mode", name, place);
+    }
+    Auth { mode, message: values.text("auth.message"), content_type: values.text("auth.content_type") }
+}
+
+/// Says once that the mode is not there yet, unless that was said of a setting below `auth` already.
+fn refuse_for_now(values: &mut Values, word: Word, place: &Source) {
+    let said = |error: &ConfigError| matches!(error, ConfigError::NotYet { key, .. } if key.starts_with("auth."));
+    if let Status::NotYet(reason) = STATUS
+        && word != Word::None
+        && !values.errors.iter().any(said)
+    {
+        values.errors.push(ConfigError::NotYet { place: place.clone(), key: "auth.mode".to_owned(), reason });
+    }
+}
+
+/// The mode and what decided it: `REGISTRY_AUTH_MODE`, then `REGISTRY_AUTH`, then variables of one table over a file's
+/// `none`, then the file's `mode`, then the one table that is there.
+fn chosen(values: &mut Values) -> (Word, Source) {
+    let is_variable = |source: &Source| matches!(source, Source::Variable(_));
+    let mode = word(values, "auth.mode");
+    let short = word(values, "auth");
+    let (htpasswd, token) = (table(values, "auth.htpasswd"), table(values, "auth.token"));
+    match (&mode, &short) {
+        (Some((word, place)), _) | (_, Some((word, place))) if is_variable(place) => return (*word, place.clone()),
+        (Some((Word::None, _)), _) | (None, Some((Word::None, _))) => {
+            let by_variable = |table: &Option<Source>| table.clone().filter(is_variable);
+            match (by_variable(&htpasswd), by_variable(&token)) {
+                (None, None) => {}
+                (htpasswd, token) => return implied(values, htpasswd, token),
+            }
+        }
+        _ => {}
+    }
+    match mode.or(short) {
+        Some(chosen) => chosen,
+        None => implied(values, htpasswd, token),
+    }
+}
+
+/// The mode of the one table that is there.
+fn implied(values: &mut Values, htpasswd: Option<Source>, token: Option<Source>) -> (Word, Source) {
+    match (htpasswd, token) {
+        (None, None) => (Word::None, Source::Default),
+        (Some(place), None) => (Word::Htpasswd, place),
+        (None, Some(place)) => (Word::Token, place),
+        (Some(htpasswd), Some(token)) => {
+            let problem = format!(
+                "both auth.htpasswd and auth.token ({token}) are set; say which with auth.mode = \"htpasswd\" or \"token\""
+            );
+            values.errors.push(ConfigError::Conflict { place: htpasswd, problem });
+            (Word::None, Source::Default)
+        }
+    }
+}
+
+fn word(values: &mut Values, key: &'static str) -> Option<(Word, Source)> {
+    if !values.is_set(key) {
+        return None;
+    }
+    let word = match values.choice(key).as_deref() {
+        Some("htpasswd") => Word::Htpasswd,
+        Some("token") => Word::Token,
+        _ => Word::None,
+    };
+    Some((word, values.source(key)))
+}
+
+/// What named a table: a variable if one did, else the file. `auth.token` with only keys that both modes know is no choice.
+fn table(values: &Values, table: &str) -> Option<Source> {
+    let below = |key: &str| key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'));
+    let mut sources: Vec<_> =
+        values.set.iter().filter(|(key, _)| below(key)).map(|(_, node)| node.source.clone()).collect();
+    sources.extend(values.tables.get(table).cloned());
+    let variable = sources.iter().find(|source| matches!(source, Source::Variable(_))).cloned();
+    variable.or_else(|| sources.into_iter().next())
+}
+
+fn htpasswd(values: &mut Values, place: &Source) -> Htpasswd {
+    let realm = values.text("auth.htpasswd.realm").unwrap_or_default();
+    if !realm.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        let place = values.source("auth.htpasswd.realm");
+        values.bad::<()>("auth.htpasswd.realm", place, "a realm is plain ASCII");
+    }
+    let path = values.path("auth.htpasswd.path").unwrap_or_else(|| {
+        values.bad("auth.htpasswd.path", place.clone(), "in mode htpasswd it must name the file of users")
+    });
+    Htpasswd { realm, path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::tried;
+    use super::*;
+
+    const HTPASSWD: &str = "[auth.htpasswd]\npath = '/f'\n";
+    const TOKEN: &str = "[auth.token]\nrealm = 'https://a.test/token'\nservice = 's'\nissuer = 'i'\njwks = '/j'\n";
+    const NONE: &str = "[auth]\nmode = 'none'\n";
+
+    /// The mode in one word, and what is wrong.
+    fn mode(text: &str, variables: &[(&str, &str)]) -> (&'static str, Vec<String>) {
+        let (config, errors, _) = tried("f.toml", text, variables);
+        let word = match config.auth.mode {
+            Mode::None => "none",
+            Mode::Htpasswd(_) => "htpasswd",
+            Mode::Token(_) => "token",
+        };
+        (word, errors)
+    }
+
+    #[test]
+    fn the_mode_is_never_open_by_accident() {
+        let path = ("REGISTRY_AUTH_HTPASSWD_PATH", "/v");
+        let with_path = |name: &'static str, value: &'static str| vec![(name, value), path];
+        let cases: [(&str, String, Vec<(&str, &str)>, &str); 13] = [
+            ("nothing", String::new(), vec![], "none"),
+            ("a table implies it", HTPASSWD.to_owned(), vec![], "htpasswd"),
+            ("the other too", TOKEN.to_owned(), vec![], "token"),
+            ("a variable's table", String::new(), vec![path], "htpasswd"),
+            ("over a file's none", NONE.to_owned(), vec![path], "htpasswd"),
+            ("REGISTRY_AUTH", String::new(), with_path("REGISTRY_AUTH", "htpasswd"), "htpasswd"),
+            ("REGISTRY_AUTH over a file", format!("{NONE}{HTPASSWD}"), vec![("REGISTRY_AUTH", "htpasswd")], "htpasswd"),
+            ("REGISTRY_AUTH=none", HTPASSWD.to_owned(), vec![("REGISTRY_AUTH", "none")], "none"),
+            (
+                "REGISTRY_AUTH_MODE first",
+                HTPASSWD.to_owned(),
+                vec![("REGISTRY_AUTH", "none"), ("REGISTRY_AUTH_MODE", "token")],
+                "token",
+            ),
+            ("built in", format!("[auth]\nmode = 'token'\n{HTPASSWD}"), vec![], "token"),
+            ("a file's mode stays", "[auth]\nmode = 'token'\n".to_owned(), vec![path], "token"),
+            ("a map", NONE.to_owned(), vec![("REGISTRY_AUTH", "{htpasswd: {path: /v}}")], "htpasswd"),
+            ("in capitals", String::new(), with_path("REGISTRY_AUTH", "HTPASSWD"), "htpasswd"),
+        ];
+        for (case, text, variables, expected) in cases {
+            assert_eq!(mode(&text, &variables), (expected, vec![]), "{case}");
+        }
+    }
+
+    #[test]
+    fn contradictions_are_errors() {
+        let cases: [(String, &[(&str, &str)], &str); 9] = [
+            (format!("{HTPASSWD}{TOKEN}"), &[], "both auth.htpasswd and auth.token"),
+            (HTPASSWD.to_owned(), &[("REGISTRY_AUTH_TOKEN_ISSUER", "i")], "both auth.htpasswd and auth.token"),
+            ("[auth.htpasswd]\nrealm = 'r'\n".to_owned(), &[], "it must name the file of users"),
+            ("[auth]\nmode = 'token'\n".to_owned(), &[], "needs users"),
+            (format!("[auth]\nmode = 'token'\n{HTPASSWD}{TOKEN}"), &[], "leave one of them out"),
+            ("[auth.token]\njwks = '/j'\n".to_owned(), &[], "with an issuer elsewhere it must be set"),
+            ("[auth]\nmode = 'basic'\n".to_owned(), &[], "`basic` is none of none, htpasswd, token"),
+            (
+                HTPASSWD.to_owned(),
+                &[("REGISTRY_AUTH_TOKEN_AUTOREDIRECT", "true"), ("REGISTRY_AUTH", "htpasswd")],
+                "autoredirect",
+            ),
+            ("[[access]]\nusers = ['a']\nrepositories = ['**']\nactions = ['pull']\n".to_owned(), &[], "has no effect"),
+        ];
+        for (text, variables, expected) in cases {
+            let (_, errors) = mode(&text, variables);
+            assert!(errors.iter().any(|error| error.contains(expected)), "{text}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_switched_off_autoredirect_is_no_error() {
+        assert_eq!(mode(&format!("{TOKEN}autoredirect = false\n"), &[]), ("token", vec![]));
+    }
+
+    #[test]
+    fn an_unused_table_is_mentioned() {
+        let (_, errors, notices) = tried("f.toml", &format!("{NONE}{HTPASSWD}"), &[]);
+        assert_eq!(errors, Vec::<String>::new());
+        assert_eq!(
+            notices,
+            ["f.toml:4: auth.mode is none, so auth.htpasswd is not looked at and the registry is open"]
+        );
+    }
+}

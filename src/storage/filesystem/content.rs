@@ -12,7 +12,7 @@ use rustix::{fs::OFlags, io::pwritev};
 
 use super::{
     super::{Condition, Key, StorageError},
-    directories::is_in_the_way,
+    directories::{ATTEMPTS, is_in_the_way},
     look::is_object,
     temporary::create,
     volume::Volume,
@@ -53,7 +53,11 @@ impl Content {
         let path = volume.path(key);
         let parent = volume.parent(&path);
         let mut made = create(&path);
-        if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        for _ in 0..ATTEMPTS {
+            let Err(error) = &made else { break };
+            if error.kind() != io::ErrorKind::NotFound {
+                break;
+            }
             volume.directories.make(parent)?;
             made = create(&path);
         }

@@ -155,9 +155,14 @@ impl Content {
 
     /// The digest of what is there. Reads it again if it was hashed with another algorithm.
     pub(super) fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+        self.known_digest(algorithm).map_or_else(|| Ok(self.hash_again(algorithm)?.finish()), Ok)
+    }
+
+    /// The digest, if nothing has to be read for it.
+    pub(super) fn known_digest(&self, algorithm: Algorithm) -> Option<Digest> {
         match &self.hash {
-            Hash::Known(hasher) if hasher.algorithm() == algorithm => Ok(Hasher::clone(hasher).finish()),
-            Hash::Known(_) | Hash::Lost(_) => Ok(self.hash_again(algorithm)?.finish()),
+            Hash::Known(hasher) if hasher.algorithm() == algorithm => Some(Hasher::clone(hasher).finish()),
+            Hash::Known(_) | Hash::Lost(_) => None,
         }
     }
 

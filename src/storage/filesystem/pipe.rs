@@ -147,6 +147,11 @@ impl Turn {
         work(&volume, content).inspect_err(|_| self.discard())
     }
 
+    /// The content, to look at.
+    pub(super) fn content(&self) -> Option<&Content> {
+        self.content.as_ref()
+    }
+
     /// Removes the content.
     pub(super) fn discard(&mut self) {
         if let Some(content) = self.content.take() {

@@ -97,6 +97,7 @@ fn body(bytes: &'static str) -> impl futures_util::Stream<Item = Result<Bytes, (
     stream::iter([Ok(Bytes::from(bytes))])
 }
 
-fn is_io<T: std::fmt::Debug>(result: Result<T, StorageError>) -> bool {
+#[expect(clippy::needless_pass_by_value, reason = "the result of a call, asked at once")]
+fn is_io<T>(result: Result<T, StorageError>) -> bool {
     matches!(result, Err(StorageError::Io { .. }))
 }

@@ -10,7 +10,7 @@ use super::{
     blocking,
     content::Content,
     live::Lease,
-    pipe::{Pipe, Turn},
+    pipe::Pipe,
     volume::Volume,
 };
 use crate::oci::{Algorithm, Digest};
@@ -82,12 +82,17 @@ impl Upload {
 
     /// As [`crate::storage::Staging::sync`].
     pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
-        self.work(|turn| turn.run(|volume, content| content.sync(volume))).await
+        let mut turn = self.pipe.take().await?;
+        blocking(move || turn.run(|volume, content| content.sync(volume))).await
     }
 
     /// The digest of all of it.
     pub(in crate::storage) async fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
-        self.work(move |turn| turn.run(|_, content| content.digest(algorithm))).await
+        let mut turn = self.pipe.take().await?;
+        if let Some(digest) = turn.content().and_then(|content| content.known_digest(algorithm)) {
+            return Ok(digest);
+        }
+        blocking(move || turn.run(|_, content| content.digest(algorithm))).await
     }
 
     /// Makes it the object at `key`.
@@ -120,14 +125,6 @@ impl Upload {
         self.pipe.send(batch.pieces).await?;
         self.offset += batch.len as u64;
         Ok(())
-    }
-
-    async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Turn) -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
-        let mut turn = self.pipe.take().await?;
-        blocking(move || work(&mut turn)).await
     }
 }
 

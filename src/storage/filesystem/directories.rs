@@ -76,8 +76,12 @@ impl Directories {
             match made {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) if is_in_the_way(&error) && !directory.is_dir() => return Err(StorageError::Exists),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+                Err(error) if is_in_the_way(&error) => {
+                    // If nothing is there any more, it was a directory that someone else made and removed.
+                    if directory.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+                        return Err(StorageError::Exists);
+                    }
+                }
                 Err(error) => return Err(StorageError::io("mkdir", directory, error)),
             }
         }

@@ -4,6 +4,7 @@
 mod durability;
 mod failures;
 mod opening;
+mod races;
 mod uploads;
 
 use std::path::Path;

@@ -4,7 +4,10 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize},
+    },
 };
 
 use super::{
@@ -44,6 +47,7 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         boot_id: boot_id().unwrap_or_else(|| run_id.clone()),
         run_id,
         temporaries: AtomicU64::new(0),
+        appending: AtomicUsize::new(0),
         _lock: lock,
         root,
     })

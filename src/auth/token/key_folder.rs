@@ -56,7 +56,7 @@ impl KeyFolder {
     }
 }
 
-/// Makes a new key at once. Whoever has the folder open signs with it from its next [`poll`](KeyFolder::poll) on.
+/// Makes a new key at once. Whoever has the folder open signs with it from its next look on.
 ///
 /// # Errors
 /// [`FileError`]

@@ -61,7 +61,7 @@ impl KeyFolder {
     }
 }
 
-/// Makes a new key at once. Whoever has the folder open signs with it from its next [`poll`](KeyFolder::poll) on.
+/// Makes a new key at once. A server that has the folder open signs with it within a second.
 ///
 /// # Errors
 /// [`FileError`]

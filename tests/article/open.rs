@@ -67,7 +67,8 @@ fn row_02_pull_it_back_over_http() {
     let (registry, image) = (scene.server.http(), Image::new(2, "amd64"));
     registry.repository("alpine").push("3.10", &image);
     registry.get("/v2/").expect(200);
-    let request = registry.request(Method::HEAD, "/v2/alpine/manifests/3.10").header("Accept", image.manifest().media_type());
+    let request =
+        registry.request(Method::HEAD, "/v2/alpine/manifests/3.10").header("Accept", image.manifest().media_type());
     let head = send(request).expect(200);
     assert_eq!(head.header("content-length"), Some(image.manifest().bytes().len().to_string().as_str()));
     registry.repository("alpine").expect_image(head.header("docker-content-digest").unwrap(), &image);

@@ -22,7 +22,8 @@ fn push_pull_and_tags_needs_oras() {
     let scene = Scene::new("oras");
     scene.client.file("hello.txt", b"hello artifact\n");
     let name = scene.name("or/one:1,2");
-    let pushed = oras(&scene, "push", &["--artifact-type", "application/vnd.example", "--format=json", &name, "hello.txt"]);
+    let pushed =
+        oras(&scene, "push", &["--artifact-type", "application/vnd.example", "--format=json", &name, "hello.txt"]);
     let manifest = scene.server.http().repository("or/one").manifest("2").expect(200);
     assert_eq!(json(&pushed)["digest"], sha256(&manifest.body));
     oras(&scene, "pull", &["--output", "out", &scene.name("or/one:1")]);

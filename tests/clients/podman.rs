@@ -41,7 +41,10 @@ fn manifest_push_all_of_a_list_needs_podman() {
     let name = scene.name("pod/list");
     podman(&scene, &["manifest", "create", "together"]);
     for image in index.images() {
-        podman(&scene, &["manifest", "add", TLS, "together", &format!("docker://{name}@{}", image.manifest().digest())]);
+        podman(
+            &scene,
+            &["manifest", "add", TLS, "together", &format!("docker://{name}@{}", image.manifest().digest())],
+        );
     }
     podman(&scene, &["manifest", "push", TLS, "--all", "together", &format!("docker://{name}:pushed")]);
     let pushed = repository.manifest("pushed").expect(200).json();

@@ -57,7 +57,8 @@ fn artifacts_are_put_listed_and_fetched_needs_regctl() {
     regctl(&scene, "artifact put", &[&put[..], &["--subject", &subject]].concat());
     let list = ["--filter-artifact-type", "application/spdx+json", "--format", "{{len .Descriptors}}", &subject];
     assert_eq!(regctl(&scene, "artifact list", &list).stdout.trim(), "1");
-    let got = regctl(&scene, "artifact get", &["--subject", &subject, "--filter-artifact-type", "application/spdx+json"]);
+    let got =
+        regctl(&scene, "artifact get", &["--subject", &subject, "--filter-artifact-type", "application/spdx+json"]);
     assert_eq!(got.stdout, "{}");
 }
 

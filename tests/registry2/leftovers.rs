@@ -199,7 +199,8 @@ fn strange_files_are_passed_over() {
 #[test]
 fn a_schema_1_manifest_is_served_as_it_is() {
     let scene = Scene::new();
-    let body = br#"{"schemaVersion":1,"name":"left/over","tag":"old","architecture":"amd64","fsLayers":[],"history":[]}"#;
+    let body =
+        br#"{"schemaVersion":1,"name":"left/over","tag":"old","architecture":"amd64","fsLayers":[],"history":[]}"#;
     let digest = sha256(body);
     let data = store::blob(scene.root.path(), &digest);
     fs::create_dir_all(data.parent().unwrap()).unwrap();

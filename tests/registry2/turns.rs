@@ -78,7 +78,12 @@ fn in_turns(programs: [Program; 4]) {
         let registry = server.http();
         expected.check(&registry);
         expected.push(&registry, "shared/app", &format!("turn-{turn}"), Content::Image(Image::new(seed, "amd64")));
-        expected.push(&registry, "shared/app", &format!("doomed-{turn}"), Content::Image(Image::new(seed + 1, "amd64")));
+        expected.push(
+            &registry,
+            "shared/app",
+            &format!("doomed-{turn}"),
+            Content::Image(Image::new(seed + 1, "amd64")),
+        );
         expected.push(&registry, "shared/multi", "all", Content::Index(Index::two_platforms(seed + 2)));
         expected.push(&registry, &format!("turn/{turn}"), "1", Content::Index(Index::two_platforms(seed + 4)));
         if let Some(before) = turn.checked_sub(1) {

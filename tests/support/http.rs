@@ -73,6 +73,11 @@ impl Registry {
         Self { origin: origin.to_owned(), client }
     }
 
+    /// For what takes long: a whole body counts against the time otherwise.
+    pub(crate) fn without_timeout(&self) -> Self {
+        Self { client: Client::builder().no_proxy().timeout(None).build().unwrap(), ..self.clone() }
+    }
+
     /// `path` may be what a `Location` had: a path or a whole URL.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = if path.starts_with('/') { format!("{}{path}", self.origin) } else { path.to_owned() };
@@ -100,6 +105,10 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     pub(crate) fn path(&self, rest: &str) -> String {
         format!("/v2/{}/{rest}", self.name)
     }

@@ -56,6 +56,7 @@ fn complaints(report: &str) -> String {
 }
 
 /// Runs the program against a new registry.
+#[expect(clippy::print_stdout, reason = "the counts are worth reading after a success too")]
 fn conformance(version: &str, options: &[&str], settings: &[(&str, &str)]) -> (Counts, String) {
     let root = tempfile::tempdir().unwrap();
     let launch = Launch::new(Program::under_test(), root.path());

@@ -1,4 +1,4 @@
-//! What BuildKit's cache exporter sends, which is unlike any image.
+//! What `BuildKit`'s cache exporter sends, which is unlike any image.
 
 use serde_json::json;
 
@@ -17,7 +17,9 @@ fn an_index_whose_children_are_blobs_is_taken_and_given_back() {
     let config = Blob::new(br#"{"layers":[],"records":[]}"#.to_vec(), CACHE_CONFIG);
     let blobs: Vec<_> = layers.iter().chain([&config]).collect();
     let repository = server.http().repository("app/cache");
-    blobs.iter().for_each(|blob| repository.push_blob(blob));
+    for blob in &blobs {
+        repository.push_blob(blob);
+    }
     let children: Vec<_> = blobs.iter().map(|blob| blob.descriptor()).collect();
     let body = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": children});
     let index = Manifest::new(&body, IMAGE_INDEX);

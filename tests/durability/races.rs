@@ -58,7 +58,9 @@ fn readers_never_see_a_half_while_others_push_retag_and_delete() {
     let (root, images) = (tempfile::tempdir().unwrap(), images());
     let server = Server::start(root.path());
     let repository = server.http().repository("raced");
-    images.values().for_each(|image| repository.push("t0", image));
+    for image in images.values() {
+        repository.push("t0", image);
+    }
     thread::scope(|scope| {
         for number in 0..CLIENTS {
             let (repository, images) = (&repository, &images);

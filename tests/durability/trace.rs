@@ -22,6 +22,9 @@ const CALLS: &str = "trace=openat,creat,mkdir,mkdirat,rename,renameat,renameat2,
                      write,pwrite64,writev,pwritev,pwritev2,ftruncate,copy_file_range,sendfile,splice,read,pread64,readv,preadv,preadv2,mmap,\
                      fsync,fdatasync,syncfs,sync_file_range,sendto,sendmsg";
 
+/// Which tags a manifest has been pushed under, by its digest.
+type Tags = HashMap<String, Vec<String>>;
+
 /// What a power cut would leave of what was made since the trace began. A path that is not in here was there before.
 #[derive(Default)]
 struct Disk {
@@ -194,7 +197,7 @@ impl Traced {
     }
 
     /// Requires of every 201 that what it promises would survive a power cut at that moment; how many there were.
-    fn check_created(&self, tags: &HashMap<String, Vec<String>>) -> usize {
+    fn check_created(&self, tags: &Tags) -> usize {
         let (root, mut count) = (self.root(), 0);
         self.at_each(201, |disk, sent| {
             for file in promised(&root, sent, tags) {
@@ -207,7 +210,7 @@ impl Traced {
 }
 
 /// The files that a 201 says are there, by its headers.
-fn promised(root: &Path, sent: &Sent<'_>, tags: &HashMap<String, Vec<String>>) -> Vec<PathBuf> {
+fn promised(root: &Path, sent: &Sent<'_>, tags: &Tags) -> Vec<PathBuf> {
     let location = sent.header("location").expect("a 201 has a Location");
     let digest = sent.header("docker-content-digest").expect("a 201 has a Docker-Content-Digest");
     let path = &location[location.find("/v2/").unwrap() + 4..];
@@ -227,10 +230,13 @@ fn promised(root: &Path, sent: &Sent<'_>, tags: &HashMap<String, Vec<String>>) -
 }
 
 fn push_all(registry: &Registry, repository: &str, images: &[(String, Image)]) {
-    images.iter().for_each(|(tag, image)| registry.repository(repository).push(tag, image));
+    for (tag, image) in images {
+        registry.repository(repository).push(tag, image);
+    }
 }
 
-fn images(seeds: std::ops::Range<u64>) -> (Vec<(String, Image)>, HashMap<String, Vec<String>>) {
+/// One image for each seed under a tag of its own, and the tags by digest.
+fn images(seeds: std::ops::Range<u64>) -> (Vec<(String, Image)>, Tags) {
     let images: Vec<_> = seeds.map(|seed| (format!("t{seed}"), Image::new(seed, "amd64"))).collect();
     let tags = images.iter().map(|(tag, image)| (image.manifest().digest().to_owned(), vec![tag.clone()]));
     let tags = tags.collect();
@@ -330,9 +336,9 @@ fn a_missing_sync_is_seen() {
     let data = store::blob(Path::new("/s"), &digest).display().to_string();
     let [hex, two, blobs] = [1, 2, 3].map(|up| Path::new(&data).ancestors().nth(up).unwrap().display().to_string());
     let lines = [
-        format!("1 openat(AT_FDCWD</>, \"/s/stage\", O_WRONLY|O_CREAT|O_EXCL, 0666) = 3</s/stage>"),
-        format!("1 write(3</s/stage>, \"x\", 1) = 1"),
-        format!("1 fsync(3</s/stage>) = 0"),
+        r#"1 openat(AT_FDCWD</>, "/s/stage", O_WRONLY|O_CREAT|O_EXCL, 0666) = 3</s/stage>"#.to_owned(),
+        r#"1 write(3</s/stage>, "x", 1) = 1"#.to_owned(),
+        "1 fsync(3</s/stage>) = 0".to_owned(),
         format!("1 mkdir(\"{two}\", 0777) = 0"),
         format!("1 mkdir(\"{hex}\", 0777) = 0"),
         format!("1 rename(\"/s/stage\", \"{data}\") = 0"),
@@ -340,19 +346,21 @@ fn a_missing_sync_is_seen() {
         format!("1 fsync(4<{two}>) = 0"),
         format!("1 fsync(4<{blobs}>) = 0"),
     ];
-    let weak = |lines: Vec<&String>| {
+    let weak = |lines: Vec<&str>| {
         let log = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(&log, lines.into_iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        std::fs::write(&log, lines.join("\n")).unwrap();
         let mut disk = Disk::default();
-        strace::read(log.path()).iter().for_each(|event| disk.apply(event));
+        for event in strace::read(log.path()) {
+            disk.apply(&event);
+        }
         disk.weakness(Path::new(&data), Path::new("/s"))
     };
-    assert_eq!(weak(lines.iter().collect()), None);
+    assert_eq!(weak(lines.iter().map(String::as_str).collect()), None);
     for left_out in [2, 5, 6, 7, 8] {
-        let kept = lines.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, line)| line);
+        let kept = lines.iter().enumerate().filter(|(at, _)| *at != left_out).map(|(_, line)| line.as_str());
         assert!(weak(kept.collect()).is_some(), "{} was not missed", lines[left_out]);
     }
-    let mut swapped: Vec<_> = lines.iter().collect();
+    let mut swapped: Vec<_> = lines.iter().map(String::as_str).collect();
     swapped.swap(5, 6);
     assert!(weak(swapped).is_some(), "the directory was synced before the rename");
 }

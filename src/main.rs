@@ -1,2 +1,5 @@
 //! The `wharf` binary.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    wharf::cli::run()
+}

@@ -1,1 +1,163 @@
-//! A running server.
+//! A running server: from a [`Config`] to sockets that answer.
+//!
+//! ```
+//! use wharf::{config::{Address, Config, Listen, Store}, server};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut config = Config::default();
+//! config.storage.store = Store::Memory;
+//! config.http.listen = Listen::Tcp(vec![Address::parse("127.0.0.1:0")?]);
+//! let registry = server::start(config)?;
+//! let answer = std::net::TcpStream::connect(registry.addresses()[0])?;
+//! # drop(answer);
+//! println!("a registry on port {}, until it is dropped", registry.port());
+//! # Ok(())
+//! # }
+//! ```
+
+mod announce;
+mod listen;
+mod open;
+
+use std::{
+    net::SocketAddr,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web};
+
+pub use listen::StartError;
+
+use self::listen::Sockets;
+use crate::{
+    api::{self, Api},
+    config::{Config, Limits},
+    registry::Registry,
+};
+
+/// How long the head of a request may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection is kept that asks for nothing.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// A registry that answers. It stops when this is dropped: [`Server::stop`] lets what is under way come to its end first.
+#[derive(Debug)]
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    handle: ServerHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Starts a registry, and returns when connections are accepted.
+///
+/// It has threads of its own, so it can be started from a test, with a runtime or without; the call itself blocks for as long as opening the
+/// store takes.
+///
+/// # Errors
+/// [`StartError`], which says what to do: an address is taken, the store can't be opened.
+pub fn start(config: Config) -> Result<Server, StartError> {
+    let sockets = listen::bind(&config.http.listen)?;
+    let addresses = sockets.addresses();
+    let (report, started) = mpsc::channel();
+    let thread = thread::Builder::new()
+        .name("wharf".to_owned())
+        .spawn(move || serve(&config, sockets, &report))
+        .map_err(StartError::Thread)?;
+    let handle = started.recv().unwrap_or(Err(StartError::Died))?;
+    Ok(Server { addresses, handle, thread: Some(thread) })
+}
+
+impl Server {
+    /// The addresses that are listened on; none for a Unix socket.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The port that is listened on; 0 for a Unix socket.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.addresses.first().map_or(0, SocketAddr::port)
+    }
+
+    /// Takes no more connections, lets the requests that are under way end, for as long as `http.draintimeout` says, and stops.
+    pub fn stop(mut self) {
+        self.end(true);
+    }
+
+    fn end(&mut self, graceful: bool) {
+        // The command is sent when `stop` is called; the thread's end is the answer to it.
+        drop(self.handle.stop(graceful));
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the server's thread died");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.end(false);
+        }
+    }
+}
+
+/// The server's thread, to its end.
+fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<ServerHandle, StartError>>) {
+    // Workers each have a runtime of their own. This one, which outlives them, is for what must not end with a request.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return drop(report.send(Err(StartError::Thread(error)))),
+    };
+    let system = System::with_tokio_rt(|| runtime);
+    system.block_on(async move {
+        match run(config, sockets).await {
+            Ok((server, registry)) => {
+                // Whoever started it is gone if this fails, and then has dropped the handle: the server is stopped below.
+                let wanted = report.send(Ok(server.handle())).is_ok();
+                if wanted && let Err(error) = server.await {
+                    tracing::error!(%error, "the server ended");
+                }
+                registry.finish().await;
+            }
+            Err(error) => drop(report.send(Err(error))),
+        }
+    });
+}
+
+async fn run(config: &Config, sockets: Sockets) -> Result<(actix_web::dev::Server, Registry), StartError> {
+    let registry = open::registry(config).await?;
+    let authenticator = open::authenticator(config);
+    let api = web::Data::new(Api::new(registry.clone(), authenticator, open::settings(config)));
+    let app = move || App::new().app_data(api.clone()).default_service(web::to(api::serve));
+    let workers = thread::available_parallelism().map_or(2, usize::from);
+    let mut server = HttpServer::new(app)
+        .workers(workers)
+        .max_connections(connections(&config.limits, workers))
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .tcp_nodelay(true)
+        // A client that has gone must end its handler.
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(config.http.drain_timeout.as_secs())
+        .disable_signals();
+    announce::store(config, &registry);
+    announce::addresses(config, &sockets);
+    for socket in sockets.tcp {
+        server = server.listen(socket).map_err(StartError::Listen)?;
+    }
+    for socket in sockets.unix {
+        server = server.listen_uds(socket).map_err(StartError::Listen)?;
+    }
+    Ok((server.run(), registry))
+}
+
+/// The server's bound is for each worker.
+fn connections(limits: &Limits, workers: usize) -> usize {
+    limits.connections.div_ceil(workers)
+}

@@ -1,1 +1,208 @@
-//! HTTP.
+//! HTTP: the endpoints of the distribution specification over a [`Registry`], behind an [`Authenticator`].
+//!
+//! A request goes through [`serve`], the one handler: its head is checked against limits, its path taken apart once, its sender
+//! authenticated, and only then it is told whether what it asks for makes sense. So whoever may not come in learns nothing, not even
+//! that a digest is malformed.
+
+mod access_log;
+mod admission;
+mod authorize;
+mod blobs;
+mod catalog;
+mod error;
+mod headers;
+mod health;
+mod limits;
+mod manifests;
+mod pagination;
+mod query;
+mod receive;
+mod referrers;
+mod routes;
+mod tags;
+mod uploads;
+mod version;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::Method,
+    web::{self, Payload},
+};
+
+use self::{
+    access_log::AccessLog, admission::Admission, authorize::Caller, error::ApiError, query::Query, routes::Resource,
+};
+use crate::{auth::Authenticator, registry::Registry};
+
+/// What the operator decides about the way the registry is served.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What stands before `/v2/` in every path; empty, or a slash and what follows it, without one at the end.
+    pub prefix: String,
+    /// What stands before the path in every `Location`; empty: they are relative.
+    pub location_base: String,
+    /// Fields that every answer has, over those that are there by default.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// The most repositories in one page.
+    pub catalog_max: usize,
+    /// The most tags in one page.
+    pub tags_max: usize,
+    /// Whether writes are refused.
+    pub read_only: bool,
+    /// Whether each request is logged.
+    pub access_log: bool,
+    /// Whether TLS is ours, so that clients may be told to use nothing else.
+    pub tls: bool,
+    /// How long a body may pause.
+    pub body_idle: Duration,
+    /// How many requests may send a body at the same time.
+    pub uploads: usize,
+    /// How many of them may come from one user, or from one address.
+    pub uploads_per_client: usize,
+    /// How many bytes must stay free: uploads that would begin with less are refused.
+    pub min_free: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            location_base: String::new(),
+            headers: BTreeMap::new(),
+            catalog_max: 1000,
+            tags_max: 1000,
+            read_only: false,
+            access_log: true,
+            tls: false,
+            body_idle: Duration::from_secs(30),
+            uploads: 256,
+            uploads_per_client: 32,
+            min_free: 0,
+        }
+    }
+}
+
+/// All that requests are served from; shared by all workers.
+#[derive(Debug)]
+pub struct Api {
+    registry: Registry,
+    authenticator: Authenticator,
+    settings: Settings,
+    admission: Admission,
+}
+
+impl Api {
+    /// Serves `registry` to those whom `authenticator` lets in.
+    #[must_use]
+    pub fn new(registry: Registry, authenticator: Authenticator, settings: Settings) -> Self {
+        let admission = Admission::new(settings.uploads, settings.uploads_per_client);
+        Self { registry, authenticator, settings, admission }
+    }
+
+    /// The value of a `Location` header.
+    fn location(&self, path: &str) -> String {
+        format!("{}{}{path}", self.settings.location_base, self.settings.prefix)
+    }
+}
+
+/// Answers a request.
+pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let mut log = AccessLog::begin(&request);
+    let mut response = match answer(&api, &request, payload, &mut log).await {
+        Ok(response) => response,
+        Err(error) => error.to_response(),
+    };
+    headers::complete(&api.settings, &request, &mut response);
+    let response = headers::without_body_if_head(&request, response);
+    if api.settings.access_log { log.end(response) } else { response }
+}
+
+async fn answer(
+    api: &web::Data<Api>,
+    request: &HttpRequest,
+    payload: Payload,
+    log: &mut AccessLog,
+) -> Result<HttpResponse, ApiError> {
+    limits::check_head(request)?;
+    let resource = Resource::parse(request.path(), &api.settings.prefix);
+    if let Ok(resource) = &resource {
+        log.resource(resource);
+        match resource {
+            Resource::Home => return check_method(request, resource).and_then(|()| Ok(health::home())),
+            Resource::Health => {
+                check_method(request, resource)?;
+                return Ok(health::health(api).await);
+            }
+            _ => {}
+        }
+    }
+    let caller = Caller::of(api, request, resource.as_ref().ok()).await?;
+    log.user(caller.user());
+    let resource = match resource {
+        Ok(resource) => resource,
+        Err(error) => return Err(caller.refuse_or(error)),
+    };
+    check_method(request, &resource).map_err(|error| caller.refuse_or(error))?;
+    let request = Incoming { api, request, payload, query: Query::parse(request.query_string()), caller };
+    request.dispatch(resource).await
+}
+
+fn check_method(request: &HttpRequest, resource: &Resource) -> Result<(), ApiError> {
+    let methods = resource.route().methods;
+    if methods.contains(request.method()) { Ok(()) } else { Err(ApiError::MethodNotAllowed(methods)) }
+}
+
+/// A request whose sender is known and whose path is one of the table's.
+struct Incoming<'a> {
+    api: &'a web::Data<Api>,
+    request: &'a HttpRequest,
+    payload: Payload,
+    query: Query,
+    caller: Caller,
+}
+
+impl Incoming<'_> {
+    /// The handler of each row and method of the table. Which right it needs stands in the handler's signature.
+    async fn dispatch(self, resource: Resource) -> Result<HttpResponse, ApiError> {
+        let method = self.request.method().clone();
+        match (resource, method) {
+            (Resource::Home, _) => Ok(health::home()),
+            (Resource::Health, _) => Ok(health::health(self.api).await),
+            (Resource::Version, _) => version::version(&self),
+            (Resource::Catalog, _) => catalog::list(&self).await,
+            (Resource::Tags { name }, _) => tags::list(&self, &self.pull(name)?).await,
+            (Resource::Referrers { name, digest }, _) => referrers::list(&self, &self.pull(name)?, &digest).await,
+            (Resource::Blob { name, digest }, Method::DELETE) => {
+                blobs::delete(&self, &self.delete(name)?, &digest).await
+            }
+            (Resource::Blob { name, digest }, Method::HEAD) => blobs::head(&self, &self.pull(name)?, &digest).await,
+            (Resource::Blob { name, digest }, _) => blobs::get(&self, &self.pull(name)?, &digest).await,
+            (Resource::Manifest { name, reference }, Method::PUT) => {
+                let repository = self.push(name)?;
+                manifests::put(self, &repository, reference).await
+            }
+            (Resource::Manifest { name, reference }, Method::DELETE) => {
+                manifests::delete(&self, &self.delete(name)?, &reference).await
+            }
+            (Resource::Manifest { name, reference }, _) => manifests::get(&self, &self.pull(name)?, &reference).await,
+            (Resource::Uploads { name }, _) => {
+                let repository = self.push(name)?;
+                uploads::start(self, &repository).await
+            }
+            (Resource::Upload { name, session }, Method::PATCH) => {
+                let repository = self.push(name)?;
+                uploads::append(self, &repository, session).await
+            }
+            (Resource::Upload { name, session }, Method::PUT) => {
+                let repository = self.push(name)?;
+                uploads::finish(self, &repository, session).await
+            }
+            (Resource::Upload { name, session }, Method::DELETE) => {
+                uploads::cancel(&self, &self.push(name)?, session).await
+            }
+            (Resource::Upload { name, session }, _) => uploads::status(&self, &self.push(name)?, session).await,
+        }
+    }
+}

@@ -1,1 +1,87 @@
-//! The commands.
+//! The commands, one file each.
+
+mod config;
+mod healthcheck;
+mod http_get;
+mod log_line;
+mod logging;
+mod output;
+mod running;
+mod serve;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Sources;
+
+/// An OCI container registry in one small binary, in the place of registry:2.
+///
+/// Without a command it serves: `wharf` alone is an open registry on localhost:5000 with its store in ./data.
+#[derive(Debug, Parser)]
+#[command(name = "wharf", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Serve,
+}
+
+const AFTER_HELP: &str = "Settings come from the defaults, then a file, then REGISTRY_* variables, then options; `wharf config \
+                          show` prints them all with the source of each.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the registry (what wharf does without a command)
+    Serve(serve::Serve),
+    /// Check or show the settings
+    Config {
+        #[command(subcommand)]
+        command: config::ConfigCommand,
+    },
+    /// Ask a running registry whether it is well: exit code 0 if it is, else 1
+    Healthcheck(healthcheck::Healthcheck),
+    /// Not there yet
+    #[command(hide = true, name = "garbage-collect", disable_help_flag = true)]
+    GarbageCollect {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+/// Which settings file.
+#[derive(Clone, Debug, Args)]
+struct FileArguments {
+    /// The settings file: TOML, or YAML as registry:2 has it [default: `$REGISTRY_CONFIGURATION_PATH`, else ./registry.toml if
+    /// there is one]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The same, as an option
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+}
+
+impl FileArguments {
+    fn sources(&self) -> Sources {
+        Sources::of_process(self.config.clone().or_else(|| self.file.clone()))
+    }
+}
+
+/// Runs the command that the arguments of this process name.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(command) => command.run(),
+        Command::Config { command } => command.run(),
+        Command::Healthcheck(command) => command.run(),
+        Command::GarbageCollect { .. } => {
+            output::complain(
+                &"wharf garbage-collect is not there yet; registry:2's runs on the same store, while wharf is stopped",
+            );
+            ExitCode::FAILURE
+        }
+    }
+}

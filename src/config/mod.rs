@@ -1,1 +1,89 @@
-//! The settings.
+//! The settings: one checked [`Config`] from the defaults, a file, `REGISTRY_*` variables and the command line, each over
+//! the one before.
+//!
+//! ```text
+//! registry.toml | config.yml --> tree --.
+//! REGISTRY_* ---> (values as YAML) -----+--> values, by the rows of the table --> the sections --> Config
+//! --addr ... ---------------------------'
+//! ```
+//!
+//! One table ([`settings`]) holds everything there is to know of each setting; each section's rows stand beside the type
+//! that they fill.
+
+mod access;
+mod address;
+mod assign;
+mod auth;
+mod auth_token;
+mod duration;
+mod environment;
+mod error;
+mod file;
+mod http;
+mod limits;
+mod load;
+mod log;
+mod nearest;
+mod peers;
+mod reference;
+mod setting;
+mod shown;
+mod size;
+mod source;
+mod storage;
+mod table;
+mod tls;
+mod toml_file;
+mod tree;
+mod validation;
+mod values;
+mod yaml;
+
+pub use access::{AccessRule, Group};
+pub use address::{Address, Host};
+pub use auth::{Auth, Htpasswd, Mode};
+pub use auth_token::{Issuer, Token};
+pub use environment::CONFIGURATION_PATH;
+pub use error::{ConfigError, ConfigErrors, Notice};
+pub use file::USUAL;
+pub use http::{Http, Listen};
+pub use limits::Limits;
+pub use load::{Loaded, Sources};
+pub use log::{Level, Log, LogFormat};
+pub use reference::reference;
+pub use setting::{Kind, Setting, Status};
+pub use shown::Shown;
+pub use source::Source;
+pub use storage::{Durability, Storage, Store, UploadPurging};
+pub use table::settings;
+pub use tls::{ClientAuth, Tls, TlsVersion};
+pub use validation::{Missing, Validation};
+
+/// Every setting, read and checked: plain values that say nothing of where they came from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where and how to listen.
+    pub http: Http,
+    /// Where the bytes are kept, and how carefully.
+    pub storage: Storage,
+    /// Who is asked to say who they are, and how.
+    pub auth: Auth,
+    /// Who may do what.
+    pub access: Vec<AccessRule>,
+    /// The groups that `access` speaks of.
+    pub groups: Vec<Group>,
+    /// What is said, and in which form.
+    pub log: Log,
+    /// How much is too much.
+    pub limits: Limits,
+    /// What a manifest must be to be taken.
+    pub validation: Validation,
+}
+
+impl Default for Config {
+    /// The settings of `wharf` without a file, variables or options: an open registry on `localhost:5000` with its store in
+    /// `./data`.
+    fn default() -> Self {
+        load::defaults()
+    }
+}

@@ -101,3 +101,136 @@ impl From<RepositoryName> for String {
         name.0.as_ref().to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn e6_a_name_has_at_most_255_bytes() {
+        for (name, is_name) in [
+            ("a".repeat(255), true),
+            ("a".repeat(256), false),
+            (format!("{}/{}", "a".repeat(127), "b".repeat(127)), true),
+            (format!("{}/{}", "a".repeat(127), "b".repeat(128)), false),
+            ("a/".repeat(127) + "a", true),
+            ("a/".repeat(128) + "a", false),
+            (String::new(), false),
+        ] {
+            let parsed = name.parse::<RepositoryName>();
+            assert_eq!(parsed.is_ok(), is_name, "{name}");
+            assert!(is_name || parsed == Err(InvalidName::Length), "{name}");
+        }
+    }
+
+    #[test]
+    fn e7_only_the_grammar_is_a_name() {
+        for good in [
+            "a",
+            "0",
+            "a/b",
+            "a.b",
+            "a_b",
+            "a__b",
+            "a-b",
+            "a--b",
+            "a-----b",
+            "a.b_c__d-e/f",
+            "v2",
+            "x/manifests/y",
+            "x/tags",
+        ] {
+            assert_eq!(good.parse::<RepositoryName>().unwrap().as_str(), good);
+        }
+        let bad = [
+            "A",
+            "aB",
+            "ａ",
+            "ä",
+            "a..b",
+            "a___b",
+            "a._b",
+            "a.-b",
+            "a-_b",
+            "-a",
+            "a-",
+            ".a",
+            "a.",
+            "_a",
+            "a_",
+            "a/.b",
+            "a/-b",
+            "a/b_",
+            "/a",
+            "a/",
+            "a//b",
+            ".",
+            "..",
+            "a/../b",
+            "a/./b",
+            "_catalog",
+            "a/_uploads",
+            "a b",
+            " a",
+            "a\n",
+            "a\0",
+            "a\\b",
+            "a:b",
+            "a%2fb",
+            "ſ",
+        ];
+        for bad in bad {
+            assert_eq!(bad.parse::<RepositoryName>(), Err(InvalidName::Grammar), "{bad:?}");
+            assert!(serde_json::from_value::<RepositoryName>(bad.into()).is_err(), "{bad:?}");
+        }
+    }
+
+    /// The specification's expression for a name, walked byte by byte: a machine with one state for each place in it.
+    fn is_name(text: &str) -> bool {
+        #[derive(Clone, Copy, PartialEq)]
+        enum At {
+            Start,
+            Word,
+            Dot,
+            Underscore,
+            TwoUnderscores,
+            Dashes,
+        }
+        let mut at = At::Start;
+        for byte in text.bytes() {
+            at = match (at, byte) {
+                (_, b'a'..=b'z' | b'0'..=b'9') => At::Word,
+                (At::Word, b'/') => At::Start,
+                (At::Word, b'.') => At::Dot,
+                (At::Word, b'_') => At::Underscore,
+                (At::Underscore, b'_') => At::TwoUnderscores,
+                (At::Word | At::Dashes, b'-') => At::Dashes,
+                _ => return false,
+            };
+        }
+        at == At::Word && text.len() <= 255
+    }
+
+    proptest! {
+        #[test]
+        fn e7_any_text_is_a_name_only_as_the_grammar_has_it(text in prop_oneof![".*", "[ab0._/-]{0,12}", "[a-z0-9]{120,130}/[a-z]{120,130}"]) {
+            let parsed = text.parse::<RepositoryName>();
+            prop_assert_eq!(parsed.is_ok(), is_name(&text));
+            if let Ok(name) = parsed {
+                prop_assert_eq!(name.to_string(), text.clone());
+                prop_assert_eq!(name.components().collect::<Vec<_>>().join("/"), text);
+            }
+        }
+
+        #[test]
+        fn a_name_survives_its_json(text in "[a-z0-9]{1,9}((\\.|_|__|-+)[a-z0-9]{1,5}){0,3}(/[a-z0-9]{1,9}){0,4}") {
+            let name: RepositoryName = text.parse().unwrap();
+            let json = serde_json::to_string(&name).unwrap();
+            prop_assert_eq!(serde_json::from_str::<RepositoryName>(&json).unwrap(), name);
+        }
+    }
+}

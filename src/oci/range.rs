@@ -1,5 +1,7 @@
 //! Ranges of bytes.
 
+use std::str::FromStr;
+
 /// What a `Range` header asks of content of a known length (RFC 9110, section 14).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteRange {
@@ -16,7 +18,65 @@ pub enum ByteRange {
     Unsatisfiable,
 }
 
+impl ByteRange {
+    /// What `header` asks of content that has `len` bytes.
+    ///
+    /// A unit other than `bytes`, several ranges, and what is no range at all are answered with the whole, as the RFC allows;
+    /// a range that ends before it starts is taken for one that can't be satisfied.
+    ///
+    /// ```
+    /// use wharf::oci::ByteRange;
+    /// assert_eq!(ByteRange::parse(Some("bytes=90-"), 100), ByteRange::Part { first: 90, last: 99 });
+    /// assert_eq!(ByteRange::parse(Some("bytes=100-"), 100), ByteRange::Unsatisfiable);
+    /// assert_eq!(ByteRange::parse(Some("lines=1-2"), 100), ByteRange::Whole);
+    /// ```
+    #[must_use]
+    pub fn parse(header: Option<&str>, len: u64) -> Self {
+        header.and_then(single_range).map_or(Self::Whole, |bounds| Self::within(bounds, len))
+    }
+
+    fn within(bounds: (Option<u64>, Option<u64>), len: u64) -> Self {
+        let Some(end) = len.checked_sub(1) else { return Self::Unsatisfiable };
+        match bounds {
+            (None, None) => Self::Whole,
+            (None, Some(0)) => Self::Unsatisfiable,
+            (None, Some(suffix)) => Self::Part { first: len.saturating_sub(suffix), last: end },
+            (Some(first), last) if first > end || last.is_some_and(|last| last < first) => Self::Unsatisfiable,
+            (Some(first), last) => Self::Part { first, last: last.map_or(end, |last| last.min(end)) },
+        }
+    }
+}
+
+/// The two numbers around the dash of the only range in `header`, at least one of which is there.
+fn single_range(header: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let (unit, ranges) = header.trim_matches(WHITE).split_once('=')?;
+    if !unit.eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let mut ranges = ranges.split(',').map(|range| range.trim_matches(WHITE)).filter(|range| !range.is_empty());
+    let (range, None) = (ranges.next()?, ranges.next()) else { return None };
+    let (first, last) = range.split_once('-')?;
+    match (first, last) {
+        ("", last) => Some((None, Some(saturating_number(last)?))),
+        (first, "") => Some((Some(saturating_number(first)?), None)),
+        (first, last) => Some((Some(saturating_number(first)?), Some(saturating_number(last)?))),
+    }
+}
+
+const WHITE: [char; 2] = [' ', '\t'];
+
+/// A decimal number of any length. More than `u64` holds is more than any content has, so the largest `u64` serves as well.
+fn saturating_number(text: &str) -> Option<u64> {
+    is_number(text).then(|| text.parse().unwrap_or(u64::MAX))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The `Content-Range` of a chunk ([distribution-spec, pushing a blob in chunks]): `<first>-<last>`.
+///
+/// The forms that RFC 9110 has for answers, `bytes 0-99/*` and the like, are read too, because some clients send them.
 ///
 /// [distribution-spec, pushing a blob in chunks]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,3 +91,184 @@ pub struct ContentRange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the Content-Range of a chunk is <first>-<last>")]
 pub struct InvalidContentRange;
+
+impl FromStr for ContentRange {
+    type Err = InvalidContentRange;
+
+    fn from_str(text: &str) -> Result<Self, InvalidContentRange> {
+        let (first, last) =
+            without_unit_and_total(text).and_then(|text| text.split_once('-')).ok_or(InvalidContentRange)?;
+        let first = number(first)?;
+        let len = number(last)?.checked_sub(first).and_then(|rest| rest.checked_add(1));
+        Ok(Self { first, len: len.ok_or(InvalidContentRange)? })
+    }
+}
+
+/// `0-99` of `0-99`, `bytes=0-99`, `bytes 0-99`, `bytes 0-99/*` and `bytes 0-99/100`.
+fn without_unit_and_total(text: &str) -> Option<&str> {
+    let (unit, range) = match text.split_once([' ', '=']) {
+        Some((unit, range)) => (Some(unit), range),
+        None => (None, text),
+    };
+    let (range, total) = match range.split_once('/') {
+        Some((range, total)) => (range, Some(total)),
+        None => (range, None),
+    };
+    let unit_is_right = unit.is_none_or(|unit| unit.eq_ignore_ascii_case("bytes"));
+    let total_is_right = total.is_none_or(|total| total == "*" || is_number(total));
+    (unit_is_right && total_is_right).then_some(range)
+}
+
+fn number(text: &str) -> Result<u64, InvalidContentRange> {
+    if is_number(text) { text.parse().map_err(|_overflow| InvalidContentRange) } else { Err(InvalidContentRange) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn g4_ranges_never_reach_past_the_content() {
+        use ByteRange::{Part, Unsatisfiable, Whole};
+        let many = format!("bytes={}", "0-0,".repeat(1000));
+        let part = |first, last| Part { first, last };
+        let table: [(&str, u64, ByteRange); 47] = [
+            ("bytes=0-0", 100, part(0, 0)),
+            ("bytes=0-99", 100, part(0, 99)),
+            ("bytes=0-100", 100, part(0, 99)),
+            ("bytes=50-", 100, part(50, 99)),
+            ("bytes=99-", 100, part(99, 99)),
+            ("bytes=99-99", 100, part(99, 99)),
+            ("bytes=-1", 100, part(99, 99)),
+            ("bytes=-100", 100, part(0, 99)),
+            ("bytes=-101", 100, part(0, 99)),
+            ("BYTES=1-2", 100, part(1, 2)),
+            (" bytes=1-2\t", 100, part(1, 2)),
+            ("bytes= 1-2 ", 100, part(1, 2)),
+            ("bytes=1-2,", 100, part(1, 2)),
+            ("bytes=, ,1-2", 100, part(1, 2)),
+            ("bytes=007-0008", 100, part(7, 8)),
+            ("bytes=0-18446744073709551615", 100, part(0, 99)),
+            ("bytes=0-18446744073709551616", 100, part(0, 99)),
+            ("bytes=0-99999999999999999999999999999999", 100, part(0, 99)),
+            ("bytes=-18446744073709551616", 100, part(0, 99)),
+            ("bytes=0-18446744073709551615", u64::MAX, part(0, u64::MAX - 1)),
+            ("bytes=100-", 100, Unsatisfiable),
+            ("bytes=100-200", 100, Unsatisfiable),
+            ("bytes=5-2", 100, Unsatisfiable),
+            ("bytes=500-0", 1000, Unsatisfiable),
+            ("bytes=-0", 100, Unsatisfiable),
+            ("bytes=18446744073709551616-", 100, Unsatisfiable),
+            ("bytes=18446744073709551615-", u64::MAX, Unsatisfiable),
+            ("bytes=99999999999999999999-5", 100, Unsatisfiable),
+            ("bytes=0-", 0, Unsatisfiable),
+            ("bytes=0-0", 0, Unsatisfiable),
+            ("bytes=-5", 0, Unsatisfiable),
+            ("", 100, Whole),
+            ("bytes", 100, Whole),
+            ("bytes=", 100, Whole),
+            ("bytes=-", 100, Whole),
+            ("bytes=--1", 100, Whole),
+            ("bytes=1", 100, Whole),
+            ("bytes=1-2-3", 100, Whole),
+            ("bytes=a-b", 100, Whole),
+            ("bytes=+1-2", 100, Whole),
+            ("bytes=1 - 2", 100, Whole),
+            ("bytes=0x1-2", 100, Whole),
+            ("bytes=٣-٤", 100, Whole),
+            ("bytes =1-2", 100, Whole),
+            ("items=0-5", 100, Whole),
+            ("bytes=0-0,2-3", 100, Whole),
+            (&many, 100, Whole),
+        ];
+        for (header, len, expected) in table {
+            assert_eq!(ByteRange::parse(Some(header), len), expected, "{header:?} of {len}");
+        }
+        assert_eq!(ByteRange::parse(None, 100), Whole);
+        assert_eq!(ByteRange::parse(None, 0), Whole);
+    }
+
+    #[test]
+    fn g4_a_chunk_has_a_first_and_a_last_byte() {
+        for (text, first, len) in [
+            ("0-0", 0, 1),
+            ("0-99", 0, 100),
+            ("100-199", 100, 100),
+            ("bytes 0-99/*", 0, 100),
+            ("bytes 0-99/100", 0, 100),
+            ("bytes 0-99", 0, 100),
+            ("bytes=0-99", 0, 100),
+            ("18446744073709551615-18446744073709551615", u64::MAX, 1),
+            ("1-18446744073709551615", 1, u64::MAX),
+        ] {
+            assert_eq!(text.parse(), Ok(ContentRange { first, len }), "{text:?}");
+        }
+        for bad in [
+            "",
+            "-",
+            "0",
+            "0-",
+            "-0",
+            "1-0",
+            "a-b",
+            "0-1-2",
+            "+0-1",
+            " 0-1",
+            "0-1 ",
+            "0 - 1",
+            "0-1,2-3",
+            "0x0-1",
+            "-1-0",
+            "items 0-1",
+            "bytes 0-1/x",
+            "bytes */100",
+            "0-18446744073709551615",
+            "0-18446744073709551616",
+            "18446744073709551616-18446744073709551617",
+            "٣-٤",
+        ] {
+            assert_eq!(bad.parse::<ContentRange>(), Err(InvalidContentRange), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn g4_any_header_gives_bytes_that_there_are(header in prop_oneof![".*", "bytes=[0-9,. -]{0,20}", "bytes=[0-9]{0,22}-[0-9]{0,22}"], len: u64) {
+            if let ByteRange::Part { first, last } = ByteRange::parse(Some(&header), len) {
+                prop_assert!(first <= last && last < len);
+            }
+        }
+
+        #[test]
+        fn g4_a_range_is_what_counting_the_bytes_gives(first in 0_u64..40, last in 0_u64..40, len in 0_u64..30) {
+            let bytes = |wanted: &dyn Fn(u64) -> bool| {
+                let there: Vec<u64> = (0..len).filter(|byte| wanted(*byte)).collect();
+                match (there.first(), there.last()) {
+                    (Some(&first), Some(&last)) => ByteRange::Part { first, last },
+                    _ => ByteRange::Unsatisfiable,
+                }
+            };
+            let parse = |header: String| ByteRange::parse(Some(&header), len);
+            prop_assert_eq!(parse(format!("bytes={first}-{last}")), bytes(&|byte| first <= byte && byte <= last));
+            prop_assert_eq!(parse(format!("bytes={first}-")), bytes(&|byte| first <= byte));
+            prop_assert_eq!(parse(format!("bytes=-{last}")), bytes(&|byte| byte + last >= len));
+        }
+
+        #[test]
+        fn g4_any_text_is_a_chunk_only_if_it_has_bytes(text in prop_oneof![".*", "(bytes[ =])?[0-9]{0,21}-[0-9]{0,21}(/[0-9*])?"]) {
+            if let Ok(ContentRange { first, len }) = text.parse::<ContentRange>() {
+                prop_assert!(len > 0 && first.checked_add(len - 1).is_some());
+            }
+        }
+
+        #[test]
+        fn a_chunk_survives_its_text(first: u32, len in 1_u64..1_000_000) {
+            let first = u64::from(first);
+            prop_assert_eq!(format!("{first}-{}", first + len - 1).parse(), Ok(ContentRange { first, len }));
+        }
+    }
+}

@@ -1,1 +1,189 @@
-//! The rules of a registry.
+//! The verbs on the nouns, and the rules of a registry. Knows neither HTTP nor paths on a disk.
+
+mod blobs;
+mod body;
+mod catalog;
+mod coordinator;
+mod error;
+mod expiry;
+mod integrity;
+mod layout;
+mod links;
+mod manifests;
+mod references;
+mod referrers;
+mod session_id;
+mod sessions;
+mod tags;
+mod uploads;
+
+use std::{sync::Arc, time::Duration};
+
+pub use blobs::Blob;
+pub use body::{Body, BodySender, body};
+pub use catalog::Page;
+pub use error::{BodyError, RegistryError};
+pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
+pub use referrers::ReferrersPage;
+pub use session_id::{InvalidSessionId, SessionId};
+pub use uploads::{Chunk, UploadStatus};
+
+use self::{catalog::Catalog, coordinator::Coordinator, sessions::Sessions};
+use crate::{
+    oci::RepositoryName,
+    storage::{Storage, StorageError},
+};
+
+/// What the operator decides about the rules.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Whether tags, manifests and blobs may be deleted.
+    pub delete: bool,
+    /// Whether a manifest may refer to content that is not in its repository.
+    pub missing: Missing,
+    /// How many bytes an upload may have at most; `None`: as many as the store takes.
+    pub upload_limit: Option<u64>,
+    /// What becomes of uploads that nobody ends.
+    pub expiry: Expiry,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { delete: true, missing: Missing::Refuse, upload_limit: None, expiry: Expiry::default() }
+    }
+}
+
+/// What becomes of a manifest whose blobs or children are not in its repository.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missing {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is stored: a sparse index, or an image whose layers come later.
+    Allow,
+}
+
+/// When an upload that nobody ends is thrown away.
+#[derive(Clone, Copy, Debug)]
+pub struct Expiry {
+    /// Whether that is done at all.
+    pub enabled: bool,
+    /// How long ago its last byte must be.
+    pub age: Duration,
+    /// How often is looked.
+    pub interval: Duration,
+    /// Whether to say only what would be done.
+    pub dry_run: bool,
+}
+
+impl Default for Expiry {
+    fn default() -> Self {
+        const HOUR: Duration = Duration::from_secs(60 * 60);
+        Self { enabled: true, age: 24 * HOUR, interval: HOUR, dry_run: false }
+    }
+}
+
+/// A registry over a store. Cheap to clone: all clones are the same registry.
+#[derive(Clone, Debug)]
+pub struct Registry(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    storage: Storage,
+    rules: Rules,
+    coordinator: Coordinator,
+    sessions: Sessions,
+    catalog: Catalog,
+}
+
+impl Registry {
+    /// The largest manifest, in bytes ([distribution-spec, pushing manifests] wants 4 MB at least).
+    ///
+    /// [distribution-spec, pushing manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+    pub const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
+
+    /// Serves `storage` by `rules`. Commits run on the runtime that this is called in; the list of repositories is read there, in the background.
+    #[must_use]
+    pub fn new(storage: Storage, rules: Rules) -> Self {
+        let registry = Self(Arc::new(Inner {
+            storage,
+            rules,
+            coordinator: Coordinator::new(),
+            sessions: Sessions::default(),
+            catalog: Catalog::default(),
+        }));
+        tokio::spawn(catalog::load(registry.clone()));
+        if rules.expiry.enabled && !registry.is_read_only() {
+            tokio::spawn(expiry::run(Arc::downgrade(&registry.0), rules.expiry.interval));
+        }
+        registry
+    }
+
+    /// One repository of it, whether there is such a one yet or not.
+    #[must_use]
+    pub fn repository(&self, name: RepositoryName) -> Repository {
+        Repository { registry: self.clone(), name }
+    }
+
+    /// Whether the store was not writable from the start, so that only reads are served.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.0.storage.is_read_only()
+    }
+
+    /// Whether the store takes writes at this moment.
+    ///
+    /// # Errors
+    /// What a write met.
+    pub async fn probe(&self) -> Result<(), StorageError> {
+        self.0.storage.probe().await
+    }
+
+    /// How many bytes the store has room for, where that has a meaning.
+    ///
+    /// # Errors
+    /// What the question met.
+    pub async fn free_space(&self) -> Result<Option<u64>, StorageError> {
+        self.0.storage.free_space().await
+    }
+
+    /// Waits until every commit and every delete that was begun has ended.
+    pub async fn finish(&self) {
+        self.0.coordinator.finish().await;
+    }
+
+    fn storage(&self) -> &Storage {
+        &self.0.storage
+    }
+}
+
+/// One repository of a registry: a name, and all that can be done under it.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    registry: Registry,
+    name: RepositoryName,
+}
+
+impl Repository {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &RepositoryName {
+        &self.name
+    }
+
+    fn storage(&self) -> &Storage {
+        self.registry.storage()
+    }
+
+    fn coordinator(&self) -> &Coordinator {
+        &self.registry.0.coordinator
+    }
+
+    fn rules(&self) -> Rules {
+        self.registry.0.rules
+    }
+
+    fn refuse_if_deletes_are_off(&self) -> Result<(), RegistryError> {
+        if self.rules().delete { Ok(()) } else { Err(RegistryError::DeleteDisabled) }
+    }
+}

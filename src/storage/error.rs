@@ -1,6 +1,9 @@
 //! What a store can answer but the thing asked for.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why a store did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +11,9 @@ pub enum StorageError {
     /// There is something where nothing must be.
     #[error("the key is taken")]
     Exists,
+    /// Another holder is writing to the staged object at this moment.
+    #[error("the staged object is being written to")]
+    Busy,
     /// The object is longer than the caller will read.
     #[error("the object is larger than expected")]
     TooLarge,
@@ -30,4 +36,21 @@ pub enum StorageError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl StorageError {
+    /// What `source`, met while doing `operation` to `path`, means to a caller.
+    pub(super) fn io(operation: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+        let source = source.into();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Io { operation, path: path.to_owned(), source },
+        }
+    }
+
+    /// Whether the system said that the file, or a directory above it, is not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
 }

@@ -1,1 +1,170 @@
-//! The filesystem back end.
+//! The filesystem back end: what is on the disk, and the order of writes and syncs by which it stays there.
+//!
+//! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away.
+
+mod content;
+mod directories;
+mod hash_state;
+mod live;
+mod lock;
+mod look;
+mod names;
+mod open;
+mod pipe;
+mod place;
+mod remove;
+mod start;
+mod sync;
+mod temporary;
+mod tree;
+mod upload;
+mod volume;
+#[cfg(test)]
+mod watch;
+
+use std::{io, path::Path, sync::Arc};
+
+use bytes::Bytes;
+
+use super::{Child, Condition, Durability, Key, Object, Stat, StorageError};
+use crate::oci::Algorithm;
+
+pub(super) use upload::Upload;
+use {start::Gate, temporary::Temporary, volume::Volume};
+
+/// A store in a directory.
+#[derive(Clone, Debug)]
+pub(super) struct Filesystem {
+    volume: Arc<Volume>,
+    gate: Gate,
+}
+
+impl Filesystem {
+    pub(super) async fn open(root: &Path, durability: Durability) -> Result<Self, StorageError> {
+        let root = root.to_owned();
+        let volume = Arc::new(blocking(move || open::open(&root, durability)).await?);
+        let gate = Gate::begin(&volume);
+        Ok(Self { volume, gate })
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.volume.read_only
+    }
+
+    pub(super) async fn probe(&self) -> Result<(), StorageError> {
+        self.write(|volume| Temporary::file(volume, b"probe").map(drop)).await
+    }
+
+    pub(super) async fn free_space(&self) -> Result<u64, StorageError> {
+        self.look(|volume| volume.free_space()).await
+    }
+
+    pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+        let key = key.clone();
+        self.look(move |volume| volume.stat(&key)).await
+    }
+
+    pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
+        let key = key.clone();
+        self.look(move |volume| volume.read(&key, limit)).await
+    }
+
+    pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>, StorageError> {
+        let key = key.clone();
+        self.look(move |volume| volume.open(&key)).await
+    }
+
+    pub(super) async fn children(&self, prefix: &Key) -> Result<Vec<Child>, StorageError> {
+        let prefix = prefix.clone();
+        self.look(move |volume| volume.children(&prefix)).await
+    }
+
+    pub(super) async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<(), StorageError> {
+        let key = key.clone();
+        self.write(move |volume| {
+            let file = Temporary::file(volume, &bytes)?;
+            volume.place(file.path(), &volume.path(&key), condition)
+        })
+        .await
+    }
+
+    pub(super) async fn put_tree(&self, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<(), StorageError> {
+        let prefix = prefix.clone();
+        self.write(move |volume| volume.put_tree(&prefix, &objects)).await
+    }
+
+    pub(super) async fn delete(&self, key: &Key) -> Result<bool, StorageError> {
+        let key = key.clone();
+        self.write(move |volume| volume.delete(&key)).await
+    }
+
+    pub(super) async fn delete_tree(&self, prefix: &Key) -> Result<bool, StorageError> {
+        let prefix = prefix.clone();
+        self.write(move |volume| volume.delete_tree(&prefix)).await
+    }
+
+    pub(super) async fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
+        let prefixes = prefixes.to_owned();
+        self.write(move |volume| volume.make_prefixes(&prefixes)).await
+    }
+
+    pub(super) async fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool, StorageError> {
+        let prefixes = prefixes.to_owned();
+        self.write(move |volume| volume.remove_empty_prefixes(&prefixes)).await
+    }
+
+    pub(super) async fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
+        let (from, to) = (from.clone(), to.clone());
+        self.write(move |volume| volume.rename(&from, &to)).await
+    }
+
+    pub(super) async fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
+        let lease = self.volume.live.try_take(key).map_err(|_| StorageError::Exists)?;
+        self.write(move |volume| Upload::create(volume, lease, algorithm)).await
+    }
+
+    pub(super) async fn resume(&self, key: &Key) -> Result<Option<Upload>, StorageError> {
+        let lease = self.volume.live.take(key).await?;
+        self.write(move |volume| Upload::reopen(volume, lease)).await
+    }
+
+    pub(super) async fn discard_staging(&self, key: &Key) -> Result<bool, StorageError> {
+        let Ok(lease) = self.volume.live.try_take(key) else { return Ok(false) };
+        self.write(move |volume| {
+            let removed = volume.delete(lease.key())?;
+            volume.forget_hash(lease.key());
+            Ok(removed)
+        })
+        .await
+    }
+
+    /// Runs what only reads.
+    async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Volume>) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let volume = self.volume.clone();
+        blocking(move || work(&volume)).await
+    }
+
+    /// Runs what writes, as soon as writes may be answered.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Volume>) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        if self.volume.read_only {
+            return Err(StorageError::ReadOnly);
+        }
+        self.gate.wait(&self.volume.root).await?;
+        self.look(work).await
+    }
+}
+
+/// Runs `work` where it may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
+) -> Result<T, StorageError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(StorageError::io("run", Path::new("a blocking thread"), io::Error::other(error))))
+}

@@ -16,6 +16,8 @@ use bytes::Bytes;
 
 use crate::oci::Algorithm;
 
+use {filesystem::Filesystem, memory::Memory, staging::Upload};
+
 pub use error::StorageError;
 pub use key::Key;
 pub use object::Object;
@@ -60,13 +62,19 @@ pub enum Condition {
 
 /// A store of bytes. Cheap to clone: all clones are the same store.
 #[derive(Clone, Debug)]
-pub struct Storage;
+pub struct Storage(Backend);
+
+#[derive(Clone, Debug)]
+enum Backend {
+    Filesystem(Filesystem),
+    Memory(Memory),
+}
 
 impl Storage {
     /// A store that lives in memory and dies with the last clone.
     #[must_use]
     pub fn memory() -> Self {
-        unimplemented!()
+        Self(Backend::Memory(Memory::default()))
     }
 
     /// The store in the directory `root`, which is made if it is not there, and locked against other processes.
@@ -76,14 +84,17 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError`] in words for the operator (it names the path): another process has the store, the filesystem folds case, …
-    pub async fn filesystem(_root: &Path, _durability: Durability) -> Result<Self, StorageError> {
-        unimplemented!()
+    pub async fn filesystem(root: &Path, durability: Durability) -> Result<Self, StorageError> {
+        Ok(Self(Backend::Filesystem(Filesystem::open(root, durability).await?)))
     }
 
     /// Whether this store was opened read-only because it could not be written.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        unimplemented!()
+        match &self.0 {
+            Backend::Filesystem(store) => store.is_read_only(),
+            Backend::Memory(_) => false,
+        }
     }
 
     /// Writes and removes a small object, to see whether the store takes writes at this moment.
@@ -91,7 +102,10 @@ impl Storage {
     /// # Errors
     /// What the write met.
     pub async fn probe(&self) -> Result<(), StorageError> {
-        unimplemented!()
+        match &self.0 {
+            Backend::Filesystem(store) => store.probe().await,
+            Backend::Memory(_) => Ok(()),
+        }
     }
 
     /// How many bytes are free, where that has a meaning.
@@ -99,7 +113,10 @@ impl Storage {
     /// # Errors
     /// What the question met.
     pub async fn free_space(&self) -> Result<Option<u64>, StorageError> {
-        unimplemented!()
+        match &self.0 {
+            Backend::Filesystem(store) => store.free_space().await.map(Some),
+            Backend::Memory(_) => Ok(None),
+        }
     }
 
     /// What is known of the object at `key`; `None` if there is none. What it reports is durable: if the object was made visible by a
@@ -107,103 +124,154 @@ impl Storage {
     ///
     /// # Errors
     /// What the look met.
-    pub async fn stat(&self, _key: &Key) -> Result<Option<Stat>, StorageError> {
-        unimplemented!()
+    pub async fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.stat(key).await,
+            Backend::Memory(store) => Ok(store.stat(key)),
+        }
     }
 
     /// The whole of a small object; `None` if there is none.
     ///
     /// # Errors
     /// [`StorageError::TooLarge`] if it has more than `limit` bytes.
-    pub async fn read(&self, _key: &Key, _limit: u64) -> Result<Option<Bytes>, StorageError> {
-        unimplemented!()
+    pub async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.read(key, limit).await,
+            Backend::Memory(store) => store.read(key, limit),
+        }
     }
 
     /// An object to read from, at one moment: later writes and deletes don't change what it reads.
     ///
     /// # Errors
     /// What the opening met.
-    pub async fn open(&self, _key: &Key) -> Result<Option<Object>, StorageError> {
-        unimplemented!()
+    pub async fn open(&self, key: &Key) -> Result<Option<Object>, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.open_object(key).await,
+            Backend::Memory(store) => Ok(store.open(key)),
+        }
     }
 
     /// Stores a small object, wholly or not at all, durably.
     ///
     /// # Errors
     /// [`StorageError::Exists`] as `condition` has it, or what the write met.
-    pub async fn put(&self, _key: &Key, _bytes: Bytes, _condition: Condition) -> Result<(), StorageError> {
-        unimplemented!()
+    pub async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<(), StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.put(key, bytes, condition).await,
+            Backend::Memory(store) => store.put(key, bytes, condition),
+        }
     }
 
-    /// Stores several small objects under `prefix`, where nothing is yet, so that no reader sees only some of them. `objects` are keys below `prefix`.
+    /// Stores several small objects under `prefix`, where nothing is yet, so that no reader sees only some of them. `objects` have whole keys, that begin with `prefix`.
     ///
     /// # Errors
-    /// [`StorageError::Exists`] if there is something under `prefix`.
-    pub async fn put_tree(&self, _prefix: &Key, _objects: Vec<(Key, Bytes)>) -> Result<(), StorageError> {
-        unimplemented!()
+    /// [`StorageError::Exists`] if there is an object at `prefix` or something under it.
+    pub async fn put_tree(&self, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<(), StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.put_tree(prefix, objects).await,
+            Backend::Memory(store) => store.put_tree(prefix, objects),
+        }
     }
 
     /// Removes an object, durably; whether there was one.
     ///
     /// # Errors
     /// What the removal met.
-    pub async fn delete(&self, _key: &Key) -> Result<bool, StorageError> {
-        unimplemented!()
+    pub async fn delete(&self, key: &Key) -> Result<bool, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.delete(key).await,
+            Backend::Memory(store) => Ok(store.delete(key)),
+        }
     }
 
     /// Removes everything under `prefix`, so that no reader sees only some of it gone, durably; whether there was anything.
     ///
     /// # Errors
     /// What the removal met.
-    pub async fn delete_tree(&self, _prefix: &Key) -> Result<bool, StorageError> {
-        unimplemented!()
+    pub async fn delete_tree(&self, prefix: &Key) -> Result<bool, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.delete_tree(prefix).await,
+            Backend::Memory(store) => Ok(store.delete_tree(prefix)),
+        }
     }
 
     /// Makes the prefixes visible although nothing is under them yet, in this order, durably. A back end without directories does nothing.
     ///
     /// # Errors
     /// What the making met.
-    pub async fn make_prefixes(&self, _prefixes: &[Key]) -> Result<(), StorageError> {
-        unimplemented!()
+    pub async fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.make_prefixes(prefixes).await,
+            Backend::Memory(store) => store.make_prefixes(prefixes),
+        }
     }
 
     /// Removes, in this order, the prefixes that have nothing under them, and stops at the first that has; whether all are gone.
     ///
     /// # Errors
     /// What the removal met, other than that something is there.
-    pub async fn remove_empty_prefixes(&self, _prefixes: &[Key]) -> Result<bool, StorageError> {
-        unimplemented!()
+    pub async fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.remove_empty_prefixes(prefixes).await,
+            Backend::Memory(store) => Ok(store.remove_empty_prefixes(prefixes)),
+        }
     }
 
     /// The names directly under `prefix`, in byte order; none if there is no such prefix.
     ///
     /// # Errors
     /// What the listing met.
-    pub async fn children(&self, _prefix: &Key) -> Result<Vec<Child>, StorageError> {
-        unimplemented!()
+    pub async fn children(&self, prefix: &Key) -> Result<Vec<Child>, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.children(prefix).await,
+            Backend::Memory(store) => Ok(store.children(prefix)),
+        }
     }
 
     /// Moves an object to another key, for one that proved to be damaged.
     ///
     /// # Errors
     /// What the move met.
-    pub async fn rename(&self, _from: &Key, _to: &Key) -> Result<(), StorageError> {
-        unimplemented!()
+    pub async fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.rename(from, to).await,
+            Backend::Memory(store) => store.rename(from, to),
+        }
     }
 
     /// Begins a new staged object at `key`, which no object or other staging may have. It is hashed with `algorithm` while it is written.
     ///
     /// # Errors
     /// [`StorageError::Exists`], or what the making met.
-    pub async fn stage(&self, _key: &Key, _algorithm: Algorithm) -> Result<Staging, StorageError> {
-        unimplemented!()
+    pub async fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Staging, StorageError> {
+        let upload = match &self.0 {
+            Backend::Filesystem(store) => Upload::Filesystem(store.stage(key, algorithm).await?),
+            Backend::Memory(store) => Upload::Memory(store.stage(key, algorithm)?),
+        };
+        Ok(Staging(upload))
     }
 
     /// Takes up the staged object at `key` again, after a restart too; `None` if there is none. Its offset is its durable length.
     ///
+    /// If its last holder is gone but not yet what it handed over to be written, this waits for that.
+    ///
     /// # Errors
-    /// What the opening met.
-    pub async fn resume(&self, _key: &Key) -> Result<Option<Staging>, StorageError> {
+    /// [`StorageError::Busy`] if someone holds it, or what the opening met.
+    pub async fn resume(&self, key: &Key) -> Result<Option<Staging>, StorageError> {
+        let upload = match &self.0 {
+            Backend::Filesystem(store) => store.resume(key).await?.map(Upload::Filesystem),
+            Backend::Memory(store) => store.resume(key)?.map(Upload::Memory),
+        };
+        Ok(upload.map(Staging))
+    }
+
+    /// Throws away the staged object at `key`, if nobody has it; whether it did.
+    ///
+    /// # Errors
+    /// What the removal met.
+    pub async fn discard_staging(&self, _key: &Key) -> Result<bool, StorageError> {
         unimplemented!()
     }
 
@@ -211,7 +279,18 @@ impl Storage {
     ///
     /// # Errors
     /// What the commit met; the content is gone then.
-    pub async fn promote(&self, _content: Verified, _key: &Key) -> Result<(), StorageError> {
-        unimplemented!()
+    pub async fn promote(&self, content: Verified, key: &Key) -> Result<(), StorageError> {
+        content.promote(key).await
+    }
+
+    /// Removes a staged object that nobody holds, for one that has expired; whether it did. One that is held stays.
+    ///
+    /// # Errors
+    /// What the removal met.
+    pub async fn discard_staging(&self, key: &Key) -> Result<bool, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.discard_staging(key).await,
+            Backend::Memory(store) => Ok(store.discard_staging(key)),
+        }
     }
 }

@@ -1,19 +1,48 @@
 //! An object that is open for reading.
 
-use std::{io, ops::Range};
+use std::{
+    fs::File,
+    future::Future as _,
+    io::{self, IoSliceMut},
+    ops::Range,
+    os::unix::fs::FileExt as _,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use bytes::Bytes;
 use futures_util::Stream;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use tokio::task::JoinHandle;
 
 use super::Stat;
+
+/// How many bytes a piece has at most. The server copies each piece into a buffer that it frees when it gets larger than twice this.
+const PIECE_LEN: u64 = 64 * 1024;
 
 /// An object as it was when it was opened.
 #[derive(Debug)]
 pub struct Object {
     stat: Stat,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(Arc<File>),
+    Memory(Bytes),
 }
 
 impl Object {
+    pub(super) fn of_file(file: File, stat: Stat) -> Self {
+        Self { stat, source: Source::File(Arc::new(file)) }
+    }
+
+    pub(super) fn of_memory(bytes: Bytes, stat: Stat) -> Self {
+        Self { stat, source: Source::Memory(bytes) }
+    }
+
     /// What is known of it.
     #[must_use]
     pub fn stat(&self) -> Stat {
@@ -21,7 +50,102 @@ impl Object {
     }
 
     /// The bytes of `range`, in pieces of 64 KiB at most.
-    pub fn into_stream(self, _range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        futures_util::stream::empty()
+    ///
+    /// The stream ends with [`io::ErrorKind::UnexpectedEof`] where the object turns out to be shorter: there are never bytes that were
+    /// not stored. What is in the page cache is read where the stream is polled, and all else on a blocking thread.
+    pub fn into_stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
+        Pieces { source: self.source, range, reading: None, is_probing: true }
     }
+}
+
+#[derive(Debug)]
+struct Pieces {
+    source: Source,
+    /// What is still to come.
+    range: Range<u64>,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+    /// Whether the filesystem can say that it would have to wait.
+    is_probing: bool,
+}
+
+impl Pieces {
+    /// The next piece, if it can be had at once.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        let end = self.range.end.min(self.range.start.saturating_add(PIECE_LEN));
+        let file = match &self.source {
+            Source::Memory(bytes) => return Poll::Ready(Ok(slice(bytes, self.range.start..end))),
+            Source::File(file) => file,
+        };
+        if self.reading.is_none() && self.is_probing {
+            match read_cached(file, self.range.start..end) {
+                Ok(Some(bytes)) => return Poll::Ready(Ok(bytes)),
+                Ok(None) => {}
+                Err(Errno::NOTSUP | Errno::NOSYS | Errno::INVAL) => self.is_probing = false,
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        let (file, start) = (file.clone(), self.range.start);
+        let reading = self.reading.get_or_insert_with(|| tokio::task::spawn_blocking(move || read(&file, start..end)));
+        let read = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        Poll::Ready(read.unwrap_or_else(|error| Err(io::Error::other(error))))
+    }
+}
+
+impl Stream for Pieces {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.range.is_empty() {
+            return Poll::Ready(None);
+        }
+        let piece = match ready!(self.poll_piece(cx)) {
+            Ok(piece) if piece.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
+            other => other,
+        };
+        match &piece {
+            Ok(piece) => self.range.start += piece.len() as u64,
+            Err(_) => self.range.start = self.range.end,
+        }
+        Poll::Ready(Some(piece))
+    }
+}
+
+fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
+    let at = |offset| usize::try_from(offset).map_or(bytes.len(), |offset: usize| offset.min(bytes.len()));
+    bytes.slice(at(range.start)..at(range.end))
+}
+
+/// What of `range` is in memory already, from its start on; `None` if nothing is.
+fn read_cached(file: &File, range: Range<u64>) -> Result<Option<Bytes>, Errno> {
+    let mut buffer = buffer(&range);
+    loop {
+        let read = preadv2(file, &mut [IoSliceMut::new(&mut buffer)], range.start, ReadWriteFlags::NOWAIT);
+        return match read {
+            Ok(len) => {
+                buffer.truncate(len);
+                Ok(Some(buffer.into()))
+            }
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Ok(None),
+            Err(error) => Err(error),
+        };
+    }
+}
+
+fn read(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+    let mut buffer = buffer(&range);
+    loop {
+        match file.read_at(&mut buffer, range.start) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => {
+                buffer.truncate(read?);
+                return Ok(buffer.into());
+            }
+        }
+    }
+}
+
+fn buffer(range: &Range<u64>) -> Vec<u8> {
+    vec![0; usize::try_from(range.end - range.start).unwrap_or_default()]
 }

@@ -3,14 +3,21 @@
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::StorageError;
+use super::{Key, StorageError, filesystem, memory};
 use crate::oci::{Algorithm, Digest};
 
 /// Content that is being received. The one who holds it is the only one who writes to it.
 ///
 /// Dropped, it stays in the store, to be taken up again by [`super::Storage::resume`].
 #[derive(Debug)]
-pub struct Staging;
+pub struct Staging(pub(super) Upload);
+
+/// A staged object of a back end.
+#[derive(Debug)]
+pub(super) enum Upload {
+    Filesystem(filesystem::Upload),
+    Memory(memory::Upload),
+}
 
 /// Why an append ended early.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +34,7 @@ impl Staging {
     /// How many bytes there are.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        unimplemented!()
+        self.0.offset()
     }
 
     /// Writes and hashes all of `body` after what is there.
@@ -36,9 +43,12 @@ impl Staging {
     /// [`AppendError::Body`] with the sender's error, the bytes before it kept; [`AppendError::Storage`], nothing kept.
     pub async fn append<E>(
         &mut self,
-        _body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        body: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<(), AppendError<E>> {
-        unimplemented!()
+        match &mut self.0 {
+            Upload::Filesystem(upload) => upload.append(body).await,
+            Upload::Memory(upload) => upload.append(body).await,
+        }
     }
 
     /// Makes durable what is there, and the state of its hash as well, so that it can be taken up after a crash.
@@ -46,15 +56,22 @@ impl Staging {
     /// # Errors
     /// What the sync met; the staged object is gone then, since a failed sync is never tried again.
     pub async fn sync(&mut self) -> Result<(), StorageError> {
-        unimplemented!()
+        match &mut self.0 {
+            Upload::Filesystem(upload) => upload.sync().await,
+            Upload::Memory(_) => Ok(()),
+        }
     }
 
     /// Ends the writing. Reads the content again only if `algorithm` is not the one it was hashed with.
     ///
     /// # Errors
     /// What the reading met; the staged object is gone then.
-    pub async fn finish(self, _algorithm: Algorithm) -> Result<Staged, StorageError> {
-        unimplemented!()
+    pub async fn finish(self, algorithm: Algorithm) -> Result<Staged, StorageError> {
+        let digest = match &self.0 {
+            Upload::Filesystem(upload) => upload.digest(algorithm).await?,
+            Upload::Memory(upload) => upload.digest(algorithm)?,
+        };
+        Ok(Staged { digest, len: self.0.offset(), upload: self.0 })
     }
 
     /// Throws the staged object away.
@@ -62,15 +79,38 @@ impl Staging {
     /// # Errors
     /// What the removal met.
     pub async fn abort(self) -> Result<(), StorageError> {
-        unimplemented!()
+        self.0.discard().await
+    }
+}
+
+impl Upload {
+    fn offset(&self) -> u64 {
+        match self {
+            Self::Filesystem(upload) => upload.offset(),
+            Self::Memory(upload) => upload.offset(),
+        }
+    }
+
+    async fn discard(self) -> Result<(), StorageError> {
+        match self {
+            Self::Filesystem(upload) => upload.discard().await,
+            Self::Memory(upload) => {
+                upload.discard();
+                Ok(())
+            }
+        }
     }
 }
 
 /// Content that is all there, and whose digest is known.
+///
+/// It need not be durable yet: [`super::Storage::promote`] syncs it before it gets its name. Dropped, it stays in the store like a
+/// [`Staging`], to be taken up again, or to expire.
 #[derive(Debug)]
 pub struct Staged {
     digest: Digest,
     len: u64,
+    upload: Upload,
 }
 
 impl Staged {
@@ -105,7 +145,7 @@ impl Staged {
     /// # Errors
     /// What the removal met.
     pub async fn discard(self) -> Result<(), StorageError> {
-        unimplemented!()
+        self.upload.discard().await
     }
 }
 
@@ -130,5 +170,12 @@ impl Verified {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.len == 0
+    }
+
+    pub(super) async fn promote(self, key: &Key) -> Result<(), StorageError> {
+        match self.0.upload {
+            Upload::Filesystem(upload) => upload.promote(key).await,
+            Upload::Memory(upload) => upload.promote(key),
+        }
     }
 }

@@ -1,0 +1,109 @@
+//! One line a request, when its answer has been sent.
+
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::{BodySize, BoxBody, MessageBody},
+    http::{Method, StatusCode},
+};
+use bytes::Bytes;
+
+use super::routes::Resource;
+use crate::oci::RepositoryName;
+
+/// What the line will say. Never the query, a header or a body: they may hold secrets.
+pub(super) struct AccessLog {
+    begun: Instant,
+    method: Method,
+    route: &'static str,
+    repository: Option<RepositoryName>,
+    user: Option<String>,
+    address: Option<IpAddr>,
+    status: StatusCode,
+    bytes: u64,
+}
+
+impl AccessLog {
+    pub(super) fn begin(request: &HttpRequest) -> Self {
+        Self {
+            begun: Instant::now(),
+            method: request.method().clone(),
+            route: "-",
+            repository: None,
+            user: None,
+            address: request.peer_addr().map(|address| address.ip()),
+            status: StatusCode::OK,
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn resource(&mut self, resource: &Resource) {
+        self.route = resource.route().template;
+        self.repository = resource.repository().cloned();
+    }
+
+    pub(super) fn user(&mut self, user: Option<&str>) {
+        self.user = user.map(str::to_owned);
+    }
+
+    /// Writes the line now, or, if the answer is a stream, at its end: a download that breaks off is seen to.
+    pub(super) fn end(mut self, response: HttpResponse) -> HttpResponse {
+        self.status = response.status();
+        response.map_body(|_, body| match body.try_into_bytes() {
+            Ok(bytes) => {
+                self.bytes = bytes.len() as u64;
+                self.write();
+                BoxBody::new(bytes)
+            }
+            Err(body) => BoxBody::new(Logged { body, log: self }),
+        })
+    }
+
+    fn write(&self) {
+        tracing::info!(
+            target: "wharf::access",
+            method = %self.method,
+            route = self.route,
+            repository = self.repository.as_ref().map(tracing::field::display),
+            status = self.status.as_u16(),
+            bytes = self.bytes,
+            milliseconds = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            user = self.user,
+            address = self.address.as_ref().map(tracing::field::display),
+        );
+    }
+}
+
+/// A body that writes the line when it is over.
+struct Logged {
+    body: BoxBody,
+    log: AccessLog,
+}
+
+impl MessageBody for Logged {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let piece = Pin::new(&mut self.body).poll_next(context);
+        if let Poll::Ready(Some(Ok(bytes))) = &piece {
+            self.log.bytes += bytes.len() as u64;
+        }
+        piece
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        self.log.write();
+    }
+}

@@ -1,0 +1,32 @@
+//! `/v2/_catalog`: the repositories that the caller may pull.
+
+use actix_web::{HttpResponse, http::header};
+use serde::Serialize;
+
+use super::{
+    Incoming,
+    error::ApiError,
+    pagination::{PageSize, Pagination},
+};
+use crate::oci::RepositoryName;
+
+#[derive(Serialize)]
+struct Catalog {
+    repositories: Vec<RepositoryName>,
+}
+
+pub(super) async fn list(request: &Incoming<'_>) -> Result<HttpResponse, ApiError> {
+    request.caller.must_be_somebody()?;
+    let max = request.api.settings.catalog_max;
+    let pagination: Pagination<RepositoryName> =
+        Pagination::parse(&request.query, PageSize { default: max.min(100), max })?;
+    let may_see = |name: &RepositoryName| request.caller.may_pull(name);
+    let page = request.api.registry.list_repositories(pagination.last.as_ref(), pagination.limit, may_see).await;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-cache"));
+    if let (true, Some(last)) = (page.more, page.entries.last()) {
+        let path = request.api.location("/v2/_catalog");
+        response.insert_header((header::LINK, pagination.next(&path, last.as_str(), &[])));
+    }
+    Ok(super::headers::json(response, &Catalog { repositories: page.entries }))
+}

@@ -1,0 +1,254 @@
+//! The table of errors: every status and code that a client can get.
+
+use actix_web::{
+    HttpResponse,
+    http::{Method, StatusCode, header},
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    oci::{ErrorCode, InvalidContentRange, InvalidDigest, InvalidName, InvalidReference, InvalidTag, ResourceScope},
+    registry::{BodyError, RegistryError},
+    storage::StorageError,
+};
+
+/// Why a request is answered with a 4xx or 5xx.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    #[error("there is nothing at this path")]
+    NotFound,
+    #[error("this path does not take the method")]
+    MethodNotAllowed(&'static [Method]),
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    #[error(transparent)]
+    Digest(#[from] InvalidDigest),
+    #[error(transparent)]
+    Tag(#[from] InvalidTag),
+    #[error("there is no such upload")]
+    UploadUnknown,
+    #[error(transparent)]
+    ContentRange(#[from] InvalidContentRange),
+    #[error("the range is outside of the content, which has {len} bytes")]
+    Range { len: u64 },
+    #[error("{parameter} is not a number of entries")]
+    Pagination { parameter: &'static str },
+    #[error("{parameter} is given more than once")]
+    Ambiguous { parameter: &'static str },
+    #[error("the digest parameter is missing")]
+    DigestMissing,
+    #[error("Content-Type is not a media type")]
+    ContentType,
+    #[error("content is stored as it is: a Content-Encoding can't be taken")]
+    ContentEncoding,
+    #[error("the connection can't be upgraded")]
+    Upgrade,
+    #[error("the request's target is longer than {limit} bytes")]
+    TargetTooLong { limit: usize },
+    #[error("the request's head is longer than {limit} bytes, or has too many fields")]
+    HeadTooLarge { limit: usize },
+    #[error("Authorization is given more than once")]
+    AuthorizationTwice,
+    #[error("authentication required")]
+    Unauthorized { challenge: Option<String>, wanted: Vec<ResourceScope> },
+    #[error("requested access to the resource is denied")]
+    Denied { wanted: Vec<ResourceScope> },
+    #[error("too many requests: try again later")]
+    TooManyRequests { retry_after: u64 },
+    #[error("try again later")]
+    Unavailable,
+    #[error("the registry is read-only")]
+    ReadOnly,
+    #[error("the registry has no room for more")]
+    NoRoom,
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+impl From<InvalidReference> for ApiError {
+    fn from(error: InvalidReference) -> Self {
+        match error {
+            InvalidReference::Digest(error) => error.into(),
+            InvalidReference::Tag(error) => error.into(),
+        }
+    }
+}
+
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        RegistryError::from(error).into()
+    }
+}
+
+/// The body of an error ([distribution-spec, error codes]).
+///
+/// [distribution-spec, error codes]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
+#[derive(Serialize)]
+struct Body {
+    errors: [Entry; 1],
+}
+
+#[derive(Serialize)]
+struct Entry {
+    code: &'static str,
+    message: String,
+    detail: Value,
+}
+
+impl ApiError {
+    /// The status it is answered with.
+    pub(super) fn status(&self) -> StatusCode {
+        self.row().0
+    }
+
+    /// The whole answer.
+    pub(super) fn to_response(&self) -> HttpResponse {
+        let (status, code) = self.row();
+        if status.is_server_error() {
+            tracing::error!(error = %self.cause(), "a request failed");
+        }
+        let entry = Entry { code: code.as_str(), message: self.message(code), detail: self.detail() };
+        // A value made of strings and numbers can always be written.
+        let mut body = serde_json::to_vec(&Body { errors: [entry] }).unwrap_or_default();
+        body.push(b'\n');
+        let mut response = HttpResponse::build(status);
+        response.content_type("application/json; charset=utf-8");
+        self.add_headers(&mut response);
+        response.body(body)
+    }
+
+    /// The table. No row is left to a default, so that a new error has to be given its own.
+    fn row(&self) -> (StatusCode, ErrorCode) {
+        use ErrorCode as Code;
+        match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, Code::Unsupported),
+            Self::MethodNotAllowed(_) | Self::ReadOnly => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
+            Self::Name(_) => (StatusCode::BAD_REQUEST, Code::NameInvalid),
+            Self::Digest(_) | Self::DigestMissing => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
+            Self::Tag(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
+            Self::UploadUnknown => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
+            Self::ContentRange(_) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
+            Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::SizeInvalid),
+            Self::Pagination { .. } => (StatusCode::BAD_REQUEST, Code::PaginationNumberInvalid),
+            Self::Ambiguous { .. } | Self::Upgrade | Self::AuthorizationTwice => {
+                (StatusCode::BAD_REQUEST, Code::Unsupported)
+            }
+            Self::ContentType => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
+            Self::ContentEncoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unsupported),
+            Self::TargetTooLong { .. } => (StatusCode::URI_TOO_LONG, Code::Unsupported),
+            Self::HeadTooLarge { .. } => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::Unsupported),
+            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, Code::Unauthorized),
+            Self::Denied { .. } => (StatusCode::FORBIDDEN, Code::Denied),
+            Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
+            Self::NoRoom => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable),
+            Self::Registry(error) => registry_row(error),
+        }
+    }
+
+    /// What the client reads. Causes, which may name files, stay in the log.
+    fn message(&self, code: ErrorCode) -> String {
+        match self {
+            Self::Registry(
+                RegistryError::Storage(_)
+                | RegistryError::Aborted
+                | RegistryError::BlobUnknown(_)
+                | RegistryError::ManifestUnknown(_)
+                | RegistryError::NameUnknown(_),
+            ) => code.message().to_owned(),
+            error => error.to_string(),
+        }
+    }
+
+    /// What the log reads.
+    fn cause(&self) -> &dyn std::error::Error {
+        match self {
+            Self::Registry(error) => error,
+            error => error,
+        }
+    }
+
+    fn detail(&self) -> Value {
+        match self {
+            Self::Registry(RegistryError::BlobUnknown(digest)) => json!({ "digest": digest }),
+            Self::Registry(RegistryError::ManifestUnknown(reference)) => json!({ "reference": reference }),
+            Self::Registry(RegistryError::NameUnknown(name)) => json!({ "name": name }),
+            Self::Registry(RegistryError::ManifestBlobUnknown(digests)) => json!({ "digests": digests }),
+            Self::Registry(RegistryError::UploadOffset { offset }) => json!({ "offset": offset }),
+            Self::Registry(RegistryError::DigestMismatch { claimed, actual }) => {
+                json!({ "claimed": claimed, "actual": actual })
+            }
+            // docker retries for most of a minute what has the code's own message and no detail.
+            Self::Unauthorized { wanted, .. } | Self::Denied { wanted } if !wanted.is_empty() => access_list(wanted),
+            _ => Value::Null,
+        }
+    }
+
+    fn add_headers(&self, response: &mut actix_web::HttpResponseBuilder) {
+        match self {
+            Self::MethodNotAllowed(methods) => {
+                let allowed: Vec<&str> = methods.iter().map(Method::as_str).collect();
+                response.insert_header((header::ALLOW, allowed.join(", ")));
+            }
+            Self::Unauthorized { challenge: Some(challenge), .. } => {
+                response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str()));
+            }
+            Self::TooManyRequests { retry_after } => {
+                response.insert_header((header::RETRY_AFTER, retry_after.to_string()));
+            }
+            Self::Range { len } => {
+                response.insert_header((header::CONTENT_RANGE, format!("bytes */{len}")));
+            }
+            Self::Upgrade => {
+                response.force_close();
+            }
+            _ => {}
+        }
+    }
+}
+
+fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
+    use ErrorCode as Code;
+    match error {
+        RegistryError::NameUnknown(_) => (StatusCode::NOT_FOUND, Code::NameUnknown),
+        RegistryError::BlobUnknown(_) => (StatusCode::NOT_FOUND, Code::BlobUnknown),
+        RegistryError::ManifestUnknown(_) => (StatusCode::NOT_FOUND, Code::ManifestUnknown),
+        RegistryError::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
+        RegistryError::ManifestTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::ManifestInvalid),
+        RegistryError::ManifestBlobUnknown(_) => (StatusCode::BAD_REQUEST, Code::ManifestBlobUnknown),
+        RegistryError::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
+        RegistryError::TagExists(_) => (StatusCode::FORBIDDEN, Code::Denied),
+        RegistryError::UploadUnknown => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
+        RegistryError::UploadBusy => (StatusCode::CONFLICT, Code::BlobUploadInvalid),
+        RegistryError::UploadOffset { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid),
+        RegistryError::LengthMismatch => (StatusCode::BAD_REQUEST, Code::SizeInvalid),
+        RegistryError::UploadTooLarge { .. } | RegistryError::Body(BodyError::TooLarge) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, Code::BlobUploadInvalid)
+        }
+        RegistryError::Body(BodyError::Incomplete) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
+        RegistryError::Body(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid),
+        RegistryError::DeleteDisabled => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
+        RegistryError::Aborted => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
+        RegistryError::Storage(error) => storage_row(error),
+    }
+}
+
+fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
+    match error {
+        StorageError::ReadOnly => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
+        StorageError::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
+        StorageError::Exists | StorageError::TooLarge | StorageError::Open(_) | StorageError::Io { .. } => {
+            (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
+        }
+    }
+}
+
+/// What a request would have needed, in registry:2's form.
+fn access_list(wanted: &[ResourceScope]) -> Value {
+    let entry = |scope: &ResourceScope| {
+        let action = |action: &crate::oci::ScopeAction| json!({ "Type": scope.kind.as_str(), "Class": "", "Name": scope.name, "Action": action.as_str() });
+        scope.actions.iter().map(action).collect::<Vec<_>>()
+    };
+    wanted.iter().flat_map(entry).collect()
+}

@@ -1,0 +1,151 @@
+//! Fields that every answer has.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    body::{BodySize, BoxBody, MessageBody},
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+};
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{Incoming, Settings};
+use crate::{auth::Authenticator, oci::Digest};
+
+/// Nothing that is served here is meant to be shown, run or embedded by a browser.
+const SECURITY: [(&str, &str); 5] = [
+    ("x-content-type-options", "nosniff"),
+    ("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+/// Adds what an answer still lacks, the operator's own fields over all others.
+pub(super) fn complete(settings: &Settings, request: &HttpRequest, response: &mut HttpResponse) {
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if request.path().starts_with(&format!("{}/v2", settings.prefix)) {
+        let name = HeaderName::from_static("docker-distribution-api-version");
+        headers.insert(name, HeaderValue::from_static("registry/2.0"));
+    }
+    if settings.tls {
+        let name = HeaderName::from_static("strict-transport-security");
+        headers.insert(name, HeaderValue::from_static("max-age=31536000"));
+    }
+    add_own(settings, headers);
+}
+
+fn add_own(settings: &Settings, headers: &mut HeaderMap) {
+    for (name, values) in &settings.headers {
+        // The settings were checked when they were read.
+        let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
+        headers.remove(&name);
+        for value in values.iter().filter_map(|value| HeaderValue::from_str(value).ok()) {
+            headers.append(name.clone(), value);
+        }
+    }
+}
+
+/// How long an answer stays right.
+#[derive(Clone, Copy)]
+pub(super) enum Freshness {
+    /// What is named by its digest never changes.
+    ForEver,
+    /// What a tag means may change at any time.
+    AskAgain,
+}
+
+impl Freshness {
+    /// The value of `Cache-Control`. What not everybody may read is kept out of caches that serve several.
+    pub(super) fn of(self, private: bool) -> &'static str {
+        match (self, private) {
+            (Self::ForEver, false) => "max-age=31536000, immutable",
+            (Self::ForEver, true) => "private, max-age=31536000, immutable",
+            (Self::AskAgain, false) => "no-cache",
+            (Self::AskAgain, true) => "private, no-cache",
+        }
+    }
+}
+
+/// Says which content this is.
+pub(super) fn identify(response: &mut HttpResponseBuilder, digest: &Digest) {
+    response.insert_header(("Docker-Content-Digest", digest.to_string()));
+    response.insert_header((header::ETAG, format!("\"{digest}\"")));
+}
+
+impl Incoming<'_> {
+    /// Whether the client says that it has this content (`If-None-Match`; RFC 9110, section 13.1.2).
+    pub(super) fn has(&self, digest: &Digest) -> bool {
+        let digest = digest.to_string();
+        let is_this = |tag: &str| {
+            let tag = tag.trim();
+            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == digest
+        };
+        let fields = self.request.headers().get_all(header::IF_NONE_MATCH);
+        fields.filter_map(|value| value.to_str().ok()).any(|value| value.split(',').any(is_this))
+    }
+
+    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only for the same
+    /// content (RFC 9110, section 13.1.5).
+    pub(super) fn range(&self, digest: &Digest) -> Option<&str> {
+        let field = |name| self.request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        if self.request.method() != Method::GET {
+            return None;
+        }
+        let same = field(header::IF_RANGE).is_none_or(|tag| tag.trim_matches('"') == digest.to_string());
+        field(header::RANGE).filter(|_| same)
+    }
+
+    /// Whether the answer is not for everybody.
+    pub(super) fn is_private(&self) -> bool {
+        !matches!(self.api.authenticator, Authenticator::Open)
+    }
+}
+
+/// An answer in JSON, which ends with a newline as registry:2's do.
+pub(super) fn json(mut response: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
+    // What is answered is made of strings and lists, which can always be written.
+    let mut body = serde_json::to_vec(value).unwrap_or_default();
+    body.push(b'\n');
+    response.content_type("application/json; charset=utf-8").body(body)
+}
+
+/// HEAD is answered as GET, without the body: its length stays, and nothing of it is read.
+pub(super) fn without_body_if_head(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+    if request.method() != Method::HEAD {
+        return response;
+    }
+    response.map_body(|_, body| match body.size() {
+        BodySize::Sized(len) => only_length(len),
+        BodySize::None | BodySize::Stream => body,
+    })
+}
+
+/// A body that says how long it is and yields nothing.
+pub(super) fn only_length(len: u64) -> BoxBody {
+    BoxBody::new(OnlyLength(len))
+}
+
+struct OnlyLength(u64);
+
+impl MessageBody for OnlyLength {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0)
+    }
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(None)
+    }
+}

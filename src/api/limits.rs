@@ -1,0 +1,33 @@
+//! Bounds on the head of a request, before anything else is looked at.
+
+use actix_web::{HttpRequest, http::header};
+
+use super::error::ApiError;
+
+/// The longest target: path and query, in bytes.
+const TARGET: usize = 4 * 1024;
+/// The longest head: names and values of all fields, in bytes.
+const HEAD: usize = 16 * 1024;
+/// The most fields in a head.
+const FIELDS: usize = 64;
+
+/// # Errors
+/// 414, 431; and 400 for a WebSocket handshake: with one, the server's parser takes all that follows on the connection for this
+/// request's body, another client's request behind the same proxy included. It is answered without reading on.
+pub(super) fn check_head(request: &HttpRequest) -> Result<(), ApiError> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > TARGET {
+        return Err(ApiError::TargetTooLong { limit: TARGET });
+    }
+    let headers = request.headers();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > HEAD || headers.len() > FIELDS {
+        return Err(ApiError::HeadTooLarge { limit: HEAD });
+    }
+    let is_websocket =
+        |value: &header::HeaderValue| value.as_bytes().to_ascii_lowercase().windows(9).any(|w| w == b"websocket");
+    if headers.get_all(header::UPGRADE).any(is_websocket) {
+        return Err(ApiError::Upgrade);
+    }
+    Ok(())
+}

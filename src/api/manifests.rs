@@ -1,0 +1,101 @@
+//! `/v2/<name>/manifests/<reference>`: end-3, end-7, end-9.
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+};
+
+use super::{
+    Incoming,
+    authorize::{Authorized, Delete, Pull, Push},
+    error::ApiError,
+    headers::{self, Freshness},
+};
+use crate::{
+    oci::{MediaType, Reference, Tag},
+    registry::{BodyError, ManifestPush, Registry, RegistryError},
+};
+
+/// How many bytes of tags stand in one `OCI-Tag` field; the next ones stand in another.
+const TAGS_IN_A_FIELD: usize = 2048;
+
+pub(super) async fn get(
+    request: &Incoming<'_>,
+    of: &Authorized<Pull>,
+    reference: &Reference,
+) -> Result<HttpResponse, ApiError> {
+    let manifest = of.repository().manifest(reference).await?;
+    let mut response = HttpResponse::Ok();
+    headers::identify(&mut response, &manifest.digest);
+    response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
+    if request.has(&manifest.digest) {
+        return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+    }
+    Ok(response.content_type(manifest.media_type.as_str()).body(manifest.bytes))
+}
+
+pub(super) async fn put(
+    request: Incoming<'_>,
+    of: &Authorized<Push>,
+    reference: Reference,
+) -> Result<HttpResponse, ApiError> {
+    let content_type = request.content_type()?;
+    let tags = request.query.all("tag").map(str::parse).collect::<Result<Vec<Tag>, _>>()?;
+    let too_large = || RegistryError::ManifestTooLarge { limit: Registry::MANIFEST_LIMIT };
+    if request.content_length().is_some_and(|len| len > Registry::MANIFEST_LIMIT) {
+        return Err(too_large().into());
+    }
+    request.must_have_room().await?;
+    let api = request.api.clone();
+    let bytes = request.receiver()?.whole(Registry::MANIFEST_LIMIT).await.map_err(|error| match error {
+        BodyError::TooLarge => too_large(),
+        error @ (BodyError::Incomplete | BodyError::TooSlow) => error.into(),
+    })?;
+    let push = ManifestPush { reference, tags, content_type, bytes, overwrite: of.overwrite() };
+    let pushed = of.repository().put_manifest(push).await?;
+    let mut response = HttpResponse::Created();
+    headers::identify(&mut response, &pushed.digest);
+    response.insert_header((header::LOCATION, api.location(&format!("/v2/{}/manifests/{}", of.name(), pushed.digest))));
+    if let Some(subject) = &pushed.subject {
+        response.insert_header(("OCI-Subject", subject.to_string()));
+    }
+    name_tags(&mut response, &pushed.tags);
+    Ok(response.finish())
+}
+
+pub(super) async fn delete(
+    _: &Incoming<'_>,
+    of: &Authorized<Delete>,
+    reference: &Reference,
+) -> Result<HttpResponse, ApiError> {
+    match reference {
+        Reference::Tag(tag) => of.repository().delete_tag(tag).await?,
+        Reference::Digest(digest) => of.repository().delete_manifest(digest).await?,
+    }
+    Ok(HttpResponse::Accepted().finish())
+}
+
+fn name_tags(response: &mut HttpResponseBuilder, tags: &[Tag]) {
+    let mut field = String::new();
+    for tag in tags {
+        if field.len() + tag.as_str().len() > TAGS_IN_A_FIELD {
+            response.append_header(("OCI-Tag", std::mem::take(&mut field)));
+        }
+        if !field.is_empty() {
+            field.push_str(", ");
+        }
+        field.push_str(tag.as_str());
+    }
+    if !field.is_empty() {
+        response.append_header(("OCI-Tag", field));
+    }
+}
+
+impl Incoming<'_> {
+    /// The type that the client says the body has, without parameters.
+    fn content_type(&self) -> Result<Option<MediaType>, ApiError> {
+        let Some(value) = self.request.headers().get(header::CONTENT_TYPE) else { return Ok(None) };
+        let text = value.to_str().map_err(|_| ApiError::ContentType)?;
+        MediaType::from_content_type(text).map(Some).map_err(|_| ApiError::ContentType)
+    }
+}

@@ -1,0 +1,56 @@
+//! The parameters after the `?`.
+
+use url::form_urlencoded;
+
+use super::error::ApiError;
+
+/// The parameters of a request, decoded. One that is read as a single value must not be there twice: a check and the work that it
+/// guards could then mean different ones.
+#[derive(Debug)]
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(super) fn parse(raw: &str) -> Self {
+        Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
+    }
+
+    /// The value of a parameter that may be there once.
+    ///
+    /// # Errors
+    /// [`ApiError::Ambiguous`] if it is there more than once.
+    pub(super) fn one(&self, parameter: &'static str) -> Result<Option<&str>, ApiError> {
+        let mut values = self.all(parameter);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(ApiError::Ambiguous { parameter }),
+        }
+    }
+
+    /// All values of a parameter, in their order.
+    pub(super) fn all<'a>(&'a self, parameter: &'static str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(name, _)| name == parameter).map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn d8_a_parameter_that_means_one_thing_is_not_there_twice() {
+        let query = Query::parse("mount=x&from=b&from=a&tag=1&tag=2");
+        assert_eq!(query.one("mount").unwrap(), Some("x"));
+        assert_eq!(query.one("digest").unwrap(), None);
+        assert!(matches!(query.one("from"), Err(ApiError::Ambiguous { parameter: "from" })));
+        assert_eq!(query.all("tag").collect::<Vec<_>>(), ["1", "2"]);
+    }
+
+    #[test]
+    fn escapes_are_of_text() {
+        assert_eq!(Query::parse("digest=sha256%3Aab").one("digest").unwrap(), Some("sha256:ab"));
+        assert_eq!(Query::parse("from=a%00").one("from").unwrap(), Some("a\0"));
+        assert_eq!(Query::parse("from=%ff").one("from").unwrap(), Some("\u{fffd}"));
+    }
+}

@@ -1,0 +1,108 @@
+//! Bodies of requests.
+
+use std::time::{Duration, Instant};
+
+use actix_web::{http::header, web::Payload};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
+
+use super::{
+    Incoming,
+    admission::{Client, Place},
+    error::ApiError,
+};
+use crate::registry::{Body, BodyError, BodySender, body};
+
+/// How long the rate of a body is averaged over, and the fewest bytes that have to come in that time.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+const RATE_BYTES: u64 = 60 * 1024;
+
+/// The body of a request, read piece by piece and within limits of time: the server itself sets none.
+pub(super) struct Receiver {
+    payload: Payload,
+    idle: Duration,
+    waited: Duration,
+    came: u64,
+    _place: Place,
+}
+
+impl Incoming<'_> {
+    /// The length of the body, if the client says it.
+    pub(super) fn content_length(&self) -> Option<u64> {
+        let value = self.request.headers().get(header::CONTENT_LENGTH)?;
+        value.to_str().ok()?.parse().ok()
+    }
+
+    /// The body, if there is a place for it.
+    ///
+    /// # Errors
+    /// 429 if there is none; 415 for an encoded body.
+    pub(super) fn receiver(self) -> Result<Receiver, ApiError> {
+        let encoding = self.request.headers().get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(ApiError::ContentEncoding);
+        }
+        let client = match self.caller.user() {
+            Some(user) => Client::User(user.to_owned()),
+            None => Client::Address(self.caller.address()),
+        };
+        let place = self.api.admission.admit(client)?;
+        let idle = self.api.settings.body_idle;
+        Ok(Receiver { payload: self.payload, idle, waited: Duration::ZERO, came: 0, _place: place })
+    }
+}
+
+impl Receiver {
+    /// The whole of a small body.
+    ///
+    /// # Errors
+    /// [`BodyError::TooLarge`] if it has more than `limit` bytes.
+    pub(super) async fn whole(mut self, limit: u64) -> Result<Bytes, BodyError> {
+        let mut whole = BytesMut::new();
+        while let Some(piece) = self.next().await? {
+            if whole.len() as u64 + piece.len() as u64 > limit {
+                return Err(BodyError::TooLarge);
+            }
+            whole.extend_from_slice(&piece);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Passes the body on to `work`, which runs beside and to its end: if the request is given up meanwhile, it sees a body that broke off.
+    pub(super) async fn feed<T>(self, work: impl AsyncFnOnce(Body) -> T) -> T {
+        let (sender, body) = body();
+        let (done, ()) = futures_util::future::join(work(body), self.pump(sender)).await;
+        done
+    }
+
+    async fn pump(mut self, sender: BodySender) {
+        loop {
+            match self.next().await {
+                Ok(Some(piece)) => {
+                    if !sender.send(piece).await {
+                        // The work ended early, with an answer of its own.
+                        return;
+                    }
+                }
+                Ok(None) => return sender.end().await,
+                Err(error) => return sender.fail(error).await,
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+        let asked = Instant::now();
+        let piece = tokio::time::timeout(self.idle, self.payload.next()).await.map_err(|_| BodyError::TooSlow)?;
+        let Some(piece) = piece else { return Ok(None) };
+        let piece = piece.map_err(|_| BodyError::Incomplete)?;
+        self.waited += asked.elapsed();
+        self.came += piece.len() as u64;
+        if self.waited > RATE_WINDOW {
+            if self.came < RATE_BYTES {
+                return Err(BodyError::TooSlow);
+            }
+            (self.waited, self.came) = (Duration::ZERO, 0);
+        }
+        Ok(Some(piece))
+    }
+}

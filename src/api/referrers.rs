@@ -1,0 +1,48 @@
+//! `/v2/<name>/referrers/<digest>`: end-12.
+
+use actix_web::{HttpResponse, http::header};
+use serde::Serialize;
+
+use super::{
+    Incoming,
+    authorize::{Authorized, Pull},
+    error::ApiError,
+    pagination::{PageSize, Pagination},
+};
+use crate::oci::{Descriptor, Digest, MediaType};
+
+/// The most referrers in one page; the registry also bounds its bytes.
+const SIZE: PageSize = PageSize { default: 1000, max: 1000 };
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Index {
+    schema_version: u8,
+    media_type: &'static str,
+    manifests: Vec<Descriptor>,
+}
+
+pub(super) async fn list(
+    request: &Incoming<'_>,
+    of: &Authorized<Pull>,
+    subject: &Digest,
+) -> Result<HttpResponse, ApiError> {
+    let pagination: Pagination<Digest> = Pagination::parse(&request.query, SIZE)?;
+    let artifact_type = request.query.one("artifactType")?.filter(|filter| !filter.is_empty());
+    let last = pagination.last.as_ref();
+    let page = of.repository().list_referrers(subject, artifact_type, last, pagination.limit).await?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-cache"));
+    let mut filters = Vec::new();
+    if let Some(artifact_type) = artifact_type {
+        response.insert_header(("OCI-Filters-Applied", "artifactType"));
+        filters.push(("artifactType", artifact_type));
+    }
+    if let (true, Some(last)) = (page.more, page.descriptors.last()) {
+        let path = request.api.location(&format!("/v2/{}/referrers/{subject}", of.name()));
+        response.insert_header((header::LINK, pagination.next(&path, &last.digest.to_string(), &filters)));
+    }
+    response.content_type(MediaType::OCI_INDEX);
+    let index = Index { schema_version: 2, media_type: MediaType::OCI_INDEX, manifests: page.descriptors };
+    Ok(response.body(serde_json::to_vec(&index).unwrap_or_default()))
+}

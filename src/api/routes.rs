@@ -1,0 +1,270 @@
+//! The table of routes, and the one place where a request's path is taken apart.
+//!
+//! The raw path is split once, from the right: a repository may be named `x/manifests/y` or `x/blobs/uploads`, so it is the last keyword
+//! that decides. What comes out are parsed nouns; the same value decides what is allowed and what is read.
+
+use actix_web::http::Method;
+use percent_encoding::percent_decode_str;
+
+use super::error::ApiError;
+use crate::{
+    oci::{Digest, InvalidTag, Reference, RepositoryName},
+    registry::SessionId,
+};
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Resource {
+    Home,
+    Health,
+    Version,
+    Catalog,
+    Blob { name: RepositoryName, digest: Digest },
+    Uploads { name: RepositoryName },
+    Upload { name: RepositoryName, session: SessionId },
+    Manifest { name: RepositoryName, reference: Reference },
+    Tags { name: RepositoryName },
+    Referrers { name: RepositoryName, digest: Digest },
+}
+
+/// A row of the table: what the log calls it, and what may be done to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Route {
+    pub(super) template: &'static str,
+    pub(super) methods: &'static [Method],
+}
+
+const READ: &[Method] = &[Method::GET, Method::HEAD];
+
+const HOME: Route = Route { template: "/", methods: READ };
+const HEALTH: Route = Route { template: "/healthz", methods: READ };
+/// end-1
+const VERSION: Route = Route { template: "/v2/", methods: READ };
+const CATALOG: Route = Route { template: "/v2/_catalog", methods: READ };
+/// end-2, end-10
+const BLOB: Route =
+    Route { template: "/v2/<name>/blobs/<digest>", methods: &[Method::GET, Method::HEAD, Method::DELETE] };
+/// end-4a, end-4b, end-4c, end-11
+const UPLOADS: Route = Route { template: "/v2/<name>/blobs/uploads/", methods: &[Method::POST] };
+/// end-5, end-6, end-13, end-14
+const UPLOAD: Route = Route {
+    template: "/v2/<name>/blobs/uploads/<session>",
+    methods: &[Method::GET, Method::HEAD, Method::PATCH, Method::PUT, Method::DELETE],
+};
+/// end-3, end-7, end-9
+const MANIFEST: Route = Route {
+    template: "/v2/<name>/manifests/<reference>",
+    methods: &[Method::GET, Method::HEAD, Method::PUT, Method::DELETE],
+};
+/// end-8
+const TAGS: Route = Route { template: "/v2/<name>/tags/list", methods: READ };
+/// end-12
+const REFERRERS: Route = Route { template: "/v2/<name>/referrers/<digest>", methods: READ };
+
+impl Resource {
+    /// The row of the table that this is of.
+    pub(super) fn route(&self) -> Route {
+        match self {
+            Self::Home => HOME,
+            Self::Health => HEALTH,
+            Self::Version => VERSION,
+            Self::Catalog => CATALOG,
+            Self::Blob { .. } => BLOB,
+            Self::Uploads { .. } => UPLOADS,
+            Self::Upload { .. } => UPLOAD,
+            Self::Manifest { .. } => MANIFEST,
+            Self::Tags { .. } => TAGS,
+            Self::Referrers { .. } => REFERRERS,
+        }
+    }
+
+    /// The repository that it is of.
+    pub(super) fn repository(&self) -> Option<&RepositoryName> {
+        match self {
+            Self::Blob { name, .. }
+            | Self::Uploads { name }
+            | Self::Upload { name, .. }
+            | Self::Manifest { name, .. }
+            | Self::Tags { name }
+            | Self::Referrers { name, .. } => Some(name),
+            Self::Home | Self::Health | Self::Version | Self::Catalog => None,
+        }
+    }
+
+    /// Takes apart the raw path of a request, `prefix` being what the operator put before `/v2/`.
+    ///
+    /// # Errors
+    /// 404 for what is no path of ours, 400 for a name, digest or tag that is none.
+    pub(super) fn parse(path: &str, prefix: &str) -> Result<Self, ApiError> {
+        match path {
+            "/" => return Ok(Self::Home),
+            "/healthz" => return Ok(Self::Health),
+            _ => {}
+        }
+        let path = path.strip_prefix(prefix).and_then(|path| path.strip_prefix("/v2")).ok_or(ApiError::NotFound)?;
+        match path {
+            "" | "/" => return Ok(Self::Version),
+            "/_catalog" => return Ok(Self::Catalog),
+            _ => {}
+        }
+        let path = path.strip_prefix('/').ok_or(ApiError::NotFound)?;
+        of_repository(path)
+    }
+}
+
+fn of_repository(path: &str) -> Result<Resource, ApiError> {
+    let (head, last) = path.rsplit_once('/').ok_or(ApiError::NotFound)?;
+    if let Some(name) = head.strip_suffix("/blobs/uploads") {
+        let name = name_of(name)?;
+        if last.is_empty() {
+            return Ok(Resource::Uploads { name });
+        }
+        let session = decoded(last).and_then(|text| text.parse().ok()).ok_or(ApiError::UploadUnknown)?;
+        return Ok(Resource::Upload { name, session });
+    }
+    let (name, keyword) = head.rsplit_once('/').ok_or(ApiError::NotFound)?;
+    match (keyword, last) {
+        ("blobs", "uploads") => Ok(Resource::Uploads { name: name_of(name)? }),
+        ("blobs", digest) => Ok(Resource::Blob { name: name_of(name)?, digest: digest_of(digest)? }),
+        ("referrers", digest) => Ok(Resource::Referrers { name: name_of(name)?, digest: digest_of(digest)? }),
+        ("manifests", reference) => {
+            Ok(Resource::Manifest { name: name_of(name)?, reference: reference_of(reference)? })
+        }
+        ("tags", "list") => Ok(Resource::Tags { name: name_of(name)? }),
+        _ => Err(ApiError::NotFound),
+    }
+}
+
+fn name_of(raw: &str) -> Result<RepositoryName, ApiError> {
+    // The grammar has no character that needs an escape, and an escaped slash never parts components.
+    Ok(raw.parse()?)
+}
+
+fn digest_of(raw: &str) -> Result<Digest, ApiError> {
+    Ok(decoded(raw).unwrap_or_default().parse()?)
+}
+
+fn reference_of(raw: &str) -> Result<Reference, ApiError> {
+    let text = decoded(raw).ok_or(InvalidTag)?;
+    Ok(text.parse()?)
+}
+
+/// A component without its escapes, if they are of text.
+fn decoded(raw: &str) -> Option<String> {
+    percent_decode_str(raw).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+
+    fn parse(path: &str) -> Result<Resource, u16> {
+        Resource::parse(path, "").map_err(|error| error.status().as_u16())
+    }
+
+    fn name(text: &str) -> RepositoryName {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_row_is_found() {
+        let digest: Digest = DIGEST.parse().unwrap();
+        let session: SessionId = SESSION.parse().unwrap();
+        let of = |reference: &str| Resource::Manifest { name: name("a/b"), reference: reference.parse().unwrap() };
+        let rows = [
+            ("/".to_owned(), Resource::Home),
+            ("/healthz".to_owned(), Resource::Health),
+            ("/v2".to_owned(), Resource::Version),
+            ("/v2/".to_owned(), Resource::Version),
+            ("/v2/_catalog".to_owned(), Resource::Catalog),
+            (format!("/v2/a/b/blobs/{DIGEST}"), Resource::Blob { name: name("a/b"), digest: digest.clone() }),
+            ("/v2/a/b/blobs/uploads/".to_owned(), Resource::Uploads { name: name("a/b") }),
+            ("/v2/a/b/blobs/uploads".to_owned(), Resource::Uploads { name: name("a/b") }),
+            (format!("/v2/a/b/blobs/uploads/{SESSION}"), Resource::Upload { name: name("a/b"), session }),
+            ("/v2/a/b/manifests/1.0".to_owned(), of("1.0")),
+            (format!("/v2/a/b/manifests/{DIGEST}"), of(DIGEST)),
+            (format!("/v2/a/b/manifests/{}", DIGEST.replace(':', "%3A")), of(DIGEST)),
+            ("/v2/a/b/tags/list".to_owned(), Resource::Tags { name: name("a/b") }),
+            (format!("/v2/a/b/referrers/{DIGEST}"), Resource::Referrers { name: name("a/b"), digest }),
+        ];
+        for (path, resource) in rows {
+            assert_eq!(parse(&path), Ok(resource), "{path}");
+        }
+    }
+
+    #[test]
+    fn e5_the_last_keyword_decides() {
+        for repository in
+            ["x/manifests/y", "x/blobs/uploads", "v2", "x/tags", "x/tags/list", "manifests", "blobs/uploads"]
+        {
+            let rows = [
+                format!("/v2/{repository}/manifests/t"),
+                format!("/v2/{repository}/blobs/{DIGEST}"),
+                format!("/v2/{repository}/blobs/uploads/"),
+                format!("/v2/{repository}/blobs/uploads/{SESSION}"),
+                format!("/v2/{repository}/tags/list"),
+                format!("/v2/{repository}/referrers/{DIGEST}"),
+            ];
+            for path in rows {
+                assert_eq!(parse(&path).unwrap().repository(), Some(&name(repository)), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn e1_e4_e8_what_is_no_path_of_ours_is_never_taken_for_one() {
+        for path in [
+            "//v2/",
+            "/V2/",
+            "/v2//",
+            "/v2//_catalog",
+            "/v2/_catalog/",
+            "/v2/%5fcatalog",
+            "/v2/_catalog;x",
+            "/v2/a",
+            "/v2/a/b",
+            "/v3/",
+            "/v2x",
+            "/healthz/",
+            "//evil.example/v2/",
+            "/v2/../healthz",
+            "/v2/a/tags/list/",
+            "/v2/a/tags/",
+            "/v2/blobs/x",
+        ] {
+            assert!(matches!(parse(path), Err(404 | 400)), "{path}: {:?}", parse(path));
+        }
+        for name in [
+            "..", "../x", "..%2f", "%2e%2e", "a%2Fb", "a%00", "%c0%ae", "A", "a//b", "_catalog", ".", "a/.", "%",
+            "a%zz", "~",
+        ] {
+            for path in [
+                format!("/v2/{name}/manifests/t"),
+                format!("/v2/{name}/blobs/{DIGEST}"),
+                format!("/v2/{name}/tags/list"),
+            ] {
+                assert_eq!(parse(&path), Err(400), "{path}");
+            }
+        }
+        for reference in
+            ["..", "%2e%2e", "a%2Fb", "a%00", "%ff", "", "sha256:../../x", "md5:d41d8cd98f00b204e9800998ecf8427e"]
+        {
+            assert_eq!(parse(&format!("/v2/a/manifests/{reference}")), Err(400), "{reference}");
+        }
+        for session in ["..", "%2e%2e", "a%2fb", "x"] {
+            assert_eq!(parse(&format!("/v2/a/blobs/uploads/{session}")), Err(404), "{session}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_stands_before_the_version_alone() {
+        assert_eq!(Resource::parse("/my/v2/", "/my").map_err(|_| ()), Ok(Resource::Version));
+        assert_eq!(Resource::parse("/healthz", "/my").map_err(|_| ()), Ok(Resource::Health));
+        assert!(Resource::parse("/v2/", "/my").is_err());
+    }
+}

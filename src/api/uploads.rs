@@ -1,0 +1,156 @@
+//! `/v2/<name>/blobs/uploads/…`: end-4, end-5, end-6, end-11, end-13, end-14.
+
+use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
+
+use super::{
+    Api, Incoming,
+    authorize::{Authorized, Push},
+    error::ApiError,
+    headers,
+    receive::Receiver,
+};
+use crate::{
+    oci::{Algorithm, ContentRange, Digest, RepositoryName},
+    registry::{Body, Chunk, RegistryError, SessionId, UploadStatus},
+};
+
+/// Begins an upload; or takes a whole blob, or one from another repository, if that is what is asked.
+pub(super) async fn start(request: Incoming<'_>, to: &Authorized<Push>) -> Result<HttpResponse, ApiError> {
+    if let Some(digest) = request.query.one("mount")? {
+        let digest: Digest = digest.parse()?;
+        if mount(&request, to, &digest).await? {
+            return Ok(created(request.api, to.name(), &digest));
+        }
+    } else if let Some(digest) = request.query.one("digest")? {
+        let digest: Digest = digest.parse()?;
+        request.must_have_room().await?;
+        let api = request.api.clone();
+        request.receiver()?.feed(async |body| to.repository().push_blob(&digest, body).await).await?;
+        return Ok(created(&api, to.name(), &digest));
+    }
+    let algorithm = request.query.one("digest-algorithm")?.map(str::parse).transpose()?;
+    request.must_have_room().await?;
+    let session = to.repository().start_upload(algorithm.unwrap_or(Algorithm::Sha256)).await?;
+    let mut response = HttpResponse::Accepted();
+    describe(&mut response, request.api, to.name(), UploadStatus { session, offset: 0 });
+    Ok(response.finish())
+}
+
+pub(super) async fn append(
+    request: Incoming<'_>,
+    to: &Authorized<Push>,
+    session: SessionId,
+) -> Result<HttpResponse, ApiError> {
+    let range = request.content_range()?;
+    request.must_have_room().await?;
+    let api = request.api.clone();
+    let work = async |body| to.repository().append_upload(session, Chunk { range, body }).await;
+    match request.receiver()?.feed(work).await {
+        Ok(status) => {
+            let mut response = HttpResponse::Accepted();
+            describe(&mut response, &api, to.name(), status);
+            Ok(response.finish())
+        }
+        Err(error) => out_of_order(error, &api, to.name(), session),
+    }
+}
+
+pub(super) async fn finish(
+    request: Incoming<'_>,
+    to: &Authorized<Push>,
+    session: SessionId,
+) -> Result<HttpResponse, ApiError> {
+    let digest: Digest = request.query.one("digest")?.ok_or(ApiError::DigestMissing)?.parse()?;
+    let range = request.content_range()?;
+    let api = request.api.clone();
+    let empty = request.content_length() == Some(0);
+    let work = async |body| to.repository().finish_upload(session, &digest, Chunk { range, body }).await;
+    let finished = if empty { work(Body::empty()).await } else { receiver(request).await?.feed(work).await };
+    match finished {
+        Ok(()) => Ok(created(&api, to.name(), &digest)),
+        Err(error) => out_of_order(error, &api, to.name(), session),
+    }
+}
+
+pub(super) async fn status(
+    request: &Incoming<'_>,
+    of: &Authorized<Push>,
+    session: SessionId,
+) -> Result<HttpResponse, ApiError> {
+    let status = of.repository().upload_status(session).await?;
+    let mut response = HttpResponse::NoContent();
+    describe(&mut response, request.api, of.name(), status);
+    Ok(response.finish())
+}
+
+pub(super) async fn cancel(
+    _: &Incoming<'_>,
+    of: &Authorized<Push>,
+    session: SessionId,
+) -> Result<HttpResponse, ApiError> {
+    of.repository().cancel_upload(session).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Whether the blob could be mounted: from the repository that is named, else from any, if the caller may read it there.
+async fn mount(request: &Incoming<'_>, to: &Authorized<Push>, digest: &Digest) -> Result<bool, ApiError> {
+    let may_read = |name: &RepositoryName| request.caller.may_pull(name);
+    let Some(from) = request.query.one("from")? else {
+        return Ok(to.repository().mount_from_any(digest, may_read).await?);
+    };
+    let from: RepositoryName = from.parse()?;
+    if !may_read(&from) {
+        return Ok(false);
+    }
+    Ok(to.repository().mount(digest, &request.api.registry.repository(from)).await?)
+}
+
+async fn receiver(request: Incoming<'_>) -> Result<Receiver, ApiError> {
+    request.must_have_room().await?;
+    request.receiver()
+}
+
+fn created(api: &Api, name: &RepositoryName, digest: &Digest) -> HttpResponse {
+    let mut response = HttpResponse::Created();
+    headers::identify(&mut response, digest);
+    response.insert_header((header::LOCATION, api.location(&format!("/v2/{name}/blobs/{digest}"))));
+    response.finish()
+}
+
+/// Where an upload goes on, and how far it is.
+fn describe(response: &mut HttpResponseBuilder, api: &Api, name: &RepositoryName, status: UploadStatus) {
+    let UploadStatus { session, offset } = status;
+    response.insert_header((header::LOCATION, api.location(&format!("/v2/{name}/blobs/uploads/{session}"))));
+    // The specification has no form for nothing: like registry:2's, the range of an empty upload is that of one byte.
+    response.insert_header((header::RANGE, format!("0-{}", offset.saturating_sub(1))));
+    response.insert_header(("Docker-Upload-UUID", session.to_string()));
+}
+
+/// A chunk that does not fit is answered with where the upload is, so that the client can go on from there.
+fn out_of_order(
+    error: RegistryError,
+    api: &Api,
+    name: &RepositoryName,
+    session: SessionId,
+) -> Result<HttpResponse, ApiError> {
+    let RegistryError::UploadOffset { offset } = error else { return Err(error.into()) };
+    let mut response = ApiError::from(error).to_response();
+    let mut known = HttpResponse::Ok();
+    describe(&mut known, api, name, UploadStatus { session, offset });
+    for (field, value) in known.finish().headers() {
+        response.headers_mut().insert(field.clone(), value.clone());
+    }
+    Ok(response)
+}
+
+impl Incoming<'_> {
+    /// Where the chunk says it belongs.
+    fn content_range(&self) -> Result<Option<ContentRange>, ApiError> {
+        let Some(value) = self.request.headers().get(header::CONTENT_RANGE) else { return Ok(None) };
+        let range: ContentRange = value.to_str().unwrap_or_default().parse()?;
+        match self.content_length() {
+            Some(len) if len != range.len => Err(RegistryError::LengthMismatch.into()),
+            _ => Ok(Some(range)),
+        }
+    }
+}

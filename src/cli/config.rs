@@ -1,0 +1,67 @@
+//! `wharf config check` and `wharf config show`.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::{FileArguments, output};
+use crate::config::{self, Loaded};
+
+/// Check or show the settings.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Read the settings as `serve` would, and say what is wrong with them: exit code 0 if nothing is, else 1
+    Check(FileArguments),
+    /// Print every setting, its value, and whether that is a default or which line or variable set it
+    Show(FileArguments),
+    /// Print the tables of docs/settings.md
+    #[command(hide = true)]
+    Reference,
+}
+
+impl ConfigCommand {
+    pub(super) fn run(self) -> ExitCode {
+        match self {
+            Self::Check(file) => with_settings(&file, |loaded| {
+                let named = loaded.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
+                format!("{named}the settings are right\n")
+            }),
+            Self::Show(file) => with_settings(&file, show),
+            Self::Reference => output::answer(&config::reference()),
+        }
+    }
+}
+
+fn with_settings(file: &FileArguments, answer: impl Fn(&Loaded) -> String) -> ExitCode {
+    match file.sources().load() {
+        Ok(loaded) => {
+            for notice in &loaded.notices {
+                output::complain(&format_args!("warning: {notice}"));
+            }
+            output::answer(&answer(&loaded))
+        }
+        Err(errors) => {
+            output::complain(&errors);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One setting a line, as TOML can be read again; the source is a comment.
+fn show(loaded: &Loaded) -> String {
+    let mut page = String::new();
+    let lines: Vec<_> = loaded
+        .shown()
+        .into_iter()
+        .map(|shown| match shown.value.as_str() {
+            "" => (format!("# {}", shown.key), "not set".to_owned()),
+            value => (format!("{} = {value}", shown.key), shown.source.to_string()),
+        })
+        .collect();
+    let width = lines.iter().map(|(line, _)| line.chars().count()).max().unwrap_or_default().min(60);
+    for (line, source) in lines {
+        let _ = writeln!(page, "{line:width$}  # {source}");
+    }
+    page
+}

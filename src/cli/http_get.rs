@@ -1,0 +1,81 @@
+//! One GET over plain HTTP/1.1, and the status of its answer: all that a health check needs of a client.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long connecting, and each read and write, may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Gets `path` from `host:port` and returns the status.
+///
+/// # Errors
+///
+/// When no address of the host answers, or not with HTTP.
+pub(super) fn over_tcp(authority: &str, path: &str) -> io::Result<u16> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in authority.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => {
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.set_write_timeout(Some(PATIENCE))?;
+                return get(stream, authority, path);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Gets `path` over a socket in the file system and returns the status.
+///
+/// # Errors
+///
+/// When nothing listens there, or what does not speak HTTP.
+pub(super) fn over_unix(socket: &Path, path: &str) -> io::Result<u16> {
+    let stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    get(stream, "localhost", path)
+}
+
+fn get(mut stream: impl Read + Write, host: &str, path: &str) -> io::Result<u16> {
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wharf-healthcheck\r\nConnection: close\r\n\r\n"
+    )?;
+    stream.flush()?;
+    // A status line is short; whatever sends more without a line's end is no registry.
+    let mut line = Vec::new();
+    BufReader::new(stream.take(1024)).read_until(b'\n', &mut line)?;
+    status(&line).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+}
+
+fn status(line: &[u8]) -> Option<u16> {
+    let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
+    words.next().filter(|version| version.starts_with("HTTP/1."))?;
+    words.next()?.parse().ok().filter(|status| (100..1000).contains(status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_status_lines() {
+        let cases: [(&[u8], Option<u16>); 7] = [
+            (b"HTTP/1.1 200 OK\r\n", Some(200)),
+            (b"HTTP/1.0 503\r\n", Some(503)),
+            (b"HTTP/1.1 2000 OK\r\n", None),
+            (b"HTTP/2 200\r\n", None),
+            (b"SSH-2.0-OpenSSH\r\n", None),
+            (b"\x15\x03\x01\x00", None),
+            (b"", None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(status(line), expected, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Where the log goes: standard error, in the form that the settings say.
+
+use std::io;
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
+
+use super::log_line::LogLine;
+use crate::config::{Level, Log};
+
+/// Starts logging for this process. A second call changes nothing.
+pub(super) fn start(log: &Log) {
+    let own = level(log.level);
+    // Libraries speak of what they do, not of what a registry does; their warnings are enough, and they know no secrets of
+    // ours to keep.
+    let levels = Targets::new().with_default(own.min(LevelFilter::WARN)).with_target("wharf", own);
+    let lines = tracing_subscriber::fmt::layer().event_format(LogLine::new(log)).with_writer(io::stderr);
+    // It fails only where a log was started before, which then goes on.
+    let _ = tracing_subscriber::registry().with(lines.with_filter(levels)).try_init();
+}
+
+fn level(level: Level) -> LevelFilter {
+    match level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    }
+}

@@ -1,0 +1,115 @@
+//! `[[access]]` and `[groups]`: who may do what.
+
+use super::tree::{Node, Value};
+use super::values::{Values, texts};
+use super::{ConfigError, Kind, Setting, Source, auth};
+use crate::oci::Action;
+
+/// One rule of `[[access]]`: these users may do these things in these repositories. Rules add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessRule {
+    /// Names of users; `*` is any user, `anonymous` who has not said who they are.
+    pub users: Vec<String>,
+    /// Names of groups, all of which `[groups]` has.
+    pub groups: Vec<String>,
+    /// Patterns of repository names: `*` within one component, `**` at any depth.
+    pub repositories: Vec<String>,
+    /// What they may do.
+    pub actions: Vec<Action>,
+    /// Where the rule stands, for `wharf access explain`.
+    pub source: Source,
+}
+
+/// A group: its name and its users.
+pub type Group = (String, Vec<String>);
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "access",
+        Kind::Rules,
+        "",
+        "Who may do what: `users` (names, `*`, `anonymous`) and `groups`, `repositories` (`*` within one component, `**` any \
+         depth), `actions` (`pull`, `push`, `create`, `delete`). Rules add up; without any, every user may do everything.",
+    )
+    .with(auth::STATUS),
+    Setting::new("groups", Kind::Lists, "", "Groups of users, for `[[access]]`: `ci = [\"build\", \"deploy\"]`.")
+        .with(auth::STATUS),
+];
+
+/// The rules and the groups they name.
+pub(super) fn read(values: &mut Values) -> (Vec<AccessRule>, Vec<Group>) {
+    let groups = values.lists("groups");
+    let Some(node) = values.node("access") else { return (Vec::new(), groups) };
+    let tables = match node.value {
+        Value::List(tables) => tables,
+        Value::Table(_) => vec![node],
+        _ => return (values.bad("access", node.source.clone(), "a list of tables was expected, [[access]]"), groups),
+    };
+    let rules: Vec<_> = tables.iter().filter_map(|table| rule(values, table)).collect();
+    for rule in &rules {
+        for name in rule.groups.iter().filter(|name| !groups.iter().any(|(group, _)| group == *name)) {
+            values.bad::<()>("access.groups", rule.source.clone(), format!("[groups] has no `{name}`"));
+        }
+    }
+    (rules, groups)
+}
+
+/// Rules where nobody is asked who they are would seem to protect something and don't.
+pub(super) fn check(values: &mut Values, mode: &auth::Mode) {
+    if values.is_set("access") && matches!(mode, auth::Mode::None) {
+        let problem =
+            "[[access]] has no effect while auth.mode is none; choose a mode, or leave the rules out".to_owned();
+        values.errors.push(ConfigError::Conflict { place: values.source("access"), problem });
+    }
+}
+
+fn rule(values: &mut Values, table: &Node) -> Option<AccessRule> {
+    let Value::Table(entries) = &table.value else {
+        return values.bad("access", table.source.clone(), format!("a rule is a table, not {}", table.kind()));
+    };
+    let mut rule = AccessRule {
+        users: Vec::new(),
+        groups: Vec::new(),
+        repositories: Vec::new(),
+        actions: Vec::new(),
+        source: table.source.clone(),
+    };
+    for (name, node) in entries {
+        let list =
+            texts(node).unwrap_or_else(|problem| values.bad(&format!("access.{name}"), node.source.clone(), problem));
+        match name.as_str() {
+            "users" => rule.users = list,
+            "groups" => rule.groups = list,
+            "repositories" => rule.repositories = list,
+            "actions" => rule.actions = actions(values, &list, &node.source),
+            _ => values.errors.push(ConfigError::UnknownKey {
+                place: node.source.clone(),
+                key: format!("access.{name}"),
+                nearest: super::nearest::nearest(name, ["users", "groups", "repositories", "actions"].into_iter())
+                    .map(|near| format!("access.{near}")),
+            }),
+        }
+    }
+    let lacks = match &rule {
+        rule if rule.users.is_empty() && rule.groups.is_empty() => Some("users or groups"),
+        rule if rule.repositories.is_empty() => Some("repositories"),
+        rule if rule.actions.is_empty() => Some("actions"),
+        _ => None,
+    };
+    match lacks {
+        Some(lacks) => values.bad("access", rule.source, format!("this rule has no {lacks}")),
+        None => Some(rule),
+    }
+}
+
+fn actions(values: &mut Values, words: &[String], place: &Source) -> Vec<Action> {
+    let action = |word: &String| match word.as_str() {
+        "pull" => Ok(Action::Pull),
+        "push" => Ok(Action::Push),
+        "create" => Ok(Action::Create),
+        "delete" => Ok(Action::Delete),
+        _ => Err(format!("`{word}` is none of pull, push, create, delete")),
+    };
+    let actions: Result<Vec<_>, _> = words.iter().map(action).collect();
+    actions.unwrap_or_else(|problem| values.bad("access.actions", place.clone(), problem))
+}

@@ -1,0 +1,116 @@
+//! `REGISTRY_*` variables over what a file says, by the rules of registry:2: the name is the path of the setting in upper
+//! case, variables apply in the order of their names, and values are read as YAML.
+
+use std::sync::Arc;
+
+use super::nearest::nearest;
+use super::setting::variable;
+use super::tree::{Node, Value};
+use super::values::Values;
+use super::{ConfigError, Kind, Notice, Setting, Source, table, yaml};
+
+/// Names the settings file; no setting itself.
+pub const CONFIGURATION_PATH: &str = "REGISTRY_CONFIGURATION_PATH";
+
+/// What a variable sets.
+#[derive(Debug, PartialEq)]
+enum Target {
+    /// A whole table.
+    Table(&'static str),
+    /// A setting.
+    Setting(&'static str, Kind),
+    /// One entry of a table of texts or lists.
+    Entry(&'static str, String),
+    /// Something inside a setting that is not looked at.
+    Inside(&'static str),
+}
+
+/// Takes over the variables that begin with `REGISTRY_`; the others are none of ours.
+pub(super) fn apply(values: &mut Values, variables: &[(String, String)]) {
+    let mut ours: Vec<_> = variables.iter().filter(|(name, _)| name.starts_with("REGISTRY_")).collect();
+    ours.sort();
+    for (name, payload) in ours.into_iter().filter(|(name, _)| name != CONFIGURATION_PATH) {
+        match target(name).filter(|_| !is_kubernetes_own(name, payload)) {
+            Some(target) => set(values, &target, name, payload),
+            None => values.notices.push(unknown(name)),
+        }
+    }
+}
+
+fn set(values: &mut Values, target: &Target, name: &str, payload: &str) {
+    let source = Source::Variable(Arc::from(name));
+    let node = match read(payload, target, &source) {
+        Ok(node) => node,
+        Err(error) => return values.errors.push(error),
+    };
+    let is_null = node.value == Value::Null;
+    match target {
+        Target::Setting(key, Kind::Mark) => values.assign(key, node),
+        _ if is_null => values.notices.push(Notice { place: source, text: "is empty and sets nothing".to_owned() }),
+        // `REGISTRY_STORAGE=inmemory` and `REGISTRY_AUTH=htpasswd` choose and leave the rest of the table as it was.
+        Target::Setting(key, _) if !matches!(node.value, Value::Table(_)) => values.assign(key, node),
+        Target::Setting(key, _) | Target::Table(key) => {
+            values.forget(key);
+            values.assign(key, node);
+        }
+        Target::Entry(key, entry) => values.put_entry(key, entry, node),
+        Target::Inside(key) => values.put_entry(key, name, node),
+    }
+}
+
+/// Reads the value as YAML. A text that YAML makes nothing of (`[::1]:5000`, `Registry: ours`) is taken as it stands where
+/// the setting is a text.
+fn read(payload: &str, target: &Target, source: &Source) -> Result<Node, ConfigError> {
+    let node = yaml::read(payload, &|_| source.clone());
+    let plain = |node: &Node| matches!(node.value, Value::Scalar(_) | Value::Null);
+    match target {
+        Target::Setting(_, Kind::Text | Kind::Path | Kind::Url) if !node.as_ref().is_ok_and(plain) => {
+            Ok(Node::scalar(payload, source.clone()))
+        }
+        Target::Setting(_, Kind::Addresses) | Target::Inside(_) if node.is_err() => {
+            Ok(Node::scalar(payload, source.clone()))
+        }
+        _ => node,
+    }
+}
+
+/// What a variable of this name sets: the setting or table whose path is its name, or an entry of one that holds others.
+fn target(name: &str) -> Option<Target> {
+    let upper = name.to_uppercase();
+    if let Some(setting) = table::settings().find(|setting| setting.variable() == upper) {
+        return Some(Target::Setting(setting.key, setting.kind));
+    }
+    if let Some(key) = table::tables().find(|key| variable(key) == upper) {
+        return Some(Target::Table(key));
+    }
+    let inside = |setting: &&Setting| {
+        let below = upper.strip_prefix(&setting.variable()).is_some_and(|rest| rest.len() > 1 && rest.starts_with('_'));
+        below && (setting.kind.gathers() || setting.kind == Kind::Anything)
+    };
+    let setting = table::settings().find(inside)?;
+    if setting.kind == Kind::Anything {
+        return Some(Target::Inside(setting.key));
+    }
+    // registry:2 makes the names that it finds here lower case; a header's name is the same in any case.
+    let entry = name.get(setting.variable().len() + 1..)?;
+    let shouts = !entry.bytes().any(|byte| byte.is_ascii_lowercase());
+    Some(Target::Entry(setting.key, if shouts { entry.to_lowercase() } else { entry.to_owned() }))
+}
+
+/// Kubernetes gives every container the addresses of the Services beside it: for one named `registry`, or `registry-proxy`,
+/// the names are ours by their first word only.
+fn is_kubernetes_own(name: &str, payload: &str) -> bool {
+    let after_port = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || name.split("_PORT_").skip(1).any(after_port)
+        || (name.ends_with("_PORT") && ["tcp://", "udp://", "sctp://"].iter().any(|scheme| payload.starts_with(scheme)))
+}
+
+fn unknown(name: &str) -> Notice {
+    let names: Vec<_> = table::settings().map(Setting::variable).collect();
+    let meant = nearest(name, names.iter().map(String::as_str));
+    let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
+    Notice { place: Source::Variable(Arc::from(name)), text: format!("is no setting of wharf and is ignored{meant}") }
+}

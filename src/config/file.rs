@@ -1,0 +1,92 @@
+//! The settings file: which one, and in which language.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::tree::Node;
+use super::{ConfigError, Source, toml_file, yaml};
+
+/// The file that is read when none is named and it is there.
+pub const USUAL: &str = "registry.toml";
+
+/// Where registry:2 and registry:3 look. Not read unless named: a file for another program should not decide what this one
+/// does. But it is said, since whoever mounted it there expects it to count.
+pub(super) const OF_PEERS: [&str; 2] = ["/etc/docker/registry/config.yml", "/etc/distribution/config.yml"];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    Toml,
+    Yaml,
+}
+
+/// Reads a settings file.
+pub(super) fn read(path: &Path) -> Result<(Node, Language), ConfigError> {
+    let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    parse(&text, path)
+}
+
+/// Reads the text of a settings file of this name.
+pub(super) fn parse(text: &str, path: &Path) -> Result<(Node, Language), ConfigError> {
+    let path: Arc<Path> = Arc::from(path);
+    let language = language(&path, text);
+    let node = match language {
+        Language::Toml => toml_file::read(text, &path)?,
+        Language::Yaml => yaml::read(text, &|line| Source::File { path: Arc::clone(&path), line })?,
+    };
+    Ok((node, language))
+}
+
+/// The file to read when the command line names none: that of `REGISTRY_CONFIGURATION_PATH`, else the usual one if it is
+/// there.
+pub(super) fn unnamed(configuration_path: Option<&str>) -> Option<PathBuf> {
+    match configuration_path {
+        Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
+        _ => Some(PathBuf::from(USUAL)).filter(|path| path.exists()),
+    }
+}
+
+/// By the name's ending; a name without a usual one (a mounted secret) by what the first line looks like.
+fn language(path: &Path, text: &str) -> Language {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match ending.as_str() {
+        "toml" => return Language::Toml,
+        "yml" | "yaml" => return Language::Yaml,
+        _ => {}
+    }
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    match lines.next() {
+        Some(line) if line.starts_with('[') || line.split(':').next().is_some_and(|key| key.contains('=')) => {
+            Language::Toml
+        }
+        Some(line) if line.contains(':') || line.starts_with("---") => Language::Yaml,
+        _ => Language::Toml,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_toml_from_yaml() {
+        let cases = [
+            ("a.toml", "version: 0.1", Language::Toml),
+            ("a.yml", "[http]", Language::Yaml),
+            ("a.YAML", "", Language::Yaml),
+            ("config", "# x\n\nversion: 0.1\n", Language::Yaml),
+            ("config", "---\nversion: 0.1\n", Language::Yaml),
+            ("config", "[http]\naddr = ':5000'\n", Language::Toml),
+            ("config", "http.addr = ':5000'\n", Language::Toml),
+            ("config", "", Language::Toml),
+        ];
+        for (name, text, expected) in cases {
+            assert_eq!(language(Path::new(name), text), expected, "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_variable_names_the_file() {
+        assert_eq!(unnamed(Some("/x/config.yml")), Some(PathBuf::from("/x/config.yml")));
+    }
+}

@@ -1,0 +1,168 @@
+//! `[http]`: where and how to listen.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::Status::{Ignored, Refused};
+use super::values::Values;
+use super::{Address, Kind, Setting, Tls, tls};
+
+/// Where and how to listen.
+#[derive(Clone, Debug)]
+pub struct Http {
+    /// `http.addr` and `http.net`.
+    pub listen: Listen,
+    /// `http.host`: the URL by which clients reach the registry, if it was told.
+    pub host: Option<Url>,
+    /// `http.prefix`: empty, or a path such as `/registry`, without a slash at its end.
+    pub prefix: String,
+    /// `http.relativeurls`: `Location` is a path even where `host` is set.
+    pub relative_urls: bool,
+    /// `http.draintimeout`: how long requests that are under way may take to end when the server stops.
+    pub drain_timeout: Duration,
+    /// `http.headers`: added to every response, in this order. Names and values are valid ones.
+    pub headers: Vec<(String, Vec<String>)>,
+    /// `http.tls`, if a certificate was given.
+    pub tls: Option<Tls>,
+}
+
+/// What to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// TCP; at least one address.
+    Tcp(Vec<Address>),
+    /// A socket in the file system.
+    Unix(PathBuf),
+}
+
+const LISTENS_IN_CLEAR: &str = "wharf speaks HTTP/1.1 only";
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "http.addr",
+        Kind::Addresses,
+        "localhost:5000",
+        "Where to listen: `host:port`, `:port` for every address of the machine, or a list of them; port 0 takes a free one. \
+         `localhost` is 127.0.0.1 and ::1 both. With `net = \"unix\"`, the path of the socket.",
+    ),
+    Setting::new("http.net", Kind::Choice(&["tcp", "unix"]), "tcp", "What `addr` is."),
+    Setting::new(
+        "http.host",
+        Kind::Url,
+        "",
+        "The URL by which clients reach the registry, where that is not what they send. `Location` begins with it.",
+    ),
+    Setting::new(
+        "http.prefix",
+        Kind::Text,
+        "/",
+        "The path under which everything is served, for a proxy that passes it on.",
+    ),
+    Setting::new(
+        "http.relativeurls",
+        Kind::Flag,
+        "false",
+        "`Location` is a path even where `host` is set. Without `host` it always is.",
+    ),
+    Setting::new(
+        "http.draintimeout",
+        Kind::Duration,
+        "30s",
+        "How long requests that are under way may take to end after SIGTERM.",
+    ),
+    Setting::new(
+        "http.headers",
+        Kind::Lists,
+        "",
+        "Headers that every response gets, by name: `X-Content-Type-Options = [\"nosniff\"]`. One that wharf sends itself is \
+         replaced.",
+    ),
+    Setting::new("http.secret", Kind::Text, "", "")
+        .secret()
+        .with(Ignored("what is known of an upload stays on the disk, so nothing is signed with it")),
+    Setting::ignored("http.http2", LISTENS_IN_CLEAR),
+    Setting::ignored("http.h2c", LISTENS_IN_CLEAR),
+    Setting::ignored("http.debug", "there is no debug listener, and there are no metrics yet"),
+    tls::CERTIFICATE,
+    tls::KEY,
+    tls::CLIENT_CAS,
+    tls::CLIENT_AUTH,
+    tls::MINIMUM,
+    Setting::ignored("http.tls.ciphersuites", "the suites are those of rustls, all of them strong"),
+    Setting::new("http.tls.letsencrypt", Kind::Anything, "", "")
+        .with(Refused("wharf does not fetch certificates; let certbot or a proxy do it and name the files")),
+];
+
+pub(super) fn read(values: &mut Values) -> Http {
+    let host = values.url("http.host");
+    let relative_urls = values.flag("http.relativeurls");
+    if values.is_set("http.relativeurls") && !relative_urls && host.is_none() {
+        let text = "without http.host, Location is a path all the same".to_owned();
+        values.notices.push(super::Notice { place: values.source("http.relativeurls"), text });
+    }
+    Http {
+        listen: listen(values),
+        host,
+        prefix: prefix(values),
+        relative_urls,
+        drain_timeout: values.duration("http.draintimeout"),
+        headers: headers(values),
+        tls: tls::read(values),
+    }
+}
+
+fn listen(values: &mut Values) -> Listen {
+    if values.choice("http.net").as_deref() != Some("unix") {
+        let addresses = values.addresses("http.addr");
+        if addresses.is_empty() && values.errors.is_empty() {
+            let place = values.source("http.addr");
+            values.bad::<()>("http.addr", place, "the list is empty; name at least one address");
+        }
+        return Listen::Tcp(addresses);
+    }
+    let place = values.source("http.net");
+    match values.path("http.addr").filter(|_| values.is_set("http.addr")) {
+        Some(path) => Listen::Unix(path),
+        None => Listen::Unix(values.bad("http.net", place, "with unix, http.addr must be the path of the socket")),
+    }
+}
+
+fn prefix(values: &mut Values) -> String {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let prefix = values.parsed("http.prefix", |text| {
+        let trimmed = text.trim_end_matches('/');
+        let is_path = trimmed.is_empty() || trimmed.starts_with('/');
+        let is_plain = trimmed.bytes().all(allowed) && !trimmed.contains("//") && !trimmed.contains("/.");
+        if is_path && is_plain {
+            Ok(trimmed.to_owned())
+        } else {
+            Err(format!("`{text}` is not a path like /registry/"))
+        }
+    });
+    prefix.unwrap_or_default()
+}
+
+/// Headers that say how a message is framed are not for a settings file.
+const FRAMING: [&str; 6] = ["connection", "content-length", "date", "transfer-encoding", "upgrade", "trailer"];
+
+fn headers(values: &mut Values) -> Vec<(String, Vec<String>)> {
+    let place = values.source("http.headers");
+    let headers = values.lists("http.headers");
+    for (name, texts) in &headers {
+        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let visible = |byte: u8| byte == b'\t' || (0x20..0x7f).contains(&byte);
+        let key = format!("http.headers.{name}");
+        if name.is_empty() || !name.bytes().all(token) {
+            values.bad::<()>(&key, place.clone(), "this is not the name of a header");
+        }
+        if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
+            values.bad::<()>(&key, place.clone(), "wharf sets this header itself");
+        }
+        if !texts.iter().all(|text| text.bytes().all(visible)) {
+            values.bad::<()>(&key, place.clone(), "a value holds characters that a header can't have");
+        }
+    }
+    headers
+}

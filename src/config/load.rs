@@ -1,0 +1,141 @@
+//! From the sources to one checked `Config`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::file::{self, Language};
+use super::tree::Node;
+use super::values::Values;
+use super::{
+    CONFIGURATION_PATH, Config, ConfigError, ConfigErrors, Notice, Shown, Source, access, auth, environment, http,
+    limits, log, shown, storage, validation,
+};
+
+/// Where settings come from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file that the command line names.
+    pub file: Option<PathBuf>,
+    /// The environment; only names that begin with `REGISTRY_` count.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Options of the command line: its name, the key it sets, the value.
+    pub flags: Vec<(&'static str, &'static str, String)>,
+}
+
+/// The settings, and what there is to say of them.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// What the log should say.
+    pub notices: Vec<Notice>,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    values: Values,
+}
+
+impl Sources {
+    /// The environment of this process, and the file that the command line names, if any.
+    #[must_use]
+    pub fn of_process(file: Option<PathBuf>) -> Self {
+        Self { file, environment: std::env::vars_os().collect(), flags: Vec::new() }
+    }
+
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong, at once.
+    pub fn load(&self) -> Result<Loaded, ConfigErrors> {
+        let mut values = Values::default();
+        let variables = self.variables(&mut values);
+        let named = variables.iter().find(|(name, _)| name == CONFIGURATION_PATH).map(|(_, path)| path.as_str());
+        let file = self.file.clone().or_else(|| file::unnamed(named));
+        match &file {
+            Some(path) => read_file(&mut values, path)?,
+            None => mention_files_of_peers(&mut values),
+        }
+        environment::apply(&mut values, &variables);
+        for (flag, key, text) in &self.flags {
+            values.assign(key, Node::scalar(text, Source::Flag(flag)));
+        }
+        let config = sections(&mut values);
+        if !values.errors.is_empty() {
+            return Err(ConfigErrors(values.errors));
+        }
+        Ok(Loaded { config, notices: std::mem::take(&mut values.notices), file, values })
+    }
+
+    fn variables(&self, values: &mut Values) -> Vec<(String, String)> {
+        let mut variables = Vec::new();
+        for (name, value) in &self.environment {
+            let Some(name) = name.to_str().filter(|name| name.starts_with("REGISTRY_")) else { continue };
+            match value.to_str() {
+                Some(value) => variables.push((name.to_owned(), value.to_owned())),
+                None => values.bad(name, Source::Variable(name.into()), "the value is not UTF-8"),
+            }
+        }
+        variables
+    }
+}
+
+impl Loaded {
+    /// Every setting that is honoured, with its value and where that comes from.
+    #[must_use]
+    pub fn shown(&self) -> Vec<Shown> {
+        shown::shown(&self.values)
+    }
+}
+
+/// The settings with no source at all.
+pub(super) fn defaults() -> Config {
+    // That the defaults are right is what a test says, of every row.
+    sections(&mut Values::default())
+}
+
+/// The settings of a text, as if it stood in a file of this name; for tests of the sections.
+#[cfg(test)]
+pub(super) fn values_of(name: &str, text: &str) -> Values {
+    let mut values = Values::default();
+    match file::parse(text, Path::new(name)) {
+        Ok(parsed) => take_file(&mut values, parsed),
+        Err(error) => values.errors.push(error),
+    }
+    values
+}
+
+fn read_file(values: &mut Values, path: &Path) -> Result<(), ConfigError> {
+    take_file(values, file::read(path)?);
+    Ok(())
+}
+
+fn take_file(values: &mut Values, (root, language): (Node, Language)) {
+    values.yaml = language == Language::Yaml;
+    values.assign("", root);
+}
+
+fn mention_files_of_peers(values: &mut Values) {
+    for path in file::OF_PEERS.iter().filter(|path| Path::new(path).exists()) {
+        let text = format!(
+            "{path} is there and is not read; name it to have it read (wharf serve {path}, or {CONFIGURATION_PATH})"
+        );
+        values.notices.push(Notice { place: Source::Default, text });
+    }
+}
+
+fn sections(values: &mut Values) -> Config {
+    values.check_statuses();
+    let auth = auth::read(values);
+    let (access, groups) = access::read(values);
+    access::check(values, &auth.mode);
+    Config {
+        http: http::read(values),
+        storage: storage::read(values),
+        auth,
+        access,
+        groups,
+        log: log::read(values),
+        limits: limits::read(values),
+        validation: validation::read(values),
+    }
+}

@@ -1,0 +1,154 @@
+//! One setting, as a row of the table.
+
+/// One setting: everything there is to know about it stands in its row. From the rows come the lookup of keys and
+/// variables, the defaults, `wharf config show`, and the table in `docs/settings.md`.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The tables that lead to it and its own name, joined by dots: `http.tls.key`.
+    pub key: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// The value it has when nothing sets it, written as text; empty for none.
+    pub default: &'static str,
+    /// What it is in a YAML file of registry:2 that leaves it out, where that is not the same.
+    pub yaml_default: Option<&'static str>,
+    /// What it does, in one line.
+    pub doc: &'static str,
+    /// What wharf does with it.
+    pub status: Status,
+    /// Never printed.
+    pub secret: bool,
+}
+
+/// What the value of a setting looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Flag,
+    /// A whole number, 0 or more.
+    Count,
+    /// A time as Go writes it: `30s`, `1h30m`.
+    Duration,
+    /// A number of bytes: `4194304`, `4MiB`.
+    Size,
+    /// A file or directory; a relative one starts where wharf was started.
+    Path,
+    /// An absolute URL.
+    Url,
+    /// `host:port`, or a list of them.
+    Addresses,
+    /// A list of texts; one text alone is a list of one.
+    List,
+    /// A table of texts by name.
+    Texts,
+    /// A table of lists of texts by name.
+    Lists,
+    /// A list of tables, the rules of `[[access]]`.
+    Rules,
+    /// A table that says something by being there.
+    Mark,
+    /// Whatever stands here and below; it is not looked at.
+    Anything,
+}
+
+/// What wharf does with a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It is honoured.
+    Honoured,
+    /// It is accepted, so that a file of registry:2 can stay as it is, and changes nothing; a line in the log says why.
+    Ignored(&'static str),
+    /// It is an error for now.
+    NotYet(&'static str),
+    /// It is an error: wharf does not have this.
+    Refused(&'static str),
+}
+
+impl Setting {
+    /// A setting that is honoured; `default` is empty where there is none.
+    pub(super) const fn new(key: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Self {
+        Self { key, kind, default, yaml_default: None, doc, status: Status::Honoured, secret: false }
+    }
+
+    /// A setting of registry:2 that changes nothing here.
+    pub(super) const fn ignored(key: &'static str, reason: &'static str) -> Self {
+        Self::new(key, Kind::Anything, "", "").with(Status::Ignored(reason))
+    }
+
+    /// A setting of registry:2 that wharf will have.
+    pub(super) const fn not_yet(key: &'static str, reason: &'static str) -> Self {
+        Self::new(key, Kind::Anything, "", "").with(Status::NotYet(reason))
+    }
+
+    /// A setting of registry:2 that wharf does not have.
+    pub(super) const fn refused(key: &'static str, reason: &'static str) -> Self {
+        Self::new(key, Kind::Anything, "", "").with(Status::Refused(reason))
+    }
+
+    /// The same with another status.
+    pub(super) const fn with(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The same with another default where a YAML file was read.
+    pub(super) const fn yaml_default(mut self, default: &'static str) -> Self {
+        self.yaml_default = Some(default);
+        self
+    }
+
+    /// The same, never printed.
+    pub(super) const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+
+    /// The variable that sets it: `REGISTRY_HTTP_TLS_KEY` for `http.tls.key`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        variable(self.key)
+    }
+}
+
+impl Kind {
+    /// Whether tables below the key belong to the value and are no settings of their own.
+    pub(super) fn holds_tables(self) -> bool {
+        matches!(self, Self::Texts | Self::Lists | Self::Rules | Self::Mark | Self::Anything)
+    }
+
+    /// Whether a table at the key gathers entries that may be set one by one.
+    pub(super) fn gathers(self) -> bool {
+        matches!(self, Self::Texts | Self::Lists)
+    }
+
+    /// How it is called in the documentation.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Text => "text".to_owned(),
+            Self::Choice(words) => words.join(" | "),
+            Self::Flag => "true | false".to_owned(),
+            Self::Count => "number".to_owned(),
+            Self::Duration => "duration".to_owned(),
+            Self::Size => "size".to_owned(),
+            Self::Path => "path".to_owned(),
+            Self::Url => "URL".to_owned(),
+            Self::Addresses => "address, or a list of them".to_owned(),
+            Self::List => "list of texts".to_owned(),
+            Self::Texts => "table of texts".to_owned(),
+            Self::Lists => "table of lists".to_owned(),
+            Self::Rules => "list of tables".to_owned(),
+            Self::Mark => "empty table".to_owned(),
+            Self::Anything => "anything".to_owned(),
+        }
+    }
+}
+
+/// The variable of a key or a table.
+pub(super) fn variable(key: &str) -> String {
+    format!("REGISTRY_{}", key.replace('.', "_").to_uppercase())
+}

@@ -1,0 +1,56 @@
+//! What `wharf config show` prints of each setting.
+
+use super::tree::{Node, Value};
+use super::values::Values;
+use super::{Source, Status, table};
+
+/// One setting as it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value, as TOML writes it; empty where it has none.
+    pub value: String,
+    /// Where the value comes from.
+    pub source: Source,
+}
+
+/// Every setting that is honoured or was set.
+pub(super) fn shown(values: &Values) -> Vec<Shown> {
+    table::settings()
+        .filter(|setting| values.is_set(setting.key) || setting.status == Status::Honoured)
+        .map(|setting| Shown {
+            key: setting.key,
+            value: match values.node(setting.key) {
+                Some(_) if setting.secret => "(secret)".to_owned(),
+                Some(node) => written(&node),
+                None => String::new(),
+            },
+            source: values.source(setting.key),
+        })
+        .collect()
+}
+
+/// A value as TOML writes it on one line.
+fn written(node: &Node) -> String {
+    match &node.value {
+        Value::Null => "{}".to_owned(),
+        Value::Scalar(text) if matches!(text.as_str(), "true" | "false") || text.parse::<u64>().is_ok() => text.clone(),
+        Value::Scalar(text) => quoted(text),
+        Value::List(items) => format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(", ")),
+        Value::Table(entries) if entries.is_empty() => "{}".to_owned(),
+        Value::Table(entries) => {
+            let entry = |(name, node): &(String, Node)| format!("{} = {}", bare_or_quoted(name), written(node));
+            format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn bare_or_quoted(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !name.is_empty() && name.bytes().all(bare) { name.to_owned() } else { quoted(name) }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

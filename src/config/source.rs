@@ -1,0 +1,34 @@
+//! Where a value came from.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where a value came from: what `wharf config show` prints, and what an error points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Nothing set it.
+    Default,
+    /// A line of the settings file.
+    File {
+        /// The file, as it was named.
+        path: Arc<Path>,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// An environment variable.
+    Variable(Arc<str>),
+    /// An option of the command line, with its dashes.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! TOML into a tree of values that know their lines.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::tree::{Node, Value};
+use super::{ConfigError, Source};
+
+/// Reads a TOML document.
+pub(super) fn read(text: &str, path: &Arc<Path>) -> Result<Node, ConfigError> {
+    let lines = Lines { text, path };
+    match DeTable::parse(text) {
+        Ok(table) => Ok(Node { value: lines.table(table.into_inner()), source: lines.at(0) }),
+        Err(error) => Err(ConfigError::Syntax {
+            place: lines.at(error.span().map_or(0, |span| span.start)),
+            language: "TOML",
+            problem: error.message().to_owned(),
+        }),
+    }
+}
+
+struct Lines<'a> {
+    text: &'a str,
+    path: &'a Arc<Path>,
+}
+
+impl Lines<'_> {
+    fn at(&self, offset: usize) -> Source {
+        let before = self.text.as_bytes().iter().take(offset);
+        Source::File { path: Arc::clone(self.path), line: 1 + before.filter(|byte| **byte == b'\n').count() }
+    }
+
+    fn table(&self, table: DeTable<'_>) -> Value {
+        let mut entries: Vec<_> = table.into_iter().collect();
+        // The parser sorts keys; the order of the file is what a reader of several errors expects.
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
+            let source = self.at(key.span().start);
+            let key: std::borrow::Cow<'_, str> = key.into_inner();
+            (key.into_owned(), Node { value: self.value(value.into_inner()), source })
+        };
+        Value::Table(entries.into_iter().map(entry).collect())
+    }
+
+    fn value(&self, value: DeValue<'_>) -> Value {
+        match value {
+            DeValue::String(text) => Value::Scalar(text.into_owned()),
+            DeValue::Integer(number) if number.radix() == 10 => Value::Scalar(number.as_str().to_owned()),
+            DeValue::Integer(number) => Value::Scalar(
+                i64::from_str_radix(number.as_str(), number.radix()).map_or(number.to_string(), |n| n.to_string()),
+            ),
+            DeValue::Float(number) => Value::Scalar(number.as_str().to_owned()),
+            DeValue::Boolean(flag) => Value::Scalar(flag.to_string()),
+            DeValue::Datetime(moment) => Value::Scalar(moment.to_string()),
+            DeValue::Array(items) => Value::List(
+                items
+                    .into_iter()
+                    .map(|item| Node { source: self.at(item.span().start), value: self.value(item.into_inner()) })
+                    .collect(),
+            ),
+            DeValue::Table(table) => self.table(table),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Blobs of a repository: reading, deleting, and lending them to another.
+
+use super::{Registry, RegistryError, Repository, layout};
+use crate::{
+    oci::{Digest, RepositoryName},
+    storage::{Object, Stat, StorageError},
+};
+
+/// A blob that is open for reading.
+#[derive(Debug)]
+pub struct Blob {
+    /// The digest it was asked for by.
+    pub digest: Digest,
+    /// Its bytes.
+    pub object: Object,
+}
+
+impl Repository {
+    /// What is known of a blob without reading it ([distribution-spec, checking if content exists]).
+    ///
+    /// # Errors
+    /// [`RegistryError::BlobUnknown`] if the repository does not have it.
+    ///
+    /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
+    pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
+        self.blob_in_store(digest)
+            .await?
+            .map(|(_, stat)| stat)
+            .ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))
+    }
+
+    /// Opens a blob ([distribution-spec, pulling blobs]).
+    ///
+    /// # Errors
+    /// [`RegistryError::BlobUnknown`] if the repository does not have it.
+    ///
+    /// [distribution-spec, pulling blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
+    pub async fn open_blob(&self, digest: &Digest) -> Result<Blob, RegistryError> {
+        let unknown = || RegistryError::BlobUnknown(digest.clone());
+        let target = self.blob_target(digest).await?.ok_or_else(unknown)?;
+        let object = self.storage().open(&layout::data(&target)).await?.ok_or_else(unknown)?;
+        if self.registry.lost_its_bytes(&target, object.stat()).await? {
+            return Err(unknown());
+        }
+        Ok(Blob { digest: digest.clone(), object })
+    }
+
+    /// Takes a blob out of this repository; it stays in every other ([distribution-spec, deleting blobs]).
+    ///
+    /// # Errors
+    /// [`RegistryError::BlobUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`].
+    ///
+    /// [distribution-spec, deleting blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs
+    pub async fn delete_blob(&self, digest: &Digest) -> Result<(), RegistryError> {
+        self.refuse_if_deletes_are_off()?;
+        let (this, digest) = (self.clone(), digest.clone());
+        self.coordinator()
+            .own(async move {
+                let mut state = this.coordinator().exclusive(&this.name).await;
+                if this.blob_target(&digest).await?.is_none() {
+                    return Err(RegistryError::BlobUnknown(digest));
+                }
+                this.storage().delete_tree(&layout::layer(&this.name, &digest)).await?;
+                this.prune(&mut state).await
+            })
+            .await
+    }
+
+    /// Makes a blob of `from` readable here, too ([distribution-spec, mounting a blob]); `false` if `from` does not have it.
+    ///
+    /// # Errors
+    /// What the store met.
+    ///
+    /// [distribution-spec, mounting a blob]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+    pub async fn mount(&self, digest: &Digest, from: &Self) -> Result<bool, RegistryError> {
+        let Some((target, _)) = from.blob_in_store(digest).await? else { return Ok(false) };
+        let (this, digest) = (self.clone(), digest.clone());
+        self.coordinator()
+            .own(async move {
+                let _shared = this.coordinator().shared(&this.name).await;
+                this.link_blob(&digest, &target).await?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Makes a blob readable here that some repository has which the caller may read; `false` if there is none.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub async fn mount_from_any(
+        &self,
+        digest: &Digest,
+        may_read: impl Fn(&RepositoryName) -> bool,
+    ) -> Result<bool, RegistryError> {
+        for name in self.registry.0.catalog.all().await.into_iter().filter(may_read) {
+            if self.mount(digest, &self.registry.repository(name)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Says, durably, that this repository may read a blob. The caller has a lock on the repository, and the blob is in the store.
+    pub(super) async fn link_blob(&self, digest: &Digest, target: &Digest) -> Result<(), StorageError> {
+        self.make().await?;
+        self.write_link(&layout::link(&layout::layer(&self.name, digest)), target).await
+    }
+
+    /// The digest under which the store has a blob of this repository: its own, or, for a sha512 blob that was pushed to registry:2, its sha256 one.
+    async fn blob_target(&self, digest: &Digest) -> Result<Option<Digest>, StorageError> {
+        self.read_link(&layout::link(&layout::layer(&self.name, digest))).await
+    }
+
+    /// A blob of this repository whose bytes are in the store: their digest there, and what is known of them.
+    pub(super) async fn blob_in_store(&self, digest: &Digest) -> Result<Option<(Digest, Stat)>, StorageError> {
+        let Some(target) = self.blob_target(digest).await? else { return Ok(None) };
+        let Some(stat) = self.registry.stat_data(&target).await? else { return Ok(None) };
+        Ok(Some((target, stat)))
+    }
+}
+
+impl Registry {
+    /// What is known of content in the store, in whichever repositories it may be.
+    pub(super) async fn stat_data(&self, digest: &Digest) -> Result<Option<Stat>, StorageError> {
+        let Some(stat) = self.storage().stat(&layout::data(digest)).await? else { return Ok(None) };
+        let lost = self.lost_its_bytes(digest, stat).await?;
+        Ok((!lost).then_some(stat))
+    }
+}

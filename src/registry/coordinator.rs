@@ -1,0 +1,143 @@
+//! Who may do what at the same time, and that what was begun is ended.
+//!
+//! Two rules: changes to the links of one repository exclude each other where one could undo what the other relies on, and a commit
+//! or a delete is a task of its own that runs to its end whatever its client does.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
+};
+use tokio_util::task::TaskTracker;
+
+use super::{RegistryError, referrers::ReferrersIndex, tags::TagIndex};
+use crate::oci::RepositoryName;
+
+/// How many repositories may keep a lock (and what is known of them) in memory before the idle ones are forgotten.
+const KNOWN_REPOSITORIES: usize = 1024;
+
+/// What is known of one repository, behind its lock. All of it comes from the store, and can be read from there again.
+#[derive(Debug, Default)]
+pub(super) struct RepositoryState {
+    /// Its tags, once they were needed.
+    pub(super) tags: Option<TagIndex>,
+    /// Its referrers, once they were needed.
+    pub(super) referrers: Option<ReferrersIndex>,
+}
+
+/// Keeps a repository from losing content, or from going away, while something is added to it.
+pub(super) type Shared = OwnedRwLockReadGuard<RepositoryState>;
+
+/// Keeps everybody else from changing a repository's links.
+pub(super) type Exclusive = OwnedRwLockWriteGuard<RepositoryState>;
+
+/// The locks of the repositories and the tasks that own a change.
+#[derive(Debug)]
+pub(super) struct Coordinator {
+    repositories: Mutex<HashMap<RepositoryName, Arc<RwLock<RepositoryState>>>>,
+    tasks: TaskTracker,
+    runtime: Handle,
+}
+
+impl Coordinator {
+    /// A coordinator whose tasks run on the runtime that this is called in, so that they outlive the one of a request.
+    pub(super) fn new() -> Self {
+        Self { repositories: Mutex::default(), tasks: TaskTracker::new(), runtime: Handle::current() }
+    }
+
+    /// Takes part in a repository with others that only add to it.
+    pub(super) async fn shared(&self, name: &RepositoryName) -> Shared {
+        self.lock_of(name).read_owned().await
+    }
+
+    /// Takes a repository alone.
+    pub(super) async fn exclusive(&self, name: &RepositoryName) -> Exclusive {
+        self.lock_of(name).write_owned().await
+    }
+
+    /// Runs `work` to its end, even if the caller is dropped meanwhile.
+    ///
+    /// # Errors
+    /// Those of `work`; [`RegistryError::Aborted`] if it panicked.
+    pub(super) async fn own<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
+    ) -> Result<T, RegistryError> {
+        let task = self.tasks.spawn_on(work, &self.runtime);
+        task.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a task died");
+            Err(RegistryError::Aborted)
+        })
+    }
+
+    /// Waits until every task has ended. Those that begin meanwhile are waited for, too.
+    pub(super) async fn finish(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    fn lock_of(&self, name: &RepositoryName) -> Arc<RwLock<RepositoryState>> {
+        let mut repositories = self.repositories.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = repositories.get(name) {
+            return Arc::clone(lock);
+        }
+        if repositories.len() >= KNOWN_REPOSITORIES {
+            // A lock that only this table holds is nobody's, and can't become anybody's while the table is locked.
+            repositories.retain(|_, lock| Arc::strong_count(lock) > 1);
+        }
+        Arc::clone(repositories.entry(name.clone()).or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_ends_though_its_caller_went_away() {
+        let coordinator = Arc::new(Coordinator::new());
+        let (started, begun) = tokio::sync::oneshot::channel();
+        let (go_on, gate) = tokio::sync::oneshot::channel::<()>();
+        let (done, ended) = tokio::sync::oneshot::channel();
+        let caller = {
+            let coordinator = Arc::clone(&coordinator);
+            tokio::spawn(async move {
+                let work = async move {
+                    started.send(()).unwrap();
+                    gate.await.unwrap();
+                    done.send(()).unwrap();
+                    Ok(())
+                };
+                coordinator.own(work).await
+            })
+        };
+        begun.await.unwrap();
+        caller.abort();
+        go_on.send(()).unwrap();
+        ended.await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), coordinator.finish()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn locks_of_idle_repositories_are_forgotten_and_held_ones_are_not() {
+        let coordinator = Coordinator::new();
+        let held: RepositoryName = "held".parse().unwrap();
+        let guard = coordinator.exclusive(&held).await;
+        for n in 0..2 * KNOWN_REPOSITORIES {
+            drop(coordinator.shared(&format!("r{n}").parse().unwrap()).await);
+        }
+        assert!(coordinator.repositories.lock().unwrap().len() <= KNOWN_REPOSITORIES + 1);
+        let lock = coordinator.lock_of(&held);
+        assert!(lock.try_read().is_err());
+        drop(guard);
+        assert!(lock.try_read().is_ok());
+    }
+}

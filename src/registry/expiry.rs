@@ -1,0 +1,109 @@
+//! Uploads that nobody ends are thrown away.
+
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, SystemTime},
+};
+
+use super::{Inner, Registry, layout};
+use crate::storage::{Key, StorageError};
+
+/// Looks for old uploads again and again, for as long as the registry is there.
+pub(super) async fn run(registry: Weak<Inner>, interval: Duration) {
+    let started = SystemTime::now();
+    loop {
+        let Some(inner) = registry.upgrade() else { return };
+        let registry = Registry(inner);
+        if let Err(error) = registry.expire_uploads(started).await {
+            tracing::error!(%error, "old uploads can't be thrown away");
+        }
+        let weak = Arc::downgrade(&registry.0);
+        drop(registry);
+        tokio::time::sleep(interval).await;
+        if weak.strong_count() == 0 {
+            return;
+        }
+    }
+}
+
+impl Registry {
+    /// Throws away what is older than the rules say: our own sessions, and what other registries left in the store.
+    async fn expire_uploads(&self, started: SystemTime) -> Result<(), StorageError> {
+        let own = self.expire_own().await?;
+        let foreign = self.expire_foreign(started).await?;
+        if own + foreign > 0 {
+            let dry_run = self.0.rules.expiry.dry_run;
+            tracing::info!(own, foreign, dry_run, "old uploads were thrown away");
+        }
+        Ok(())
+    }
+
+    async fn expire_own(&self) -> Result<usize, StorageError> {
+        let mut expired = 0;
+        let mut unread = vec![layout::all_uploads()];
+        let mut prefixes = Vec::new();
+        while let Some(prefix) = unread.pop() {
+            for child in self.storage().children(&prefix).await? {
+                let key = prefix.join(&child.name);
+                if child.is_prefix {
+                    unread.push(key);
+                } else if self.is_old(&key).await? && self.throw_away(&key).await? {
+                    expired += 1;
+                }
+            }
+            prefixes.push(prefix);
+        }
+        // The deepest came last; the root of all stays.
+        for prefix in prefixes.iter().skip(1).rev() {
+            self.storage().remove_empty_prefixes(std::slice::from_ref(prefix)).await?;
+        }
+        Ok(expired)
+    }
+
+    async fn throw_away(&self, key: &Key) -> Result<bool, StorageError> {
+        if self.0.rules.expiry.dry_run {
+            return Ok(true);
+        }
+        Ok(self.0.sessions.forget(key) && self.storage().discard_staging(key).await?)
+    }
+
+    async fn expire_foreign(&self, started: SystemTime) -> Result<usize, StorageError> {
+        let mut expired = 0;
+        for name in self.0.catalog.all().await {
+            let uploads = layout::foreign_uploads(&name);
+            for child in self.storage().children(&uploads).await? {
+                let upload = uploads.join(&child.name);
+                let Some(youngest) = self.youngest(&upload).await? else { continue };
+                if youngest > started {
+                    tracing::error!(repository = %name, "another registry writes to this store at the same time: stop one of the two");
+                }
+                if self.outlived(youngest) {
+                    expired += 1;
+                    if !self.0.rules.expiry.dry_run {
+                        self.storage().delete_tree(&upload).await?;
+                    }
+                }
+            }
+        }
+        Ok(expired)
+    }
+
+    /// When the last byte of another registry's upload came.
+    async fn youngest(&self, upload: &Key) -> Result<Option<SystemTime>, StorageError> {
+        let mut youngest = None;
+        for object in ["data", "startedat"] {
+            let stat = self.storage().stat(&upload.join(object)).await?;
+            youngest = youngest.max(stat.map(|stat| stat.modified));
+        }
+        Ok(youngest)
+    }
+
+    async fn is_old(&self, key: &Key) -> Result<bool, StorageError> {
+        Ok(self.storage().stat(key).await?.is_some_and(|stat| self.outlived(stat.modified)))
+    }
+
+    fn outlived(&self, modified: SystemTime) -> bool {
+        // A clock that was set back makes nothing old.
+        modified.elapsed().is_ok_and(|age| age > self.0.rules.expiry.age)
+    }
+}

@@ -1,0 +1,161 @@
+//! The tree of the store: the only place that spells keys.
+//!
+//! ```text
+//! docker/registry/v2/                                              CNCF Distribution's layout, shared with registry:2 and registry:3
+//!   blobs/<algorithm>/<hex[0..2]>/<hex>/data                       every blob and every manifest, as received
+//!   repositories/<name>/
+//!     _layers/<algorithm>/<hex>/link                               this repository may read this blob
+//!     _manifests/revisions/<algorithm>/<hex>/link                  this repository holds this manifest
+//!     _manifests/tags/<tag>/current/link                           tag -> digest
+//!     _manifests/tags/<tag>/index/<algorithm>/<hex>/link           the tag's history
+//!     _uploads/…                                                   other registries' uploads: never written, purged by age
+//! wharf/                                                           what is ours alone
+//!   uploads/<name>/_uploads/<session>                              content on its way in
+//!   repositories/<name>/_content_types/<algorithm>/<hex>           the pushed Content-Type of a body that names none
+//!   damaged/<algorithm>/<hex>                                      what proved not to be what its name says
+//! ```
+//!
+//! A `link` holds `<algorithm>:<hex>`, no newline. registry:2 wants `_layers` to be there before it believes in a repository, registry:3
+//! `_manifests`, and the collectors of both stop or delete without `tags`; so the first link into a repository comes after [`skeleton`].
+
+use crate::{
+    oci::{Algorithm, Digest, RepositoryName, Tag},
+    storage::Key,
+};
+
+use super::SessionId;
+
+/// The longest content of a link: a sha512 digest, and white space that others may have left.
+pub(super) const LINK_MAX_LEN: u64 = 256;
+
+/// Where every repository is.
+pub(super) fn repositories() -> Key {
+    distribution().join("repositories")
+}
+
+/// Where the bytes of a blob or a manifest are.
+pub(super) fn data(digest: &Digest) -> Key {
+    let hex = digest.hex();
+    distribution().join("blobs").join(digest.algorithm().as_str()).join(&hex[..2]).join(hex).join("data")
+}
+
+/// Where a repository is.
+pub(super) fn repository(name: &RepositoryName) -> Key {
+    name.components().fold(repositories(), |key, component| key.join(component))
+}
+
+/// Where a repository's blob links are.
+pub(super) fn layers(name: &RepositoryName) -> Key {
+    repository(name).join("_layers")
+}
+
+/// Where the link of one blob is; it is the only object under this prefix.
+pub(super) fn layer(name: &RepositoryName, digest: &Digest) -> Key {
+    under_digest(&layers(name), digest)
+}
+
+/// Where a repository's manifests and tags are.
+pub(super) fn manifests(name: &RepositoryName) -> Key {
+    repository(name).join("_manifests")
+}
+
+/// Where a repository's manifest links are.
+pub(super) fn revisions(name: &RepositoryName) -> Key {
+    manifests(name).join("revisions")
+}
+
+/// Where the link of one manifest is; it is the only object under this prefix.
+pub(super) fn revision(name: &RepositoryName, digest: &Digest) -> Key {
+    under_digest(&revisions(name), digest)
+}
+
+/// Where a repository's tags are.
+pub(super) fn tags(name: &RepositoryName) -> Key {
+    manifests(name).join("tags")
+}
+
+/// Where a tag and its history are.
+pub(super) fn tag(name: &RepositoryName, tag: &Tag) -> Key {
+    tags(name).join(tag.as_str())
+}
+
+/// The link that says what a tag means now.
+pub(super) fn tag_current(name: &RepositoryName, tag: &Tag) -> Key {
+    link(&self::tag(name, tag).join("current"))
+}
+
+/// The link that says that a tag has meant `digest`.
+pub(super) fn tag_index(name: &RepositoryName, tag: &Tag, digest: &Digest) -> Key {
+    link(&under_digest(&self::tag(name, tag).join("index"), digest))
+}
+
+/// The link under a prefix.
+pub(super) fn link(prefix: &Key) -> Key {
+    prefix.join("link")
+}
+
+/// The prefixes that have to be there before the first link into a repository, in this order.
+pub(super) fn skeleton(name: &RepositoryName) -> [Key; 3] {
+    [layers(name), revisions(name), tags(name)]
+}
+
+/// The prefixes that an empty repository may consist of, in the order of their removal: `_manifests` first, and after it the
+/// repository itself, and the prefixes above it that no other repository needs.
+pub(super) fn empty_repository(name: &RepositoryName) -> Vec<Key> {
+    let algorithms = |prefix: Key| Algorithm::ALL.map(|algorithm| prefix.join(algorithm.as_str()));
+    let mut prefixes = vec![tags(name)];
+    prefixes.extend(algorithms(revisions(name)));
+    prefixes.extend([revisions(name), manifests(name)]);
+    prefixes.extend(algorithms(layers(name)));
+    prefixes.extend([layers(name), foreign_uploads(name)]);
+    let mut above = repository(name);
+    for _ in name.components() {
+        prefixes.push(above.clone());
+        let Some(parent) = above.parent() else { break };
+        above = parent;
+    }
+    prefixes
+}
+
+/// Where other registries keep the uploads of a repository.
+pub(super) fn foreign_uploads(name: &RepositoryName) -> Key {
+    repository(name).join("_uploads")
+}
+
+/// Where all upload sessions are.
+pub(super) fn all_uploads() -> Key {
+    own().join("uploads")
+}
+
+/// Where the upload sessions of a repository are.
+pub(super) fn uploads(name: &RepositoryName) -> Key {
+    name.components().fold(all_uploads(), |key, component| key.join(component)).join("_uploads")
+}
+
+/// Where the content of an upload session is.
+pub(super) fn upload(name: &RepositoryName, session: &SessionId) -> Key {
+    uploads(name).join(&session.to_string())
+}
+
+/// Where the Content-Type is that a manifest was pushed with, if its body does not say.
+pub(super) fn content_type(name: &RepositoryName, digest: &Digest) -> Key {
+    let repository = name.components().fold(own().join("repositories"), |key, component| key.join(component));
+    under_digest(&repository.join("_content_types"), digest)
+}
+
+/// Where content goes that is not what its name says.
+pub(super) fn damaged(digest: &Digest) -> Key {
+    under_digest(&own().join("damaged"), digest)
+}
+
+fn distribution() -> Key {
+    Key::new("docker").join("registry").join("v2")
+}
+
+fn own() -> Key {
+    Key::new("wharf")
+}
+
+fn under_digest(prefix: &Key, digest: &Digest) -> Key {
+    prefix.join(digest.algorithm().as_str()).join(digest.hex())
+}

@@ -1,0 +1,110 @@
+//! Links: the small objects by which a repository holds content, and the repository's own coming and going.
+
+use bytes::Bytes;
+
+use super::{
+    RegistryError, Repository,
+    catalog::Holds,
+    coordinator::RepositoryState,
+    layout::{self, LINK_MAX_LEN},
+};
+use crate::{
+    oci::{Algorithm, Digest},
+    storage::{Condition, Key, StorageError},
+};
+
+impl Repository {
+    /// The digest that the link at `key` names. A link that another registry left empty or torn names nothing.
+    pub(super) async fn read_link(&self, key: &Key) -> Result<Option<Digest>, StorageError> {
+        let bytes = match self.storage().read(key, LINK_MAX_LEN).await {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(None),
+            Err(StorageError::TooLarge) => Bytes::new(),
+            Err(error) => return Err(error),
+        };
+        let digest = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+        if digest.is_none() {
+            tracing::warn!(%key, "a link names no digest; it is taken as missing");
+        }
+        Ok(digest)
+    }
+
+    /// Writes the link at `key`, over whatever is there: a link that is written again is young again.
+    pub(super) async fn write_link(&self, key: &Key, target: &Digest) -> Result<(), StorageError> {
+        self.storage().put(key, Bytes::from(target.to_string()), Condition::Any).await
+    }
+
+    /// Makes the repository, if it is not there, so that every registry that shares the store believes in it.
+    pub(super) async fn make(&self) -> Result<(), StorageError> {
+        self.storage().make_prefixes(&layout::skeleton(&self.name)).await?;
+        self.registry.0.catalog.exists(&self.name);
+        Ok(())
+    }
+
+    /// Whether there is such a repository, be it empty.
+    pub(super) async fn is_there(&self) -> Result<bool, StorageError> {
+        let children = self.storage().children(&layout::repository(&self.name)).await?;
+        Ok(children.iter().any(|child| matches!(child.name.as_str(), "_layers" | "_manifests")))
+    }
+
+    /// Whether the repository holds a manifest or a tag.
+    pub(super) async fn holds(&self) -> Result<Option<Holds>, StorageError> {
+        if self.any_link_below(&layout::revisions(&self.name)).await? || self.any_tag().await? {
+            return Ok(Some(Holds::Manifests));
+        }
+        Ok(self.is_there().await?.then_some(Holds::Blobs))
+    }
+
+    /// After something was deleted: takes the repository out of the catalog if it holds no manifest any more, and away if it holds nothing.
+    /// The caller has it alone.
+    pub(super) async fn prune(&self, _alone: &mut RepositoryState) -> Result<(), RegistryError> {
+        let catalog = &self.registry.0.catalog;
+        match self.holds().await? {
+            Some(Holds::Manifests) => return Ok(()),
+            Some(Holds::Blobs) => catalog.set(&self.name, Some(Holds::Blobs)),
+            None => catalog.set(&self.name, None),
+        }
+        if self.any_link_below(&layout::layers(&self.name)).await? {
+            return Ok(());
+        }
+        for prefix in [layout::revisions(&self.name), layout::layers(&self.name)] {
+            self.remove_empty_links(&prefix).await?;
+        }
+        self.storage().remove_empty_prefixes(&layout::empty_repository(&self.name)).await?;
+        if !self.is_there().await? {
+            catalog.set(&self.name, None);
+        }
+        Ok(())
+    }
+
+    /// Whether a link is left below `prefix`, which has an algorithm and then a digest under it.
+    async fn any_link_below(&self, prefix: &Key) -> Result<bool, StorageError> {
+        for digest in self.linked_below(prefix).await? {
+            let link = layout::link(&prefix.join(digest.algorithm().as_str()).join(digest.hex()));
+            if self.storage().stat(&link).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The digests below `prefix`; whether their links are there is not looked at.
+    pub(super) async fn linked_below(&self, prefix: &Key) -> Result<Vec<Digest>, StorageError> {
+        let mut digests = Vec::new();
+        for algorithm in Algorithm::ALL {
+            let children = self.storage().children(&prefix.join(algorithm.as_str())).await?;
+            let named = children.into_iter().filter_map(|child| format!("{algorithm}:{}", child.name).parse().ok());
+            digests.extend(named);
+        }
+        Ok(digests)
+    }
+
+    /// Removes the prefixes of links that other registries leave behind when they delete.
+    async fn remove_empty_links(&self, prefix: &Key) -> Result<(), StorageError> {
+        for digest in self.linked_below(prefix).await? {
+            let left = prefix.join(digest.algorithm().as_str()).join(digest.hex());
+            self.storage().remove_empty_prefixes(&[left]).await?;
+        }
+        Ok(())
+    }
+}

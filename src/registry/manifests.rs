@@ -1,0 +1,244 @@
+//! Manifests of a repository.
+
+use bytes::Bytes;
+
+use super::{Registry, RegistryError, Repository, catalog::Holds, coordinator::RepositoryState, layout};
+use crate::{
+    oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag},
+    storage::{Condition, StorageError},
+};
+
+/// A manifest that a client pushes.
+#[derive(Clone, Debug)]
+pub struct ManifestPush {
+    /// What the client calls it: a tag, or its digest.
+    pub reference: Reference,
+    /// More tags that it shall have.
+    pub tags: Vec<Tag>,
+    /// The Content-Type it came with.
+    pub content_type: Option<MediaType>,
+    /// The body, which is kept to the byte.
+    pub bytes: Bytes,
+    /// Whether tags that exist may be moved.
+    pub overwrite: Overwrite,
+}
+
+/// Whether a push may move a tag that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overwrite {
+    /// It may.
+    Allowed,
+    /// It may only make new ones.
+    Refused,
+}
+
+/// What became of a pushed manifest.
+#[derive(Clone, Debug)]
+pub struct PushedManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is a referrer of.
+    pub subject: Option<Digest>,
+    /// The tags it was given.
+    pub tags: Vec<Tag>,
+}
+
+/// A manifest as it was pushed.
+#[derive(Clone, Debug)]
+pub struct StoredManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The type it was pushed with.
+    pub media_type: MediaType,
+    /// The body, to the byte.
+    pub bytes: Bytes,
+}
+
+impl Repository {
+    /// Reads a manifest ([distribution-spec, pulling manifests]). Bytes that are not what the digest says are never given out.
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestUnknown`] if the repository has no such tag or manifest.
+    ///
+    /// [distribution-spec, pulling manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
+    pub async fn manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
+        let unknown = || RegistryError::ManifestUnknown(reference.to_string());
+        let digest = match reference {
+            Reference::Digest(digest) => digest.clone(),
+            Reference::Tag(tag) => self.resolve(tag).await?.ok_or_else(unknown)?,
+        };
+        let bytes = self.manifest_bytes(&digest).await?.ok_or_else(unknown)?;
+        let media_type = self.media_type_of(&digest, &bytes).await?;
+        Ok(StoredManifest { digest, media_type, bytes })
+    }
+
+    /// Stores a manifest and its tags ([distribution-spec, pushing manifests]).
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestInvalid`], [`RegistryError::DigestMismatch`], [`RegistryError::ManifestBlobUnknown`],
+    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`]; nothing is stored then.
+    ///
+    /// [distribution-spec, pushing manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
+    pub async fn put_manifest(&self, push: ManifestPush) -> Result<PushedManifest, RegistryError> {
+        if push.bytes.len() as u64 > Registry::MANIFEST_LIMIT {
+            return Err(RegistryError::ManifestTooLarge { limit: Registry::MANIFEST_LIMIT });
+        }
+        let digest = claimed_digest(&push)?;
+        let manifest = Manifest::parse(&push.bytes, push.content_type.as_ref())?;
+        let this = self.clone();
+        self.coordinator().own(async move { this.commit_manifest(push, digest, manifest).await }).await
+    }
+
+    /// Takes a manifest out of this repository, and the tags that name it with it ([distribution-spec, deleting manifests]).
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`].
+    ///
+    /// [distribution-spec, deleting manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
+    pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), RegistryError> {
+        self.refuse_if_deletes_are_off()?;
+        let (this, digest) = (self.clone(), digest.clone());
+        self.coordinator()
+            .own(async move {
+                let mut state = this.coordinator().exclusive(&this.name).await;
+                if !this.has_manifest(&digest).await? {
+                    return Err(RegistryError::ManifestUnknown(digest.to_string()));
+                }
+                this.remove_manifest(&mut state, &digest).await?;
+                this.prune(&mut state).await
+            })
+            .await
+    }
+
+    /// Whether the repository has a link to this manifest.
+    pub(super) async fn has_manifest(&self, digest: &Digest) -> Result<bool, StorageError> {
+        Ok(self.read_link(&layout::link(&layout::revision(&self.name, digest))).await?.as_ref() == Some(digest))
+    }
+
+    /// The bytes of a manifest of this repository, if they are what the digest says.
+    pub(super) async fn manifest_bytes(&self, digest: &Digest) -> Result<Option<Bytes>, StorageError> {
+        if !self.has_manifest(digest).await? {
+            return Ok(None);
+        }
+        let bytes = match self.storage().read(&layout::data(digest), Registry::MANIFEST_LIMIT).await {
+            Ok(Some(bytes)) => bytes,
+            // Whatever is longer than a manifest may be is none, and is not read to find that out.
+            Ok(None) | Err(StorageError::TooLarge) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if Digest::of(digest.algorithm(), &bytes) == *digest {
+            return Ok(Some(bytes));
+        }
+        self.registry.set_aside(digest).await?;
+        Ok(None)
+    }
+
+    /// The type of a manifest: what its body says, else what it was pushed with, else what its fields say.
+    pub(super) async fn media_type_of(&self, digest: &Digest, bytes: &[u8]) -> Result<MediaType, StorageError> {
+        let parsed = Manifest::parse(bytes, None);
+        if let Ok(manifest) = &parsed
+            && manifest.names_its_type
+        {
+            return Ok(manifest.media_type.clone());
+        }
+        let remembered = self.storage().read(&layout::content_type(&self.name, digest), 256).await?;
+        let pushed = remembered.and_then(|text| std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok()));
+        // What can't be read was not pushed here; registry:2 takes it for an image as well.
+        let shaped = || parsed.map_or_else(|_| MediaType::oci_manifest(), |manifest| manifest.media_type);
+        Ok(pushed.unwrap_or_else(shaped))
+    }
+
+    async fn commit_manifest(
+        &self,
+        push: ManifestPush,
+        digest: Digest,
+        manifest: Manifest,
+    ) -> Result<PushedManifest, RegistryError> {
+        self.check_references(&manifest).await?;
+        self.storage().put(&layout::data(&digest), push.bytes.clone(), Condition::Any).await?;
+        let mut tags = push.tags;
+        if let Reference::Tag(tag) = push.reference
+            && !tags.contains(&tag)
+        {
+            tags.insert(0, tag);
+        }
+        let mut state = self.coordinator().exclusive(&self.name).await;
+        if push.overwrite == Overwrite::Refused {
+            self.refuse_to_move(&tags, &digest).await?;
+        }
+        let linked = self.link_manifest(&mut state, &digest, &manifest, push.bytes.len() as u64, &tags).await;
+        if linked.is_err() {
+            // What reached the store and what did not is not known here: the next one who asks reads it there.
+            *state = RepositoryState::default();
+        }
+        linked?;
+        Ok(PushedManifest { digest, subject: manifest.subject, tags })
+    }
+
+    /// Makes a manifest visible, and then its tags. The order is that of a push: a reader who sees a tag sees all that it leads to.
+    async fn link_manifest(
+        &self,
+        state: &mut RepositoryState,
+        digest: &Digest,
+        manifest: &Manifest,
+        size: u64,
+        tags: &[Tag],
+    ) -> Result<(), StorageError> {
+        self.make().await?;
+        if !manifest.names_its_type {
+            self.remember_media_type(digest, &manifest.media_type).await?;
+        }
+        self.write_link(&layout::link(&layout::revision(&self.name, digest)), digest).await?;
+        self.registry.0.catalog.set(&self.name, Some(Holds::Manifests));
+        if let Some(referrers) = &mut state.referrers {
+            referrers.add(digest, manifest, size);
+        }
+        for tag in tags {
+            self.set_tag(state, tag, digest).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the type that a manifest was pushed with where its body does not say it.
+    async fn remember_media_type(&self, digest: &Digest, media_type: &MediaType) -> Result<(), StorageError> {
+        let text = Bytes::from(media_type.to_string());
+        self.storage().put(&layout::content_type(&self.name, digest), text, Condition::Any).await
+    }
+
+    /// Takes a manifest away: its tags first, so that none is seen that leads nowhere.
+    async fn remove_manifest(&self, state: &mut RepositoryState, digest: &Digest) -> Result<(), StorageError> {
+        let tags = self.tag_index(state).await?;
+        let named: Vec<Tag> = tags.iter().filter(|(_, target)| *target == digest).map(|(tag, _)| tag.clone()).collect();
+        for tag in named {
+            self.remove_tag(state, &tag).await?;
+        }
+        if let Some(referrers) = &mut state.referrers {
+            referrers.remove(digest);
+        }
+        self.storage().delete_tree(&layout::revision(&self.name, digest)).await?;
+        self.storage().delete(&layout::content_type(&self.name, digest)).await?;
+        Ok(())
+    }
+
+    async fn refuse_to_move(&self, tags: &[Tag], digest: &Digest) -> Result<(), RegistryError> {
+        for tag in tags {
+            if self.resolve(tag).await?.is_some_and(|target| target != *digest) {
+                return Err(RegistryError::TagExists(tag.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The digest under which a push is stored: the one that the client says, which must be right, else the body's sha256.
+fn claimed_digest(push: &ManifestPush) -> Result<Digest, RegistryError> {
+    let Reference::Digest(claimed) = &push.reference else {
+        return Ok(Digest::of(Algorithm::Sha256, &push.bytes));
+    };
+    let actual = Digest::of(claimed.algorithm(), &push.bytes);
+    if actual == *claimed {
+        Ok(actual)
+    } else {
+        Err(RegistryError::DigestMismatch { claimed: claimed.clone(), actual })
+    }
+}

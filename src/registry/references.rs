@@ -1,0 +1,82 @@
+//! What a manifest refers to must be there before the manifest is.
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{Missing, RegistryError, Repository};
+use crate::{
+    oci::{BlobReference, Descriptor, Digest, InvalidManifest, Manifest},
+    storage::StorageError,
+};
+
+/// How many of a manifest's references are looked up at a time.
+const LOOK_UPS: usize = 8;
+
+/// Content that a manifest refers to.
+struct Needed {
+    digest: Digest,
+    size: Option<u64>,
+    required: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Blob,
+    Child,
+}
+
+impl Repository {
+    /// Refuses a manifest whose blobs or children are not here, or are not as long as it says.
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed; [`RegistryError::ManifestInvalid`].
+    pub(super) async fn check_references(&self, manifest: &Manifest) -> Result<(), RegistryError> {
+        let missing: Vec<Digest> = stream::iter(needed_by(manifest))
+            .map(|needed| self.look_up(needed))
+            .buffered(LOOK_UPS)
+            .try_filter_map(|missing| std::future::ready(Ok(missing)))
+            .try_collect()
+            .await?;
+        match self.rules().missing {
+            Missing::Refuse if !missing.is_empty() => Err(RegistryError::ManifestBlobUnknown(missing)),
+            Missing::Refuse | Missing::Allow => Ok(()),
+        }
+    }
+
+    /// The digest of what is needed, if it is not here.
+    async fn look_up(&self, needed: Needed) -> Result<Option<Digest>, RegistryError> {
+        let Needed { digest, size, required, kind } = needed;
+        let Some((target, len)) = self.find(&digest, kind).await? else { return Ok(required.then_some(digest)) };
+        let Some(size) = size.filter(|size| *size != len) else { return Ok(None) };
+        if !self.registry.is_intact(&target).await? {
+            return Ok(required.then_some(digest));
+        }
+        Err(InvalidManifest(format!("the size of {digest} is {len} bytes, not {size}")).into())
+    }
+
+    async fn find(&self, digest: &Digest, kind: Kind) -> Result<Option<(Digest, u64)>, StorageError> {
+        // The children of an index may be blobs: so are those of BuildKit's cache.
+        if kind == Kind::Child && self.has_manifest(digest).await? {
+            let stat = self.registry.stat_data(digest).await?;
+            return Ok(stat.map(|stat| (digest.clone(), stat.len)));
+        }
+        Ok(self.blob_in_store(digest).await?.map(|(target, stat)| (target, stat.len)))
+    }
+}
+
+/// What a manifest refers to, but for its subject, which may come later. Owned, since the look-ups run side by side.
+fn needed_by(manifest: &Manifest) -> Vec<Needed> {
+    let blob = |blob: &BlobReference| Needed {
+        digest: blob.digest.clone(),
+        size: blob.size,
+        required: blob.required,
+        kind: Kind::Blob,
+    };
+    let child = |child: &Descriptor| Needed {
+        digest: child.digest.clone(),
+        size: Some(child.size),
+        required: true,
+        kind: Kind::Child,
+    };
+    manifest.blobs.iter().map(blob).chain(manifest.children.iter().map(child)).collect()
+}

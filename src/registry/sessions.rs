@@ -1,0 +1,96 @@
+//! Upload sessions that are open: at any moment each belongs to one request.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+
+use super::RegistryError;
+use crate::storage::{Key, Staging, Storage};
+
+/// How long a request waits for another that has the session. Clients that retry after a broken connection come while their
+/// first request is still being ended.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many sessions stay open that nobody writes to. The others are opened again when they are needed.
+const DORMANT: usize = 128;
+
+/// The sessions that were used lately.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    slots: Mutex<HashMap<Key, Arc<Turn<Slot>>>>,
+}
+
+/// What a session's turn is about: the content, unless it has to be opened, or has ended.
+type Slot = Option<Staging>;
+
+/// The right to work on one session, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Session {
+    slot: OwnedMutexGuard<Slot>,
+}
+
+impl Session {
+    /// What was received so far; `None` once it was taken.
+    pub(super) fn staging(&mut self) -> Option<&mut Staging> {
+        self.slot.as_mut()
+    }
+
+    /// Ends the session, whose content is gone.
+    pub(super) fn close(&mut self) {
+        *self.slot = None;
+    }
+
+    /// Takes the content, and ends the session with it.
+    pub(super) fn end(mut self) -> Option<Staging> {
+        self.slot.take()
+    }
+}
+
+impl Sessions {
+    /// Notes a session that has just begun.
+    pub(super) fn begin(&self, key: Key, staging: Staging) {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.len() >= DORMANT {
+            // Whoever is at work on a session, or waits for it, holds its slot.
+            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
+        slots.insert(key, Arc::new(Turn::new(Some(staging))));
+    }
+
+    /// Waits for the turn at a session, and opens it if it was left by an earlier process.
+    ///
+    /// # Errors
+    /// [`RegistryError::UploadBusy`] if somebody else keeps it; [`RegistryError::UploadUnknown`] if there is none.
+    pub(super) async fn turn(&self, storage: &Storage, key: &Key) -> Result<Session, RegistryError> {
+        let turn = Arc::clone(&self.slot(key)).lock_owned();
+        let mut slot = tokio::time::timeout(PATIENCE, turn).await.map_err(|_| RegistryError::UploadBusy)?;
+        if slot.is_none() {
+            *slot = storage.resume(key).await?;
+        }
+        if slot.is_none() {
+            drop(slot);
+            self.forget(key);
+            return Err(RegistryError::UploadUnknown);
+        }
+        Ok(Session { slot })
+    }
+
+    /// Closes a session that nobody is at work on; `false` if somebody is.
+    pub(super) fn forget(&self, key: &Key) -> bool {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if slots.get(key).is_some_and(|slot| Arc::strong_count(slot) > 1) {
+            return false;
+        }
+        slots.remove(key);
+        true
+    }
+
+    fn slot(&self, key: &Key) -> Arc<Turn<Slot>> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(key.clone()).or_default())
+    }
+}

@@ -1,0 +1,197 @@
+//! Uploads: content on its way into a repository.
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+
+use super::{Body, BodyError, RegistryError, Repository, SessionId, layout, sessions::Session};
+use crate::{
+    oci::{Algorithm, ContentRange, Digest},
+    storage::Staging,
+};
+
+/// Where an upload session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadStatus {
+    /// The session.
+    pub session: SessionId,
+    /// How many bytes it has, all of them durable.
+    pub offset: u64,
+}
+
+/// A chunk of an upload.
+#[derive(Debug)]
+pub struct Chunk {
+    /// Where it says it belongs; `None`: at the end.
+    pub range: Option<ContentRange>,
+    /// Its bytes.
+    pub body: Body,
+}
+
+impl Repository {
+    /// Begins an upload ([distribution-spec, pushing blobs]), to be hashed with `algorithm` while it comes.
+    ///
+    /// # Errors
+    /// What the store met.
+    ///
+    /// [distribution-spec, pushing blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
+    pub async fn start_upload(&self, algorithm: Algorithm) -> Result<SessionId, RegistryError> {
+        let session = SessionId::random();
+        let key = layout::upload(&self.name, &session);
+        let staging = self.storage().stage(&key, algorithm).await?;
+        self.registry.0.sessions.begin(key, staging);
+        Ok(session)
+    }
+
+    /// How far an upload is.
+    ///
+    /// # Errors
+    /// [`RegistryError::UploadUnknown`], [`RegistryError::UploadBusy`].
+    pub async fn upload_status(&self, session: SessionId) -> Result<UploadStatus, RegistryError> {
+        let mut turn = self.turn(session).await?;
+        let offset = turn.staging().map_or(0, |staging| staging.offset());
+        Ok(UploadStatus { session, offset })
+    }
+
+    /// Adds a chunk to an upload ([distribution-spec, pushing a blob in chunks]). What came is kept, durably, though the body fails or the caller is dropped.
+    ///
+    /// # Errors
+    /// [`RegistryError::UploadOffset`] for a chunk out of order, [`RegistryError::Body`], …
+    ///
+    /// [distribution-spec, pushing a blob in chunks]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
+    pub async fn append_upload(&self, session: SessionId, chunk: Chunk) -> Result<UploadStatus, RegistryError> {
+        let this = self.clone();
+        self.coordinator()
+            .own(async move {
+                let mut turn = this.turn(session).await?;
+                let offset = this.append(&mut turn, chunk).await?;
+                Ok(UploadStatus { session, offset })
+            })
+            .await
+    }
+
+    /// Ends an upload with its last chunk: its content becomes the blob `digest`, if that is its digest; else it is thrown away.
+    ///
+    /// # Errors
+    /// [`RegistryError::DigestMismatch`], [`RegistryError::UploadOffset`], [`RegistryError::Body`], …
+    pub async fn finish_upload(&self, session: SessionId, digest: &Digest, last: Chunk) -> Result<(), RegistryError> {
+        let (this, digest) = (self.clone(), digest.clone());
+        self.coordinator()
+            .own(async move {
+                let mut turn = this.turn(session).await?;
+                this.append(&mut turn, last).await?;
+                let staging = turn.end().ok_or(RegistryError::UploadUnknown)?;
+                this.registry.0.sessions.forget(&layout::upload(&this.name, &session));
+                this.commit_blob(staging, &digest).await
+            })
+            .await
+    }
+
+    /// Takes a whole blob in one request ([distribution-spec, single POST]).
+    ///
+    /// # Errors
+    /// [`RegistryError::DigestMismatch`], [`RegistryError::Body`], …; nothing of it is kept then.
+    ///
+    /// [distribution-spec, single POST]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#single-post
+    pub async fn push_blob(&self, digest: &Digest, body: Body) -> Result<(), RegistryError> {
+        let (this, digest) = (self.clone(), digest.clone());
+        self.coordinator()
+            .own(async move {
+                let key = layout::upload(&this.name, &SessionId::random());
+                let mut staging = this.storage().stage(&key, digest.algorithm()).await?;
+                if let Err(error) = this.receive(&mut staging, body).await {
+                    if let RegistryError::Body(_) | RegistryError::UploadTooLarge { .. } = error {
+                        staging.abort().await?;
+                    }
+                    return Err(error);
+                }
+                this.commit_blob(staging, &digest).await
+            })
+            .await
+    }
+
+    /// Throws an upload away ([distribution-spec, cancel a blob upload]).
+    ///
+    /// # Errors
+    /// [`RegistryError::UploadUnknown`], [`RegistryError::UploadBusy`].
+    ///
+    /// [distribution-spec, cancel a blob upload]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#cancel-a-blob-upload
+    pub async fn cancel_upload(&self, session: SessionId) -> Result<(), RegistryError> {
+        let this = self.clone();
+        self.coordinator()
+            .own(async move {
+                let staging = this.turn(session).await?.end().ok_or(RegistryError::UploadUnknown)?;
+                this.registry.0.sessions.forget(&layout::upload(&this.name, &session));
+                Ok(staging.abort().await?)
+            })
+            .await
+    }
+
+    async fn turn(&self, session: SessionId) -> Result<Session, RegistryError> {
+        let key = layout::upload(&self.name, &session);
+        self.registry.0.sessions.turn(self.storage(), &key).await
+    }
+
+    /// Receives a chunk into a session. The status that it leaves is durable, whether all of the chunk came or not.
+    async fn append(&self, turn: &mut Session, chunk: Chunk) -> Result<u64, RegistryError> {
+        let staging = turn.staging().ok_or(RegistryError::UploadUnknown)?;
+        let offset = staging.offset();
+        if chunk.range.is_some_and(|range| range.first != offset) {
+            return Err(RegistryError::UploadOffset { offset });
+        }
+        let received = self.receive(staging, chunk.body).await;
+        match received {
+            // The store threw the content away, so there is no session any more.
+            Err(RegistryError::Storage(error)) => {
+                turn.close();
+                Err(error.into())
+            }
+            Err(error) => {
+                staging.sync().await?;
+                Err(error)
+            }
+            Ok(()) => {
+                staging.sync().await?;
+                let whole = chunk.range.is_none_or(|range| offset + range.len == staging.offset());
+                if whole { Ok(staging.offset()) } else { Err(RegistryError::LengthMismatch) }
+            }
+        }
+    }
+
+    async fn receive(&self, staging: &mut Staging, body: Body) -> Result<(), RegistryError> {
+        let Some(limit) = self.rules().upload_limit else { return Ok(staging.append(body.into_stream()).await?) };
+        let room = limit.saturating_sub(staging.offset());
+        match staging.append(within(room, body.into_stream())).await.map_err(RegistryError::from) {
+            Err(RegistryError::Body(BodyError::TooLarge)) => Err(RegistryError::UploadTooLarge { limit }),
+            result => result,
+        }
+    }
+
+    /// Makes received content a blob of this repository, if it is what the digest says.
+    async fn commit_blob(&self, staging: Staging, digest: &Digest) -> Result<(), RegistryError> {
+        let staged = staging.finish(digest.algorithm()).await?;
+        let verified = match staged.verify(digest) {
+            Ok(verified) => verified,
+            Err(staged) => {
+                let actual = staged.digest().clone();
+                staged.discard().await?;
+                return Err(RegistryError::DigestMismatch { claimed: digest.clone(), actual });
+            }
+        };
+        let _shared = self.coordinator().shared(&self.name).await;
+        self.storage().promote(verified, &layout::data(digest)).await?;
+        Ok(self.link_blob(digest, digest).await?)
+    }
+}
+
+/// `body`, failing where it has more than `room` bytes.
+fn within(
+    room: u64,
+    body: impl Stream<Item = Result<Bytes, BodyError>> + Unpin,
+) -> impl Stream<Item = Result<Bytes, BodyError>> + Unpin {
+    let mut room = room;
+    body.map(move |piece| {
+        let piece = piece?;
+        room = room.checked_sub(piece.len() as u64).ok_or(BodyError::TooLarge)?;
+        Ok(piece)
+    })
+}

@@ -1,0 +1,45 @@
+//! What a start says of itself in the log.
+
+use super::listen::Sockets;
+use crate::{
+    config::{Config, Durability, Listen, Mode, Store},
+    registry::Registry,
+};
+
+/// The store, and what can be relied on.
+pub(super) fn store(config: &Config, registry: &Registry) {
+    let store = match &config.storage.store {
+        Store::Filesystem { root } => root.display().to_string(),
+        Store::Memory => "memory, gone when wharf stops".to_owned(),
+    };
+    let durability = match (&config.storage.store, config.storage.durability) {
+        (Store::Memory, _) => "none",
+        (Store::Filesystem { .. }, Durability::Full) => "full: an acknowledged push survives a power cut",
+        (Store::Filesystem { .. }, Durability::None) => "none: a power cut may lose what was pushed",
+    };
+    let mode = match &config.auth.mode {
+        Mode::None => "none: everybody may do everything",
+        Mode::Htpasswd(_) => "htpasswd",
+        Mode::Token(_) => "token",
+    };
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), store, durability, mode, "wharf starts");
+    if registry.is_read_only() {
+        tracing::warn!("the store can't be written: it is served read-only");
+    }
+    if rustix::process::geteuid().is_root() {
+        tracing::warn!("wharf runs as root, and needs not: give the store to a user of its own");
+    }
+}
+
+/// Where it listens: one line an address, in the form that test harnesses wait for.
+pub(super) fn addresses(config: &Config, sockets: &Sockets) {
+    if let Listen::Unix(path) = &config.http.listen {
+        tracing::info!("listening on {}", path.display());
+    }
+    for address in sockets.addresses() {
+        if matches!(config.auth.mode, Mode::None) && !address.ip().is_loopback() {
+            tracing::warn!("this registry is open: whoever reaches {} may push, overwrite and delete", address.ip());
+        }
+        tracing::info!("listening on {address}");
+    }
+}

@@ -1,0 +1,176 @@
+//! The sockets that are listened on.
+
+use std::{
+    io::{self, ErrorKind},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _},
+    os::unix::net::UnixListener,
+    path::Path,
+};
+
+use crate::{
+    config::{Address, Host, Listen},
+    storage::StorageError,
+};
+
+/// How often a free port is looked for that both families have.
+const TRIES: usize = 16;
+
+/// Why a registry does not start, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another program listens there.
+    #[error(
+        "{address} is taken by another program: stop it (`ss -ltnp` shows which it is), or listen elsewhere with http.addr in the \
+         settings or REGISTRY_HTTP_ADDR=localhost:5001"
+    )]
+    Taken {
+        /// Where.
+        address: String,
+    },
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {source} (http.addr in the settings, or REGISTRY_HTTP_ADDR)")]
+    Bind {
+        /// Where.
+        address: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The sockets could not be given to the server.
+    #[error("can't listen: {0}")]
+    Listen(io::Error),
+    /// The store can't be opened.
+    #[error(transparent)]
+    Store(#[from] StorageError),
+    /// The system gave no thread.
+    #[error("can't start a thread: {0}")]
+    Thread(io::Error),
+    /// The server's thread died.
+    #[error("the server died while it started")]
+    Died,
+}
+
+/// Sockets that are bound, and not yet served.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    pub(super) tcp: Vec<TcpListener>,
+    pub(super) unix: Vec<UnixListener>,
+}
+
+impl Sockets {
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.tcp.iter().filter_map(|socket| socket.local_addr().ok()).collect()
+    }
+}
+
+pub(super) fn bind(listen: &Listen) -> Result<Sockets, StartError> {
+    match listen {
+        Listen::Unix(path) => Ok(Sockets { tcp: Vec::new(), unix: vec![unix(path)?] }),
+        Listen::Tcp(addresses) => {
+            let mut tcp = Vec::new();
+            for address in addresses {
+                tcp.extend(each(address)?);
+            }
+            Ok(Sockets { tcp, unix: Vec::new() })
+        }
+    }
+}
+
+fn each(address: &Address) -> Result<Vec<TcpListener>, StartError> {
+    let port = address.port;
+    match &address.host {
+        Host::Any => any(port).map(|socket| vec![socket]),
+        Host::Localhost => localhost(port),
+        Host::Ip(ip) => Ok(vec![tcp((*ip, port).into())?]),
+        Host::Name(name) => {
+            let failed = |source| StartError::Bind { address: address.to_string(), source };
+            let resolved = (name.as_str(), port).to_socket_addrs().map_err(failed)?;
+            resolved.map(tcp).collect()
+        }
+    }
+}
+
+/// One socket for both families, where the machine has both.
+fn any(port: u16) -> Result<TcpListener, StartError> {
+    match tcp((Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(StartError::Bind { source, .. }) if is_missing(&source) => {
+            tracing::warn!("this machine has no IPv6: only IPv4 is listened on");
+            tcp((Ipv4Addr::UNSPECIFIED, port).into())
+        }
+        result => result,
+    }
+}
+
+/// `127.0.0.1` and `::1`, with the same port: a client may take either for `localhost`.
+fn localhost(port: u16) -> Result<Vec<TcpListener>, StartError> {
+    let mut tries = if port == 0 { TRIES } else { 1 };
+    loop {
+        tries -= 1;
+        let v4 = tcp((Ipv4Addr::LOCALHOST, port).into())?;
+        let taken = v4.local_addr().map_err(StartError::Listen)?.port();
+        match tcp((Ipv6Addr::LOCALHOST, taken).into()) {
+            Ok(v6) => return Ok(vec![v4, v6]),
+            Err(StartError::Bind { source, .. }) if is_missing(&source) => {
+                tracing::warn!("this machine has no IPv6: only 127.0.0.1 is listened on");
+                return Ok(vec![v4]);
+            }
+            Err(StartError::Taken { .. }) if tries > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn tcp(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|source| match source.kind() {
+        ErrorKind::AddrInUse => StartError::Taken { address: address.to_string() },
+        _ => StartError::Bind { address: address.to_string(), source },
+    })
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    let is_loopback_off = error.kind() == ErrorKind::AddrNotAvailable;
+    is_loopback_off || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+/// A socket that nobody listens on any more is left by a process that was killed, and is replaced.
+fn unix(path: &Path) -> Result<UnixListener, StartError> {
+    let address = path.display().to_string();
+    match UnixListener::bind(path) {
+        Err(source) if source.kind() == ErrorKind::AddrInUse => {
+            if std::os::unix::net::UnixStream::connect(path).is_ok() {
+                return Err(StartError::Taken { address });
+            }
+            std::fs::remove_file(path)
+                .and_then(|()| UnixListener::bind(path))
+                .map_err(|source| StartError::Bind { address, source })
+        }
+        result => result.map_err(|source| StartError::Bind { address, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::net::IpAddr;
+
+    use super::*;
+
+    fn tcp_of(text: &str) -> Listen {
+        Listen::Tcp(vec![Address::parse(text).unwrap()])
+    }
+
+    #[test]
+    fn localhost_is_both_families_on_one_port() {
+        let addresses = bind(&tcp_of("localhost:0")).unwrap().addresses();
+        assert_eq!(addresses[0].ip(), IpAddr::from(Ipv4Addr::LOCALHOST));
+        assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == addresses[0].port()));
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_named() {
+        let first = bind(&tcp_of("127.0.0.1:0")).unwrap();
+        let taken = first.addresses()[0].to_string();
+        let error = bind(&tcp_of(&taken)).unwrap_err().to_string();
+        assert!(error.contains(&taken) && error.contains("REGISTRY_HTTP_ADDR"), "{error}");
+    }
+}

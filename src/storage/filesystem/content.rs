@@ -1,0 +1,208 @@
+//! The file of a staged object, and the hash of what was written to it.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, IoSlice},
+    os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
+    path::PathBuf,
+};
+
+use bytes::Bytes;
+use rustix::{fs::OFlags, io::pwritev};
+
+use super::{
+    super::{Condition, Key, StorageError},
+    directories::is_in_the_way,
+    look::is_object,
+    temporary::create,
+    volume::Volume,
+};
+use crate::oci::{Algorithm, Digest, Hasher};
+
+/// How much is read at once when content has to be hashed again.
+const READ_LEN: usize = 256 * 1024;
+
+/// Staged content. Whoever has it is the only one who writes to the file.
+#[derive(Debug)]
+pub(super) struct Content {
+    key: Key,
+    path: PathBuf,
+    file: File,
+    len: u64,
+    hash: Hash,
+    /// Whether all of the content is durable.
+    is_synced: bool,
+    /// Whether the file's name is durable.
+    is_named: bool,
+}
+
+#[derive(Debug)]
+enum Hash {
+    /// Of all that was written.
+    Known(Box<Hasher>),
+    /// It has to be made again before anything is added, with this algorithm.
+    Lost(Algorithm),
+}
+
+impl Content {
+    /// A new and empty file.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] if there is something.
+    pub(super) fn create(volume: &Volume, key: &Key, algorithm: Algorithm) -> Result<Self, StorageError> {
+        let path = volume.path(key);
+        let parent = volume.parent(&path);
+        let mut made = create(&path);
+        if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            volume.directories.make(parent)?;
+            made = create(&path);
+        }
+        let file = made.map_err(|error| {
+            if is_in_the_way(&error) { StorageError::Exists } else { StorageError::io("create", &path, error) }
+        })?;
+        volume.forget_hash(key);
+        let hash = Hash::Known(Box::new(Hasher::new(algorithm)));
+        Ok(Self { key: key.clone(), path, file, len: 0, hash, is_synced: false, is_named: false })
+    }
+
+    /// The file that is there, and what was saved of its hash, if that is to be believed; all of it is durable then.
+    ///
+    /// After a crash of the kernel there may be more in the file than was synced, and what is more may be anything: it is cut off.
+    /// And what was saved may be of bytes that are gone: the hash is made again.
+    pub(super) fn reopen(volume: &Volume, key: &Key) -> Result<Option<Self>, StorageError> {
+        let path = volume.path(key);
+        if !is_object(&path) {
+            return Ok(None);
+        }
+        let error = |error| StorageError::io("open", &path, error);
+        let flags = OFlags::NOFOLLOW.bits().cast_signed();
+        let file = match OpenOptions::new().read(true).write(true).custom_flags(flags).open(&path) {
+            Ok(file) => file,
+            Err(failure) if failure.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(failure) => return Err(error(failure)),
+        };
+        let metadata = file.metadata().map_err(error)?;
+        if metadata.nlink() != 1 {
+            // On a filesystem whose renames are not atomic: it was promoted, and what is promoted is not written to.
+            return Ok(None);
+        }
+        let mut len = metadata.len();
+        let mut hash = Hash::Lost(Algorithm::default());
+        let mut is_synced = false;
+        if let Some(saved) = volume.saved_hash(key) {
+            let is_same_boot = saved.boot_id == volume.boot_id;
+            if !is_same_boot && saved.offset < len {
+                file.set_len(saved.offset).map_err(error)?;
+                len = saved.offset;
+            }
+            is_synced = is_same_boot && saved.offset == len;
+            hash = if is_synced { Hash::Known(Box::new(saved.hasher)) } else { Hash::Lost(saved.hasher.algorithm()) };
+        }
+        let mut content = Self { key: key.clone(), path, file, len, hash, is_synced, is_named: is_synced };
+        if let Err(error) = content.make_durable(volume) {
+            content.remove(volume);
+            return Err(error);
+        }
+        Ok(Some(content))
+    }
+
+    /// How many bytes there are.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Hashes and writes `pieces` after what is there: the one pass over the bytes.
+    pub(super) fn write(&mut self, pieces: &[Bytes]) -> Result<(), StorageError> {
+        self.is_synced = false;
+        if let Hash::Lost(algorithm) = self.hash {
+            self.hash = Hash::Known(Box::new(self.hash_again(algorithm)?));
+        }
+        if let Hash::Known(hasher) = &mut self.hash {
+            for piece in pieces {
+                hasher.update(piece);
+            }
+        }
+        let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let mut slices = slices.as_mut_slice();
+        while !slices.is_empty() {
+            let written = match pwritev(&self.file, slices, self.len) {
+                Ok(0) => return Err(StorageError::io("write", &self.path, io::Error::from(io::ErrorKind::WriteZero))),
+                Ok(written) => written,
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(error) => return Err(StorageError::io("write", &self.path, error)),
+            };
+            self.len += written as u64;
+            IoSlice::advance_slices(&mut slices, written);
+        }
+        Ok(())
+    }
+
+    /// Makes durable what is there, and keeps its hash.
+    pub(super) fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
+        self.make_durable(volume)?;
+        if let Hash::Known(hasher) = &self.hash
+            && let Err(error) = volume.save_hash(&self.key, self.len, hasher)
+        {
+            // It will be hashed again if it is taken up after a restart; nothing is lost.
+            tracing::warn!(%error, "the hash of an upload can't be saved");
+        }
+        Ok(())
+    }
+
+    /// The digest of what is there. Reads it again if it was hashed with another algorithm.
+    pub(super) fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+        match &self.hash {
+            Hash::Known(hasher) if hasher.algorithm() == algorithm => Ok(Hasher::clone(hasher).finish()),
+            Hash::Known(_) | Hash::Lost(_) => Ok(self.hash_again(algorithm)?.finish()),
+        }
+    }
+
+    /// Syncs what is there and gives it its name for good, over whatever has that name.
+    pub(super) fn promote(&mut self, volume: &Volume, key: &Key) -> Result<(), StorageError> {
+        if !self.is_synced {
+            volume.syncs.file(&self.file, &self.path)?;
+            self.is_synced = true;
+        }
+        volume.place(&self.path, &volume.path(key), Condition::Any)?;
+        volume.forget_hash(&self.key);
+        Ok(())
+    }
+
+    /// Removes the file and what was saved of its hash. It need not be durable: what comes back after a power cut expires.
+    pub(super) fn remove(&self, volume: &Volume) {
+        if let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %self.path.display(), %error, "an upload can't be removed");
+        }
+        volume.forget_hash(&self.key);
+    }
+
+    fn make_durable(&mut self, volume: &Volume) -> Result<(), StorageError> {
+        if !self.is_synced {
+            volume.syncs.data(&self.file, &self.path)?;
+            self.is_synced = true;
+        }
+        if !self.is_named {
+            let parent = volume.parent(&self.path);
+            volume.syncs.directory(parent)?;
+            volume.settle(volume.parent(parent))?;
+            self.is_named = true;
+        }
+        Ok(())
+    }
+
+    fn hash_again(&self, algorithm: Algorithm) -> Result<Hasher, StorageError> {
+        let mut hasher = Hasher::new(algorithm);
+        let mut buffer = vec![0; READ_LEN.min(usize::try_from(self.len).unwrap_or(READ_LEN))];
+        let mut offset = 0;
+        while offset < self.len {
+            let left = usize::try_from(self.len - offset).unwrap_or(READ_LEN).min(buffer.len());
+            let error = |error| StorageError::io("read", &self.path, error);
+            self.file.read_exact_at(&mut buffer[..left], offset).map_err(error)?;
+            hasher.update(&buffer[..left]);
+            offset += left as u64;
+        }
+        Ok(hasher)
+    }
+}

@@ -1,0 +1,169 @@
+//! Directories: making them, and knowing which of them hold names that a power cut could still undo.
+//!
+//! A directory is *marked* from before a name in it changes until a sync that began after the change has succeeded. A directory
+//! without a mark is durable as it is: the start of the store syncs all that an earlier process left. So whoever needs a name to be
+//! durable syncs the marked directories on the way to it and no others, whichever writer marked them.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{super::StorageError, sync::Syncs};
+
+/// How often a directory that someone else keeps removing is made again.
+const ATTEMPTS: usize = 16;
+
+/// How many marks are kept one by one. They are taken away by syncing the whole filesystem when there are more.
+const MARKS: usize = 4096;
+
+/// The directories of a store.
+#[derive(Debug)]
+pub(super) struct Directories {
+    root: PathBuf,
+    marks: Mutex<Marks>,
+}
+
+#[derive(Debug, Default)]
+struct Marks {
+    last: u64,
+    by_path: HashMap<PathBuf, Mark>,
+}
+
+/// `id` changes with every beginning and end of a change, so that a sync can tell whether it saw the last of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    id: u64,
+    changing: u32,
+}
+
+/// A change of the names in a directory; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Change<'a> {
+    directories: &'a Directories,
+    path: &'a Path,
+}
+
+impl Directories {
+    /// The directories below `root`, of which none is marked.
+    pub(super) fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), marks: Mutex::default() }
+    }
+
+    /// Marks `directory`: names in it are about to change.
+    pub(super) fn change<'a>(&'a self, directory: &'a Path) -> Change<'a> {
+        self.marks().turn(directory).changing += 1;
+        Change { directories: self, path: directory }
+    }
+
+    /// Makes `directory` and what is missing above it.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] if something that is no directory is in the way.
+    pub(super) fn make(&self, directory: &Path) -> Result<(), StorageError> {
+        for _ in 0..ATTEMPTS {
+            if directory.is_dir() {
+                return Ok(());
+            }
+            let parent = directory.parent().filter(|_| directory != self.root);
+            let Some(parent) = parent else { break };
+            self.make(parent)?;
+            let change = self.change(parent);
+            let made = fs::create_dir(directory);
+            drop(change);
+            match made {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if is_in_the_way(&error) && !directory.is_dir() => return Err(StorageError::Exists),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+                Err(error) => return Err(StorageError::io("mkdir", directory, error)),
+            }
+        }
+        Err(StorageError::io("mkdir", directory, io::Error::from(io::ErrorKind::NotFound)))
+    }
+
+    /// Makes the names in `directory` durable, and the way to it.
+    pub(super) fn settle(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+        self.thin_out(syncs)?;
+        for directory in directory.ancestors().take_while(|path| path.starts_with(&self.root)) {
+            self.settle_one(syncs, directory)?;
+        }
+        Ok(())
+    }
+
+    /// Makes it durable that names in `directory` are gone. If it is gone itself, the one above it says so.
+    pub(super) fn settle_removal(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+        let before = self.last();
+        match self.settle_one(syncs, directory) {
+            Err(error) if error.is_not_found() => {
+                self.forget(directory, before);
+                directory
+                    .parent()
+                    .filter(|_| directory != self.root)
+                    .map_or(Ok(()), |up| self.settle_removal(syncs, up))
+            }
+            other => other,
+        }
+    }
+
+    /// A moment, for [`Directories::forget`].
+    pub(super) fn last(&self) -> u64 {
+        self.marks().last
+    }
+
+    /// Takes away the marks at and below `directory`, which was removed, but for those that were made after the moment `before`.
+    pub(super) fn forget(&self, directory: &Path, before: u64) {
+        self.marks().by_path.retain(|path, mark| mark.id > before || mark.changing > 0 || !path.starts_with(directory));
+    }
+
+    fn settle_one(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+        let Some(seen) = self.marks().by_path.get(directory).copied() else { return Ok(()) };
+        syncs.directory(directory)?;
+        let mut marks = self.marks();
+        if marks.by_path.get(directory).is_some_and(|mark| mark.changing == 0 && mark.id == seen.id) {
+            marks.by_path.remove(directory);
+        }
+        Ok(())
+    }
+
+    fn thin_out(&self, syncs: &Syncs) -> Result<(), StorageError> {
+        let before = {
+            let marks = self.marks();
+            if marks.by_path.len() < MARKS {
+                return Ok(());
+            }
+            marks.last
+        };
+        syncs.everything(&self.root)?;
+        self.marks().by_path.retain(|_, mark| mark.id > before || mark.changing > 0);
+        Ok(())
+    }
+
+    fn marks(&self) -> MutexGuard<'_, Marks> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Marks {
+    /// The mark of `directory`, with a new id.
+    fn turn(&mut self, directory: &Path) -> &mut Mark {
+        self.last += 1;
+        let mark = self.by_path.entry(directory.to_owned()).or_default();
+        mark.id = self.last;
+        mark
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.directories.marks().turn(self.path).changing -= 1;
+    }
+}
+
+/// Whether the system said that there is something else where a directory must be.
+pub(super) fn is_in_the_way(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, IsADirectory, NotADirectory};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | IsADirectory | NotADirectory)
+}

@@ -1,0 +1,107 @@
+//! Looking at what is there.
+
+use std::{
+    fs::{self, File, Metadata, OpenOptions},
+    io::{self, Read as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+    time::SystemTime,
+};
+
+use bytes::Bytes;
+use rustix::{fs::OFlags, io::Errno};
+
+use super::{
+    super::{Child, Key, Object, Stat, StorageError},
+    names::Standing,
+    volume::Volume,
+};
+
+impl Volume {
+    /// What is known of an object.
+    pub(super) fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+        let path = self.path(key);
+        let metadata = match path.symlink_metadata() {
+            Ok(metadata) if metadata.is_file() => metadata,
+            Ok(_) => return Ok(None),
+            Err(error) if means_none(&error) => return Ok(None),
+            Err(error) => return Err(StorageError::io("stat", &path, error)),
+        };
+        Ok((self.names.standing(&path) == Standing::There).then(|| stat_of(&metadata)))
+    }
+
+    /// The whole of an object of `limit` bytes at most.
+    pub(super) fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
+        let path = self.path(key);
+        let Some((file, metadata)) = self.find(&path)? else { return Ok(None) };
+        let too_large = |len| usize::try_from(len).ok().filter(|_| len <= limit).ok_or(StorageError::TooLarge);
+        let mut bytes = Vec::with_capacity(too_large(metadata.len())?);
+        // One byte more, in case it has grown since.
+        let mut file = file.take(limit.saturating_add(1));
+        file.read_to_end(&mut bytes).map_err(|error| StorageError::io("read", &path, error))?;
+        too_large(bytes.len() as u64)?;
+        Ok(Some(bytes.into()))
+    }
+
+    /// An object to read from.
+    pub(super) fn open(&self, key: &Key) -> Result<Option<Object>, StorageError> {
+        let found = self.find(&self.path(key))?;
+        Ok(found.map(|(file, metadata)| Object::of_file(file, stat_of(&metadata))))
+    }
+
+    /// The names in a directory, in byte order. Names that are no UTF-8 are none of ours.
+    pub(super) fn children(&self, prefix: &Key) -> Result<Vec<Child>, StorageError> {
+        let path = self.path(prefix);
+        let error = |error| StorageError::io("list", &path, error);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(failure) if means_none(&failure) => return Ok(Vec::new()),
+            Err(failure) => return Err(error(failure)),
+        };
+        let mut children = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(error)?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let kind = entry.file_type().map_err(error)?;
+            let is_prefix = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+            children.push(Child { name, is_prefix });
+        }
+        if self.names.standing(&path) == Standing::Absent {
+            return Ok(Vec::new());
+        }
+        let absent = self.names.absent_in(&path);
+        children.retain(|child| !absent.contains(child.name.as_ref() as &std::ffi::OsStr));
+        children.sort_unstable();
+        Ok(children)
+    }
+
+    fn find(&self, path: &Path) -> Result<Option<(File, Metadata)>, StorageError> {
+        let mut options = OpenOptions::new();
+        // Not blocking, so that not even a FIFO could hold up a reader.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let opened = options.read(true).custom_flags(flags.bits().cast_signed()).open(path);
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) if means_none(&error) => return Ok(None),
+            Err(error) => return Err(StorageError::io("open", path, error)),
+        };
+        let metadata = file.metadata().map_err(|error| StorageError::io("fstat", path, error))?;
+        Ok((metadata.is_file() && self.names.standing(path) == Standing::There).then_some((file, metadata)))
+    }
+}
+
+/// Whether there is a file, be it durable or not.
+pub(super) fn is_object(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+}
+
+fn stat_of(metadata: &Metadata) -> Stat {
+    // Every filesystem that can be a store has this time.
+    Stat { len: metadata.len(), modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) }
+}
+
+/// Whether this is how the system says that there is no such object: also a name that is too long to be one, a link and a device.
+fn means_none(error: &io::Error) -> bool {
+    const NONE: [Errno; 5] = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG, Errno::LOOP, Errno::NXIO];
+    Errno::from_io_error(error).is_some_and(|error| NONE.contains(&error))
+}

@@ -1,0 +1,119 @@
+//! Opening a store.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use super::{
+    super::{Durability, StorageError},
+    directories::Directories,
+    lock,
+    names::Names,
+    sync::Syncs,
+    volume::{Volume, hashes, own, temporary},
+};
+
+/// The store at `root`, made if it is not there, and locked; read-only and not locked, if it can't be written.
+///
+/// # Errors
+/// [`StorageError::Open`]: it can't be made, it is another process's, or it can't be one.
+pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, StorageError> {
+    let root = make_root(root, durability)?;
+    let lock = match prepare(&root) {
+        Ok(lock) => Some(lock?),
+        Err(error) if refuses_writes(&error) => {
+            tracing::warn!(path = %root.display(), %error, "the store can't be written: it is served read-only");
+            None
+        }
+        Err(error) => return Err(cannot(&own(&root), "be made ready", &error)),
+    };
+    let run_id = uuid::Uuid::new_v4().simple().to_string();
+    if lock.is_some() {
+        refuse_folded_case(&root, &run_id)?;
+    }
+    let durability = if lock.is_some() { durability } else { Durability::None };
+    Ok(Volume {
+        read_only: lock.is_none(),
+        syncs: Syncs::new(durability, &root),
+        directories: Directories::new(&root),
+        names: Names::default(),
+        live: Arc::default(),
+        boot_id: boot_id().unwrap_or_else(|| run_id.clone()),
+        run_id,
+        temporaries: AtomicU64::new(0),
+        _lock: lock,
+        root,
+    })
+}
+
+/// Makes the root, durably, and gives its path without links and dots, so that a path below it has the same spelling always.
+fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageError> {
+    let missing: Vec<_> = root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    fs::create_dir_all(root).map_err(|error| cannot(root, "be made", &error))?;
+    let path = root.canonicalize().map_err(|error| cannot(root, "be opened", &error))?;
+    fs::read_dir(&path).map_err(|error| cannot(&path, "be read", &error))?;
+    if durability == Durability::Full {
+        for made in path.ancestors().take(missing.len()) {
+            // Where directories can't be synced there is a warning later on.
+            let _ = made.parent().map(|parent| File::open(parent).and_then(|parent| parent.sync_all()));
+        }
+    }
+    Ok(path)
+}
+
+fn prepare(root: &Path) -> io::Result<Result<File, StorageError>> {
+    make_directory(&own(root))?;
+    let lock = lock::take(root)?;
+    make_directory(&temporary(root))?;
+    make_directory(&hashes(root))?;
+    let probe = temporary(root).join("probe");
+    File::create(&probe)?;
+    fs::remove_file(probe)?;
+    Ok(lock)
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+}
+
+/// Repositories and tags are told apart by case; on a filesystem that folds it, one would overwrite another.
+fn refuse_folded_case(root: &Path, run_id: &str) -> Result<(), StorageError> {
+    let directory = temporary(root);
+    let (lower, upper) = (directory.join(format!("case-{run_id}")), directory.join(format!("CASE-{run_id}")));
+    File::create(&lower).map_err(|error| cannot(&lower, "be made", &error))?;
+    let folds = upper.symlink_metadata().is_ok();
+    fs::remove_file(&lower).map_err(|error| cannot(&lower, "be removed", &error))?;
+    if folds {
+        return Err(StorageError::Open(format!(
+            "{} is on a filesystem that does not tell upper from lower case: tags that differ in case would overwrite each \
+             other; choose a directory on another filesystem",
+            root.display()
+        )));
+    }
+    Ok(())
+}
+
+fn refuses_writes(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
+}
+
+fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError {
+    let todo = match error.kind() {
+        io::ErrorKind::PermissionDenied => "give this process the right to it, or choose another directory",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room",
+        _ => "choose another directory for the store",
+    };
+    StorageError::Open(format!("{} can't {what}: {error}; {todo}", path.display()))
+}
+
+/// Which run of the kernel this is.
+fn boot_id() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}

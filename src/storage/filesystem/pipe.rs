@@ -1,0 +1,219 @@
+//! From the async worker that receives a body to the blocking thread that hashes and writes it.
+//!
+//! The writer takes a thread only while there is something to write: one that waits for a slow client gives it back after a
+//! short while, so that any number of stalled uploads can't take all the threads that reads need too.
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::Path,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::{super::StorageError, content::Content, live::Lease, volume::Volume};
+
+/// How many batches may wait. One more is being written and one filled: so an upload takes about 3 MiB at most.
+const DEPTH: usize = 1;
+
+/// How long a writer waits for more before it gives its thread back.
+const LINGER: Duration = Duration::from_millis(50);
+
+/// What the holder of a staged object and its writer share.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    pub(super) volume: Arc<Volume>,
+    lease: Lease,
+    state: Mutex<State>,
+    /// Tells the writer that there is a batch, or that there will be none.
+    arrived: Condvar,
+    /// Tells the holder that there is room, or that the writer has ended.
+    progress: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    batches: VecDeque<Vec<Bytes>>,
+    /// Whether nothing more is to be expected for now.
+    is_closed: bool,
+    /// Whether the content is out of here, with a writer.
+    is_out: bool,
+    /// `None` while it is out, and when it is gone.
+    content: Option<Content>,
+    failure: Option<StorageError>,
+}
+
+/// The content, out of the pipe, in the hands of the only one who may touch it. Goes back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pipe: Arc<Pipe>,
+    content: Option<Content>,
+    is_over: bool,
+}
+
+impl Pipe {
+    /// The pipe to `content`.
+    pub(super) fn new(volume: Arc<Volume>, lease: Lease, content: Content) -> Arc<Self> {
+        let state =
+            State { batches: VecDeque::new(), is_closed: true, is_out: false, content: Some(content), failure: None };
+        Arc::new(Self { volume, lease, state: Mutex::new(state), arrived: Condvar::new(), progress: Notify::new() })
+    }
+
+    /// Hands over a batch, once there is room for it.
+    ///
+    /// # Errors
+    /// What the writer met.
+    pub(super) async fn send(self: &Arc<Self>, batch: Vec<Bytes>) -> Result<(), StorageError> {
+        let mut batch = Some(batch);
+        loop {
+            if let Some(turn) = self.try_send(&mut batch)? {
+                tokio::task::spawn_blocking(move || turn.write());
+            }
+            if batch.is_none() {
+                return Ok(());
+            }
+            self.progress.notified().await;
+        }
+    }
+
+    /// Waits until everything that was handed over is written, and takes the content out.
+    ///
+    /// # Errors
+    /// What the writer met.
+    pub(super) async fn take(self: &Arc<Self>) -> Result<Turn, StorageError> {
+        loop {
+            {
+                let mut state = self.state();
+                if !state.is_out {
+                    return self.take_out(&mut state);
+                }
+                state.is_closed = true;
+                self.arrived.notify_one();
+            }
+            self.progress.notified().await;
+        }
+    }
+
+    /// The holder is gone: the writer ends what it was given.
+    pub(super) fn abandon(&self) {
+        self.state().is_closed = true;
+        self.arrived.notify_one();
+        self.lease.holder_is_gone();
+    }
+
+    /// Queues the batch if there is room; gives the turn if there is no writer at work.
+    fn try_send(self: &Arc<Self>, batch: &mut Option<Vec<Bytes>>) -> Result<Option<Turn>, StorageError> {
+        let mut state = self.state();
+        let turn = if state.is_out { None } else { Some(self.take_out(&mut state)?) };
+        state.is_closed = false;
+        if state.batches.len() < DEPTH {
+            state.batches.extend(batch.take());
+            self.arrived.notify_one();
+        }
+        Ok(turn)
+    }
+
+    fn take_out(self: &Arc<Self>, state: &mut State) -> Result<Turn, StorageError> {
+        if let Some(failure) = state.failure.take() {
+            return Err(failure);
+        }
+        let Some(content) = state.content.take() else {
+            let path = self.volume.path(self.lease.key());
+            return Err(StorageError::io("use the staged object", &path, io::Error::from(io::ErrorKind::NotFound)));
+        };
+        state.is_out = true;
+        Ok(Turn { pipe: self.clone(), content: Some(content), is_over: false })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn {
+    /// Does something to the content that must not fail: if it does, the content is removed.
+    ///
+    /// # Errors
+    /// What was met.
+    pub(super) fn run<T>(
+        &mut self,
+        work: impl FnOnce(&Volume, &mut Content) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let volume = self.pipe.volume.clone();
+        let Some(content) = &mut self.content else { unreachable!("the content is here until it is gone") };
+        work(&volume, content).inspect_err(|_| self.discard())
+    }
+
+    /// Removes the content.
+    pub(super) fn discard(&mut self) {
+        if let Some(content) = self.content.take() {
+            content.remove(&self.pipe.volume);
+        }
+    }
+
+    /// The content is no longer a staged object.
+    pub(super) fn leave(mut self) {
+        self.content = None;
+    }
+
+    /// Writes batch after batch.
+    fn write(mut self) {
+        while let Some(batch) = self.next() {
+            if let Err(error) = self.run(|_, content| content.write(&batch)) {
+                let mut state = self.pipe.state();
+                state.failure = Some(error);
+                state.batches.clear();
+                return;
+            }
+        }
+    }
+
+    /// The next batch, or, in the same moment, the content's way back.
+    fn next(&mut self) -> Option<Vec<Bytes>> {
+        let mut state = self.pipe.state();
+        loop {
+            if let Some(batch) = state.batches.pop_front() {
+                self.pipe.progress.notify_one();
+                return Some(batch);
+            }
+            if !state.is_closed {
+                let waited = self.pipe.arrived.wait_timeout(state, LINGER);
+                let timeout;
+                (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+                if !timeout.timed_out() || !state.batches.is_empty() {
+                    continue;
+                }
+            }
+            self.is_over = true;
+            state.content = self.content.take();
+            state.is_out = false;
+            self.pipe.progress.notify_one();
+            return None;
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let was_broken_off = std::thread::panicking() || !self.pipe.state().batches.is_empty();
+        if was_broken_off {
+            // What was written and what was hashed may differ.
+            self.discard();
+        }
+        let mut state = self.pipe.state();
+        if was_broken_off {
+            let error = io::Error::other("the writer was broken off");
+            state.failure = Some(StorageError::io("write", Path::new(self.pipe.lease.key().as_str()), error));
+            state.batches.clear();
+        }
+        state.content = self.content.take();
+        state.is_out = false;
+        self.pipe.progress.notify_one();
+    }
+}

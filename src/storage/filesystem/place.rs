@@ -1,0 +1,72 @@
+//! Giving something its name, durably.
+
+use std::{fs, io, path::Path};
+
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
+
+use super::{
+    super::{Condition, StorageError},
+    directories::is_in_the_way,
+    names::Standing,
+    volume::Volume,
+};
+
+/// How often a name is tried again whose directory someone else keeps removing.
+const ATTEMPTS: usize = 16;
+
+impl Volume {
+    /// Renames `from`, whose content is synced, to `to`, makes the directories that are missing, and returns once the name is durable.
+    /// A directory can take the place of nothing but an empty one.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] as `condition` has it, or if a directory is in the way of a file, or the other way around. If the sync
+    /// failed, `to` can be seen but counts as absent, unless something durable had the name.
+    pub(super) fn place(&self, from: &Path, to: &Path, condition: Condition) -> Result<(), StorageError> {
+        let parent = self.parent(to);
+        let mut replaces = condition == Condition::Any;
+        for _ in 0..ATTEMPTS {
+            let naming = self.names.begin(to);
+            let change = self.directories.change(parent);
+            let renamed = if replaces { fs::rename(from, to) } else { rename_to_nothing(from, to) };
+            if renamed.is_ok() {
+                naming.touched();
+            }
+            drop(change);
+            match renamed {
+                Ok(()) => {
+                    self.settle(parent)?;
+                    naming.durable();
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !parent.is_dir() => {
+                    drop(naming);
+                    self.directories.make(parent)?;
+                }
+                Err(error) if is_in_the_way(&error) => {
+                    drop(naming);
+                    let is_free = !replaces && self.names.standing(to) == Standing::Absent;
+                    if !is_free {
+                        return Err(StorageError::Exists);
+                    }
+                    replaces = true;
+                }
+                Err(error) => return Err(StorageError::io("rename", to, error)),
+            }
+        }
+        Err(StorageError::io("rename", to, io::Error::from(io::ErrorKind::NotFound)))
+    }
+}
+
+/// Fails if there is anything at `to`.
+fn rename_to_nothing(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,103 @@
+//! Removing and moving single objects, and removing prefixes that are empty.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    super::{Condition, Key, StorageError},
+    look::is_object,
+    names::Standing,
+    volume::Volume,
+};
+
+impl Volume {
+    /// Removes one object, durably; whether there was one.
+    pub(super) fn delete(&self, key: &Key) -> Result<bool, StorageError> {
+        let path = self.path(key);
+        let parent = self.parent(&path);
+        let removed = is_object(&path) && self.unlink(&path)?;
+        let was_there = removed && self.names.standing(&path) == Standing::There;
+        // Also if it was gone already: then whoever removed it may not have synced yet.
+        self.directories.settle_removal(&self.syncs, parent)?;
+        if removed {
+            self.names.forget(&path);
+        }
+        Ok(was_there)
+    }
+
+    /// Moves one object, durably, over whatever is at its new key.
+    pub(super) fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
+        let (from, to) = (self.path(from), self.path(to));
+        if !is_object(&from) || self.names.standing(&from) == Standing::Absent {
+            return Err(StorageError::io("rename", &from, io::Error::from(io::ErrorKind::NotFound)));
+        }
+        let parent = self.parent(&from);
+        let change = self.directories.change(parent);
+        let placed = self.place(&from, &to, Condition::Any);
+        drop(change);
+        placed?;
+        self.directories.settle_removal(&self.syncs, parent)
+    }
+
+    /// Makes the prefixes, and what is missing above them, in this order, durably.
+    pub(super) fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
+        let paths: Vec<_> = prefixes.iter().map(|prefix| self.path(prefix)).collect();
+        paths.iter().try_for_each(|path| self.directories.make(path))?;
+        paths.iter().try_for_each(|path| self.settle(self.parent(path)))
+    }
+
+    /// Removes the prefixes, durably, up to the first with something under it; whether all are gone.
+    pub(super) fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool, StorageError> {
+        let mut changed = BTreeSet::new();
+        let mut gone = true;
+        for path in prefixes.iter().map(|prefix| self.path(prefix)) {
+            gone = self.remove_directory(&path)?;
+            if !gone {
+                break;
+            }
+            changed.insert(self.parent(&path).to_owned());
+        }
+        changed.iter().try_for_each(|parent: &PathBuf| self.directories.settle_removal(&self.syncs, parent))?;
+        Ok(gone)
+    }
+
+    fn remove_directory(&self, path: &Path) -> Result<bool, StorageError> {
+        if let Err(error) = path.symlink_metadata()
+            && error.kind() == io::ErrorKind::NotFound
+        {
+            return Ok(true);
+        }
+        let before = self.directories.last();
+        let change = self.directories.change(self.parent(path));
+        let removed = fs::remove_dir(path);
+        drop(change);
+        match removed {
+            Ok(()) => {
+                self.directories.forget(path, before);
+                self.names.forget(path);
+                Ok(true)
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => Ok(true),
+                io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                    Ok(false)
+                }
+                _ => Err(StorageError::io("rmdir", path, error)),
+            },
+        }
+    }
+
+    fn unlink(&self, path: &Path) -> Result<bool, StorageError> {
+        let change = self.directories.change(self.parent(path));
+        let removed = fs::remove_file(path);
+        drop(change);
+        match removed {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(StorageError::io("unlink", path, error)),
+        }
+    }
+}

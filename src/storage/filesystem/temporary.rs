@@ -1,0 +1,78 @@
+//! Files and directories that have no name yet.
+
+use std::{
+    cell::Cell,
+    fs::{self, File, OpenOptions},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    super::StorageError,
+    start::remove_any,
+    volume::{Volume, temporary},
+};
+
+/// A file or a directory under a temporary name. Dropped, it is removed, unless it was moved away.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    path: PathBuf,
+    is_kept: Cell<bool>,
+}
+
+impl Temporary {
+    /// A file that holds `bytes`, synced.
+    pub(super) fn file(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
+        let path = volume.temporary_path();
+        let error = |error| StorageError::io("write", &path, error);
+        let mut file = create(&path).or_else(|_| {
+            // Someone may have cleaned up too well.
+            volume.directories.make(&temporary(&volume.root))?;
+            create(&path).map_err(error)
+        })?;
+        let this = Self::at(path.clone());
+        file.write_all(bytes).map_err(error)?;
+        volume.syncs.file(&file, &path)?;
+        Ok(this)
+    }
+
+    /// An empty directory.
+    pub(super) fn directory(volume: &Volume) -> Result<Self, StorageError> {
+        let path = volume.temporary_path();
+        volume.directories.make(&temporary(&volume.root))?;
+        fs::create_dir(&path).map_err(|error| StorageError::io("mkdir", &path, error))?;
+        Ok(Self::at(path))
+    }
+
+    /// Only a name.
+    pub(super) fn unused(volume: &Volume) -> Self {
+        Self::at(volume.temporary_path())
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Leaves it for the next start to remove.
+    pub(super) fn keep(&self) {
+        self.is_kept.set(true);
+    }
+
+    fn at(path: PathBuf) -> Self {
+        Self { path, is_kept: Cell::new(false) }
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.is_kept.get() {
+            remove_any(&self.path);
+        }
+    }
+}
+
+/// A new file, with the mode that every file of the store has: another registry may have to read it as another user.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).open(path)
+}

@@ -1,0 +1,93 @@
+//! Several objects that come and go as one.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+
+use super::{
+    super::{Condition, Key, StorageError},
+    names::Standing,
+    temporary::{Temporary, create},
+    volume::Volume,
+};
+
+impl Volume {
+    /// Builds the tree beside, syncs it, and gives it its name.
+    pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<(), StorageError> {
+        let tree = Temporary::directory(self)?;
+        let (mut files, mut directories) = (Vec::new(), BTreeSet::from([tree.path().to_owned()]));
+        for (key, bytes) in objects {
+            let path = tree.path().join(below(prefix, key)?);
+            let error = |error| StorageError::io("write", &path, error);
+            let parent = self.parent(&path);
+            fs::create_dir_all(parent).map_err(error)?;
+            directories.extend(parent.ancestors().take_while(|path| *path != tree.path()).map(Path::to_owned));
+            let mut file = create(&path).map_err(error)?;
+            file.write_all(bytes).map_err(error)?;
+            files.push((file, path));
+        }
+        // Everything is made before anything is synced: then most of the syncs have nothing left to do.
+        files.iter().try_for_each(|(file, path)| self.syncs.file(file, path))?;
+        directories.iter().rev().try_for_each(|path| self.syncs.directory(path))?;
+        self.place_tree(tree.path(), &self.path(prefix))
+    }
+
+    /// Moves the tree out of sight, makes that durable, and then removes it.
+    pub(super) fn delete_tree(&self, prefix: &Key) -> Result<bool, StorageError> {
+        let top = self.path(prefix);
+        if !top.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            // Someone else may have removed it, and not have synced yet.
+            self.directories.settle_removal(&self.syncs, self.parent(&top))?;
+            return Ok(false);
+        }
+        let was_there = self.names.standing(&top) == Standing::There;
+        let Some(removed) = self.move_out(&top)? else { return Ok(false) };
+        self.directories.settle_removal(&self.syncs, self.parent(&top)).inspect_err(|_| {
+            // A power cut could bring it back, and then it must be whole: the next start removes it.
+            removed.keep();
+        })?;
+        Ok(was_there)
+    }
+
+    fn place_tree(&self, tree: &Path, top: &Path) -> Result<(), StorageError> {
+        match self.place(tree, top, Condition::Any) {
+            // What is there was never durable and counts as absent, so it gives way.
+            Err(StorageError::Exists) if self.names.standing(top) == Standing::Absent => {
+                let _removed = self.move_out(top)?;
+                self.place(tree, top, Condition::Any)
+            }
+            other => other,
+        }
+    }
+
+    /// Gives `top` a temporary name; `None` if it is not there.
+    fn move_out(&self, top: &Path) -> Result<Option<Temporary>, StorageError> {
+        let before = self.directories.last();
+        let removed = Temporary::unused(self);
+        let change = self.directories.change(self.parent(top));
+        let renamed = fs::rename(top, removed.path());
+        drop(change);
+        match renamed {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !top.exists() => return Ok(None),
+            Err(error) => return Err(StorageError::io("rename", top, error)),
+        }
+        self.directories.forget(top, before);
+        self.names.forget(top);
+        Ok(Some(removed))
+    }
+}
+
+/// The path of `key` from `prefix` on.
+fn below(prefix: &Key, key: &Key) -> Result<PathBuf, StorageError> {
+    let rest = key.as_str().strip_prefix(prefix.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    rest.map(PathBuf::from).ok_or_else(|| {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "not below the prefix of the tree");
+        StorageError::io("write", Path::new(key.as_str()), error)
+    })
+}

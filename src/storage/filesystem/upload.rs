@@ -1,0 +1,151 @@
+//! Staged objects, as their holder sees them.
+
+use std::{mem, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+
+use super::{
+    super::{AppendError, Key, StorageError},
+    blocking,
+    content::Content,
+    live::Lease,
+    pipe::{Pipe, Turn},
+    volume::Volume,
+};
+use crate::oci::{Algorithm, Digest};
+
+/// How many bytes are written at once: enough that a write costs little beside the hashing.
+const BATCH_LEN: usize = 1024 * 1024;
+
+/// How many pieces one system call takes.
+const BATCH_PIECES: usize = 1024;
+
+/// A staged object that is held. Dropped, it stays where it is.
+#[derive(Debug)]
+pub(in crate::storage) struct Upload {
+    pipe: Arc<Pipe>,
+    offset: u64,
+}
+
+#[derive(Debug, Default)]
+struct Batch {
+    pieces: Vec<Bytes>,
+    len: usize,
+}
+
+impl Upload {
+    /// Begins one.
+    pub(super) fn create(volume: &Arc<Volume>, lease: Lease, algorithm: Algorithm) -> Result<Self, StorageError> {
+        let content = Content::create(volume, lease.key(), algorithm)?;
+        Ok(Self::of(volume, lease, content))
+    }
+
+    /// Takes one up, if it is there.
+    pub(super) fn reopen(volume: &Arc<Volume>, lease: Lease) -> Result<Option<Self>, StorageError> {
+        let content = Content::reopen(volume, lease.key())?;
+        Ok(content.map(|content| Self::of(volume, lease, content)))
+    }
+
+    fn of(volume: &Arc<Volume>, lease: Lease, content: Content) -> Self {
+        let offset = content.len();
+        Self { pipe: Pipe::new(volume.clone(), lease, content), offset }
+    }
+
+    /// How many bytes were taken.
+    pub(in crate::storage) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// As [`crate::storage::Staging::append`].
+    pub(in crate::storage) async fn append<E>(
+        &mut self,
+        mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    ) -> Result<(), AppendError<E>> {
+        let mut batch = Batch::default();
+        let ended = loop {
+            match body.next().await {
+                Some(Ok(piece)) => batch.push(piece),
+                Some(Err(error)) => break Err(AppendError::Body(error)),
+                None => break Ok(()),
+            }
+            if batch.is_full() {
+                self.send(mem::take(&mut batch)).await?;
+            }
+        };
+        if batch.len > 0 {
+            self.send(batch).await?;
+        }
+        drop(self.pipe.take().await?);
+        ended
+    }
+
+    /// As [`crate::storage::Staging::sync`].
+    pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
+        self.work(|turn| turn.run(|volume, content| content.sync(volume))).await
+    }
+
+    /// The digest of all of it.
+    pub(in crate::storage) async fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+        self.work(move |turn| turn.run(|_, content| content.digest(algorithm))).await
+    }
+
+    /// Makes it the object at `key`.
+    pub(in crate::storage) async fn promote(self, key: &Key) -> Result<(), StorageError> {
+        let key = key.clone();
+        let mut turn = self.pipe.take().await?;
+        blocking(move || {
+            turn.run(|volume, content| content.promote(volume, &key))?;
+            turn.leave();
+            Ok(())
+        })
+        .await
+    }
+
+    /// Throws it away.
+    pub(in crate::storage) async fn discard(self) -> Result<(), StorageError> {
+        let mut turn = match self.pipe.take().await {
+            Ok(turn) => turn,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        blocking(move || {
+            turn.discard();
+            Ok(())
+        })
+        .await
+    }
+
+    async fn send(&mut self, batch: Batch) -> Result<(), StorageError> {
+        self.pipe.send(batch.pieces).await?;
+        self.offset += batch.len as u64;
+        Ok(())
+    }
+
+    async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Turn) -> Result<T, StorageError> + Send + 'static,
+    ) -> Result<T, StorageError> {
+        let mut turn = self.pipe.take().await?;
+        blocking(move || work(&mut turn)).await
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.pipe.abandon();
+    }
+}
+
+impl Batch {
+    fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.len += piece.len();
+            self.pieces.push(piece);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.len >= BATCH_LEN || self.pieces.len() >= BATCH_PIECES
+    }
+}

@@ -1,0 +1,117 @@
+//! Staged objects in memory.
+
+use std::{io, path::Path, time::SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
+
+use super::{
+    super::{AppendError, Condition, Key, StorageError},
+    Memory,
+    tree::Node,
+};
+use crate::oci::{Algorithm, Digest, Hasher};
+
+/// A staged object that is held. Dropped, it stays where it is.
+#[derive(Debug)]
+pub(in crate::storage) struct Upload {
+    memory: Memory,
+    key: Key,
+    hasher: Box<Hasher>,
+    offset: u64,
+}
+
+impl Upload {
+    /// Begins one.
+    pub(super) fn create(memory: &Memory, key: &Key, algorithm: Algorithm) -> Result<Self, StorageError> {
+        let mut tree = memory.tree();
+        if tree.live.contains(key) {
+            return Err(StorageError::Exists);
+        }
+        tree.put(key, Node::Staged(BytesMut::new(), SystemTime::now()), Condition::IfAbsent)?;
+        tree.live.insert(key.clone());
+        Ok(Self { memory: memory.clone(), key: key.clone(), hasher: Box::new(Hasher::new(algorithm)), offset: 0 })
+    }
+
+    /// Takes one up, if it is there.
+    pub(super) fn reopen(memory: &Memory, key: &Key) -> Result<Option<Self>, StorageError> {
+        let mut tree = memory.tree();
+        if tree.live.contains(key) {
+            return Err(StorageError::Busy);
+        }
+        let Some((bytes, stat)) = tree.object(key) else { return Ok(None) };
+        let mut hasher = Box::new(Hasher::new(Algorithm::default()));
+        hasher.update(&bytes);
+        if let Some(node) = tree.node(key) {
+            *node = Node::Staged(BytesMut::from(bytes), stat.modified);
+        }
+        tree.live.insert(key.clone());
+        Ok(Some(Self { memory: memory.clone(), key: key.clone(), hasher, offset: stat.len }))
+    }
+
+    /// How many bytes there are.
+    pub(in crate::storage) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// As [`crate::storage::Staging::append`].
+    pub(in crate::storage) async fn append<E>(
+        &mut self,
+        mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    ) -> Result<(), AppendError<E>> {
+        self.content()?;
+        while let Some(piece) = body.next().await {
+            self.write(&piece.map_err(AppendError::Body)?)?;
+        }
+        Ok(())
+    }
+
+    /// The digest of all of it.
+    pub(in crate::storage) fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+        let bytes = self.content()?;
+        if self.hasher.algorithm() == algorithm {
+            return Ok(Hasher::clone(&self.hasher).finish());
+        }
+        Ok(Digest::of(algorithm, &bytes))
+    }
+
+    /// Makes it the object at `key`.
+    pub(in crate::storage) fn promote(self, key: &Key) -> Result<(), StorageError> {
+        let renamed = self.memory.tree().rename(&self.key, key);
+        if renamed.is_err() {
+            self.discard();
+        }
+        renamed
+    }
+
+    /// Throws it away.
+    pub(in crate::storage) fn discard(self) {
+        self.memory.tree().remove_object(&self.key);
+    }
+
+    fn write(&mut self, piece: &Bytes) -> Result<(), StorageError> {
+        let mut tree = self.memory.tree();
+        let Some(Node::Staged(bytes, modified)) = tree.node(&self.key) else { return Err(self.gone()) };
+        bytes.extend_from_slice(piece);
+        *modified = SystemTime::now();
+        drop(tree);
+        self.hasher.update(piece);
+        self.offset += piece.len() as u64;
+        Ok(())
+    }
+
+    fn content(&self) -> Result<Bytes, StorageError> {
+        self.memory.tree().object(&self.key).map(|(bytes, _)| bytes).ok_or_else(|| self.gone())
+    }
+
+    fn gone(&self) -> StorageError {
+        let error = io::Error::from(io::ErrorKind::NotFound);
+        StorageError::io("use the staged object", Path::new(self.key.as_str()), error)
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        self.memory.tree().live.remove(&self.key);
+    }
+}

@@ -237,6 +237,7 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
 fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
     match error {
         StorageError::ReadOnly => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
+        StorageError::Busy => (StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid),
         StorageError::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
         StorageError::Exists | StorageError::TooLarge | StorageError::Open(_) | StorageError::Io { .. } => {
             (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)

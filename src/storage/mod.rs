@@ -267,14 +267,6 @@ impl Storage {
         Ok(upload.map(Staging))
     }
 
-    /// Throws away the staged object at `key`, if nobody has it; whether it did.
-    ///
-    /// # Errors
-    /// What the removal met.
-    pub async fn discard_staging(&self, _key: &Key) -> Result<bool, StorageError> {
-        unimplemented!()
-    }
-
     /// Makes verified content the object at `key`, over whatever is there, durably.
     ///
     /// # Errors

@@ -38,8 +38,7 @@ impl Disk {
 
     /// Takes its power away: nothing that was not synced gets to the disk any more, the journal neither.
     pub(crate) fn cut(&self) {
-        const SHUT_DOWN: &str =
-            r#"open(my $dir, "<", $ARGV[0]) or die $!; ioctl($dir, 0x8004587D, pack("L", 2)) or die $!"#;
+        const SHUT_DOWN: &str = r#"open(my $dir, "<", $ARGV[0]) or die $!; my $flag = pack("L", 2); ioctl($dir, 0x8004587D, $flag) or die $!"#;
         run(Command::new("perl").args(["-e", SHUT_DOWN]).arg(self.path()));
     }
 

@@ -6,6 +6,8 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    thread::sleep,
+    time::Duration,
 };
 
 use crate::support::client::find;
@@ -37,6 +39,14 @@ impl Drop for Attached {
         let pid = rustix::process::Pid::from_child(&self.0);
         // It lets its process go on when it is asked to end; killed, it might leave it stopped.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        // Where its process was aborted it may wait for ever for a thread that nobody will report any more.
+        for _ in 0..500 {
+            if !matches!(self.0.try_wait(), Ok(None)) {
+                return;
+            }
+            sleep(Duration::from_millis(10));
+        }
+        let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }

@@ -16,38 +16,46 @@
 //! ```
 
 mod announce;
+mod authentication;
+mod connection;
 mod listen;
 mod open;
+mod tls;
 
 use std::{
+    io,
     net::SocketAddr,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web};
+use actix_server::ServerHandle;
+use actix_web::{rt::System, web};
 
 pub use listen::StartError;
+pub use tls::TlsError;
 
-use self::listen::Sockets;
+use self::{listen::Sockets, tls::Reloading};
 use crate::{
-    api::{self, Api},
+    api::Api,
+    auth::{Authenticator, InvalidAccess},
     config::{Config, Limits},
     registry::Registry,
 };
-
-/// How long the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection is kept that asks for nothing.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A registry that answers. It stops when this is dropped: [`Server::stop`] lets what is under way come to its end first.
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<SocketAddr>,
     handle: ServerHandle,
+    authenticator: Arc<Authenticator>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the server's thread gives to who started it.
+struct Started {
+    handle: ServerHandle,
+    authenticator: Arc<Authenticator>,
 }
 
 /// Starts a registry, and returns when connections are accepted.
@@ -65,8 +73,8 @@ pub fn start(config: Config) -> Result<Server, StartError> {
         .name("wharf".to_owned())
         .spawn(move || serve(&config, sockets, &report))
         .map_err(StartError::Thread)?;
-    let handle = started.recv().unwrap_or(Err(StartError::Died))?;
-    Ok(Server { addresses, handle, thread: Some(thread) })
+    let Started { handle, authenticator } = started.recv().unwrap_or(Err(StartError::Died))?;
+    Ok(Server { addresses, handle, authenticator, thread: Some(thread) })
 }
 
 impl Server {
@@ -80,6 +88,16 @@ impl Server {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.addresses.first().map_or(0, SocketAddr::port)
+    }
+
+    /// Puts the rules and groups of `config` in force, and reads users and keys again. Nothing else of `config` is looked at.
+    ///
+    /// # Errors
+    /// [`InvalidAccess`]; the rules that were in force stay so.
+    pub fn reload(&self, config: &Config) -> Result<(), InvalidAccess> {
+        self.authenticator.set_access(authentication::access(config)?);
+        self.authenticator.reload();
+        Ok(())
     }
 
     /// Takes no more connections, lets the requests that are under way end, for as long as `http.draintimeout` says, and stops.
@@ -107,7 +125,7 @@ impl Drop for Server {
 }
 
 /// The server's thread, to its end.
-fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<ServerHandle, StartError>>) {
+fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<Started, StartError>>) {
     // Workers each have a runtime of their own. This one, which outlives them, is for what must not end with a request.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
@@ -117,9 +135,9 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<ServerH
     let system = System::with_tokio_rt(|| runtime);
     system.block_on(async move {
         match run(config, sockets).await {
-            Ok((server, registry)) => {
+            Ok((server, registry, authenticator)) => {
                 // Whoever started it is gone if this fails, and then has dropped the handle: the server is stopped below.
-                let wanted = report.send(Ok(server.handle())).is_ok();
+                let wanted = report.send(Ok(Started { handle: server.handle(), authenticator })).is_ok();
                 if wanted && let Err(error) = server.await {
                     tracing::error!(%error, "the server ended");
                 }
@@ -130,31 +148,51 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<ServerH
     });
 }
 
-async fn run(config: &Config, sockets: Sockets) -> Result<(actix_web::dev::Server, Registry), StartError> {
+async fn run(
+    config: &Config,
+    sockets: Sockets,
+) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
+    let tls = config.http.tls.clone().map(Reloading::open).transpose()?;
     let registry = open::registry(config).await?;
-    let authenticator = open::authenticator(config);
-    let api = web::Data::new(Api::new(registry.clone(), authenticator, open::settings(config)));
-    let app = move || App::new().app_data(api.clone()).default_service(web::to(api::serve));
-    let workers = thread::available_parallelism().map_or(2, usize::from);
-    let mut server = HttpServer::new(app)
-        .workers(workers)
-        .max_connections(connections(&config.limits, workers))
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .tcp_nodelay(true)
-        // A client that has gone must end its handler.
-        .h1_allow_half_closed(false)
-        .shutdown_timeout(config.http.drain_timeout.as_secs())
-        .disable_signals();
+    let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
+    let api = Api::new(registry.clone(), Arc::clone(&authenticator), open::settings(config));
+    let api = web::Data::new(api);
     announce::store(config, &registry);
     announce::addresses(config, &sockets);
+    let server = build(config, sockets, &api, tls.as_ref()).map_err(StartError::Listen)?;
+    if let Some(tls) = tls {
+        tokio::spawn(tls.follow());
+    }
+    tokio::spawn(Arc::clone(&authenticator).watch());
+    Ok((server, registry, authenticator))
+}
+
+fn build(
+    config: &Config,
+    sockets: Sockets,
+    api: &web::Data<Api>,
+    tls: Option<&Reloading>,
+) -> io::Result<actix_server::Server> {
+    let workers = thread::available_parallelism().map_or(2, usize::from);
+    let mut server = actix_server::Server::build()
+        .workers(workers)
+        .max_concurrent_connections(connections(&config.limits, workers))
+        .shutdown_timeout(config.http.drain_timeout.as_secs())
+        .disable_signals();
+    let shutdown = server.graceful_shutdown_signal();
     for socket in sockets.tcp {
-        server = server.listen(socket).map_err(StartError::Listen)?;
+        let (api, shutdown) = (api.clone(), shutdown.clone());
+        server = match tls.map(Reloading::current) {
+            Some(tls) => server
+                .listen("https", socket, move || connection::tls(api.clone(), shutdown.clone(), Arc::clone(&tls)))?,
+            None => server.listen("http", socket, move || connection::plain(api.clone(), shutdown.clone()))?,
+        };
     }
     for socket in sockets.unix {
-        server = server.listen_uds(socket).map_err(StartError::Listen)?;
+        let (api, shutdown) = (api.clone(), shutdown.clone());
+        server = server.listen_uds("unix", socket, move || connection::unix(api.clone(), shutdown.clone()))?;
     }
-    Ok((server.run(), registry))
+    Ok(server.run())
 }
 
 /// The server's bound is for each worker.

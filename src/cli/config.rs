@@ -48,7 +48,7 @@ fn with_settings(file: &FileArguments, answer: impl Fn(&Loaded) -> String) -> Ex
     }
 }
 
-/// One setting a line, as TOML can be read again; the source is a comment.
+/// One setting a line, as a settings file that says the same; the source is a comment.
 fn show(loaded: &Loaded) -> String {
     let mut page = String::new();
     let lines: Vec<_> = loaded
@@ -56,6 +56,9 @@ fn show(loaded: &Loaded) -> String {
         .into_iter()
         .map(|shown| match shown.value.as_str() {
             "" => (format!("# {}", shown.key), "not set".to_owned()),
+            value if shown.ignored => {
+                (format!("{} = {value}", shown.key), format!("{}, changes nothing", shown.source))
+            }
             value => (format!("{} = {value}", shown.key), shown.source.to_string()),
         })
         .collect();

@@ -113,3 +113,54 @@ fn actions(values: &mut Values, words: &[String], place: &Source) -> Vec<Action>
     let actions: Result<Vec<_>, _> = words.iter().map(action).collect();
     actions.unwrap_or_else(|problem| values.bad("access.actions", place.clone(), problem))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::tried;
+    use super::*;
+
+    const AUTH: &str = "[auth.htpasswd]\npath = '/f'\n";
+
+    #[test]
+    fn reads_rules_and_where_they_stand() {
+        let text = format!(
+            "{AUTH}[groups]\nci = ['build']\n[[access]]\ngroups = ['ci']\nrepositories = 'team/**'\nactions = ['pull', 'create']\n"
+        );
+        let (config, errors, _) = tried("f.toml", &text, &[]);
+        assert_eq!(errors, Vec::<String>::new());
+        assert_eq!(config.groups, [("ci".to_owned(), vec!["build".to_owned()])]);
+        let [rule] = config.access.as_slice() else { panic!("{:?}", config.access) };
+        assert_eq!((rule.groups.as_slice(), rule.users.as_slice()), (&["ci".to_owned()][..], &[][..]));
+        assert_eq!(
+            (rule.repositories.as_slice(), rule.actions.as_slice()),
+            (&["team/**".to_owned()][..], &[Action::Pull, Action::Create][..])
+        );
+        assert_eq!(rule.source.to_string(), "f.toml:5");
+    }
+
+    #[test]
+    fn a_variable_holds_rules_too() {
+        let rules = "[{users: ['*'], repositories: ['**'], actions: [pull]}]";
+        let (config, errors, _) = tried("f.toml", AUTH, &[("REGISTRY_ACCESS", rules)]);
+        assert_eq!((errors, config.access.len()), (vec![], 1));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_rule() {
+        let cases = [
+            ("repositories = ['**']\nactions = ['pull']", "no users or groups"),
+            ("users = ['a']\nactions = ['pull']", "no repositories"),
+            ("users = ['a']\nrepositories = ['**']", "no actions"),
+            (
+                "users = ['a']\nrepositories = ['**']\nactions = ['read']",
+                "`read` is none of pull, push, create, delete",
+            ),
+            ("groups = ['x']\nrepositories = ['**']\nactions = ['pull']", "[groups] has no `x`"),
+            ("user = ['a']\nrepositories = ['**']\nactions = ['pull']", "did you mean `access.users`?"),
+        ];
+        for (rule, expected) in cases {
+            let (_, errors, _) = tried("f.toml", &format!("{AUTH}[[access]]\n{rule}\n"), &[]);
+            assert!(errors.iter().any(|error| error.contains(expected)), "{rule}: {errors:?}");
+        }
+    }
+}

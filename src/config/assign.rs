@@ -65,10 +65,12 @@ impl Values {
     }
 
     fn expected_table(&mut self, key: &str, node: &Node) {
-        let below: Vec<_> = table::settings()
-            .filter(|setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
-            .map(|setting| setting.key)
-            .collect();
+        let names = |setting: &super::Setting| {
+            let name = setting.key.strip_prefix(key)?.strip_prefix('.')?.split('.').next()?;
+            Some(format!("{key}.{name}"))
+        };
+        let mut below: Vec<_> = table::settings().filter_map(names).collect();
+        below.dedup();
         let problem = format!("a table was expected, not {}; its settings are {}", node.kind(), below.join(", "));
         self.bad::<()>(key, node.source.clone(), problem);
     }

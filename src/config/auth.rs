@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::auth_token::{self, Token};
 use super::values::Values;
-use super::{ConfigError, Kind, Setting, Source, Status};
+use super::{ConfigError, Kind, Notice, Setting, Source, Status};
 
 /// Who is asked to say who they are, and how.
 #[derive(Clone, Debug)]
@@ -38,10 +38,7 @@ pub struct Htpasswd {
     pub path: PathBuf,
 }
 
-/// The one line to change when authentication is there.
-pub(super) const STATUS: Status = Status::NotYet(
-    "this wharf is an open registry only; leave it out, and put a proxy that asks for passwords before it",
-);
+pub(super) const STATUS: Status = Status::Honoured;
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
@@ -102,8 +99,10 @@ pub(super) fn read(values: &mut Values) -> Auth {
         Word::Htpasswd => Mode::Htpasswd(htpasswd(values, &place)),
         Word::Token => Mode::Token(auth_token::read(values, &place)),
     };
-    if let (Status::NotYet(reason), true) = (STATUS, word != Word::None) {
-        values.errors.push(ConfigError::NotYet { place: place.clone(), key: "auth.mode".to_owned(), reason });
+    refuse_for_now(values, word, &place);
+    if word == Word::None && values.is_set("auth.htpasswd.path") {
+        let text = "auth.mode is none, so auth.htpasswd is not looked at and the registry is open".to_owned();
+        values.notices.push(Notice { place: values.source("auth.htpasswd.path"), text });
     }
     let name = match word {
         Word::None => "none",
@@ -116,6 +115,17 @@ pub(super) fn read(values: &mut Values) -> Auth {
     Auth { mode, message: values.text("auth.message"), content_type: values.text("auth.content_type") }
 }
 
+/// Says once that the mode is not there yet, unless that was said of a setting below `auth` already.
+fn refuse_for_now(values: &mut Values, word: Word, place: &Source) {
+    let said = |error: &ConfigError| matches!(error, ConfigError::NotYet { key, .. } if key.starts_with("auth."));
+    if let Status::NotYet(reason) = STATUS
+        && word != Word::None
+        && !values.errors.iter().any(said)
+    {
+        values.errors.push(ConfigError::NotYet { place: place.clone(), key: "auth.mode".to_owned(), reason });
+    }
+}
+
 /// The mode and what decided it: `REGISTRY_AUTH_MODE`, then `REGISTRY_AUTH`, then variables of one table over a file's
 /// `none`, then the file's `mode`, then the one table that is there.
 fn chosen(values: &mut Values) -> (Word, Source) {
@@ -123,9 +133,8 @@ fn chosen(values: &mut Values) -> (Word, Source) {
     let mode = word(values, "auth.mode");
     let short = word(values, "auth");
     let (htpasswd, token) = (table(values, "auth.htpasswd"), table(values, "auth.token"));
-    match (mode, short) {
-        (Some((word, place)), _) if is_variable(&place) => return (word, place),
-        (_, Some((word, place))) if is_variable(&place) => return (word, place),
+    match (&mode, &short) {
+        (Some((word, place)), _) | (_, Some((word, place))) if is_variable(place) => return (*word, place.clone()),
         (Some((Word::None, _)), _) | (None, Some((Word::None, _))) => {
             let by_variable = |table: &Option<Source>| table.clone().filter(is_variable);
             match (by_variable(&htpasswd), by_variable(&token)) {
@@ -135,14 +144,10 @@ fn chosen(values: &mut Values) -> (Word, Source) {
         }
         _ => {}
     }
-    match mode_of_file(values) {
+    match mode.or(short) {
         Some(chosen) => chosen,
         None => implied(values, htpasswd, token),
     }
-}
-
-fn mode_of_file(values: &mut Values) -> Option<(Word, Source)> {
-    word(values, "auth.mode").or_else(|| word(values, "auth"))
 }
 
 /// The mode of the one table that is there.
@@ -194,3 +199,6 @@ fn htpasswd(values: &mut Values, place: &Source) -> Htpasswd {
     });
     Htpasswd { realm, path }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,10 @@ pub(super) fn apply(values: &mut Values, variables: &[(String, String)]) {
     let mut ours: Vec<_> = variables.iter().filter(|(name, _)| name.starts_with("REGISTRY_")).collect();
     ours.sort();
     for (name, payload) in ours.into_iter().filter(|(name, _)| name != CONFIGURATION_PATH) {
-        match target(name).filter(|_| !is_kubernetes_own(name, payload)) {
+        match target(name) {
+            _ if is_kubernetes_own(name, payload) => {
+                values.notices.push(notice(name, "this is set by Kubernetes for a Service, and is ignored"));
+            }
             Some(target) => set(values, &target, name, payload),
             None => values.notices.push(unknown(name)),
         }
@@ -46,7 +49,7 @@ fn set(values: &mut Values, target: &Target, name: &str, payload: &str) {
     let is_null = node.value == Value::Null;
     match target {
         Target::Setting(key, Kind::Mark) => values.assign(key, node),
-        _ if is_null => values.notices.push(Notice { place: source, text: "is empty and sets nothing".to_owned() }),
+        _ if is_null => values.notices.push(notice(name, "this is empty, and sets nothing")),
         // `REGISTRY_STORAGE=inmemory` and `REGISTRY_AUTH=htpasswd` choose and leave the rest of the table as it was.
         Target::Setting(key, _) if !matches!(node.value, Value::Table(_)) => values.assign(key, node),
         Target::Setting(key, _) | Target::Table(key) => {
@@ -112,5 +115,12 @@ fn unknown(name: &str) -> Notice {
     let names: Vec<_> = table::settings().map(Setting::variable).collect();
     let meant = nearest(name, names.iter().map(String::as_str));
     let meant = meant.map(|meant| format!("; did you mean {meant}?")).unwrap_or_default();
-    Notice { place: Source::Variable(Arc::from(name)), text: format!("is no setting of wharf and is ignored{meant}") }
+    notice(name, &format!("this is no setting, and is ignored{meant}"))
 }
+
+fn notice(name: &str, text: &str) -> Notice {
+    Notice { place: Source::Variable(Arc::from(name)), text: text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

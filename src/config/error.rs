@@ -10,10 +10,12 @@ use super::Source;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The settings file can't be read.
-    #[error("{}: the settings file can't be read: {cause}", path.display())]
+    #[error("{}: the settings file{} can't be read: {cause}", path.display(), named(*named_by))]
     Unreadable {
         /// The file, as it was named.
         path: PathBuf,
+        /// What named it.
+        named_by: Option<&'static str>,
         /// What the system said.
         cause: io::Error,
     },
@@ -77,6 +79,21 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Where it is, where that is known.
+    fn line(&self) -> usize {
+        match self {
+            Self::Unreadable { .. } => 0,
+            Self::Syntax { place, .. }
+            | Self::UnknownKey { place, .. }
+            | Self::BadValue { place, .. }
+            | Self::NotYet { place, .. }
+            | Self::Refused { place, .. }
+            | Self::Conflict { place, .. } => place.line(),
+        }
+    }
+}
+
 /// Everything that is wrong with the settings, one line each; never empty.
 #[derive(Debug)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
@@ -94,6 +111,14 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+impl ConfigErrors {
+    /// In the order of the file's lines.
+    pub(super) fn sorted(mut errors: Vec<ConfigError>) -> Self {
+        errors.sort_by_key(ConfigError::line);
+        Self(errors)
+    }
+}
 
 impl From<ConfigError> for ConfigErrors {
     fn from(error: ConfigError) -> Self {
@@ -117,6 +142,10 @@ impl fmt::Display for Notice {
             _ => write!(f, "{}: {}", self.place, self.text),
         }
     }
+}
+
+fn named(by: Option<&str>) -> String {
+    by.map(|by| format!(" that {by} names")).unwrap_or_default()
 }
 
 fn suggestion(nearest: Option<&str>) -> String {

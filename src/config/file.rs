@@ -19,9 +19,9 @@ pub(super) enum Language {
     Yaml,
 }
 
-/// Reads a settings file.
-pub(super) fn read(path: &Path) -> Result<(Node, Language), ConfigError> {
-    let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
+/// Reads a settings file; `named_by` is the variable that named it.
+pub(super) fn read(path: &Path, named_by: Option<&'static str>) -> Result<(Node, Language), ConfigError> {
+    let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), named_by, cause };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     parse(&text, path)
 }
@@ -41,8 +41,8 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<(Node, Language), ConfigE
 /// there.
 pub(super) fn unnamed(configuration_path: Option<&str>) -> Option<PathBuf> {
     match configuration_path {
-        Some(path) if !path.is_empty() => Some(PathBuf::from(path)),
-        _ => Some(PathBuf::from(USUAL)).filter(|path| path.exists()),
+        Some(path) => Some(PathBuf::from(path)),
+        None => Some(PathBuf::from(USUAL)).filter(|path| path.exists()),
     }
 }
 

@@ -7,8 +7,8 @@ use super::file::{self, Language};
 use super::tree::Node;
 use super::values::Values;
 use super::{
-    CONFIGURATION_PATH, Config, ConfigError, ConfigErrors, Notice, Shown, Source, access, auth, environment, http,
-    limits, log, shown, storage, validation,
+    CONFIGURATION_PATH, Config, ConfigErrors, Notice, Shown, Source, access, auth, environment, http, limits, log,
+    shown, storage, validation,
 };
 
 /// Where settings come from.
@@ -49,10 +49,13 @@ impl Sources {
     pub fn load(&self) -> Result<Loaded, ConfigErrors> {
         let mut values = Values::default();
         let variables = self.variables(&mut values);
-        let named = variables.iter().find(|(name, _)| name == CONFIGURATION_PATH).map(|(_, path)| path.as_str());
-        let file = self.file.clone().or_else(|| file::unnamed(named));
+        let named = variables.iter().find(|(name, path)| name == CONFIGURATION_PATH && !path.is_empty());
+        let file = self.file.clone().or_else(|| file::unnamed(named.map(|(_, path)| path.as_str())));
         match &file {
-            Some(path) => read_file(&mut values, path)?,
+            Some(path) => {
+                let named_by = named.filter(|_| self.file.is_none()).map(|_| CONFIGURATION_PATH);
+                take_file(&mut values, file::read(path, named_by)?);
+            }
             None => mention_files_of_peers(&mut values),
         }
         environment::apply(&mut values, &variables);
@@ -61,9 +64,11 @@ impl Sources {
         }
         let config = sections(&mut values);
         if !values.errors.is_empty() {
-            return Err(ConfigErrors(values.errors));
+            return Err(ConfigErrors::sorted(values.errors));
         }
-        Ok(Loaded { config, notices: std::mem::take(&mut values.notices), file, values })
+        let mut notices = std::mem::take(&mut values.notices);
+        notices.sort_by_key(|notice| notice.place.line());
+        Ok(Loaded { config, notices, file, values })
     }
 
     fn variables(&self, values: &mut Values) -> Vec<(String, String)> {
@@ -93,20 +98,40 @@ pub(super) fn defaults() -> Config {
     sections(&mut Values::default())
 }
 
-/// The settings of a text, as if it stood in a file of this name; for tests of the sections.
+/// What a text in a file of this name and these variables come to, for tests: settings, errors, notices. What is only "not
+/// there yet" is no error here, so that the rules are tested before they are switched on.
 #[cfg(test)]
-pub(super) fn values_of(name: &str, text: &str) -> Values {
+pub(super) fn tried(name: &str, text: &str, variables: &[(&str, &str)]) -> (Config, Vec<String>, Vec<String>) {
     let mut values = Values::default();
     match file::parse(text, Path::new(name)) {
         Ok(parsed) => take_file(&mut values, parsed),
         Err(error) => values.errors.push(error),
     }
-    values
+    let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    environment::apply(&mut values, &variables);
+    let config = sections(&mut values);
+    values.errors.retain(|error| !matches!(error, super::ConfigError::NotYet { .. }));
+    let errors = values.errors.iter().map(ToString::to_string).collect();
+    (config, errors, values.notices.iter().map(ToString::to_string).collect())
 }
 
-fn read_file(values: &mut Values, path: &Path) -> Result<(), ConfigError> {
-    take_file(values, file::read(path)?);
-    Ok(())
+/// Every key that a file sets, with its value as text if it is one, and what is wrong with the file.
+#[cfg(test)]
+pub(super) fn documented_keys(
+    path: &Path,
+    text: &str,
+) -> (std::collections::BTreeMap<&'static str, String>, Vec<String>) {
+    let mut values = Values::default();
+    match file::parse(text, path) {
+        Ok(parsed) => take_file(&mut values, parsed),
+        Err(error) => values.errors.push(error),
+    }
+    let text = |node: &Node| match &node.value {
+        super::tree::Value::Scalar(text) => text.clone(),
+        _ => String::new(),
+    };
+    let keys = values.set.iter().map(|(key, node)| (*key, text(node))).collect();
+    (keys, values.errors.iter().map(ToString::to_string).collect())
 }
 
 fn take_file(values: &mut Values, (root, language): (Node, Language)) {

@@ -36,7 +36,8 @@ fn meaning(setting: &Setting) -> String {
     match (setting.doc, setting.status) {
         (doc, Status::Honoured) => doc.to_owned(),
         ("", status) => fate(status),
-        (doc, status) => format!("{doc} **{}**", fate(status)),
+        (doc, Status::NotYet(_)) => format!("{doc} **Not there yet.**"),
+        (doc, status) => format!("{doc} {}", fate(status)),
     }
 }
 

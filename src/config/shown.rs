@@ -2,7 +2,7 @@
 
 use super::tree::{Node, Value};
 use super::values::Values;
-use super::{Source, Status, table};
+use super::{Kind, Source, Status, table};
 
 /// One setting as it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,20 +13,28 @@ pub struct Shown {
     pub value: String,
     /// Where the value comes from.
     pub source: Source,
+    /// Whether the setting was accepted and changes nothing.
+    pub ignored: bool,
 }
 
-/// Every setting that is honoured or was set.
+/// Every setting that is honoured or was set, but not those that only chose (`REGISTRY_STORAGE`): what they chose is shown.
+/// So the whole reads as a settings file that says the same.
 pub(super) fn shown(values: &Values) -> Vec<Shown> {
+    let in_memory = values.is_set("storage.inmemory");
+    let chooses = |key: &str| matches!(key, "storage" | "auth" | "version");
     table::settings()
         .filter(|setting| values.is_set(setting.key) || setting.status == Status::Honoured)
+        .filter(|setting| !(in_memory && setting.key.starts_with("storage.filesystem.") || chooses(setting.key)))
         .map(|setting| Shown {
             key: setting.key,
             value: match values.node(setting.key) {
-                Some(_) if setting.secret => "(secret)".to_owned(),
+                Some(_) if setting.kind == Kind::Mark => "{}".to_owned(),
+                Some(_) if setting.secret => quoted("(secret)"),
                 Some(node) => written(&node),
                 None => String::new(),
             },
             source: values.source(setting.key),
+            ignored: matches!(setting.status, Status::Ignored(_)),
         })
         .collect()
 }

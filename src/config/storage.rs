@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Status::Refused;
 use super::values::Values;
 use super::{ConfigError, Kind, Setting, Source};
 
@@ -110,8 +109,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::ignored("storage.cache", "wharf remembers what it needs in its own memory"),
     Setting::ignored("storage.redirect", "blobs on a filesystem are sent by wharf itself"),
     Setting::ignored("storage.tag", "tags are looked up without a limit of their own"),
-    Setting::new("storage.s3", Kind::Anything, "", "").with(Refused(DRIVER)),
-    Setting::refused("storage.s3aws", DRIVER),
+    Setting::not_yet("storage.s3", DRIVER),
+    Setting::not_yet("storage.s3aws", DRIVER),
     Setting::refused("storage.azure", DRIVER),
     Setting::refused("storage.gcs", DRIVER),
     Setting::refused("storage.oss", DRIVER),
@@ -140,10 +139,13 @@ fn store(values: &mut Values) -> Store {
     });
     let memory = values.is_set("storage.inmemory").then(|| values.source("storage.inmemory"));
     if values.is_set("storage") {
-        return match values.choice("storage").as_deref() {
-            Some("inmemory") => Store::Memory,
-            _ => Store::Filesystem { root },
-        };
+        let place = values.source("storage");
+        if values.choice("storage").as_deref() == Some("inmemory") {
+            values.settle("storage.inmemory", "", place);
+            return Store::Memory;
+        }
+        values.set.remove("storage.inmemory");
+        return Store::Filesystem { root };
     }
     match (filesystem, memory) {
         (Some(filesystem), Some(memory)) => {
@@ -154,16 +156,8 @@ fn store(values: &mut Values) -> Store {
             values.errors.push(ConfigError::Conflict { place: memory, problem });
             Store::Memory
         }
-        (None, Some(memory)) => {
-            values.settle("storage", "inmemory", memory);
-            Store::Memory
-        }
-        (filesystem, None) => {
-            if let Some(place) = filesystem {
-                values.settle("storage", "filesystem", place);
-            }
-            Store::Filesystem { root }
-        }
+        (None, Some(_)) => Store::Memory,
+        (_, None) => Store::Filesystem { root },
     }
 }
 

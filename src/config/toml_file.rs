@@ -65,3 +65,45 @@ impl Lines<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn lines(node: &Node, key: &str, out: &mut Vec<String>) {
+        match &node.value {
+            Value::Table(entries) => entries.iter().for_each(|(name, node)| lines(node, &format!("{key}.{name}"), out)),
+            Value::List(items) => items.iter().for_each(|node| lines(node, &format!("{key}[]"), out)),
+            Value::Scalar(text) => out.push(format!("{key}={text}@{}", node.source)),
+            Value::Null => {}
+        }
+    }
+
+    #[test]
+    fn reads_values_with_their_lines() {
+        let text = "b = 0x10\n\n[a]\nz = 'x'\ny = [\n  'p',\n  'q',\n]\n[a.c]\nd.e = 1.50\n[[f]]\ng = true\n[[f]]\ng = 1979-05-27\n";
+        let path: Arc<Path> = Path::new("f").into();
+        let mut out = Vec::new();
+        lines(&read(text, &path).unwrap(), "", &mut out);
+        let expected = [
+            ".b=16@f:1",
+            ".a.z=x@f:4",
+            ".a.y[]=p@f:6",
+            ".a.y[]=q@f:7",
+            ".a.c.d.e=1.50@f:10",
+            ".f[].g=true@f:12",
+            ".f[].g=1979-05-27@f:14",
+        ];
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn says_where_it_makes_no_sense() {
+        let path: Arc<Path> = Path::new("f").into();
+        for (text, line) in [("a = 1\nb = \n", 2), ("a = 1\na = 2\n", 2), ("[a\n", 1), ("a: 1\n", 1)] {
+            let error = read(text, &path).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("f:{line}: this is not valid TOML: ")), "{text}: {error}");
+        }
+    }
+}

@@ -157,3 +157,87 @@ fn size(node: &Node) -> usize {
         Value::Table(entries) => 1 + entries.iter().map(|(_, node)| size(node)).sum::<usize>(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The tree on one line, each value with its line: `{a@1: b}`.
+    fn written(node: &Node) -> String {
+        let line = match &node.source {
+            Source::File { line, .. } => *line,
+            _ => 0,
+        };
+        let value = match &node.value {
+            Value::Null => "null".to_owned(),
+            Value::Scalar(text) => text.clone(),
+            Value::List(items) => format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(" ")),
+            Value::Table(entries) => {
+                let entries: Vec<_> = entries.iter().map(|(key, node)| format!("{key}={}", written(node))).collect();
+                format!("{{{}}}", entries.join(" "))
+            }
+        };
+        format!("{value}@{line}")
+    }
+
+    fn at(line: usize) -> Source {
+        Source::File { path: std::path::Path::new("f.yml").into(), line }
+    }
+
+    #[test]
+    fn reads_values_with_their_lines() {
+        let cases = [
+            ("", "null@1"),
+            ("# nothing\n", "null@1"),
+            ("a: 0123\nb: '~'\nc: ~\nd:\n", "{a=0123@1 b=~@2 c=null@3 d=null@4}@1"),
+            ("---\na:\n  b: true\n  c:\n    - x\n    - y\n", "{a={b=true@3 c=[x@5 y@6]@4}@2}@2"),
+            ("a: [1, {b: 2}]\n", "{a=[1@1 {b=2@1}@1]@1}@1"),
+            (":5000", ":5000@1"),
+            (
+                "a: &x {b: 1, c: 2}\nd:\n  <<: *x\n  c: 3\ne: *x\n",
+                "{a={b=1@1 c=2@1}@1 d={c=3@4 b=1@1}@2 e={b=1@1 c=2@1}@5}@1",
+            ),
+            ("a: !!str 5\n", "{a=5@1}@1"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(written(&read(text, &at).unwrap()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn says_where_it_makes_no_sense() {
+        let cases = [
+            ("a: [1\nb: 2\n", "f.yml:"),
+            ("a: 1\nb: 2\na: 3\n", "f.yml:3: this is not valid YAML: `a` is there twice"),
+            ("a: *x\n", "f.yml:1"),
+            ("---\na: 1\n---\nb: 2\n", "more than one document"),
+            ("? [a]\n: 1\n", "a key must be plain text"),
+            ("a: &x [*x]\n", "inside its own anchor"),
+        ];
+        for (text, expected) in cases {
+            let error = read(text, &at).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn aliases_of_aliases_do_not_explode() {
+        let line = |level: usize| {
+            let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
+            format!("a{level}: &a{level} [{aliases}]\n")
+        };
+        let text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned() + &(1..12).map(line).collect::<String>();
+        let error = read(&text, &at).unwrap_err().to_string();
+        assert!(error.contains("far too large"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "[ab:\\-\\[\\]{}&*<\n '\"|>#!?~,]{0,60}") {
+            let _ = read(&text, &at);
+        }
+    }
+}

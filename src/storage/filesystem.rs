@@ -119,7 +119,7 @@ impl Filesystem {
     }
 
     pub(super) async fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
-        let lease = self.volume.live.try_take(key).map_err(|_| StorageError::Exists)?;
+        let lease = self.volume.live.take(key).await.map_err(|_| StorageError::Exists)?;
         self.write(move |volume| Upload::create(volume, lease, algorithm)).await
     }
 
@@ -129,7 +129,7 @@ impl Filesystem {
     }
 
     pub(super) async fn discard_staging(&self, key: &Key) -> Result<bool, StorageError> {
-        let Ok(lease) = self.volume.live.try_take(key) else { return Ok(false) };
+        let Ok(lease) = self.volume.live.take(key).await else { return Ok(false) };
         self.write(move |volume| {
             let removed = volume.delete(lease.key())?;
             volume.forget_hash(lease.key());

@@ -3,6 +3,8 @@
 //! The seam is what a filesystem and an object store can both do. Directories, fsync and rename are the filesystem back
 //! end's own business; it keeps the promise that what a call here has reported done survives a power cut.
 
+#[cfg(test)]
+mod conformance;
 mod error;
 mod filesystem;
 mod key;

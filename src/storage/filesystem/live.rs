@@ -33,19 +33,6 @@ pub(super) struct Lease {
 }
 
 impl Live {
-    /// The right to `key`, if nobody has it.
-    ///
-    /// # Errors
-    /// [`StorageError::Busy`]
-    pub(super) fn try_take(self: &Arc<Self>, key: &Key) -> Result<Lease, StorageError> {
-        let mut keys = self.keys();
-        if keys.contains_key(key) {
-            return Err(StorageError::Busy);
-        }
-        keys.insert(key.clone(), Holder::Present);
-        Ok(Lease { live: self.clone(), key: key.clone() })
-    }
-
     /// The right to `key`. Waits for the writer of a holder who is gone.
     ///
     /// # Errors
@@ -60,6 +47,15 @@ impl Live {
                 Some(Holder::Present) | None => return self.try_take(key),
             }
         }
+    }
+
+    fn try_take(self: &Arc<Self>, key: &Key) -> Result<Lease, StorageError> {
+        let mut keys = self.keys();
+        if keys.contains_key(key) {
+            return Err(StorageError::Busy);
+        }
+        keys.insert(key.clone(), Holder::Present);
+        Ok(Lease { live: self.clone(), key: key.clone() })
     }
 
     fn keys(&self) -> MutexGuard<'_, HashMap<Key, Holder>> {

@@ -101,7 +101,7 @@ fn stat_of(metadata: &Metadata) -> Stat {
 }
 
 /// Whether this is how the system says that there is no such object: also a name that is too long to be one, a link and a device.
-fn means_none(error: &io::Error) -> bool {
+pub(super) fn means_none(error: &io::Error) -> bool {
     const NONE: [Errno; 5] = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG, Errno::LOOP, Errno::NXIO];
     Errno::from_io_error(error).is_some_and(|error| NONE.contains(&error))
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     super::{Condition, Key, StorageError},
-    look::is_object,
+    look::{is_object, means_none},
     names::Standing,
     volume::Volume,
 };
@@ -66,7 +66,7 @@ impl Volume {
 
     fn remove_directory(&self, path: &Path) -> Result<bool, StorageError> {
         if let Err(error) = path.symlink_metadata()
-            && error.kind() == io::ErrorKind::NotFound
+            && means_none(&error)
         {
             return Ok(true);
         }

@@ -1,0 +1,123 @@
+//! What every back end has to do: one named test a clause, and each clause for each back end.
+#![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
+mod model;
+mod objects;
+mod prefixes;
+mod staging;
+mod trees;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+
+use super::{Child, Condition, Durability, Key, Storage};
+
+macro_rules! conformance {
+    ($($part:ident: $($clause:ident)*;)*) => {
+        mod memory {
+            $($(
+                #[tokio::test]
+                async fn $clause() {
+                    super::$part::$clause(&super::Storage::memory()).await;
+                }
+            )*)*
+        }
+
+        mod filesystem {
+            $($(
+                #[tokio::test]
+                async fn $clause() {
+                    let directory = tempfile::tempdir().unwrap();
+                    super::$part::$clause(&super::on_disk(&directory).await).await;
+                }
+            )*)*
+        }
+    };
+}
+
+conformance! {
+    objects:
+        what_is_put_can_be_read
+        an_empty_object_is_an_object
+        there_is_nothing_at_first
+        a_put_replaces
+        a_put_if_absent_refuses_what_is_there
+        one_of_many_puts_if_absent_wins
+        a_read_has_a_limit
+        an_open_object_keeps_its_bytes
+        ranges_are_streamed_in_small_pieces
+        a_range_beyond_the_end_fails
+        a_deleted_object_is_gone
+        a_prefix_is_no_object
+        nothing_goes_below_an_object
+        a_rename_moves_over_what_is_there
+        a_rename_of_nothing_fails
+        a_long_name_is_no_object
+        a_store_that_works_can_be_probed;
+    prefixes:
+        children_come_in_byte_order
+        made_prefixes_are_seen
+        empty_prefixes_go_in_order
+        removal_stops_at_what_is_full
+        a_prefix_stays_when_its_objects_go;
+    trees:
+        a_tree_appears_whole
+        a_tree_takes_the_place_of_an_empty_prefix
+        a_tree_refuses_what_is_there
+        a_deleted_tree_is_gone
+        an_object_is_no_tree;
+    staging:
+        staged_content_is_stored
+        nothing_is_content_too
+        appends_go_on
+        many_small_pieces_are_one_content
+        large_content_is_hashed_as_it_is_stored
+        content_ends_with_either_algorithm
+        a_promotion_replaces
+        what_came_before_a_failed_body_is_kept
+        a_dropped_append_leaves_a_whole_prefix
+        an_append_after_a_dropped_one_goes_on
+        staged_content_can_be_taken_up
+        what_was_synced_can_be_taken_up
+        what_is_held_can_not_be_taken_up
+        a_taken_key_can_not_be_staged
+        aborted_content_is_gone
+        content_of_another_digest_is_discarded
+        staged_content_is_seen
+        what_nobody_holds_can_expire;
+}
+
+async fn on_disk(directory: &tempfile::TempDir) -> Storage {
+    Storage::filesystem(directory.path(), Durability::Full).await.unwrap()
+}
+
+fn key(text: &str) -> Key {
+    let mut components = text.split('/');
+    let first = Key::new(components.next().unwrap());
+    components.fold(first, |key, component| key.join(component))
+}
+
+async fn put(storage: &Storage, at: &str, bytes: &'static str) {
+    storage.put(&key(at), Bytes::from(bytes), Condition::Any).await.unwrap();
+}
+
+async fn read(storage: &Storage, at: &str) -> Option<String> {
+    let bytes = storage.read(&key(at), 1 << 20).await.unwrap()?;
+    Some(String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// `name` for an object, `name/` for a prefix.
+async fn children(storage: &Storage, at: &str) -> Vec<String> {
+    let children = storage.children(&key(at)).await.unwrap();
+    children.into_iter().map(|Child { name, is_prefix }| if is_prefix { name + "/" } else { name }).collect()
+}
+
+fn body(pieces: &[&'static str]) -> impl futures_util::Stream<Item = Result<Bytes, &'static str>> + Unpin + use<> {
+    stream::iter(pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect::<Vec<_>>())
+}
+
+async fn collect(stream: impl futures_util::Stream<Item = std::io::Result<Bytes>> + Unpin) -> std::io::Result<Vec<u8>> {
+    let pieces: Vec<_> = stream.collect().await;
+    let pieces: std::io::Result<Vec<Bytes>> = pieces.into_iter().collect();
+    Ok(pieces?.concat())
+}

@@ -1,10 +1,10 @@
 //! A disk, a table of inodes and a table of descriptors that are full: refused in words, nothing lost, and well again when there is room.
 
-use std::{fs, net::TcpStream, path::Path};
+use std::{fs, io::Write as _, net::TcpStream, path::Path};
 
 use crate::{
     disk::Disk,
-    journal::Journal,
+    journal::{Journal, expect_whole_or_absent},
     support::{
         client::find,
         http::Answer,
@@ -48,8 +48,43 @@ fn a_full_disk_is_survived_needs_root() {
     let disk = Disk::new(16 << 20, &[], "defaults");
     let ballast = disk.path().join("ballast");
     fs::create_dir(&ballast).unwrap();
-    fs::write(ballast.join("bytes"), vec![1; 4 << 20]).unwrap();
+    fs::write(ballast.join("bytes"), vec![1; 10 << 20]).unwrap();
     fill_and_make_room(&disk, &ballast);
+}
+
+/// Leaves room for less and less of one push, so that the disk is full at another point of it each time.
+#[test]
+#[ignore = "needs root for a loop mount: run ./test"]
+fn a_disk_that_fills_up_at_any_point_of_a_push_is_survived_needs_root() {
+    let (disk, journal) = (Disk::new(16 << 20, &[], "defaults"), Journal::default());
+    let server = Launch::new(Program::under_test(), &disk.store()).start();
+    assert!(journal.push(&server.http(), "full", "before", &Image::new(1, "amd64")).is_clean());
+    let (ballast, mut refused) = (disk.path().join("ballast"), 0);
+    for room in (0..100).step_by(4) {
+        let (tag, image) = (format!("room-{room}"), Image::new(100 + room, "amd64"));
+        leave_room(&ballast, room << 10);
+        // Each into a repository of its own, which has its directories to make.
+        let repository = format!("full/{room}");
+        let outcome = journal.push(&server.http(), &repository, &tag, &image);
+        refused += usize::from(!outcome.is_clean());
+        assert!(!outcome.lost_connection && outcome.refusals.iter().all(|answer| answer.status.is_server_error()));
+        journal.check(&server.http());
+        expect_whole_or_absent(&server.http(), &repository, &tag, &image);
+        fs::remove_file(&ballast).unwrap();
+        assert!(journal.push(&server.http(), &repository, &tag, &image).is_clean(), "there is room and no push works");
+    }
+    assert!(refused > 10, "only {refused} pushes met a full disk");
+    server.stop();
+    journal.check(&Launch::new(Program::under_test(), &disk.store()).start().http());
+    store::expect_honest_blobs(&disk.store());
+}
+
+/// Fills the disk up to `room` bytes.
+fn leave_room(ballast: &Path, room: u64) {
+    let mut file = fs::File::create(ballast).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    file.set_len(file.metadata().unwrap().len().saturating_sub(room)).unwrap();
+    file.sync_all().unwrap();
 }
 
 #[test]

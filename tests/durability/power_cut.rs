@@ -72,6 +72,28 @@ fn an_upload_resumes_after_a_power_cut_needs_root() {
     crate::restart::resume(&repository, &path, &blob, status);
 }
 
+/// A disk that fails for good: every write meets EIO.
+#[test]
+#[ignore = "needs root for a loop mount: run ./test"]
+fn a_dead_disk_is_answered_in_words_and_the_next_one_has_everything_needs_root() {
+    let (disk, journal) = (lazy_disk(), Journal::default());
+    let mut server = Launch::new(Program::under_test(), &disk.store()).start();
+    push_some(&server, &journal);
+    disk.cut();
+    let outcome = journal.push(&server.http(), "cut/0", "dead", &Image::new(99, "amd64"));
+    assert!(!outcome.lost_connection && !outcome.is_clean(), "{outcome:?}");
+    for refusal in &outcome.refusals {
+        assert!(refusal.status.is_server_error() && !refusal.code().is_empty(), "{refusal:?}");
+        assert!(!String::from_utf8_lossy(&refusal.body).contains("mounted"), "{refusal:?}");
+    }
+    assert!(!server.has_ended());
+    server.kill();
+    disk.remount();
+    let server = Launch::new(Program::under_test(), &disk.store()).start();
+    journal.check(&server.http());
+    server.http().repository("cut/0").push("dead", &Image::new(99, "amd64"));
+}
+
 #[test]
 #[ignore = "needs root for a loop mount: run ./test"]
 fn what_was_deleted_stays_deleted_after_a_power_cut_needs_root() {

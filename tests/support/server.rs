@@ -249,7 +249,10 @@ impl Drop for Server {
         }
         let _ = self.child.wait();
         if std::thread::panicking() {
-            eprintln!("--- the registry's log\n{}", self.log());
+            let log = self.log();
+            let last: Vec<_> = log.lines().rev().take(20).collect();
+            eprintln!("--- the end of the registry's log");
+            last.iter().rev().for_each(|line| eprintln!("{line}"));
         }
     }
 }

@@ -24,6 +24,10 @@ const NAMED_ONLY_IN: [(&[&str], &[&str]); 4] = [
     (&["serde_saphyr", "toml"], &["config", "cli"]),
 ];
 
+/// Files that may name more than their room may, and why.
+const EXCEPTIONS: [(&str, &str, &str); 1] =
+    [("server/listen.rs", "std::fs", "a socket that a killed process left in its file system is taken away")];
+
 /// The sources as (module, path, text without comments and without the tests at a file's end).
 fn sources() -> Vec<(String, String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -89,25 +93,30 @@ fn top_level(list: &str) -> Vec<&str> {
 
 #[test]
 fn modules_use_only_what_is_below_them() {
+    let mut wrong = Vec::new();
     for (module, path, text) in sources().iter().filter(|(module, ..)| module != "lib") {
-        let Some((_, allowed)) = USES.iter().find(|(known, _)| known == module) else {
-            panic!("src/{path}: {module} is no room of the house; give it a row in USES");
-        };
-        for used in used_modules(text) {
-            assert!(used == module || allowed.contains(&used), "src/{path}: {module} may not use {used}");
+        match USES.iter().find(|(known, _)| known == module) {
+            None => wrong.push(format!("src/{path}: {module} is no room of the house; give it a row in USES")),
+            Some((_, allowed)) => {
+                let used = used_modules(text).into_iter().filter(|used| used != module && !allowed.contains(used));
+                wrong.extend(used.map(|used| format!("src/{path}: {module} may not use {used}")));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
 fn crates_are_named_only_in_their_rooms() {
+    let mut wrong = Vec::new();
     for (module, path, text) in &sources() {
-        for (crates, rooms) in NAMED_ONLY_IN {
-            for name in crates.iter().filter(|name| names(text, name)) {
-                assert!(rooms.contains(&module.as_str()), "src/{path}: {name} may be named only in {rooms:?}");
-            }
+        for (crates, rooms) in NAMED_ONLY_IN.iter().filter(|(_, rooms)| !rooms.contains(&module.as_str())) {
+            let excepted = |name: &str| EXCEPTIONS.iter().any(|(file, excepted, _)| (*file, *excepted) == (path, name));
+            let named = crates.iter().filter(|name| names(text, name) && !excepted(name));
+            wrong.extend(named.map(|name| format!("src/{path}: {name} may be named only in {rooms:?}")));
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

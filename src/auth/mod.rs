@@ -26,6 +26,8 @@ mod realm;
 mod remembered;
 mod secret;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod token;
 mod watch;

@@ -102,9 +102,15 @@ fn a_registry_that_speaks_tls_is_asked_with_tls() {
 
 #[test]
 fn a_registry_in_the_clear_does_not_pass_for_one_that_speaks_tls() {
-    let (address, server) = serve("HTTP/1.1 400 Bad Request\r\n\r\n");
-    let ran = wharf(&["healthcheck", &format!("https://{address}")], &[]);
-    drop(server);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.read_exact(&mut [0; 5]).unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").unwrap();
+    });
+    let ran = wharf(&["healthcheck", &format!("https://127.0.0.1:{port}")], &[]);
+    server.join().unwrap();
     assert_eq!(ran.code, 1, "{ran:?}");
 }
 

@@ -88,10 +88,14 @@ impl VerifyingKey {
         match (oid.as_str(), bytes.len()) {
             ("1.2.840.10045.2.1", 65) => Self::new(DecodingKey::from_ec_der(bytes), KeyKind::P256, None),
             ("1.2.840.10045.2.1", 97) => Self::new(DecodingKey::from_ec_der(bytes), KeyKind::P384, None),
-            ("1.3.101.112", 32) => Self::new(DecodingKey::from_ed_der(bytes), KeyKind::Ed25519, None),
+            ("1.3.101.112", 32) => Self::from_ed25519(bytes),
             ("1.2.840.113549.1.1.1", _) => Self::new(DecodingKey::from_rsa_der(bytes), KeyKind::Rsa, None),
             _ => Err(UnusableKey::Unsupported),
         }
+    }
+
+    pub(super) fn from_ed25519(public: &[u8]) -> Result<Self, UnusableKey> {
+        Self::new(DecodingKey::from_ed_der(public), KeyKind::Ed25519, None)
     }
 
     /// The thumbprint is computed from the key itself, not from how it was written.

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::{
     rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair},
 };
 use base64::{
     Engine,
@@ -73,10 +73,11 @@ impl SigningKey {
     fn new(key: EncodingKey, algorithm: Algorithm) -> Option<Self> {
         // A key of another kind does not sign, whatever the library makes of its bytes.
         let signature = jsonwebtoken::crypto::sign(b"", &key, algorithm).ok()?;
-        let public = VerifyingKey::from_jwk(&Jwk::from_encoding_key(&key, algorithm).ok()?).ok()?;
+        let public = public_of(&key, algorithm)?;
         public.verifies(algorithm, b"", &signature).then_some(Self { key, algorithm, public })
     }
 
+    /// The public key, which is also what others know this one by.
     pub(crate) fn public(&self) -> &VerifyingKey {
         &self.public
     }
@@ -91,4 +92,12 @@ impl SigningKey {
         let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, self.algorithm);
         Ok(format!("{message}.{}", signature.map_err(|_| SigningError::NotSigned)?))
     }
+}
+
+fn public_of(key: &EncodingKey, algorithm: Algorithm) -> Option<VerifyingKey> {
+    if algorithm == Algorithm::EdDSA {
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(key.as_bytes()).ok()?;
+        return VerifyingKey::from_ed25519(pair.public_key().as_ref()).ok();
+    }
+    VerifyingKey::from_jwk(&Jwk::from_encoding_key(key, algorithm).ok()?).ok()
 }

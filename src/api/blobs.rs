@@ -14,8 +14,7 @@ use super::{
 };
 use crate::{
     oci::{ByteRange, Digest},
-    registry::Blob,
-    storage::Stat,
+    registry::{Blob, Stat},
 };
 
 pub(super) async fn head(

@@ -10,8 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     auth::TokenError,
     oci::{ErrorCode, InvalidContentRange, InvalidDigest, InvalidName, InvalidReference, InvalidTag, ResourceScope},
-    registry::{BodyError, RegistryError},
-    storage::StorageError,
+    registry::{BodyError, RegistryError, StorageError},
 };
 
 /// Why a request is answered with a 4xx or 5xx.

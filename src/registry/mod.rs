@@ -28,11 +28,11 @@ pub use referrers::ReferrersPage;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
 
+// What its answers and errors are made of: what stands above names them from here, and never the storage.
+pub use crate::storage::{Stat, StorageError};
+
 use self::{catalog::Catalog, coordinator::Coordinator, sessions::Sessions};
-use crate::{
-    oci::RepositoryName,
-    storage::{Storage, StorageError},
-};
+use crate::{oci::RepositoryName, storage::Storage};
 
 /// What the operator decides about the rules.
 #[derive(Clone, Copy, Debug)]

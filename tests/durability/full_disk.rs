@@ -1,0 +1,113 @@
+//! A disk, a table of inodes and a table of descriptors that are full: refused in words, nothing lost, and well again when there is room.
+
+use std::{fs, io::Write as _, net::TcpStream, path::Path};
+
+use crate::{
+    disk::Disk,
+    journal::{Journal, expect_whole_or_absent},
+    support::{
+        client::find,
+        http::Answer,
+        image::Image,
+        server::{Launch, Program, Server},
+        store,
+    },
+};
+
+/// Pushes images until one is refused; the refusal.
+fn fill(server: &Server, journal: &Journal) -> Answer {
+    let pushes =
+        (1000..3000).map(|seed| journal.push(&server.http(), "full", &seed.to_string(), &Image::new(seed, "amd64")));
+    let refused = pushes.into_iter().find(|outcome| !outcome.is_clean()).expect("the disk never fills up");
+    assert!(!refused.lost_connection, "no answer");
+    refused.refusals.into_iter().next().unwrap()
+}
+
+/// Fills what `ballast` keeps small, looks, makes room, and pushes again.
+fn fill_and_make_room(disk: &Disk, ballast: &Path) {
+    let (journal, server) = (Journal::default(), Launch::new(Program::under_test(), &disk.store()).start());
+    let refusal = fill(&server, &journal);
+    assert!(refusal.status.is_server_error(), "{refusal:?}");
+    assert!(!refusal.code().is_empty() && !String::from_utf8_lossy(&refusal.body).contains("store"), "{refusal:?}");
+    assert!(journal.len() > 4);
+    journal.check(&server.http());
+
+    fs::remove_dir_all(ballast).unwrap();
+    let image = Image::new(1, "amd64");
+    assert!(journal.push(&server.http(), "full", "room", &image).is_clean(), "there is room and no push works");
+    server.http().repository("full").expect_image("room", &image);
+    server.stop();
+    let server = Launch::new(Program::under_test(), &disk.store()).start();
+    journal.check(&server.http());
+    store::expect_honest_blobs(&disk.store());
+}
+
+#[test]
+#[ignore = "needs root for a loop mount: run ./test"]
+fn a_full_disk_is_survived_needs_root() {
+    let disk = Disk::new(16 << 20, &[], "defaults");
+    let ballast = disk.path().join("ballast");
+    fs::create_dir(&ballast).unwrap();
+    fs::write(ballast.join("bytes"), vec![1; 10 << 20]).unwrap();
+    fill_and_make_room(&disk, &ballast);
+}
+
+/// Leaves room for less and less of one push, so that the disk is full at another point of it each time.
+#[test]
+#[ignore = "needs root for a loop mount: run ./test"]
+fn a_disk_that_fills_up_at_any_point_of_a_push_is_survived_needs_root() {
+    let (disk, journal) = (Disk::new(16 << 20, &[], "defaults"), Journal::default());
+    let server = Launch::new(Program::under_test(), &disk.store()).start();
+    assert!(journal.push(&server.http(), "full", "before", &Image::new(1, "amd64")).is_clean());
+    let (ballast, mut refused) = (disk.path().join("ballast"), 0);
+    for room in (0..100).step_by(4) {
+        let (tag, image) = (format!("room-{room}"), Image::new(100 + room, "amd64"));
+        leave_room(&ballast, room << 10);
+        // Each into a repository of its own, which has its directories to make.
+        let repository = format!("full/{room}");
+        let outcome = journal.push(&server.http(), &repository, &tag, &image);
+        refused += usize::from(!outcome.is_clean());
+        assert!(!outcome.lost_connection && outcome.refusals.iter().all(|answer| answer.status.is_server_error()));
+        journal.check(&server.http());
+        expect_whole_or_absent(&server.http(), &repository, &tag, &image);
+        fs::remove_file(&ballast).unwrap();
+        assert!(journal.push(&server.http(), &repository, &tag, &image).is_clean(), "there is room and no push works");
+    }
+    assert!(refused > 10, "only {refused} pushes met a full disk");
+    server.stop();
+    journal.check(&Launch::new(Program::under_test(), &disk.store()).start().http());
+    store::expect_honest_blobs(&disk.store());
+}
+
+/// Fills the disk up to `room` bytes.
+fn leave_room(ballast: &Path, room: u64) {
+    let mut file = fs::File::create(ballast).unwrap();
+    while file.write_all(&[1; 4096]).is_ok() {}
+    file.set_len(file.metadata().unwrap().len().saturating_sub(room)).unwrap();
+    file.sync_all().unwrap();
+}
+
+#[test]
+#[ignore = "needs root for a loop mount: run ./test"]
+fn a_disk_without_inodes_is_survived_needs_root() {
+    let disk = Disk::new(32 << 20, &["-N", "400"], "defaults");
+    let ballast = disk.path().join("ballast");
+    fs::create_dir(&ballast).unwrap();
+    (0..100).for_each(|count| fs::write(ballast.join(count.to_string()), b"").unwrap());
+    fill_and_make_room(&disk, &ballast);
+}
+
+#[test]
+#[ignore = "needs prlimit: run ./test"]
+fn a_full_table_of_descriptors_is_survived_needs_prlimit() {
+    let (root, journal, image) = (tempfile::tempdir().unwrap(), Journal::default(), Image::new(1, "amd64"));
+    let prlimit = [find("prlimit").into_os_string(), "--nofile=64".into()];
+    let mut server = Launch::new(Program::under_test(), root.path()).under(prlimit).start();
+    assert!(journal.push(&server.http(), "few", "before", &image).is_clean());
+    let idle: Vec<_> = (0..100).filter_map(|_| TcpStream::connect(server.addr()).ok()).collect();
+    assert!(!idle.is_empty());
+    drop(idle);
+    assert!(journal.push(&server.http(), "few", "after", &Image::new(2, "amd64")).is_clean());
+    journal.check(&server.http());
+    assert!(!server.has_ended());
+}

@@ -1,0 +1,258 @@
+//! A registry program that runs, and stops when it is dropped.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{client::find, http::Registry};
+
+/// Long enough for a busy machine; no test passes or fails by it.
+const PATIENCE: Duration = Duration::from_secs(60);
+const BEAT: Duration = Duration::from_millis(10);
+
+/// Which program serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Program {
+    Wharf,
+    /// CNCF Distribution 2, Debian's `docker-registry`.
+    Registry2,
+}
+
+impl Program {
+    /// wharf; or, to see that a test can fail, what `WHARF_TEST_PROGRAM=registry2` names.
+    pub(crate) fn under_test() -> Self {
+        match env::var("WHARF_TEST_PROGRAM").as_deref() {
+            Ok("registry2") => Self::Registry2,
+            Ok(other) => panic!("WHARF_TEST_PROGRAM={other}: registry2 is the only other program"),
+            Err(_) => Self::Wharf,
+        }
+    }
+}
+
+/// How a program is started.
+pub(crate) struct Launch {
+    program: Program,
+    root: PathBuf,
+    binary: PathBuf,
+    wrapper: Vec<OsString>,
+    variables: Vec<(String, String)>,
+}
+
+impl Launch {
+    /// With its store in `root`, on a free port of 127.0.0.1.
+    pub(crate) fn new(program: Program, root: &Path) -> Self {
+        let binary = match program {
+            Program::Wharf => PathBuf::from(env!("CARGO_BIN_EXE_wharf")),
+            Program::Registry2 => find("docker-registry"),
+        };
+        Self { program, root: root.to_owned(), binary, wrapper: Vec::new(), variables: Vec::new() }
+    }
+
+    /// One more variable of the program's environment.
+    pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Under another program, such as strace, whose command line this begins with.
+    pub(crate) fn under<S: Into<OsString>>(mut self, wrapper: impl IntoIterator<Item = S>) -> Self {
+        self.wrapper = wrapper.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The optimised build, where there is one.
+    pub(crate) fn optimised(mut self) -> Self {
+        let release = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/wharf");
+        if self.program == Program::Wharf && release.is_file() {
+            self.binary = release;
+        }
+        self
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub(crate) fn start(self) -> Server {
+        self.attempt().unwrap_or_else(|log| panic!("the registry did not start:\n{log}"))
+    }
+
+    /// Starts it; the log, if it ended instead of answering.
+    pub(crate) fn attempt(self) -> Result<Server, String> {
+        let scratch = tempfile::tempdir().unwrap();
+        let (log, ready) = (scratch.path().join("log"), scratch.path().join("ready.json"));
+        let port = free_port();
+        let mut command = match self.wrapper.split_first() {
+            None => Command::new(&self.binary),
+            Some((wrapper, arguments)) => {
+                let mut command = Command::new(wrapper);
+                command.args(arguments).arg(&self.binary);
+                command
+            }
+        };
+        for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("REGISTRY_")) {
+            command.env_remove(name);
+        }
+        match self.program {
+            Program::Wharf => {
+                command.args(["serve", "--ready-file"]).arg(&ready).env("REGISTRY_HTTP_ADDR", "127.0.0.1:0");
+                command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &self.root);
+            }
+            Program::Registry2 => {
+                let config = scratch.path().join("config.yml");
+                fs::write(&config, registry2_config(&self.root, port)).unwrap();
+                command.arg("serve").arg(&config);
+            }
+        }
+        command.envs(self.variables).current_dir(scratch.path()).stdin(Stdio::null());
+        command.stdout(fs::File::create(scratch.path().join("stdout")).unwrap());
+        let child = command.stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
+        let mut server =
+            Server { child, pid: 0, addr: SocketAddr::from(([127, 0, 0, 1], port)), root: self.root, log, scratch };
+        server.wait_until_ready(self.program, &ready)?;
+        Ok(server)
+    }
+}
+
+/// The settings of registry:2 that make it do what wharf does without any.
+pub(crate) fn registry2_config(root: &Path, port: u16) -> String {
+    format!(
+        "version: 0.1\nlog: {{level: warn}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\n\
+         http: {{addr: \"127.0.0.1:{port}\"}}\n",
+        root.display()
+    )
+}
+
+/// A port that nobody listens on at this moment.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A registry that runs.
+pub(crate) struct Server {
+    child: Child,
+    pid: i32,
+    addr: SocketAddr,
+    root: PathBuf,
+    log: PathBuf,
+    scratch: tempfile::TempDir,
+}
+
+impl Server {
+    /// The program under test on a store in `root`.
+    pub(crate) fn start(root: &Path) -> Self {
+        Launch::new(Program::under_test(), root).start()
+    }
+
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `localhost:PORT`, which every client takes for a registry without TLS.
+    pub(crate) fn host(&self) -> String {
+        format!("localhost:{}", self.addr.port())
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The process that serves, which is not the child where a wrapper is.
+    pub(crate) fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    pub(crate) fn http(&self) -> Registry {
+        Registry::new(&format!("http://{}", self.addr))
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// SIGTERM, and its end awaited.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// `kill -9`, and its end awaited.
+    pub(crate) fn kill(mut self) -> ExitStatus {
+        self.signal(Signal::KILL);
+        self.wait()
+    }
+
+    /// Whether it has ended, by its own doing or a wrapper's.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the registry does not end:\n{}", self.log());
+            sleep(BEAT);
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        // It may have ended already, which is what the signal is for.
+        let _ = Pid::from_raw(self.pid).map(|pid| kill_process(pid, signal));
+    }
+
+    fn wait_until_ready(&mut self, program: Program, ready: &Path) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if self.has_ended() {
+                return Err(self.log());
+            }
+            match program {
+                Program::Wharf => {
+                    if let Ok(text) = fs::read_to_string(ready) {
+                        let ready: serde_json::Value = serde_json::from_str(&text).expect("the ready file is whole");
+                        self.addr = ready["addr"].as_str().unwrap().parse().unwrap();
+                        self.pid = i32::try_from(ready["pid"].as_i64().unwrap()).unwrap();
+                        return Ok(());
+                    }
+                }
+                Program::Registry2 => {
+                    if TcpStream::connect(self.addr).is_ok() {
+                        self.pid = i32::try_from(self.child.id()).unwrap();
+                        return Ok(());
+                    }
+                }
+            }
+            sleep(BEAT);
+        }
+        Err(format!("not ready in {PATIENCE:?}:\n{}", self.log()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+        // A wrapper ends when what it wraps does, unless it never came to wrap it.
+        if self.pid == 0 {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let last: Vec<_> = log.lines().rev().take(20).collect();
+            eprintln!("--- the end of the registry's log");
+            last.iter().rev().for_each(|line| eprintln!("{line}"));
+        }
+    }
+}

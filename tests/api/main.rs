@@ -22,6 +22,15 @@ mod raw;
 mod registry;
 
 mod blobs;
+mod catalog;
+mod deletes;
+mod hostile;
+mod manifests;
+mod referrers;
+mod tags;
+mod mounts;
+mod sessions;
+mod uploads;
 mod errors;
 mod headers;
 mod health;

@@ -74,6 +74,11 @@ impl TestRegistry {
         self.restart();
     }
 
+    /// What its store is.
+    pub(crate) fn store(&self) -> &Store {
+        &self.config.storage.store
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.server.as_ref().unwrap().addresses()[0]

@@ -16,31 +16,30 @@
 //! ```
 
 mod announce;
+mod connection;
 mod listen;
 mod open;
+mod tls;
 
 use std::{
+    io,
     net::SocketAddr,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, rt::System, web};
+use actix_server::ServerHandle;
+use actix_web::{rt::System, web};
 
 pub use listen::StartError;
+pub use tls::TlsError;
 
-use self::listen::Sockets;
+use self::{listen::Sockets, tls::Reloading};
 use crate::{
-    api::{self, Api},
+    api::Api,
     config::{Config, Limits},
     registry::Registry,
 };
-
-/// How long the head of a request may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection is kept that asks for nothing.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// A registry that answers. It stops when this is dropped: [`Server::stop`] lets what is under way come to its end first.
 #[derive(Debug)]
@@ -130,31 +129,46 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<ServerH
     });
 }
 
-async fn run(config: &Config, sockets: Sockets) -> Result<(actix_web::dev::Server, Registry), StartError> {
+async fn run(config: &Config, sockets: Sockets) -> Result<(actix_server::Server, Registry), StartError> {
+    let tls = config.http.tls.clone().map(Reloading::open).transpose()?;
     let registry = open::registry(config).await?;
     let authenticator = open::authenticator(config);
     let api = web::Data::new(Api::new(registry.clone(), authenticator, open::settings(config)));
-    let app = move || App::new().app_data(api.clone()).default_service(web::to(api::serve));
-    let workers = thread::available_parallelism().map_or(2, usize::from);
-    let mut server = HttpServer::new(app)
-        .workers(workers)
-        .max_connections(connections(&config.limits, workers))
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .tcp_nodelay(true)
-        // A client that has gone must end its handler.
-        .h1_allow_half_closed(false)
-        .shutdown_timeout(config.http.drain_timeout.as_secs())
-        .disable_signals();
     announce::store(config, &registry);
     announce::addresses(config, &sockets);
+    let server = build(config, sockets, &api, tls.as_ref()).map_err(StartError::Listen)?;
+    if let Some(tls) = tls {
+        tokio::spawn(tls.follow());
+    }
+    Ok((server, registry))
+}
+
+fn build(
+    config: &Config,
+    sockets: Sockets,
+    api: &web::Data<Api>,
+    tls: Option<&Reloading>,
+) -> io::Result<actix_server::Server> {
+    let workers = thread::available_parallelism().map_or(2, usize::from);
+    let mut server = actix_server::Server::build()
+        .workers(workers)
+        .max_concurrent_connections(connections(&config.limits, workers))
+        .shutdown_timeout(config.http.drain_timeout.as_secs())
+        .disable_signals();
+    let shutdown = server.graceful_shutdown_signal();
     for socket in sockets.tcp {
-        server = server.listen(socket).map_err(StartError::Listen)?;
+        let (api, shutdown) = (api.clone(), shutdown.clone());
+        server = match tls.map(Reloading::current) {
+            Some(tls) => server
+                .listen("https", socket, move || connection::tls(api.clone(), shutdown.clone(), Arc::clone(&tls)))?,
+            None => server.listen("http", socket, move || connection::plain(api.clone(), shutdown.clone()))?,
+        };
     }
     for socket in sockets.unix {
-        server = server.listen_uds(socket).map_err(StartError::Listen)?;
+        let (api, shutdown) = (api.clone(), shutdown.clone());
+        server = server.listen_uds("unix", socket, move || connection::unix(api.clone(), shutdown.clone()))?;
     }
-    Ok((server.run(), registry))
+    Ok(server.run())
 }
 
 /// The server's bound is for each worker.

@@ -98,6 +98,7 @@ struct Entry {
 
 impl ApiError {
     /// The status it is answered with.
+    #[cfg(test)]
     pub(super) fn status(&self) -> StatusCode {
         self.row().0
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::values::Values;
-use super::{Kind, Setting, Status};
+use super::{Kind, Setting};
 
 /// TLS on the registry's own port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,39 +38,32 @@ pub enum TlsVersion {
     V1_3,
 }
 
-/// The one line to change when TLS is there.
-const STATUS: Status = Status::NotYet("put a proxy that speaks TLS before wharf, and leave [http.tls] out");
-
 pub(super) const CERTIFICATE: Setting = Setting::new(
     "http.tls.certificate",
     Kind::Path,
     "",
     "The certificate (PEM, with the chain). With it, TLS is spoken.",
-)
-.with(STATUS);
+);
 pub(super) const KEY: Setting =
-    Setting::new("http.tls.key", Kind::Path, "", "The private key of the certificate (PEM).").with(STATUS);
+    Setting::new("http.tls.key", Kind::Path, "", "The private key of the certificate (PEM).");
 pub(super) const CLIENT_CAS: Setting = Setting::new(
     "http.tls.clientcas",
     Kind::List,
     "",
     "Files (PEM) with the authorities that sign clients' certificates.",
-)
-.with(STATUS);
+);
 pub(super) const CLIENT_AUTH: Setting = Setting::new(
     "http.tls.clientauth",
     Kind::Choice(&["verify-client-cert-if-given", "require-and-verify-client-cert"]),
     "require-and-verify-client-cert",
     "What is asked of a client, where `clientcas` is set.",
-)
-.with(STATUS);
+);
 pub(super) const MINIMUM: Setting = Setting::new(
     "http.tls.minimumtls",
     Kind::Choice(&["tls1.0", "tls1.1", "tls1.2", "tls1.3"]),
     "tls1.2",
     "The oldest version that is spoken; 1.0 and 1.1 mean 1.2.",
-)
-.with(STATUS);
+);
 
 pub(super) fn read(values: &mut Values) -> Option<Tls> {
     let certificate = values.path("http.tls.certificate");

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use super::TlsError;
 use crate::{
     config::{Address, Host, Listen},
     storage::StorageError,
@@ -41,6 +42,9 @@ pub enum StartError {
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StorageError),
+    /// TLS can't be spoken.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system gave no thread.
     #[error("can't start a thread: {0}")]
     Thread(io::Error),

@@ -1,0 +1,130 @@
+//! What becomes of a connection: HTTP at once, or after a TLS handshake.
+//!
+//! The same HTTP service stands behind every kind of socket. It is put together here, and not by `actix_web::HttpServer`, which has no
+//! place for a look at the first byte, nor for a TLS configuration that changes while it serves.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_http::{HttpService, Protocol, Request};
+use actix_server::GracefulShutdownSignal;
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::{App, body::BoxBody, dev::AppConfig, web};
+use arc_swap::ArcSwap;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpStream, UnixStream},
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
+
+use crate::api::{self, Api};
+
+/// How long the head of a request may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection is kept that asks for nothing.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). No HTTP method begins with it.
+const HANDSHAKE: u8 = 22;
+
+/// What a plain request on a TLS port gets, in the clear: the client sees why nothing works.
+const PLAIN_ON_TLS: &str = concat!(
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 110\r\nConnection: close\r\n\r\n",
+    "{\"errors\":[{\"code\":\"UNSUPPORTED\",\"message\":\"this port speaks HTTPS: use an https:// address\",\"detail\":null}]}\n"
+);
+
+/// The HTTP service for a stream of any kind.
+fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
+    api: web::Data<Api>,
+    shutdown: GracefulShutdownSignal,
+) -> impl ServiceFactory<(T, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()> {
+    let app = App::new().app_data(api).default_service(web::to(api::serve));
+    let app: _ = IntoServiceFactory::<_, Request>::into_factory(app);
+    let app = app.map_err(|error: actix_web::Error| error.error_response().map_into_boxed_body());
+    HttpService::<T, _, BoxBody>::build()
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        // A client that has gone must end its handler.
+        .h1_allow_half_closed(false)
+        .graceful_shutdown_signal(move || {
+            let shutdown = shutdown.clone();
+            async move { shutdown.notified().await }
+        })
+        .finish(map_config(app, |()| AppConfig::default()))
+        .map_err(|error| tracing::debug!(%error, "a connection ended"))
+}
+
+/// HTTP over TCP.
+pub(super) fn plain(
+    api: web::Data<Api>,
+    shutdown: GracefulShutdownSignal,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
+    fn_service(|io: TcpStream| async move {
+        no_delay(&io);
+        let peer = io.peer_addr().ok();
+        Ok((io, Protocol::Http1, peer))
+    })
+    .and_then(http(api, shutdown))
+}
+
+/// HTTP over a Unix socket.
+pub(super) fn unix(
+    api: web::Data<Api>,
+    shutdown: GracefulShutdownSignal,
+) -> impl ServiceFactory<UnixStream, Config = (), Response = (), Error = (), InitError = ()> {
+    fn_service(|io: UnixStream| async move { Ok((io, Protocol::Http1, None)) }).and_then(http(api, shutdown))
+}
+
+/// HTTP over TLS; each connection with the configuration that holds when it begins.
+pub(super) fn tls(
+    api: web::Data<Api>,
+    shutdown: GracefulShutdownSignal,
+    config: Arc<ArcSwap<ServerConfig>>,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
+    fn_service(move |io: TcpStream| {
+        let config = config.load_full();
+        async move {
+            no_delay(&io);
+            let peer = io.peer_addr().ok();
+            let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake(io, config)).await;
+            match handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+                Ok(io) => Ok((io, Protocol::Http1, peer)),
+                Err(error) => {
+                    tracing::debug!(%error, ?peer, "no TLS connection came about");
+                    Err(())
+                }
+            }
+        }
+    })
+    .and_then(http(api, shutdown))
+}
+
+async fn handshake(mut io: TcpStream, config: Arc<ServerConfig>) -> io::Result<TlsStream<TcpStream>> {
+    let mut first = [0];
+    io.peek(&mut first).await?;
+    if first[0] != HANDSHAKE {
+        io.write_all(PLAIN_ON_TLS.as_bytes()).await?;
+        io.shutdown().await?;
+        return Err(io::Error::other("plain HTTP on a TLS port"));
+    }
+    TlsAcceptor::from(config).accept(io).await
+}
+
+/// Answers are written whole: there is nothing to wait for.
+fn no_delay(io: &TcpStream) {
+    if let Err(error) = io.set_nodelay(true) {
+        tracing::debug!(%error, "a connection can't be told not to delay");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_in_the_clear_is_as_long_as_it_says() {
+        let (head, body) = PLAIN_ON_TLS.split_once("\r\n\r\n").unwrap_or_default();
+        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
+        assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+    }
+}

@@ -16,6 +16,7 @@
 //! ```
 
 mod announce;
+mod authentication;
 mod connection;
 mod listen;
 mod open;
@@ -37,6 +38,7 @@ pub use tls::TlsError;
 use self::{listen::Sockets, tls::Reloading};
 use crate::{
     api::Api,
+    auth::{Authenticator, InvalidAccess},
     config::{Config, Limits},
     registry::Registry,
 };
@@ -46,7 +48,14 @@ use crate::{
 pub struct Server {
     addresses: Vec<SocketAddr>,
     handle: ServerHandle,
+    authenticator: Arc<Authenticator>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the server's thread gives to who started it.
+struct Started {
+    handle: ServerHandle,
+    authenticator: Arc<Authenticator>,
 }
 
 /// Starts a registry, and returns when connections are accepted.
@@ -64,8 +73,8 @@ pub fn start(config: Config) -> Result<Server, StartError> {
         .name("wharf".to_owned())
         .spawn(move || serve(&config, sockets, &report))
         .map_err(StartError::Thread)?;
-    let handle = started.recv().unwrap_or(Err(StartError::Died))?;
-    Ok(Server { addresses, handle, thread: Some(thread) })
+    let Started { handle, authenticator } = started.recv().unwrap_or(Err(StartError::Died))?;
+    Ok(Server { addresses, handle, authenticator, thread: Some(thread) })
 }
 
 impl Server {
@@ -79,6 +88,16 @@ impl Server {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.addresses.first().map_or(0, SocketAddr::port)
+    }
+
+    /// Puts the rules and groups of `config` in force, and reads users and keys again. Nothing else of `config` is looked at.
+    ///
+    /// # Errors
+    /// [`InvalidAccess`]; the rules that were in force stay so.
+    pub fn reload(&self, config: &Config) -> Result<(), InvalidAccess> {
+        self.authenticator.set_access(authentication::access(config)?);
+        self.authenticator.reload();
+        Ok(())
     }
 
     /// Takes no more connections, lets the requests that are under way end, for as long as `http.draintimeout` says, and stops.
@@ -106,7 +125,7 @@ impl Drop for Server {
 }
 
 /// The server's thread, to its end.
-fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<ServerHandle, StartError>>) {
+fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<Started, StartError>>) {
     // Workers each have a runtime of their own. This one, which outlives them, is for what must not end with a request.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
@@ -116,9 +135,9 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<ServerH
     let system = System::with_tokio_rt(|| runtime);
     system.block_on(async move {
         match run(config, sockets).await {
-            Ok((server, registry)) => {
+            Ok((server, registry, authenticator)) => {
                 // Whoever started it is gone if this fails, and then has dropped the handle: the server is stopped below.
-                let wanted = report.send(Ok(server.handle())).is_ok();
+                let wanted = report.send(Ok(Started { handle: server.handle(), authenticator })).is_ok();
                 if wanted && let Err(error) = server.await {
                     tracing::error!(%error, "the server ended");
                 }
@@ -129,18 +148,23 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<ServerH
     });
 }
 
-async fn run(config: &Config, sockets: Sockets) -> Result<(actix_server::Server, Registry), StartError> {
+async fn run(
+    config: &Config,
+    sockets: Sockets,
+) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
     let tls = config.http.tls.clone().map(Reloading::open).transpose()?;
     let registry = open::registry(config).await?;
-    let authenticator = open::authenticator(config);
-    let api = web::Data::new(Api::new(registry.clone(), authenticator, open::settings(config)));
+    let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
+    let api = Api::new(registry.clone(), Arc::clone(&authenticator), open::settings(config));
+    let api = web::Data::new(api);
     announce::store(config, &registry);
     announce::addresses(config, &sockets);
     let server = build(config, sockets, &api, tls.as_ref()).map_err(StartError::Listen)?;
     if let Some(tls) = tls {
         tokio::spawn(tls.follow());
     }
-    Ok((server, registry))
+    tokio::spawn(Arc::clone(&authenticator).watch());
+    Ok((server, registry, authenticator))
 }
 
 fn build(

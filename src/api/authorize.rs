@@ -8,9 +8,9 @@ use actix_web::{
     web,
 };
 
-use super::{Api, Incoming, error::ApiError, routes::Resource};
+use super::{Api, Incoming, error::ApiError, query::Query, routes::Resource};
 use crate::{
-    auth::{Credentials, Principal, Refusal},
+    auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},
     registry::{Overwrite, Repository},
 };
@@ -52,7 +52,8 @@ pub(super) struct Caller {
     address: IpAddr,
     /// What a 401 to this request says.
     challenge: Option<String>,
-    wanted: Vec<ResourceScope>,
+    /// What the request needs; `None` if it is only asked whether there is a registry.
+    wanted: Option<Vec<ResourceScope>>,
 }
 
 impl Caller {
@@ -65,21 +66,23 @@ impl Caller {
         request: &HttpRequest,
         resource: Option<&Resource>,
     ) -> Result<Self, ApiError> {
-        let address = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
-        let authorization = authorization(request)?;
-        let wanted = resource.map(|resource| wanted(resource, request.method())).unwrap_or_default();
+        let credentials = credentials(request)?;
+        let wanted = match resource {
+            Some(Resource::Version) => None,
+            Some(resource) => Some(wanted(resource, request)),
+            None => Some(Vec::new()),
+        };
         let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-        let challenge = |error| api.authenticator.challenge(host, &wanted, error);
-        let credentials = Credentials { authorization, address };
+        let challenge = |error| api.authenticator.challenge(host, wanted.as_deref().unwrap_or_default(), error);
+        let refused = |error| ApiError::Unauthorized { challenge: challenge(error), wanted: wanted.clone() };
         let principal = api.authenticator.authenticate(credentials).await.map_err(|refusal| match refusal {
-            Refusal::Invalid => {
-                ApiError::Unauthorized { challenge: challenge(Some("invalid_token")), wanted: wanted.clone() }
-            }
+            Refusal::Invalid => refused(None),
+            Refusal::InvalidToken => refused(Some("invalid_token")),
             Refusal::Throttled { retry_after } => ApiError::TooManyRequests { retry_after },
             Refusal::Unavailable => ApiError::Unavailable,
         })?;
-        let challenge = challenge(principal.user().map(|_| "insufficient_scope"));
-        Ok(Self { principal, address, challenge, wanted })
+        let challenge = challenge((principal.method() == auth::Method::Bearer).then_some("insufficient_scope"));
+        Ok(Self { principal, address: credentials.address, challenge, wanted })
     }
 
     pub(super) fn user(&self) -> Option<&str> {
@@ -94,27 +97,59 @@ impl Caller {
         self.principal.may(Action::Pull, name)
     }
 
+    /// Whether `name` belongs into a list that the sender may have.
+    pub(super) fn may_see(&self, name: &RepositoryName) -> bool {
+        self.principal.may_see(name)
+    }
+
     /// `error`, for one who may know it: nobody learns more from a malformed request than from a good one.
     pub(super) fn refuse_or(&self, error: ApiError) -> ApiError {
         if self.principal.is_authenticated() { error } else { self.unauthorized() }
     }
 
+    /// # Errors
     /// 401 for one who has not shown who it is.
     pub(super) fn must_be_somebody(&self) -> Result<(), ApiError> {
         if self.principal.is_authenticated() { Ok(()) } else { Err(self.unauthorized()) }
     }
 
+    /// # Errors
+    /// 401 or 403 for one who may not list the repositories.
+    pub(super) fn must_list_catalog(&self) -> Result<(), ApiError> {
+        self.must(self.principal.may_list_catalog())
+    }
+
+    /// What a password does not allow is denied; with a token it may be had by another token; and who said nothing may say who it is.
     fn must(&self, allowed: bool) -> Result<(), ApiError> {
-        match allowed {
-            true => Ok(()),
-            false if self.principal.is_authenticated() => Err(ApiError::Denied { wanted: self.wanted.clone() }),
-            false => Err(self.unauthorized()),
+        if allowed {
+            return Ok(());
         }
+        let wanted = self.wanted.clone().unwrap_or_default();
+        Err(match self.principal.method() {
+            auth::Method::Open | auth::Method::Basic => ApiError::Denied { wanted },
+            auth::Method::Bearer => ApiError::InsufficientScope { challenge: self.challenge.clone(), wanted },
+            auth::Method::Anonymous => self.unauthorized(),
+        })
     }
 
     fn unauthorized(&self) -> ApiError {
         ApiError::Unauthorized { challenge: self.challenge.clone(), wanted: self.wanted.clone() }
     }
+}
+
+/// What a request says of its sender.
+///
+/// # Errors
+/// 400 if it says it twice.
+pub(super) fn credentials(request: &HttpRequest) -> Result<Credentials<'_>, ApiError> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let authorization = match (values.next(), values.next()) {
+        (value, None) => value.map(header::HeaderValue::as_bytes),
+        (_, Some(_)) => return Err(ApiError::AuthorizationTwice),
+    };
+    // A Unix socket has no address: all of its clients are one.
+    let address = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+    Ok(Credentials { authorization, address })
 }
 
 impl Incoming<'_> {
@@ -153,27 +188,30 @@ impl Incoming<'_> {
     }
 }
 
-fn authorization(request: &HttpRequest) -> Result<Option<&[u8]>, ApiError> {
-    let mut values = request.headers().get_all(header::AUTHORIZATION);
-    match (values.next(), values.next()) {
-        (value, None) => Ok(value.map(header::HeaderValue::as_bytes)),
-        (_, Some(_)) => Err(ApiError::AuthorizationTwice),
-    }
-}
-
 /// The scopes that a token needs for a request, as registry:2 asks for them.
-fn wanted(resource: &Resource, method: &Method) -> Vec<ResourceScope> {
-    let actions: &[Action] = match *method {
-        Method::DELETE if !matches!(resource, Resource::Upload { .. }) => &[Action::Delete],
-        Method::GET | Method::HEAD if !matches!(resource, Resource::Upload { .. }) => &[Action::Pull],
+fn wanted(resource: &Resource, request: &HttpRequest) -> Vec<ResourceScope> {
+    let is_upload = matches!(resource, Resource::Upload { .. });
+    let actions: &[Action] = match *request.method() {
+        Method::DELETE if !is_upload => &[Action::Delete],
+        Method::GET | Method::HEAD if !is_upload => &[Action::Pull],
         _ => &[Action::Pull, Action::Push],
     };
-    match resource {
-        Resource::Catalog => vec![ResourceScope::catalog()],
-        resource => resource
-            .repository()
-            .map(|name| ResourceScope::repository(name, actions.iter().copied()))
-            .into_iter()
-            .collect(),
+    if *resource == Resource::Catalog {
+        return vec![ResourceScope::catalog()];
     }
+    let of = |name: &RepositoryName, actions: &[Action]| ResourceScope::repository(name, actions.iter().copied());
+    let mut scopes: Vec<_> = resource.repository().map(|name| of(name, actions)).into_iter().collect();
+    if matches!(resource, Resource::Uploads { .. })
+        && let Some(from) = source_of_mount(request)
+    {
+        scopes.push(of(&from, &[Action::Pull]));
+    }
+    scopes
+}
+
+/// Where a blob is to be mounted from, if the request says it rightly. What it says wrongly is answered later.
+fn source_of_mount(request: &HttpRequest) -> Option<RepositoryName> {
+    let query = Query::parse(request.query_string());
+    query.one("mount").ok()??;
+    query.one("from").ok()??.parse().ok()
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    auth::TokenError,
     oci::{ErrorCode, InvalidContentRange, InvalidDigest, InvalidName, InvalidReference, InvalidTag, ResourceScope},
     registry::{BodyError, RegistryError},
     storage::StorageError,
@@ -50,10 +51,16 @@ pub(super) enum ApiError {
     HeadTooLarge { limit: usize },
     #[error("Authorization is given more than once")]
     AuthorizationTwice,
+    /// Who asks has not shown who it is, or not rightly. `wanted` is what it would need; `None` for the check whether there is a registry.
     #[error("authentication required")]
-    Unauthorized { challenge: Option<String>, wanted: Vec<ResourceScope> },
+    Unauthorized { challenge: Option<String>, wanted: Option<Vec<ResourceScope>> },
+    /// A token does not carry what is needed; another one may.
+    #[error("requested access to the resource is denied")]
+    InsufficientScope { challenge: Option<String>, wanted: Vec<ResourceScope> },
     #[error("requested access to the resource is denied")]
     Denied { wanted: Vec<ResourceScope> },
+    #[error(transparent)]
+    Token(#[from] TokenError),
     #[error("too many requests: try again later")]
     TooManyRequests { retry_after: u64 },
     #[error("try again later")]
@@ -87,6 +94,9 @@ impl From<BodyError> for ApiError {
 #[derive(Serialize)]
 struct Body {
     errors: [Entry; 1],
+    /// The error of OAuth 2 (RFC 6749, section 5.2), beside ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -111,7 +121,7 @@ impl ApiError {
         }
         let entry = Entry { code: code.as_str(), message: self.message(code), detail: self.detail() };
         // A value made of strings and numbers can always be written.
-        let mut body = serde_json::to_vec(&Body { errors: [entry] }).unwrap_or_default();
+        let mut body = serde_json::to_vec(&Body { errors: [entry], error: self.oauth_error() }).unwrap_or_default();
         body.push(b'\n');
         let mut response = HttpResponse::build(status);
         response.content_type("application/json; charset=utf-8");
@@ -140,7 +150,9 @@ impl ApiError {
             Self::TargetTooLong { .. } => (StatusCode::URI_TOO_LONG, Code::Unsupported),
             Self::HeadTooLarge { .. } => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::Unsupported),
             Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, Code::Unauthorized),
+            Self::InsufficientScope { .. } => (StatusCode::UNAUTHORIZED, Code::Denied),
             Self::Denied { .. } => (StatusCode::FORBIDDEN, Code::Denied),
+            Self::Token(error) => token_row(error),
             Self::TooManyRequests { .. } => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
             Self::NoRoom => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable),
@@ -159,6 +171,13 @@ impl ApiError {
                 | RegistryError::NameUnknown(_),
             ) => code.message().to_owned(),
             error => error.to_string(),
+        }
+    }
+
+    fn oauth_error(&self) -> Option<&'static str> {
+        match self {
+            Self::Token(error) => error.oauth_error(),
+            _ => None,
         }
     }
 
@@ -181,7 +200,10 @@ impl ApiError {
                 json!({ "claimed": claimed, "actual": actual })
             }
             // docker retries for most of a minute what has the code's own message and no detail.
-            Self::Unauthorized { wanted, .. } | Self::Denied { wanted } if !wanted.is_empty() => access_list(wanted),
+            Self::Unauthorized { wanted: Some(wanted), .. }
+            | Self::InsufficientScope { wanted, .. }
+            | Self::Denied { wanted } => access_list(wanted),
+            Self::Registry(RegistryError::TagExists(tag)) => json!({ "tag": tag }),
             _ => Value::Null,
         }
     }
@@ -192,10 +214,11 @@ impl ApiError {
                 let allowed: Vec<&str> = methods.iter().map(Method::as_str).collect();
                 response.insert_header((header::ALLOW, allowed.join(", ")));
             }
-            Self::Unauthorized { challenge: Some(challenge), .. } => {
+            Self::Unauthorized { challenge: Some(challenge), .. }
+            | Self::InsufficientScope { challenge: Some(challenge), .. } => {
                 response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str()));
             }
-            Self::TooManyRequests { retry_after } => {
+            Self::TooManyRequests { retry_after } | Self::Token(TokenError::Throttled { retry_after }) => {
                 response.insert_header((header::RETRY_AFTER, retry_after.to_string()));
             }
             Self::Range { len } => {
@@ -232,6 +255,21 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::DeleteDisabled => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
         RegistryError::Aborted => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
         RegistryError::Storage(error) => storage_row(error),
+    }
+}
+
+fn token_row(error: &TokenError) -> (StatusCode, ErrorCode) {
+    use ErrorCode as Code;
+    match error {
+        TokenError::NotHere => (StatusCode::NOT_FOUND, Code::Unsupported),
+        TokenError::WrongCredentials | TokenError::DeadRefreshToken => (StatusCode::UNAUTHORIZED, Code::Unauthorized),
+        TokenError::UnknownService
+        | TokenError::AccountMismatch
+        | TokenError::UnsupportedGrantType
+        | TokenError::InvalidRequest(_)
+        | TokenError::TooManyScopes => (StatusCode::BAD_REQUEST, Code::Unsupported),
+        TokenError::Throttled { .. } => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
+        TokenError::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
     }
 }
 

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{Incoming, Settings};
-use crate::{auth::Authenticator, oci::Digest};
+use crate::oci::Digest;
 
 /// Nothing that is served here is meant to be shown, run or embedded by a browser.
 const SECURITY: [(&str, &str); 5] = [
@@ -108,7 +108,7 @@ impl Incoming<'_> {
 
     /// Whether the answer is not for everybody.
     pub(super) fn is_private(&self) -> bool {
-        !matches!(self.api.authenticator, Authenticator::Open)
+        !self.api.authenticator.is_open()
     }
 }
 

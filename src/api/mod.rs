@@ -20,10 +20,11 @@ mod receive;
 mod referrers;
 mod routes;
 mod tags;
+mod token;
 mod uploads;
 mod version;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -49,6 +50,10 @@ pub struct Settings {
     pub catalog_max: usize,
     /// The most tags in one page.
     pub tags_max: usize,
+    /// The message of the 401 of `/v2/`, in the place of the usual one.
+    pub unauthorized_message: Option<String>,
+    /// The type of that 401, in the place of JSON's.
+    pub unauthorized_content_type: Option<String>,
     /// Whether writes are refused.
     pub read_only: bool,
     /// Whether each request is logged.
@@ -73,6 +78,8 @@ impl Default for Settings {
             headers: BTreeMap::new(),
             catalog_max: 1000,
             tags_max: 1000,
+            unauthorized_message: None,
+            unauthorized_content_type: None,
             read_only: false,
             access_log: true,
             tls: false,
@@ -88,7 +95,7 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Api {
     registry: Registry,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
     settings: Settings,
     admission: Admission,
 }
@@ -96,7 +103,7 @@ pub struct Api {
 impl Api {
     /// Serves `registry` to those whom `authenticator` lets in.
     #[must_use]
-    pub fn new(registry: Registry, authenticator: Authenticator, settings: Settings) -> Self {
+    pub fn new(registry: Registry, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
         let admission = Admission::new(settings.uploads, settings.uploads_per_client);
         Self { registry, authenticator, settings, admission }
     }
@@ -112,7 +119,7 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
     let mut log = AccessLog::begin(&request);
     let mut response = match answer(&api, &request, payload, &mut log).await {
         Ok(response) => response,
-        Err(error) => error.to_response(),
+        Err(error) => version::refuse_in_own_words(&api.settings, &error),
     };
     headers::complete(&api.settings, &request, &mut response);
     let response = headers::without_body_if_head(&request, response);
@@ -134,6 +141,10 @@ async fn answer(
             Resource::Health => {
                 check_method(request, resource)?;
                 return Ok(health::health(api).await);
+            }
+            Resource::Token => {
+                check_method(request, resource)?;
+                return token::issue(api, request, payload).await;
             }
             _ => {}
         }
@@ -170,6 +181,7 @@ impl Incoming<'_> {
         match (resource, method) {
             (Resource::Home, _) => Ok(health::home()),
             (Resource::Health, _) => Ok(health::health(self.api).await),
+            (Resource::Token, _) => token::issue(self.api, self.request, self.payload).await,
             (Resource::Version, _) => version::version(&self),
             (Resource::Catalog, _) => catalog::list(&self).await,
             (Resource::Tags { name }, _) => tags::list(&self, &self.pull(name)?).await,

@@ -2,12 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use actix_web::{http::header, web::Payload};
+use actix_web::{
+    HttpRequest,
+    http::header,
+    web::{self, Payload},
+};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 
 use super::{
-    Incoming,
+    Api, Incoming,
     admission::{Client, Place},
     error::ApiError,
 };
@@ -38,21 +42,34 @@ impl Incoming<'_> {
     /// # Errors
     /// 429 if there is none; 415 for an encoded body.
     pub(super) fn receiver(self) -> Result<Receiver, ApiError> {
-        let encoding = self.request.headers().get(header::CONTENT_ENCODING);
-        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(ApiError::ContentEncoding);
-        }
         let client = match self.caller.user() {
             Some(user) => Client::User(user.to_owned()),
             None => Client::Address(self.caller.address()),
         };
-        let place = self.api.admission.admit(client)?;
-        let idle = self.api.settings.body_idle;
-        Ok(Receiver { payload: self.payload, idle, waited: Duration::ZERO, came: 0, _place: place })
+        Receiver::of(self.api, self.request, self.payload, client)
     }
 }
 
 impl Receiver {
+    /// The body of a request from `client`, if there is a place for it.
+    ///
+    /// # Errors
+    /// 429 if there is none; 415 for an encoded body.
+    pub(super) fn of(
+        api: &web::Data<Api>,
+        request: &HttpRequest,
+        payload: Payload,
+        client: Client,
+    ) -> Result<Self, ApiError> {
+        let encoding = request.headers().get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(ApiError::ContentEncoding);
+        }
+        let place = api.admission.admit(client)?;
+        let idle = api.settings.body_idle;
+        Ok(Self { payload, idle, waited: Duration::ZERO, came: 0, _place: place })
+    }
+
     /// The whole of a small body.
     ///
     /// # Errors

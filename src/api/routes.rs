@@ -17,6 +17,7 @@ use crate::{
 pub(super) enum Resource {
     Home,
     Health,
+    Token,
     Version,
     Catalog,
     Blob { name: RepositoryName, digest: Digest },
@@ -38,6 +39,8 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 
 const HOME: Route = Route { template: "/", methods: READ };
 const HEALTH: Route = Route { template: "/healthz", methods: READ };
+/// Where tokens are issued. Quay's clients know it as `/v2/auth`.
+const TOKEN: Route = Route { template: "/token", methods: &[Method::GET, Method::HEAD, Method::POST] };
 /// end-1
 const VERSION: Route = Route { template: "/v2/", methods: READ };
 const CATALOG: Route = Route { template: "/v2/_catalog", methods: READ };
@@ -67,6 +70,7 @@ impl Resource {
         match self {
             Self::Home => HOME,
             Self::Health => HEALTH,
+            Self::Token => TOKEN,
             Self::Version => VERSION,
             Self::Catalog => CATALOG,
             Self::Blob { .. } => BLOB,
@@ -87,7 +91,7 @@ impl Resource {
             | Self::Manifest { name, .. }
             | Self::Tags { name }
             | Self::Referrers { name, .. } => Some(name),
-            Self::Home | Self::Health | Self::Version | Self::Catalog => None,
+            Self::Home | Self::Health | Self::Token | Self::Version | Self::Catalog => None,
         }
     }
 
@@ -99,12 +103,14 @@ impl Resource {
         match path {
             "/" => return Ok(Self::Home),
             "/healthz" => return Ok(Self::Health),
+            "/token" => return Ok(Self::Token),
             _ => {}
         }
         let path = path.strip_prefix(prefix).and_then(|path| path.strip_prefix("/v2")).ok_or(ApiError::NotFound)?;
         match path {
             "" | "/" => return Ok(Self::Version),
             "/_catalog" => return Ok(Self::Catalog),
+            "/auth" => return Ok(Self::Token),
             _ => {}
         }
         let path = path.strip_prefix('/').ok_or(ApiError::NotFound)?;
@@ -181,6 +187,8 @@ mod tests {
             ("/healthz".to_owned(), Resource::Health),
             ("/v2".to_owned(), Resource::Version),
             ("/v2/".to_owned(), Resource::Version),
+            ("/token".to_owned(), Resource::Token),
+            ("/v2/auth".to_owned(), Resource::Token),
             ("/v2/_catalog".to_owned(), Resource::Catalog),
             (format!("/v2/a/b/blobs/{DIGEST}"), Resource::Blob { name: name("a/b"), digest: digest.clone() }),
             ("/v2/a/b/blobs/uploads/".to_owned(), Resource::Uploads { name: name("a/b") }),

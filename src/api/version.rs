@@ -2,11 +2,26 @@
 //!
 //! [distribution-spec, determining support]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#determining-support
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, http::header};
+use serde_json::json;
 
-use super::{Incoming, error::ApiError};
+use super::{Incoming, Settings, error::ApiError};
 
 pub(super) fn version(request: &Incoming<'_>) -> Result<HttpResponse, ApiError> {
     request.caller.must_be_somebody()?;
     Ok(HttpResponse::Ok().content_type("application/json; charset=utf-8").body("{}"))
+}
+
+/// The answer to an error; where it is the 401 of this resource, in the operator's own words if there are any.
+pub(super) fn refuse_in_own_words(settings: &Settings, error: &ApiError) -> HttpResponse {
+    let mut response = error.to_response();
+    if !matches!(error, ApiError::Unauthorized { wanted: None, .. }) {
+        return response;
+    }
+    if let Some(content_type) = settings.unauthorized_content_type.as_ref().and_then(|text| text.parse().ok()) {
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    }
+    let Some(message) = &settings.unauthorized_message else { return response };
+    let body = json!({ "errors": [{ "code": "UNAUTHORIZED", "message": message }] });
+    response.set_body(format!("{body}\n")).map_into_boxed_body()
 }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 use url::Url;
 
-use super::{FileArguments, http_get, output};
+use super::http_get::{self, Security};
+use super::{FileArguments, output};
 use crate::config::{Address, Host, Http, Listen};
 
 /// Ask a running registry whether it is well.
@@ -36,30 +37,32 @@ impl Healthcheck {
 }
 
 fn ask_url(text: &str) -> ExitCode {
-    let url = match Url::parse(text) {
-        Ok(url) if url.scheme() == "http" => url,
-        Ok(url) if url.scheme() == "https" => return failed(&"only http:// can be asked; TLS is not there yet"),
-        _ => return failed(&format_args!("`{text}` is not a URL like http://localhost:5000/healthz")),
+    let parsed = Url::parse(text).ok();
+    let asked = parsed.as_ref().and_then(|url| match url.scheme() {
+        "http" => Some((url, Security::Plain)),
+        "https" => Some((url, Security::Tls)),
+        _ => None,
+    });
+    let Some((url, security)) = asked else {
+        return failed(&format_args!("`{text}` is not a URL like http://localhost:5000/healthz"));
     };
-    let Some(host) = url.host_str() else { return failed(&format_args!("`{text}` names no host")) };
-    let authority = format!("{host}:{}", url.port_or_known_default().unwrap_or(80));
+    let authority = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
     let path = match url.path() {
         "/" => PATH,
         path => path,
     };
-    judge(&text, http_get::over_tcp(&authority, path))
+    judge(&text, http_get::over_tcp(security, &authority, path))
 }
 
 /// Asks the first address of the settings, as this machine reaches it.
 fn ask_own(http: &Http) -> ExitCode {
-    if http.tls.is_some() {
-        return failed(&"only http:// can be asked; TLS is not there yet");
-    }
+    let security = if http.tls.is_some() { Security::Tls } else { Security::Plain };
     match &http.listen {
         Listen::Unix(socket) => judge(&socket.display(), http_get::over_unix(socket, PATH)),
         Listen::Tcp(addresses) => {
             let authority = addresses.first().map(reachable).unwrap_or_default();
-            judge(&format_args!("http://{authority}{PATH}"), http_get::over_tcp(&authority, PATH))
+            let asked = format!("{}://{authority}{PATH}", security.scheme());
+            judge(&asked, http_get::over_tcp(security, &authority, PATH))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One GET over plain HTTP/1.1, and the status of its answer: all that a health check needs of a client.
+//! One GET over HTTP/1.1, and the status of its answer: all that a health check needs of a client.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -6,22 +6,47 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use super::any_certificate;
+
 /// How long connecting, and each read and write, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is spoken below HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Security {
+    /// Nothing.
+    Plain,
+    /// TLS, with whatever certificate.
+    Tls,
+}
+
+impl Security {
+    /// The scheme of a URL.
+    pub(super) fn scheme(self) -> &'static str {
+        match self {
+            Self::Plain => "http",
+            Self::Tls => "https",
+        }
+    }
+}
 
 /// Gets `path` from `host:port` and returns the status.
 ///
 /// # Errors
 ///
 /// When no address of the host answers, or not with HTTP.
-pub(super) fn over_tcp(authority: &str, path: &str) -> io::Result<u16> {
+pub(super) fn over_tcp(security: Security, authority: &str, path: &str) -> io::Result<u16> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in authority.to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, PATIENCE) {
             Ok(stream) => {
                 stream.set_read_timeout(Some(PATIENCE))?;
                 stream.set_write_timeout(Some(PATIENCE))?;
-                return get(stream, authority, path);
+                let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+                return match security {
+                    Security::Plain => get(stream, authority, path),
+                    Security::Tls => get(any_certificate::connect(stream, host)?, authority, path),
+                };
             }
             Err(error) => last = error,
         }

@@ -13,7 +13,11 @@ pub(super) fn start(log: &Log) {
     let own = level(log.level);
     // Libraries speak of what they do, not of what a registry does; their warnings are enough, and they know no secrets of
     // ours to keep.
-    let levels = Targets::new().with_default(own.min(LevelFilter::WARN)).with_target("wharf", own);
+    // What actix-http calls an error is a client that speaks no HTTP: every docker push begins so, with a TLS handshake.
+    let levels = Targets::new()
+        .with_default(own.min(LevelFilter::WARN))
+        .with_target("actix_http", LevelFilter::OFF)
+        .with_target("wharf", own);
     let lines = tracing_subscriber::fmt::layer().event_format(LogLine::new(log)).with_writer(io::stderr);
     // It fails only where a log was started before, which then goes on.
     let _ = tracing_subscriber::registry().with(lines.with_filter(levels)).try_init();

@@ -1,11 +1,13 @@
 //! The commands, one file each.
 
+mod any_certificate;
 mod config;
 mod healthcheck;
 mod http_get;
 mod log_line;
 mod logging;
 mod output;
+mod rules;
 mod running;
 mod serve;
 

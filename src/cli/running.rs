@@ -4,26 +4,32 @@ use std::{
     io::{self, Write as _},
     path::Path,
     process::ExitCode,
+    time::Duration,
 };
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::output;
+use super::{output, rules::Rules};
 use crate::{
-    config::Config,
+    config::{Loaded, Sources},
     server::{self, Server},
 };
 
-/// Serves until SIGTERM or SIGINT, and then lets what is under way end; a second signal ends it at once.
-pub(super) fn until_told_to_stop(config: Config, ready_file: Option<&Path>) -> ExitCode {
-    let server = match server::start(config) {
+/// How often the settings are looked at, whether their rules have changed.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT, and then lets what is under way end; a second signal ends it at once. SIGHUP, or a change of the settings' file,
+/// puts changed rules in force.
+pub(super) fn until_told_to_stop(sources: Sources, loaded: Loaded, ready_file: Option<&Path>) -> ExitCode {
+    let rules = Rules::new(sources, loaded.file);
+    let server = match server::start(loaded.config) {
         Ok(server) => server,
         Err(error) => {
             output::complain(&error);
             return ExitCode::FAILURE;
         }
     };
-    let served = write_ready_file(&server, ready_file).and_then(|()| wait_for_signals(server));
+    let served = write_ready_file(&server, ready_file).and_then(|()| wait_for_signals(server, rules));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -33,19 +39,25 @@ pub(super) fn until_told_to_stop(config: Config, ready_file: Option<&Path>) -> E
     }
 }
 
-fn wait_for_signals(server: Server) -> io::Result<()> {
+fn wait_for_signals(server: Server, mut rules: Rules) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = {
         let _inside = runtime.enter();
-        Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? }
+        Signals::new()?
     };
     runtime.block_on(async {
-        signals.next().await;
+        loop {
+            match tokio::time::timeout(INTERVAL, signals.next()).await {
+                Ok(Told::Stop) => break,
+                Ok(Told::Reload) => rules.reload(&server),
+                Err(_) => rules.reload_if_changed(&server),
+            }
+        }
         tracing::info!("told to stop: what is under way may end; a second signal ends it at once");
         let stopping = tokio::task::spawn_blocking(move || server.stop());
         tokio::select! {
             _ = stopping => tracing::info!("stopped"),
-            () = signals.next() => {
+            () = signals.stop() => {
                 tracing::warn!("stopped at once");
                 std::process::exit(1);
             }
@@ -54,19 +66,40 @@ fn wait_for_signals(server: Server) -> io::Result<()> {
     Ok(())
 }
 
-/// The signals that mean the end.
+/// The signals that are listened for.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
-    async fn next(&mut self) {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
         tokio::select! {
-            _ = self.terminate.recv() => (),
-            _ = self.interrupt.recv() => (),
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.hangup.recv() => Told::Reload,
         }
     }
+
+    async fn stop(&mut self) {
+        while self.next().await != Told::Stop {}
+    }
+}
+
+/// What a signal means.
+#[derive(PartialEq, Eq)]
+enum Told {
+    Stop,
+    Reload,
 }
 
 /// Says, whole or not at all, where the server is.

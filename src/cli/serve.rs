@@ -42,7 +42,7 @@ impl Serve {
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }
-        running::until_told_to_stop(loaded.config, self.ready_file.as_deref())
+        running::until_told_to_stop(sources, loaded, self.ready_file.as_deref())
     }
 }
 

@@ -79,6 +79,21 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Where it is, where that is known.
+    fn line(&self) -> usize {
+        match self {
+            Self::Unreadable { .. } => 0,
+            Self::Syntax { place, .. }
+            | Self::UnknownKey { place, .. }
+            | Self::BadValue { place, .. }
+            | Self::NotYet { place, .. }
+            | Self::Refused { place, .. }
+            | Self::Conflict { place, .. } => place.line(),
+        }
+    }
+}
+
 /// Everything that is wrong with the settings, one line each; never empty.
 #[derive(Debug)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
@@ -96,6 +111,14 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+impl ConfigErrors {
+    /// In the order of the file's lines.
+    pub(super) fn sorted(mut errors: Vec<ConfigError>) -> Self {
+        errors.sort_by_key(ConfigError::line);
+        Self(errors)
+    }
+}
 
 impl From<ConfigError> for ConfigErrors {
     fn from(error: ConfigError) -> Self {

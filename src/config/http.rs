@@ -169,3 +169,68 @@ fn headers(values: &mut Values) -> Vec<(String, Vec<String>)> {
     }
     headers
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::tried;
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_a_path() {
+        let cases = [("/", ""), ("", ""), ("/a", "/a"), ("/my/nested/registry/", "/my/nested/registry")];
+        for (text, expected) in cases {
+            let (config, errors, _) = tried("f.toml", &format!("http.prefix = '{text}'"), &[]);
+            assert_eq!((config.http.prefix.as_str(), errors), (expected, vec![]), "{text}");
+        }
+        for text in ["a", "a/", "/a?b", "/a b", "//a", "/a/../b", "/%2e", "https://a"] {
+            let (_, errors, _) = tried("f.toml", &format!("http.prefix = '{text}'"), &[]);
+            assert!(errors.len() == 1 && errors[0].contains("is not a path like"), "{text}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn headers_are_ones_that_can_be_sent() {
+        let cases = [
+            ("'X-A' = ['b', 'c d']", ""),
+            ("'X-A' = 'b'", ""),
+            ("'X A' = ['b']", "not the name of a header"),
+            ("'' = ['b']", "not the name of a header"),
+            ("'Content-Length' = ['1']", "sets this header itself"),
+            ("'transfer-encoding' = ['chunked']", "sets this header itself"),
+            ("'X-A' = [\"b\\r\\nSet-Cookie: c\"]", "characters that a header can't have"),
+            ("'X-A' = [['b']]", "a list of texts was expected"),
+            ("'X-A' = {b = 'c'}", "a list of texts was expected"),
+        ];
+        for (entry, expected) in cases {
+            let (_, errors, _) = tried("f.toml", &format!("[http.headers]\n{entry}\n"), &[]);
+            assert_eq!(errors.is_empty(), expected.is_empty(), "{entry}: {errors:?}");
+            assert!(errors.iter().all(|error| error.contains(expected)), "{entry}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_addresses_and_urls() {
+        let cases = [
+            ("addr = []", "at least one address"),
+            ("addr = [':1', '1']", "only a port"),
+            ("addr = {a = 1}", "a list of texts was expected"),
+            ("net = 'unix'", "the path of the socket"),
+            ("net = 'udp'", "none of tcp, unix"),
+            ("host = 'registry.example.com'", "is not a URL"),
+            ("host = 'ftp://registry.example.com'", "is not a URL"),
+            ("tls.key = '/k'", "http.tls.certificate must name"),
+            ("tls.certificate = '/c'", "http.tls.key must name"),
+            ("tls = 'yes'", "its settings are http.tls.certificate"),
+        ];
+        for (line, expected) in cases {
+            let (_, errors, _) = tried("f.toml", &format!("[http]\n{line}\n"), &[]);
+            assert!(errors.len() == 1 && errors[0].contains(expected), "{line}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_socket_needs_a_path() {
+        let (config, errors, _) = tried("f.toml", "[http]\nnet = 'unix'\naddr = '/run/wharf.sock'\n", &[]);
+        assert_eq!((config.http.listen, errors), (Listen::Unix("/run/wharf.sock".into()), vec![]));
+    }
+}

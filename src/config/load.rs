@@ -64,9 +64,11 @@ impl Sources {
         }
         let config = sections(&mut values);
         if !values.errors.is_empty() {
-            return Err(ConfigErrors(values.errors));
+            return Err(ConfigErrors::sorted(values.errors));
         }
-        Ok(Loaded { config, notices: std::mem::take(&mut values.notices), file, values })
+        let mut notices = std::mem::take(&mut values.notices);
+        notices.sort_by_key(|notice| notice.place.line());
+        Ok(Loaded { config, notices, file, values })
     }
 
     fn variables(&self, values: &mut Values) -> Vec<(String, String)> {

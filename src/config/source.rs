@@ -22,6 +22,16 @@ pub enum Source {
     Flag(&'static str),
 }
 
+impl Source {
+    /// The order in which people look: down the file, then whatever is not in it.
+    pub(super) fn line(&self) -> usize {
+        match self {
+            Self::File { line, .. } => *line,
+            Self::Default | Self::Variable(_) | Self::Flag(_) => usize::MAX,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

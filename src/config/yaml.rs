@@ -225,11 +225,11 @@ mod tests {
 
     #[test]
     fn aliases_of_aliases_do_not_explode() {
-        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
-        for level in 1..12 {
+        let line = |level: usize| {
             let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
-        }
+            format!("a{level}: &a{level} [{aliases}]\n")
+        };
+        let text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned() + &(1..12).map(line).collect::<String>();
         let error = read(&text, &at).unwrap_err().to_string();
         assert!(error.contains("far too large"), "{error}");
     }

@@ -9,6 +9,7 @@ use std::{
 
 use super::TlsError;
 use crate::{
+    auth::AuthError,
     config::{Address, Host, Listen},
     storage::StorageError,
 };
@@ -45,6 +46,12 @@ pub enum StartError {
     /// TLS can't be spoken.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Authentication can't be set up.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// There is no room for what is kept beside a store in memory.
+    #[error("can't make a folder for temporary files: {0}")]
+    Folder(io::Error),
     /// The system gave no thread.
     #[error("can't start a thread: {0}")]
     Thread(io::Error),

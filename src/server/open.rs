@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use super::StartError;
 use crate::{
     api,
-    auth::Authenticator,
-    config::{self, Config, Mode, Store},
+    config::{self, Config, Store},
     registry::{Expiry, Missing, Registry, Rules},
     storage::{Durability, Storage},
 };
@@ -24,15 +23,6 @@ pub(super) async fn registry(config: &Config) -> Result<Registry, StartError> {
     Ok(Registry::new(storage, rules(config)))
 }
 
-/// The mode of authentication.
-pub(super) fn authenticator(config: &Config) -> Authenticator {
-    match &config.auth.mode {
-        Mode::None => Authenticator::Open,
-        // Such settings are refused when they are read.
-        Mode::Htpasswd(_) | Mode::Token(_) => unreachable!("an open registry only"),
-    }
-}
-
 /// What the operator decides about the way the registry is served.
 pub(super) fn settings(config: &Config) -> api::Settings {
     let host = config.http.host.as_ref().filter(|_| !config.http.relative_urls);
@@ -42,6 +32,8 @@ pub(super) fn settings(config: &Config) -> api::Settings {
         headers: config.http.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
         catalog_max: config.limits.catalog_entries,
         tags_max: config.limits.tags,
+        unauthorized_message: config.auth.message.clone(),
+        unauthorized_content_type: config.auth.content_type.clone(),
         read_only: config.storage.read_only,
         access_log: config.log.access_log,
         tls: config.http.tls.is_some(),

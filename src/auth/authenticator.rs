@@ -1,0 +1,277 @@
+//! The one door: what a request says of its sender, and what comes of it.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use arc_swap::ArcSwap;
+
+use super::{
+    access::Access,
+    authorization::Authorization,
+    builtin::Builtin,
+    challenge,
+    error::AuthError,
+    external::External,
+    login::Login,
+    principal::Principal,
+    realm::check_basic_realm,
+    settings::Settings,
+    token::{TokenError, TokenRefusal, TokenRequest, TokenResponse},
+    watch::{INTERVAL, Poll, REST},
+};
+use crate::oci::ResourceScope;
+
+/// What a request says of its sender.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The value of the one `Authorization` header.
+    pub authorization: Option<&'a [u8]>,
+    /// The address the request came from.
+    pub address: IpAddr,
+}
+
+/// Why a request is not let in, whatever it wants.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The credentials are wrong, unreadable or of a kind that is not taken here: 401 with the challenge, and no `error` in it.
+    #[error("the credentials are not accepted")]
+    Invalid,
+    /// The token is not valid: 401 with the challenge and `error="invalid_token"`.
+    #[error("the token is not accepted")]
+    InvalidToken,
+    /// Too many wrong ones from there: 429.
+    #[error("too many failed attempts")]
+    Throttled {
+        /// After how many seconds the next attempt is looked at.
+        retry_after: u64,
+    },
+    /// They can't be checked at this moment: 503.
+    #[error("credentials can't be checked at this moment")]
+    Unavailable,
+}
+
+/// Authentication of a server: exactly one mode, and the rules of access.
+pub struct Authenticator {
+    mode: Mode,
+    access: ArcSwap<Access>,
+}
+
+enum Mode {
+    Open,
+    Htpasswd { realm: String, login: Box<Login> },
+    Builtin(Box<Builtin>),
+    External(Box<External>),
+}
+
+impl Authenticator {
+    /// The mode in which everybody may do everything.
+    #[must_use]
+    pub fn open_to_everybody() -> Self {
+        Self { mode: Mode::Open, access: ArcSwap::default() }
+    }
+
+    /// Reads the files that a mode needs, and makes the signing key of the built-in issuer where there is none.
+    ///
+    /// # Errors
+    /// [`AuthError`] says what an operator has to do.
+    pub fn open(settings: &Settings, access: Access) -> Result<Self, AuthError> {
+        let mode = match settings {
+            Settings::Open => Mode::Open,
+            Settings::Htpasswd { realm, users } => {
+                check_basic_realm(realm)?;
+                Mode::Htpasswd { realm: realm.clone(), login: Box::new(Login::open(users)?) }
+            }
+            Settings::Builtin(settings) => Mode::Builtin(Box::new(Builtin::open(settings, unix_time())?)),
+            Settings::External(settings) => Mode::External(Box::new(External::open(settings)?)),
+        };
+        let authenticator = Self { mode, access: ArcSwap::from_pointee(access) };
+        authenticator.warn_of_rules();
+        Ok(authenticator)
+    }
+
+    /// Who sent a request. One without credentials is [`Principal::anonymous`], never a refusal.
+    ///
+    /// # Errors
+    /// [`Refusal`] where there are credentials that don't hold.
+    pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, Refusal> {
+        if matches!(self.mode, Mode::Open) {
+            return Ok(Principal::unrestricted());
+        }
+        let access = self.access.load_full();
+        let authorization = Authorization::parse(credentials.authorization).map_err(|_| Refusal::Invalid)?;
+        match (&self.mode, authorization) {
+            (Mode::Open, _) => Ok(Principal::unrestricted()),
+            // What another's tokens may do is not ours to say, and so is what may be done without one.
+            (Mode::External(_), Authorization::Nothing) => Ok(Principal::anonymous(Arc::default())),
+            (_, Authorization::Nothing) => Ok(Principal::anonymous(access)),
+            (Mode::Htpasswd { login, .. }, Authorization::Basic { user, password }) => {
+                login.check(credentials.address, &user, &password).await?;
+                Ok(Principal::user_by_password(&user, access))
+            }
+            (Mode::Builtin(mode), Authorization::Bearer(token)) => mode.authenticate(token, access, unix_time()),
+            (Mode::External(mode), Authorization::Bearer(token)) => mode.authenticate(token, unix_time()),
+            (Mode::Htpasswd { .. }, Authorization::Bearer(_))
+            | (Mode::Builtin(_) | Mode::External(_), Authorization::Basic { .. }) => Err(Refusal::Invalid),
+        }
+    }
+
+    /// Whether everybody may do everything.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.mode, Mode::Open)
+    }
+
+    /// Whether tokens are issued here.
+    #[must_use]
+    pub fn issues_tokens(&self) -> bool {
+        matches!(self.mode, Mode::Builtin(_))
+    }
+
+    /// Answers a request for a token.
+    ///
+    /// # Errors
+    /// [`TokenError`]; [`TokenError::NotHere`] in every mode but that of the built-in issuer.
+    pub async fn issue_token(
+        &self,
+        request: TokenRequest,
+        credentials: Credentials<'_>,
+    ) -> Result<TokenResponse, TokenError> {
+        match &self.mode {
+            Mode::Builtin(mode) => mode.issue(request, credentials, self.access.load_full(), unix_time()).await,
+            Mode::Open | Mode::Htpasswd { .. } | Mode::External(_) => Err(TokenError::NotHere),
+        }
+    }
+
+    /// The value of `WWW-Authenticate` for a 401 of the registry; `None` in a mode that never challenges. `host` is the request's Host header,
+    /// `wanted` what the request would need, `error` the code of RFC 6750 (`invalid_token`, `insufficient_scope`).
+    #[must_use]
+    pub fn challenge(
+        &self,
+        host: Option<&str>,
+        wanted: &[ResourceScope],
+        error: Option<&'static str>,
+    ) -> Option<String> {
+        match &self.mode {
+            Mode::Open => None,
+            Mode::Htpasswd { realm, .. } => Some(challenge::basic(realm)),
+            Mode::Builtin(mode) => Some(challenge::bearer(&mode.realm.url(host), &mode.service, wanted, error)),
+            Mode::External(mode) => Some(challenge::bearer(&mode.realm.url(host), &mode.service, wanted, error)),
+        }
+    }
+
+    /// The value of `WWW-Authenticate` for a 401 of the token endpoint: Basic, so that no client asks the endpoint for a token for itself.
+    #[must_use]
+    pub fn token_endpoint_challenge(&self) -> Option<String> {
+        match &self.mode {
+            Mode::Builtin(mode) => Some(challenge::basic(&mode.service)),
+            Mode::Open | Mode::Htpasswd { .. } | Mode::External(_) => None,
+        }
+    }
+
+    /// Puts other rules in force, for every request that comes from now on.
+    pub fn set_access(&self, access: Access) {
+        self.access.store(Arc::new(access));
+        self.warn_of_rules();
+    }
+
+    /// Whether a token would be accepted now, and why not.
+    ///
+    /// # Errors
+    /// The reason; `None` in a mode without tokens.
+    pub fn judge_token(&self, token: &str) -> Result<(), Option<TokenRefusal>> {
+        let verifier = match &self.mode {
+            Mode::Builtin(mode) => mode.verifier(),
+            Mode::External(mode) => mode.verifier(),
+            Mode::Open | Mode::Htpasswd { .. } => return Err(None),
+        };
+        verifier.verify(token, unix_time()).map(|_| ()).map_err(Some)
+    }
+
+    /// Reads users and keys again, changed or not. A bad file is logged, and what was read before stays in force. Blocks.
+    pub fn reload(&self) {
+        match &self.mode {
+            Mode::Open => {}
+            Mode::Htpasswd { login, .. } => login.reload(),
+            Mode::Builtin(mode) => {
+                mode.login.reload();
+                log_failure(mode.issuer.reload(unix_time()));
+            }
+            Mode::External(mode) => mode.reload(),
+        }
+    }
+
+    /// Looks after changed files for as long as it is polled: to be run beside the server.
+    pub async fn watch(self: Arc<Self>) {
+        if matches!(self.mode, Mode::Open) {
+            return;
+        }
+        let mut pause = INTERVAL;
+        loop {
+            tokio::time::sleep(pause).await;
+            let authenticator = Arc::clone(&self);
+            let changing = tokio::task::spawn_blocking(move || authenticator.poll()).await.unwrap_or(false);
+            pause = if changing { REST } else { INTERVAL };
+        }
+    }
+
+    /// Looks at the files once; whether one of them is just changing.
+    fn poll(&self) -> bool {
+        match &self.mode {
+            Mode::Open => false,
+            Mode::Htpasswd { login, .. } => login.poll() == Poll::Changing,
+            Mode::Builtin(mode) => {
+                log_failure(mode.issuer.poll(unix_time()));
+                mode.login.poll() == Poll::Changing
+            }
+            Mode::External(mode) => mode.poll() == Poll::Changing,
+        }
+    }
+
+    fn warn_of_rules(&self) {
+        match &self.mode {
+            Mode::Htpasswd { .. } if self.access.load().mentions_anonymous() => tracing::warn!(
+                "rules for anonymous in htpasswd mode: docker never sends a password where it was not asked for one at /v2/, \
+                 so that it can't use them; anonymous pull beside authenticated push works in token mode"
+            ),
+            Mode::External(_) if !self.access.load().is_empty() => {
+                tracing::warn!(
+                    "with an issuer elsewhere, its tokens say who may do what, and [[access]] has no effect"
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.mode {
+            Mode::Open => "Authenticator(open)",
+            Mode::Htpasswd { .. } => "Authenticator(htpasswd)",
+            Mode::Builtin(_) => "Authenticator(token, built in)",
+            Mode::External(_) => "Authenticator(token, external)",
+        })
+    }
+}
+
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authorization = self.authorization.map(|_| "…");
+        f.debug_struct("Credentials").field("authorization", &authorization).field("address", &self.address).finish()
+    }
+}
+
+fn log_failure(result: Result<(), super::error::FileError>) {
+    if let Err(error) = result {
+        tracing::error!("{error}; the keys that were read before stay in force");
+    }
+}
+
+/// Seconds since 1970.
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,169 @@
+//! Token mode with an issuer of our own: the users of an htpasswd file get tokens here, and show them here.
+
+use std::{net::IpAddr, sync::Arc};
+
+use jsonwebtoken::Algorithm;
+
+use super::{
+    Credentials, Refusal,
+    access::Access,
+    authorization::Authorization,
+    error::AuthError,
+    login::Login,
+    principal::Principal,
+    realm::Realm,
+    secret::Secret,
+    settings::BuiltinSettings,
+    token::{
+        Accepted, AcceptedTokens, Expected, Grant, IdentityRefusal, IdentityTokens, Issuer, NotIssued, TokenError,
+        TokenRequest, TokenResponse, Verifier, grant, scope_text,
+    },
+};
+
+/// What our own tokens are signed with.
+const OWN_ALGORITHMS: [Algorithm; 2] = [Algorithm::ES256, Algorithm::EdDSA];
+
+/// The mode.
+pub(super) struct Builtin {
+    pub(super) login: Login,
+    pub(super) issuer: Issuer,
+    pub(super) realm: Realm,
+    pub(super) service: String,
+    expected: Expected,
+    identity_tokens: Option<IdentityTokens>,
+    accepted: AcceptedTokens,
+}
+
+impl Builtin {
+    pub(super) fn open(settings: &BuiltinSettings, now: u64) -> Result<Self, AuthError> {
+        Ok(Self {
+            login: Login::open(&settings.users)?,
+            issuer: Issuer::open(settings, now)?,
+            realm: settings.realm.clone(),
+            service: settings.service.clone(),
+            expected: Expected { issuer: settings.issuer.clone(), service: settings.service.clone(), not_before: true },
+            identity_tokens: settings.identity_tokens.as_deref().map(IdentityTokens::new),
+            accepted: AcceptedTokens::new(),
+        })
+    }
+
+    /// What a token lets its holder do.
+    pub(super) fn authenticate(&self, token: &str, access: Arc<Access>, now: u64) -> Result<Principal, Refusal> {
+        let (generation, _) = self.issuer.trusted();
+        let accepted = self.accepted.find(generation, token, now, || self.verifier().verify(token, now));
+        let Accepted { user, grants, .. } = accepted.map_err(|_| Refusal::InvalidToken)?;
+        Ok(Principal::bearer(user, grants, Some(access)))
+    }
+
+    pub(super) fn verifier(&self) -> Verifier {
+        Verifier {
+            trusted: vec![self.issuer.trusted().1],
+            algorithms: OWN_ALGORITHMS.into(),
+            expected: self.expected.clone(),
+            typed: true,
+        }
+    }
+
+    /// Answers a request for a token.
+    pub(super) async fn issue(
+        &self,
+        request: TokenRequest,
+        credentials: Credentials<'_>,
+        access: Arc<Access>,
+        now: u64,
+    ) -> Result<TokenResponse, TokenError> {
+        if request.service.as_ref().is_some_and(|service| *service != self.service) {
+            return Err(TokenError::UnknownService);
+        }
+        let is_form = !matches!(request.grant, Grant::Header);
+        let may_get_identity_token = !matches!(request.grant, Grant::RefreshToken(_));
+        let user = self.identify(&request.grant, credentials, now).await?;
+        if let (Some(user), Some(account)) = (&user, &request.account)
+            && user != account
+        {
+            return Err(TokenError::AccountMismatch);
+        }
+        let granted = grant(&access, user.as_deref(), &request.scopes);
+        let scope = is_form.then(|| scope_text(&granted));
+        let token = self.issuer.issue(user.as_deref(), granted, now).map_err(|reason| match reason {
+            NotIssued::TooLong => TokenError::TooManyScopes,
+            NotIssued::Failed => TokenError::Unavailable,
+        })?;
+        let refresh_token = match user {
+            Some(user) if request.wants_identity_token && may_get_identity_token => {
+                self.identity_token(user, request.client_id, now).await?
+            }
+            _ => None,
+        };
+        Ok(TokenResponse::new(token, self.issuer.lifetime(), now, scope, refresh_token))
+    }
+
+    /// Who asks; `None` for one who does not say.
+    async fn identify(
+        &self,
+        grant: &Grant,
+        credentials: Credentials<'_>,
+        now: u64,
+    ) -> Result<Option<String>, TokenError> {
+        match grant {
+            Grant::Header => match Authorization::parse(credentials.authorization) {
+                Ok(Authorization::Nothing) => Ok(None),
+                Ok(Authorization::Basic { user, password }) => self.log_in(credentials.address, user, &password).await,
+                Ok(Authorization::Bearer(_)) | Err(_) => Err(TokenError::WrongCredentials),
+            },
+            Grant::Password { user, password } if user.is_empty() && password.reveal().is_empty() => Ok(None),
+            Grant::Password { user, password } => self.log_in(credentials.address, user.clone(), password).await,
+            Grant::RefreshToken(token) => self.redeem(credentials.address, token, now).await.map(Some),
+        }
+    }
+
+    async fn log_in(&self, address: IpAddr, user: String, password: &Secret) -> Result<Option<String>, TokenError> {
+        match self.login.check(address, &user, password).await {
+            Ok(()) => Ok(Some(user)),
+            Err(refusal) => Err(refusal.into()),
+        }
+    }
+
+    async fn redeem(&self, address: IpAddr, token: &Secret, now: u64) -> Result<String, TokenError> {
+        let Some(tokens) = self.identity_tokens.clone() else { return Err(TokenError::DeadRefreshToken) };
+        self.login.admit(address, "")?;
+        let users = self.login.users();
+        let shown = token.clone();
+        let hash_of = move |user: &str| users.hash_of(user).map(ToOwned::to_owned);
+        let redeemed = tokio::task::spawn_blocking(move || tokens.redeem(&shown, hash_of, now)).await;
+        match redeemed.map_err(|_| TokenError::Unavailable)? {
+            Ok(user) => Ok(user),
+            Err(IdentityRefusal::Dead) => {
+                self.login.failed(address, "", token);
+                Err(TokenError::DeadRefreshToken)
+            }
+            Err(IdentityRefusal::Store(error)) => {
+                tracing::error!("{error}");
+                Err(TokenError::Unavailable)
+            }
+        }
+    }
+
+    /// An identity token for a user, unless the user has gone since it logged in.
+    async fn identity_token(&self, user: String, client: String, now: u64) -> Result<Option<String>, TokenError> {
+        let (Some(tokens), Some(hash)) = (self.identity_tokens.clone(), self.login.hash_of(&user)) else {
+            return Ok(None);
+        };
+        let issued = tokio::task::spawn_blocking(move || tokens.issue(&user, &hash, &client, now)).await;
+        let issued = issued.map_err(|_| TokenError::Unavailable)?;
+        issued.map(Some).map_err(|error| {
+            tracing::error!("{error}");
+            TokenError::Unavailable
+        })
+    }
+}
+
+impl From<Refusal> for TokenError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid | Refusal::InvalidToken => Self::WrongCredentials,
+            Refusal::Throttled { retry_after } => Self::Throttled { retry_after },
+            Refusal::Unavailable => Self::Unavailable,
+        }
+    }
+}

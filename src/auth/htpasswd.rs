@@ -1,0 +1,299 @@
+//! The file of users: one `name:hash` a line, as Apache's `htpasswd` writes it.
+
+use std::collections::{HashMap, hash_map::Entry};
+
+use super::{
+    access::{ANONYMOUS, ANY_USER},
+    password_hash::{InvalidHash, PasswordHash, waste},
+    secret::Secret,
+};
+
+/// The longest name of a user, in bytes.
+pub const MAX_USER_LEN: usize = 255;
+/// The longest password, in bytes: bcrypt looks at no more, and one that it would cut off must not be let in by its beginning.
+pub const MAX_PASSWORD_LEN: usize = 72;
+
+/// The users of one version of the file.
+#[derive(Default)]
+pub(super) struct Htpasswd {
+    users: HashMap<Box<str>, User>,
+    /// The entry whose check costs most: unknown users are checked against it, and what comes out is thrown away.
+    strongest: Option<PasswordHash>,
+    warnings: Vec<String>,
+}
+
+struct User {
+    hash: PasswordHash,
+    text: Box<str>,
+}
+
+/// A line that is no user. It names the line, and never the password or its hash.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {fault}")]
+pub struct InvalidHtpasswd {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub fault: LineFault,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineFault {
+    /// Bytes that are no UTF-8.
+    #[error("it is not UTF-8 text")]
+    NotText,
+    /// No colon.
+    #[error("it is not of the form 'name:hash'")]
+    NoColon,
+    /// A name that can't be one.
+    #[error(transparent)]
+    Name(#[from] InvalidUserName),
+    /// The name was there before.
+    #[error("the user is there already, in line {0}: remove one of them")]
+    Duplicate(usize),
+    /// A password that can't be checked.
+    #[error(transparent)]
+    Hash(#[from] InvalidHash),
+}
+
+/// Why a text is not the name of a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUserName {
+    /// Nothing, or more than 255 bytes.
+    #[error("a user's name has 1 to {MAX_USER_LEN} bytes")]
+    Length,
+    /// What HTTP or the file can't carry.
+    #[error(
+        "a user's name has no ':', no control characters, does not begin with '#' and neither begins nor ends with a space"
+    )]
+    Characters,
+    /// What the access rules mean otherwise.
+    #[error("no user may be named '{ANONYMOUS}' or '{ANY_USER}', which mean something else in access rules")]
+    Reserved,
+}
+
+impl Htpasswd {
+    pub(super) fn parse(file: &[u8]) -> Result<Self, InvalidHtpasswd> {
+        let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+        let mut users = Self::default();
+        let mut seen = HashMap::new();
+        for (index, line) in file.split(|byte| *byte == b'\n').enumerate() {
+            let line_number = index + 1;
+            users
+                .add_line(line, line_number, &mut seen)
+                .map_err(|fault| InvalidHtpasswd { line: line_number, fault })?;
+        }
+        Ok(users)
+    }
+
+    fn add_line<'a>(
+        &mut self,
+        line: &'a [u8],
+        number: usize,
+        seen: &mut HashMap<&'a str, usize>,
+    ) -> Result<(), LineFault> {
+        let line = std::str::from_utf8(line).map_err(|_| LineFault::NotText)?.trim_end();
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(());
+        }
+        let (name, text) = line.split_once(':').ok_or(LineFault::NoColon)?;
+        check_user_name(name)?;
+        match seen.entry(name) {
+            Entry::Occupied(first) => return Err(LineFault::Duplicate(*first.get())),
+            Entry::Vacant(vacant) => vacant.insert(number),
+        };
+        let hash = PasswordHash::parse(text)?;
+        if let Some(weakness) = hash.weakness() {
+            self.warnings.push(format!("line {number}: {weakness}"));
+        }
+        if self.strongest.as_ref().is_none_or(|strongest| strongest.work() < hash.work()) {
+            self.strongest = Some(hash.clone());
+        }
+        self.users.insert(name.into(), User { hash, text: text.into() });
+        Ok(())
+    }
+
+    /// Whether this is the password of that user. A refusal costs the same whoever is asked for: the work of the strongest entry. Takes up to
+    /// seconds: not for an async thread.
+    pub(super) fn check(&self, user: &str, password: &Secret) -> bool {
+        let Some(strongest) = &self.strongest else { return false };
+        if user.len() > MAX_USER_LEN || !is_checkable(password) {
+            return false;
+        }
+        let Some(known) = self.users.get(user) else {
+            strongest.verify(password);
+            return false;
+        };
+        let right = known.hash.verify(password);
+        if !right {
+            waste(strongest.work() - known.hash.work(), password);
+        }
+        right
+    }
+
+    /// The hash of a user as the file has it: what tells an old password from a new one.
+    pub(super) fn hash_of(&self, user: &str) -> Option<&str> {
+        self.users.get(user).map(|user| &*user.text)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.users.keys().map(AsRef::as_ref)
+    }
+
+    /// One line for each weak entry.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// Whether a password can be told from every other: no more than 72 bytes, and no NUL in it.
+pub(super) fn is_checkable(password: &Secret) -> bool {
+    password.reveal().len() <= MAX_PASSWORD_LEN && !password.reveal().contains(&0)
+}
+
+/// Whether a text may be the name of a user.
+///
+/// # Errors
+/// [`InvalidUserName`]
+pub(super) fn check_user_name(name: &str) -> Result<(), InvalidUserName> {
+    match name {
+        ANONYMOUS | ANY_USER => Err(InvalidUserName::Reserved),
+        _ if name.is_empty() || name.len() > MAX_USER_LEN => Err(InvalidUserName::Length),
+        _ if name.contains(':') || name.starts_with('#') || name.trim() != name || name.contains(char::is_control) => {
+            Err(InvalidUserName::Characters)
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HASH: &str = "$2y$05$BJklpwG0uf8GbVgQv8npROWB1NwGYxi8DriXN6E8QOlMWhXIR1oAm";
+
+    fn parse(text: &str) -> Result<Htpasswd, InvalidHtpasswd> {
+        Htpasswd::parse(text.as_bytes())
+    }
+
+    #[test]
+    fn what_a_file_may_look_like() {
+        let table = [
+            ("", 0),
+            ("\n\n  \n# users\n", 0),
+            ("alice:HASH", 1),
+            ("alice:HASH\n\nbob:HASH\n", 2),
+            ("# users\r\nalice:HASH\r\n\r\nbob:HASH\r\n", 2),
+            ("\u{feff}alice:HASH  \n", 1),
+            ("josé:HASH\nbuild bot:HASH\n", 2),
+        ];
+        for (file, count) in table {
+            let users = parse(&file.replace("HASH", HASH)).unwrap();
+            assert_eq!(users.names().count(), count, "{file:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_named_by_its_number_and_never_quoted() {
+        let long = format!("{}:HASH", "u".repeat(256));
+        let table = [
+            ("alice:HASH\nbob\n", 2, "name:hash"),
+            ("alice:HASH\n\n# c\nalice:HASH", 4, "already, in line 1"),
+            (":HASH", 1, "1 to 255"),
+            (long.as_str(), 1, "1 to 255"),
+            ("anonymous:HASH", 1, "'anonymous'"),
+            ("*:HASH", 1, "'*'"),
+            (" bob:HASH", 1, "space"),
+            ("bob :HASH", 1, "space"),
+            ("b\tob:HASH", 1, "control"),
+            ("alice:hunter2", 1, "plain text"),
+            ("alice:HASH:comment", 1, "damaged"),
+            ("alice:$2y$31$BJklpwG0uf8GbVgQv8npROWB1NwGYxi8DriXN6E8QOlMWhXIR1oAm", 1, "above 14"),
+            ("alice:$2y$05$é9klpwG0uf8GbVgQv8npROWB1NwGYxi8DriXN6E8QOlMWhXIR1oA", 1, "damaged"),
+        ];
+        for (file, line, word) in table {
+            let error = parse(&file.replace("HASH", HASH)).err().unwrap();
+            let text = error.to_string();
+            assert_eq!(error.line, line, "{file}");
+            assert!(text.contains(word), "{file}: {text}");
+            assert!(!text.contains("hunter2") && !text.contains("pwG0uf8"), "{text}");
+        }
+        let error = Htpasswd::parse(b"alice:\xff\xfe").err().unwrap();
+        assert_eq!(error, InvalidHtpasswd { line: 1, fault: LineFault::NotText });
+    }
+
+    #[test]
+    fn weak_entries_are_warned_of_once_each() {
+        let users = parse(include_str!("../../fixtures/htpasswd/formats")).unwrap();
+        let warned: Vec<_> = users.warnings().iter().map(|warning| warning.split(':').next().unwrap()).collect();
+        assert_eq!(warned, ["line 2", "line 4", "line 5", "line 6", "line 7"]);
+        assert!(users.warnings().iter().all(|warning| !warning.contains('/')));
+    }
+
+    #[test]
+    fn c2_c3_c4_passwords_that_bcrypt_would_cut_off_are_refused() {
+        let long = format!("{}X", "a".repeat(72));
+        // What other programs store for a password of 73 bytes is the hash of its first 72.
+        let stored = crate::auth::hash_password(&Secret::new(long.as_str()), 4).unwrap();
+        let users =
+            parse(&format!("alice:{stored}\nbob:{}", crate::auth::hash_password(&Secret::new("good"), 4).unwrap()))
+                .unwrap();
+        let table = [
+            ("alice", "a".repeat(72), true),
+            ("alice", long, false),
+            ("alice", format!("{}Y", "a".repeat(72)), false),
+            ("alice", "a".repeat(255), false),
+            ("alice", "a".repeat(256), false),
+            ("alice", "a".repeat(257), false),
+            ("bob", "good".to_owned(), true),
+            ("bob", "good\0junk".to_owned(), false),
+            ("bob", "good\0".to_owned(), false),
+            ("bob", String::new(), false),
+        ];
+        for (user, password, expected) in table {
+            assert_eq!(users.check(user, &Secret::new(password.as_str())), expected, "{user} {password:?}");
+        }
+    }
+
+    #[test]
+    fn c7_names_are_compared_to_the_byte() {
+        let hash = crate::auth::hash_password(&Secret::new("pw"), 4).unwrap();
+        let users = parse(&format!("alice:{hash}\njos\u{e9}:{hash}")).unwrap();
+        for (user, expected) in [
+            ("alice", true),
+            ("Alice", false),
+            ("alice ", false),
+            ("alice\t", false),
+            ("alice\0", false),
+            ("jos\u{e9}", true),
+            ("jose\u{301}", false),
+        ] {
+            assert_eq!(users.check(user, &Secret::new("pw")), expected, "{user:?}");
+        }
+    }
+
+    #[test]
+    fn c6_unknown_users_are_checked_against_the_strongest_entry() {
+        let users = parse(include_str!("../../fixtures/htpasswd/formats")).unwrap();
+        assert_eq!(users.strongest.as_ref().unwrap().work(), 1 << 10);
+        assert!(!users.check("nobody", &Secret::new("testpassword")));
+        assert!(parse("").unwrap().strongest.is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(file in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Htpasswd::parse(&file);
+        }
+
+        #[test]
+        fn c1_never_panics_on_lines(name in "[a-z]{0,5}", hash in "(\\$2[aby]\\$05\\$|\\$apr1\\$|\\{SHA\\}|\\$[56]\\$).{0,70}") {
+            let _ = parse(&format!("{name}:{hash}"));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Users who show their password: the file, the checker and the throttle together.
+
+use std::{
+    net::IpAddr,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Refusal,
+    error::{FileError, FileFault},
+    htpasswd::Htpasswd,
+    passwords::{Passwords, Verdict},
+    secret::Secret,
+    throttle::Throttle,
+    watch::{Poll, Watched, is_readable_by_others},
+};
+
+/// Who may log in.
+pub(super) struct Login {
+    users: Watched<Htpasswd>,
+    passwords: Passwords,
+    throttle: Throttle,
+}
+
+impl Login {
+    pub(super) fn open(path: &Path) -> Result<Self, FileError> {
+        let users = Watched::open(path, read_users)?;
+        Ok(Self { users, passwords: Passwords::new(), throttle: Throttle::new() })
+    }
+
+    /// Whether this is the password of that user.
+    pub(super) async fn check(&self, address: IpAddr, user: &str, password: &Secret) -> Result<(), Refusal> {
+        self.admit(address, user)?;
+        let version = self.users.current();
+        match self.passwords.check(&version.value, version.generation, user, password).await {
+            Ok(Verdict::Right) => Ok(()),
+            Ok(Verdict::Wrong) => {
+                self.failed(address, user, password);
+                Err(Refusal::Invalid)
+            }
+            Err(_) => Err(Refusal::Unavailable),
+        }
+    }
+
+    /// Whether credentials from that address are looked at now.
+    pub(super) fn admit(&self, address: IpAddr, user: &str) -> Result<(), Refusal> {
+        let wait = self.throttle.wait(address, user, Instant::now());
+        wait.map_or(Ok(()), |wait| Err(Refusal::Throttled { retry_after: rounded_up(wait) }))
+    }
+
+    /// Notes a wrong credential.
+    pub(super) fn failed(&self, address: IpAddr, user: &str, secret: &Secret) {
+        tracing::debug!(user, %address, "wrong credentials");
+        self.throttle.failed(address, user, self.passwords.pair(user, secret), Instant::now());
+    }
+
+    /// The hash of a user's password, as long as the user is there.
+    pub(super) fn hash_of(&self, user: &str) -> Option<String> {
+        self.users.current().value.hash_of(user).map(ToOwned::to_owned)
+    }
+
+    /// The users as they are now.
+    pub(super) fn users(&self) -> Arc<Htpasswd> {
+        Arc::clone(&self.users.current().value)
+    }
+
+    pub(super) fn poll(&self) -> Poll {
+        self.users.poll()
+    }
+
+    pub(super) fn reload(&self) {
+        self.users.reload();
+    }
+}
+
+fn rounded_up(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+/// Reads the file; when it is missing at the start, nobody gets in until it appears.
+fn read_users(path: &Path, content: Option<&[u8]>) -> Result<Htpasswd, FileFault> {
+    let Some(content) = content else {
+        tracing::error!("{}: there is no such file, so nobody can log in until it appears", path.display());
+        return Ok(Htpasswd::default());
+    };
+    let users = Htpasswd::parse(content).map_err(|error| FileFault::Content(error.to_string()))?;
+    for warning in users.warnings() {
+        tracing::warn!("{}, {warning}", path.display());
+    }
+    if is_readable_by_others(path) {
+        tracing::warn!("{}: others than its owner can read the hashes: chmod 600 it", path.display());
+    }
+    Ok(users)
+}

@@ -1,0 +1,169 @@
+//! Where clients get tokens, as the challenge tells them.
+
+/// The `realm` of a Bearer challenge.
+///
+/// It never repeats what a foreign `Host` header says: only the three spellings of the local host are followed, because clients that know the
+/// registry as `localhost` refuse a realm on `127.0.0.1`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Realm {
+    /// One URL for everybody.
+    Fixed(String),
+    /// The token endpoint of this server, on the local host.
+    Local {
+        /// The port that the server listens on.
+        port: u16,
+        /// Whether it speaks TLS there.
+        tls: bool,
+    },
+}
+
+/// Why there is no realm.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRealm {
+    /// A URL that can't be one.
+    #[error("{setting} '{value}' is no http or https URL: write for example https://registry.example.com/token")]
+    Url {
+        /// The name of the setting.
+        setting: &'static str,
+        /// What it says.
+        value: String,
+    },
+    /// The server can be reached from elsewhere, and does not know by what name.
+    #[error(
+        "in token mode a server that listens beyond the local host must know its name: set http.host (https://registry.example.com) or auth.token.realm (https://registry.example.com/token)"
+    )]
+    Unknown,
+    /// Something that can't stand in a header.
+    #[error("auth.htpasswd.realm has control characters or others that no header can carry")]
+    Characters,
+}
+
+impl Realm {
+    /// The realm from `auth.token.realm`, else from `http.host`, else for the local host alone. `is_loopback` says whether every listener is
+    /// bound to a loopback address.
+    ///
+    /// # Errors
+    /// [`InvalidRealm`]
+    pub fn choose(
+        realm: Option<&str>,
+        host: Option<&str>,
+        port: u16,
+        tls: bool,
+        is_loopback: bool,
+    ) -> Result<Self, InvalidRealm> {
+        match (realm, host) {
+            (Some(realm), _) => check_url("auth.token.realm", realm).map(|()| Self::Fixed(realm.to_owned())),
+            (None, Some(host)) => {
+                check_url("http.host", host)?;
+                Ok(Self::Fixed(format!("{}/token", host.trim_end_matches('/'))))
+            }
+            (None, None) if is_loopback => Ok(Self::Local { port, tls }),
+            (None, None) => Err(InvalidRealm::Unknown),
+        }
+    }
+
+    /// The URL to tell a client that sent this `Host` header.
+    #[must_use]
+    pub fn url(&self, host: Option<&str>) -> String {
+        match self {
+            Self::Fixed(url) => url.clone(),
+            Self::Local { port, tls } => {
+                let scheme = if *tls { "https" } else { "http" };
+                let spellings = ["localhost", "127.0.0.1", "[::1]"];
+                let is_meant = |spelling: &&str| {
+                    let rest = host.and_then(|host| host.strip_prefix(spelling));
+                    rest.and_then(|rest| rest.strip_prefix(':')) == Some(&port.to_string())
+                };
+                let spelling = spellings.into_iter().find(is_meant).unwrap_or("localhost");
+                format!("{scheme}://{spelling}:{port}/token")
+            }
+        }
+    }
+}
+
+fn check_url(setting: &'static str, value: &str) -> Result<(), InvalidRealm> {
+    let is_plain = value.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\<>".contains(&byte));
+    let url = url::Url::parse(value).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if is_plain && url.is_some() { Ok(()) } else { Err(InvalidRealm::Url { setting, value: value.to_owned() }) }
+}
+
+/// A text as a quoted string of a header ([RFC 9110, section 5.6.4](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.4)).
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// Whether a text may be the realm of a Basic challenge.
+pub(super) fn check_basic_realm(text: &str) -> Result<(), InvalidRealm> {
+    if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+        Ok(())
+    } else {
+        Err(InvalidRealm::Characters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
+
+    use super::*;
+
+    #[test]
+    fn i3_a_foreign_host_is_never_repeated() {
+        let table = [
+            (Some("localhost:8080"), "http://localhost:8080/token"),
+            (Some("127.0.0.1:8080"), "http://127.0.0.1:8080/token"),
+            (Some("[::1]:8080"), "http://[::1]:8080/token"),
+            (Some("localhost:9090"), "http://localhost:8080/token"),
+            (Some("127.0.0.1"), "http://localhost:8080/token"),
+            (Some("127.0.0.1:80801"), "http://localhost:8080/token"),
+            (Some("127.0.0.2:8080"), "http://localhost:8080/token"),
+            (Some("evil.example"), "http://localhost:8080/token"),
+            (Some("evil.example:8080"), "http://localhost:8080/token"),
+            (Some("localhost.evil.example:8080"), "http://localhost:8080/token"),
+            (Some("127.0.0.1:8080\",x=\""), "http://localhost:8080/token"),
+            (None, "http://localhost:8080/token"),
+        ];
+        let realm = Realm::choose(None, None, 8080, false, true).unwrap();
+        for (host, expected) in table {
+            assert_eq!(realm.url(host), expected);
+        }
+        assert_eq!(Realm::Local { port: 443, tls: true }.url(Some("localhost:443")), "https://localhost:443/token");
+    }
+
+    #[test]
+    fn where_the_realm_comes_from() {
+        let table = [
+            (Some("https://auth.docker.io/token"), Some("https://x"), "https://auth.docker.io/token"),
+            (None, Some("https://registry.example.com"), "https://registry.example.com/token"),
+            (None, Some("https://registry.example.com/"), "https://registry.example.com/token"),
+            (None, Some("https://example.com:5001/base/"), "https://example.com:5001/base/token"),
+        ];
+        for (realm, host, expected) in table {
+            assert_eq!(Realm::choose(realm, host, 1, false, false).unwrap().url(Some("localhost:1")), expected);
+        }
+        assert_eq!(Realm::choose(None, None, 1, false, false), Err(InvalidRealm::Unknown));
+        for bad in [
+            "",
+            "registry.example.com",
+            "ftp://x",
+            "https://",
+            "https://x/\"",
+            "https://x/ y",
+            "https://x/\r\nA: b",
+            "https://é",
+        ] {
+            assert!(Realm::choose(Some(bad), None, 1, false, true).is_err(), "{bad}");
+            assert!(Realm::choose(None, Some(bad), 1, false, true).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn basic_realms() {
+        assert_eq!(quoted("Registry Realm"), "\"Registry Realm\"");
+        assert_eq!(quoted("a \"b\" \\"), "\"a \\\"b\\\" \\\\\"");
+        assert!(check_basic_realm("GitHub Package Registry").is_ok());
+        for bad in ["a\r\nb", "a\tb", "é"] {
+            assert_eq!(check_basic_realm(bad), Err(InvalidRealm::Characters));
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! What a token says. Types are strict: a claim of a wrong type is never taken for one that is absent.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::refusal::TokenRefusal;
+use crate::{
+    auth::principal::Grants,
+    oci::{Action, ResourceKind, ScopeAction},
+};
+
+/// How far the clocks of issuer and registry may be apart, in seconds.
+pub(crate) const LEEWAY: u64 = 60;
+
+/// The claims of an access token. Times are seconds since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) iss: String,
+    /// The user; empty for anonymous.
+    #[serde(default)]
+    pub(crate) sub: String,
+    pub(crate) aud: Audience,
+    pub(crate) exp: u64,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) nbf: Option<u64>,
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) iat: Option<u64>,
+    #[serde(default)]
+    pub(crate) jti: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) access: Vec<AccessEntry>,
+}
+
+/// One entry of the `access` claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccessEntry {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) class: Option<String>,
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    pub(crate) actions: Vec<String>,
+}
+
+/// One service or several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// What a token must say to be accepted.
+#[derive(Clone, Debug)]
+pub(crate) struct Expected {
+    pub(crate) issuer: String,
+    pub(crate) service: String,
+    /// Whether `nbf` must be there; it always is in our own.
+    pub(crate) not_before: bool,
+}
+
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    u64::deserialize(deserializer).map(Some)
+}
+
+/// Issuers that are written in Go say `null` for an empty list.
+fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+impl Claims {
+    pub(super) fn parse(payload: &[u8]) -> Result<Self, TokenRefusal> {
+        serde_json::from_slice(payload).map_err(|error| TokenRefusal::Claims(error.to_string()))
+    }
+
+    pub(super) fn check(&self, expected: &Expected, now: u64) -> Result<(), TokenRefusal> {
+        if self.iss != expected.issuer {
+            return Err(TokenRefusal::Issuer(self.iss.clone()));
+        }
+        if !self.aud.contains(&expected.service) {
+            return Err(TokenRefusal::Audience);
+        }
+        if self.has_expired(now) {
+            return Err(TokenRefusal::Expired(now - self.exp));
+        }
+        match self.nbf {
+            Some(nbf) if nbf > now + LEEWAY => Err(TokenRefusal::NotYet(nbf - now)),
+            None if expected.not_before => Err(TokenRefusal::Claims("missing field `nbf`".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn has_expired(&self, now: u64) -> bool {
+        now >= self.exp.saturating_add(LEEWAY)
+    }
+
+    /// The user; `None` for anonymous.
+    pub(crate) fn user(&self) -> Option<&str> {
+        Some(self.sub.as_str()).filter(|user| !user.is_empty())
+    }
+
+    /// What the `access` claim allows. Only exact names and known kinds and actions count, `*` is every action, and entries add up.
+    pub(crate) fn grants(&self) -> Grants {
+        let mut grants = Grants::default();
+        for entry in self.access.iter().filter(|entry| entry.class.is_none()) {
+            let actions = entry.actions.iter().map(|action| ScopeAction::from(action.as_str()));
+            match ResourceKind::from(entry.kind.as_str()) {
+                ResourceKind::Repository => {
+                    let known: BTreeSet<Action> = actions.flat_map(|action| expand(&action)).collect();
+                    grants.repositories.entry(entry.name.clone()).or_default().extend(known);
+                }
+                ResourceKind::Registry if entry.name == "catalog" => {
+                    grants.catalog |= entry.actions.iter().any(|action| action == "*");
+                }
+                ResourceKind::Registry | ResourceKind::Other(_) => {}
+            }
+        }
+        grants
+    }
+}
+
+/// The actions of the registry that one of a scope stands for.
+pub(super) fn expand(action: &ScopeAction) -> Vec<Action> {
+    match action {
+        ScopeAction::Action(action) => vec![*action],
+        ScopeAction::All => Action::ALL.into(),
+        ScopeAction::Other(_) => vec![],
+    }
+}
+
+impl Audience {
+    fn contains(&self, service: &str) -> bool {
+        match self {
+            Self::One(one) => one == service,
+            Self::Several(several) => several.iter().any(|one| one == service),
+        }
+    }
+}

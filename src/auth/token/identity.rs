@@ -1,0 +1,302 @@
+//! Identity tokens: what `docker login` keeps in the place of a password ([OAuth 2 refresh tokens](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)).
+//!
+//! A token is 32 random bytes that say nothing. On disk there is one file for each, named by the token's hash; what it was given for is bound
+//! to the hash of the user's password by a fingerprint that can only be computed with the token itself. So who reads the folder learns neither
+//! a token nor anything of a password, and a token dies with the user or with a change of the password.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::auth::{
+    error::{FileError, FileFault},
+    private_file,
+    secret::{Secret, keyed_fingerprint},
+};
+
+/// A token that was not used for so long is dead, in seconds.
+const IDLE: u64 = 30 * 24 * 3600;
+/// How exactly it is noted when a token was used, in seconds: each note is a write.
+const PRECISION: u64 = 3600;
+/// How many tokens a user may have; a further one takes the place of the one that was not used for longest.
+const MOST_OF_A_USER: usize = 32;
+const PREFIX: &str = "wharf_";
+
+/// The folder of identity tokens.
+#[derive(Clone, Debug)]
+pub struct IdentityTokens(PathBuf);
+
+/// A token as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdentityToken {
+    /// What it is called by: the beginning of its hash.
+    pub id: String,
+    /// Whose it is.
+    pub user: String,
+    /// What the program called itself that asked for it.
+    pub client_id: String,
+    /// When it was given out, in seconds since 1970.
+    pub created: u64,
+    /// When it was last used, give or take an hour.
+    pub used: u64,
+}
+
+/// Why an identity token gives nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IdentityRefusal {
+    /// Not known, revoked, idle for too long, or the user or its password is gone.
+    #[error("the identity token is not, or no longer, valid")]
+    Dead,
+    /// The folder can't be read.
+    #[error(transparent)]
+    Store(#[from] FileError),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    user: String,
+    client_id: String,
+    created: u64,
+    used: u64,
+    fingerprint: String,
+}
+
+impl IdentityTokens {
+    /// The tokens of a folder, which is made when it is first needed.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
+    /// A new token for a user, whose password has that hash now.
+    pub(crate) fn issue(&self, user: &str, hash: &str, client_id: &str, now: u64) -> Result<String, FileError> {
+        private_file::create_folder(&self.0)?;
+        self.make_room(user, now)?;
+        let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
+        let client_id = client_id.chars().filter(|c| !c.is_control()).take(100).collect();
+        let fingerprint = fingerprint(&token, user, hash);
+        let record = Record { user: user.to_owned(), client_id, created: now, used: now, fingerprint };
+        private_file::create(&self.file(&name(token.as_bytes())), &encode(&record))?;
+        Ok(token)
+    }
+
+    /// The user that a token was given to. `hash_of` says the hash of a user's password now.
+    pub(crate) fn redeem(
+        &self,
+        token: &Secret,
+        hash_of: impl Fn(&str) -> Option<String>,
+        now: u64,
+    ) -> Result<String, IdentityRefusal> {
+        let name = name(token.reveal());
+        let mut record = self.read(&name)?.ok_or(IdentityRefusal::Dead)?;
+        let holds = hash_of(&record.user).is_some_and(|hash| {
+            let token = String::from_utf8_lossy(token.reveal());
+            Secret::new(record.fingerprint.as_str()).same_as(fingerprint(&token, &record.user, &hash).as_bytes())
+        });
+        if !holds || record.used.saturating_add(IDLE) <= now {
+            self.remove(&name)?;
+            return Err(IdentityRefusal::Dead);
+        }
+        if record.used.saturating_add(PRECISION) <= now {
+            record.used = now;
+            private_file::replace(&self.file(&name), &encode(&record))?;
+        }
+        Ok(record.user)
+    }
+
+    /// All tokens that may still be valid, the newest use first.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn list(&self, now: u64) -> Result<Vec<IdentityToken>, FileError> {
+        let mut tokens = Vec::new();
+        for (name, record) in self.records()? {
+            if record.used.saturating_add(IDLE) > now {
+                let Record { user, client_id, created, used, .. } = record;
+                tokens.push(IdentityToken { id: name[..12].to_owned(), user, client_id, created, used });
+            }
+        }
+        tokens.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.id.cmp(&b.id)));
+        Ok(tokens)
+    }
+
+    /// Revokes the tokens whose id begins with `id`, which has at least eight characters. Says how many there were.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn revoke(&self, id: &str) -> Result<usize, FileError> {
+        self.remove_where(|name, _| id.len() >= 8 && name.starts_with(id))
+    }
+
+    /// Revokes all tokens of a user. Says how many there were.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn revoke_user(&self, user: &str) -> Result<usize, FileError> {
+        self.remove_where(|_, record| record.user == user)
+    }
+
+    /// Drops what is dead, and the one that was idle for longest where the user has as many as may be.
+    fn make_room(&self, user: &str, now: u64) -> Result<(), FileError> {
+        self.remove_where(|_, record| record.used.saturating_add(IDLE) <= now)?;
+        let mut own: Vec<_> = self.records()?.into_iter().filter(|(_, record)| record.user == user).collect();
+        own.sort_by_key(|(_, record)| std::cmp::Reverse(record.used));
+        own.iter().skip(MOST_OF_A_USER - 1).try_for_each(|(name, _)| self.remove(name))
+    }
+
+    fn remove_where(&self, is_meant: impl Fn(&str, &Record) -> bool) -> Result<usize, FileError> {
+        let meant: Vec<_> = self.records()?.into_iter().filter(|(name, record)| is_meant(name, record)).collect();
+        meant.iter().try_for_each(|(name, _)| self.remove(name))?;
+        Ok(meant.len())
+    }
+
+    fn records(&self) -> Result<Vec<(String, Record)>, FileError> {
+        let unreadable =
+            |error: io::Error| FileError { path: self.0.clone(), fault: FileFault::Unreadable(error.kind()) };
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(unreadable)?,
+        };
+        let mut records = Vec::new();
+        for entry in entries {
+            let file = entry.map_err(unreadable)?.file_name();
+            let name = file.to_str().and_then(|file| file.strip_suffix(".json")).filter(|name| name.len() == 64);
+            let Some(name) = name.filter(|name| name.bytes().all(|byte| byte.is_ascii_hexdigit())) else { continue };
+            if let Some(record) = self.read(name)? {
+                records.push((name.to_owned(), record));
+            }
+        }
+        Ok(records)
+    }
+
+    /// A file that is damaged is no token; one that can't be read is an error, so that a bad disk logs nobody out.
+    fn read(&self, name: &str) -> Result<Option<Record>, FileError> {
+        let path = self.file(name);
+        match fs::read(&path) {
+            Ok(json) => Ok(serde_json::from_slice(&json).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(FileError { path, fault: FileFault::Unreadable(error.kind()) }),
+        }
+    }
+
+    fn remove(&self, name: &str) -> Result<(), FileError> {
+        let path = self.file(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(FileError { path, fault: FileFault::Unwritable(error.kind()) })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(format!("{name}.json"))
+    }
+}
+
+fn name(token: &[u8]) -> String {
+    hex::encode(Sha256::digest(token))
+}
+
+fn fingerprint(token: &str, user: &str, hash: &str) -> String {
+    keyed_fingerprint(token.as_bytes(), &[user.as_bytes(), hash.as_bytes()])
+}
+
+fn encode(record: &Record) -> Vec<u8> {
+    serde_json::to_vec(record).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
+
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn store() -> (tempfile::TempDir, IdentityTokens) {
+        let folder = tempfile::tempdir().unwrap();
+        let tokens = IdentityTokens::new(&folder.path().join("identity"));
+        (folder, tokens)
+    }
+
+    fn redeem(tokens: &IdentityTokens, token: &str, hash: Option<&str>, now: u64) -> Option<String> {
+        let hash_of = |user: &str| (user == "alice").then(|| hash.map(ToOwned::to_owned)).flatten();
+        match tokens.redeem(&Secret::new(token), hash_of, now) {
+            Ok(user) => Some(user),
+            Err(IdentityRefusal::Dead) => None,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_token_can_be_used_again_and_again() {
+        let (_folder, tokens) = store();
+        let token = tokens.issue("alice", "hash", "docker", NOW).unwrap();
+        for now in [NOW, NOW + 1, NOW + IDLE - 1, NOW + 2 * IDLE - 2] {
+            assert_eq!(redeem(&tokens, &token, Some("hash"), now).as_deref(), Some("alice"), "{now}");
+        }
+        assert_eq!(redeem(&tokens, &token, Some("hash"), NOW + 3 * IDLE), None);
+        assert_eq!(redeem(&tokens, &token, Some("hash"), NOW), None);
+    }
+
+    #[test]
+    fn it_dies_with_the_user_and_with_the_password() {
+        let (_folder, tokens) = store();
+        for gone in [None, Some("another hash")] {
+            let token = tokens.issue("alice", "hash", "docker", NOW).unwrap();
+            assert_eq!(redeem(&tokens, &token, gone, NOW), None);
+            assert_eq!(redeem(&tokens, &token, Some("hash"), NOW), None);
+        }
+    }
+
+    #[test]
+    fn nothing_on_disk_is_a_token_or_tells_of_a_password() {
+        let (folder, tokens) = store();
+        let token = tokens.issue("alice", "{SHA}secret-hash", "dock\ner", NOW).unwrap();
+        let path = fs::read_dir(folder.path().join("identity")).unwrap().next().unwrap().unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(&token) && !text.contains(&token[PREFIX.len()..]) && !text.contains("secret"), "{text}");
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        assert_eq!(redeem(&tokens, stem, Some("{SHA}secret-hash"), NOW), None);
+        for other in ["", "../../etc/passwd", PREFIX, &token[..token.len() - 1], &format!("{token} ")] {
+            assert_eq!(redeem(&tokens, other, Some("{SHA}secret-hash"), NOW), None);
+        }
+    }
+
+    #[test]
+    fn they_are_listed_revoked_and_capped() {
+        let (_folder, tokens) = store();
+        assert_eq!(tokens.list(NOW).unwrap(), []);
+        let first = tokens.issue("alice", "hash", "docker", NOW).unwrap();
+        tokens.issue("bob", "hash", "crane", NOW + 1).unwrap();
+        let listed = tokens.list(NOW + 2).unwrap();
+        assert_eq!(listed.iter().map(|token| token.user.as_str()).collect::<Vec<_>>(), ["bob", "alice"]);
+        assert_eq!((listed[0].client_id.as_str(), listed[0].created), ("crane", NOW + 1));
+        assert_eq!(tokens.revoke("").unwrap(), 0);
+        assert_eq!(tokens.revoke(&listed[1].id).unwrap(), 1);
+        assert_eq!(redeem(&tokens, &first, Some("hash"), NOW), None);
+        for number in 0..40 {
+            tokens.issue("alice", "hash", "docker", NOW + 10 + number).unwrap();
+        }
+        assert_eq!(tokens.list(NOW + 60).unwrap().iter().filter(|token| token.user == "alice").count(), MOST_OF_A_USER);
+        assert_eq!(tokens.revoke_user("alice").unwrap(), MOST_OF_A_USER);
+        assert_eq!(tokens.list(NOW + 60).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn c13_a_folder_that_can_not_be_read_is_no_dead_token() {
+        let (folder, tokens) = store();
+        let token = tokens.issue("alice", "hash", "docker", NOW).unwrap();
+        let path = fs::read_dir(folder.path().join("identity")).unwrap().next().unwrap().unwrap().path();
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        let refusal = tokens.redeem(&Secret::new(token), |_| Some("hash".to_owned()), NOW).unwrap_err();
+        assert!(matches!(refusal, IdentityRefusal::Store(_)));
+    }
+}

@@ -1,0 +1,199 @@
+//! The public keys that tokens are checked with.
+
+use std::collections::HashMap;
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey,
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash},
+};
+use rustls::pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
+use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
+
+/// The algorithms that a token may be signed with: all of them asymmetric.
+pub(crate) const ALGORITHMS: [(&str, Algorithm); 9] = [
+    ("EdDSA", Algorithm::EdDSA),
+    ("ES256", Algorithm::ES256),
+    ("ES384", Algorithm::ES384),
+    ("RS256", Algorithm::RS256),
+    ("RS384", Algorithm::RS384),
+    ("RS512", Algorithm::RS512),
+    ("PS256", Algorithm::PS256),
+    ("PS384", Algorithm::PS384),
+    ("PS512", Algorithm::PS512),
+];
+
+/// The shortest RSA modulus that is trusted, in bytes.
+const MIN_RSA_LEN: usize = 256;
+
+/// One public key.
+#[derive(Clone, Debug)]
+pub(crate) struct VerifyingKey {
+    key: DecodingKey,
+    kind: KeyKind,
+    /// The one algorithm that a JWK binds its key to.
+    only: Option<KeyAlgorithm>,
+    /// [RFC 7638](https://www.rfc-editor.org/rfc/rfc7638)
+    thumbprint: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyKind {
+    P256,
+    P384,
+    Ed25519,
+    Rsa,
+}
+
+/// A key that can't be used, in words that follow on "the key".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnusableKey {
+    #[error("is symmetric, and would let every registry that checks tokens sign them")]
+    Symmetric,
+    #[error("is of a kind that is not supported: RSA from 2048 bits, P-256, P-384 and Ed25519 are")]
+    Unsupported,
+    #[error("is damaged")]
+    Damaged,
+}
+
+impl VerifyingKey {
+    pub(crate) fn from_jwk(jwk: &Jwk) -> Result<Self, UnusableKey> {
+        let key = DecodingKey::from_jwk(jwk).map_err(|_| UnusableKey::Damaged);
+        let kind = match &jwk.algorithm {
+            AlgorithmParameters::EllipticCurve(parameters) => match parameters.curve {
+                EllipticCurve::P256 => KeyKind::P256,
+                EllipticCurve::P384 => KeyKind::P384,
+                _ => return Err(UnusableKey::Unsupported),
+            },
+            AlgorithmParameters::OctetKeyPair(parameters) if parameters.curve == EllipticCurve::Ed25519 => {
+                KeyKind::Ed25519
+            }
+            AlgorithmParameters::RSA(_) => KeyKind::Rsa,
+            AlgorithmParameters::OctetKey(_) => return Err(UnusableKey::Symmetric),
+            _ => return Err(UnusableKey::Unsupported),
+        };
+        Self::new(key?, kind, jwk.common.key_algorithm)
+    }
+
+    /// The key of a certificate, and the name that libtrust gives it.
+    pub(crate) fn from_certificate(der: &CertificateDer<'_>) -> Result<(Self, String), UnusableKey> {
+        let (_, certificate) = X509Certificate::from_der(der).map_err(|_| UnusableKey::Damaged)?;
+        let info = certificate.public_key();
+        Ok((Self::from_public_key(info)?, libtrust_id(info.raw)))
+    }
+
+    fn from_public_key(info: &SubjectPublicKeyInfo<'_>) -> Result<Self, UnusableKey> {
+        let bytes: &[u8] = &info.subject_public_key.data;
+        let oid = info.algorithm.algorithm.to_id_string();
+        match (oid.as_str(), bytes.len()) {
+            ("1.2.840.10045.2.1", 65) => Self::new(DecodingKey::from_ec_der(bytes), KeyKind::P256, None),
+            ("1.2.840.10045.2.1", 97) => Self::new(DecodingKey::from_ec_der(bytes), KeyKind::P384, None),
+            ("1.3.101.112", 32) => Self::new(DecodingKey::from_ed_der(bytes), KeyKind::Ed25519, None),
+            ("1.2.840.113549.1.1.1", _) => Self::new(DecodingKey::from_rsa_der(bytes), KeyKind::Rsa, None),
+            _ => Err(UnusableKey::Unsupported),
+        }
+    }
+
+    /// The thumbprint is computed from the key itself, not from how it was written.
+    fn new(key: DecodingKey, kind: KeyKind, only: Option<KeyAlgorithm>) -> Result<Self, UnusableKey> {
+        let jwk = Jwk::from_decoding_key(&key, None).map_err(|_| UnusableKey::Damaged)?;
+        if let AlgorithmParameters::RSA(parameters) = &jwk.algorithm
+            && parameters.n.len() < MIN_RSA_LEN * 4 / 3
+        {
+            return Err(UnusableKey::Unsupported);
+        }
+        let thumbprint = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| UnusableKey::Damaged)?;
+        Ok(Self { key, kind, only, thumbprint })
+    }
+
+    pub(crate) fn thumbprint(&self) -> &str {
+        &self.thumbprint
+    }
+
+    /// Whether a signature with that algorithm can be of this key.
+    pub(super) fn fits(&self, algorithm: Algorithm) -> bool {
+        let kind = match algorithm {
+            Algorithm::ES256 => KeyKind::P256,
+            Algorithm::ES384 => KeyKind::P384,
+            Algorithm::EdDSA => KeyKind::Ed25519,
+            Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => return false,
+            _ => KeyKind::Rsa,
+        };
+        self.kind == kind && self.only.is_none_or(|only| only == algorithm.into())
+    }
+
+    pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &str) -> bool {
+        self.fits(algorithm) && jsonwebtoken::crypto::verify(signature, message, &self.key, algorithm).unwrap_or(false)
+    }
+}
+
+/// Keys by their names, and the certificates that chains may end in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeySet {
+    by_id: HashMap<String, VerifyingKey>,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl KeySet {
+    /// Adds a key under its thumbprint and under a name of its own.
+    pub(crate) fn add(&mut self, key: VerifyingKey, own_id: Option<String>) {
+        if let Some(id) = own_id {
+            self.by_id.insert(id, key.clone());
+        }
+        self.by_id.insert(key.thumbprint.clone(), key);
+    }
+
+    /// Reads the certificates of a PEM file.
+    pub(crate) fn from_bundle(pem: &[u8]) -> Result<Self, String> {
+        use rustls::pki_types::pem::PemObject;
+        let mut keys = Self::default();
+        for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+            let number = index + 1;
+            let certificate = certificate.map_err(|_| format!("certificate {number} is no PEM"))?;
+            let (key, id) = VerifyingKey::from_certificate(&certificate)
+                .map_err(|fault| format!("the key of certificate {number} {fault}"))?;
+            keys.add(key, Some(id));
+            keys.certificates.push(certificate);
+        }
+        if keys.certificates.is_empty() {
+            return Err("it has no certificate (-----BEGIN CERTIFICATE-----)".to_owned());
+        }
+        Ok(keys)
+    }
+
+    /// Reads a [JWK Set](https://www.rfc-editor.org/rfc/rfc7517#section-5).
+    pub(crate) fn from_jwks(json: &[u8]) -> Result<Self, String> {
+        let set: JwkSet = serde_json::from_slice(json).map_err(|error| format!("it is no JWK set: {error}"))?;
+        let mut keys = Self::default();
+        for (index, jwk) in set.keys.iter().enumerate() {
+            let number = index + 1;
+            match VerifyingKey::from_jwk(jwk) {
+                _ if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) => {}
+                Ok(key) => keys.add(key, jwk.common.key_id.clone()),
+                Err(fault @ UnusableKey::Unsupported) => tracing::warn!("key {number} of the JWK set {fault}"),
+                Err(fault) => return Err(format!("key {number} {fault}")),
+            }
+        }
+        if keys.by_id.is_empty() { Err("it has no key that could check a signature".to_owned()) } else { Ok(keys) }
+    }
+
+    pub(super) fn get(&self, id: &str) -> Option<&VerifyingKey> {
+        self.by_id.get(id)
+    }
+
+    pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
+    }
+}
+
+/// The name of a key in libtrust: the first 240 bits of the SHA-256 of its public key, in base 32, twelve groups of four.
+fn libtrust_id(public_key: &[u8]) -> String {
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let digest = Sha256::digest(public_key);
+    let characters = digest[..30].chunks(5).flat_map(|five| {
+        let bits = five.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        (0..8).rev().map(move |index| char::from(ALPHABET[(bits >> (index * 5) & 31) as usize]))
+    });
+    let characters: Vec<char> = characters.collect();
+    characters.chunks(4).map(|four| four.iter().collect::<String>()).collect::<Vec<_>>().join(":")
+}

@@ -1,0 +1,35 @@
+//! Tokens: [JSON Web Tokens](https://www.rfc-editor.org/rfc/rfc7519) with the claims of the
+//! [distribution token specification](https://distribution.github.io/distribution/spec/auth/jwt/), checked and issued.
+
+mod accepted;
+mod chain;
+mod claims;
+mod grant;
+mod identity;
+mod issuer;
+mod jws;
+mod key_folder;
+mod key_ring;
+mod keys;
+mod refusal;
+mod request;
+mod response;
+mod signing;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use identity::{IdentityToken, IdentityTokens};
+pub use key_folder::rotate_keys;
+pub use refusal::TokenRefusal;
+pub use request::TokenRequest;
+pub use response::{TokenError, TokenResponse};
+
+pub(super) use accepted::{Accepted, AcceptedTokens};
+pub(super) use claims::Expected;
+pub(super) use grant::{grant, scope_text};
+pub(super) use identity::IdentityRefusal;
+pub(super) use issuer::{Issuer, NotIssued};
+pub(super) use keys::{ALGORITHMS, KeySet};
+pub(super) use request::Grant;
+pub(super) use verify::Verifier;

@@ -1,0 +1,98 @@
+//! From the settings to the mode of authentication and its rules.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use super::StartError;
+use crate::{
+    auth::{
+        Access, AuthError, Authenticator, BuiltinSettings, ExternalSettings, InvalidAccess, InvalidRealm, KeySource,
+        Realm, RuleSettings, Settings,
+    },
+    config::{Config, Issuer, Listen, Mode, Store, Token},
+};
+
+/// Opens the mode of authentication, `addresses` being those that are listened on.
+///
+/// # Errors
+/// [`StartError`]: a file of users or keys is bad, a rule is, or the server does not know by what name it is reached.
+pub(super) fn open(config: &Config, addresses: &[SocketAddr]) -> Result<Authenticator, StartError> {
+    let settings = match &config.auth.mode {
+        Mode::None => Settings::Open,
+        Mode::Htpasswd(htpasswd) => Settings::Htpasswd { realm: htpasswd.realm.clone(), users: htpasswd.path.clone() },
+        Mode::Token(token) => tokens(config, token, addresses)?,
+    };
+    Ok(Authenticator::open(&settings, access(config).map_err(AuthError::from)?)?)
+}
+
+/// The rules, as the settings have them now.
+///
+/// # Errors
+/// [`InvalidAccess`]
+pub(super) fn access(config: &Config) -> Result<Access, InvalidAccess> {
+    let rule = |rule: &crate::config::AccessRule| RuleSettings {
+        users: rule.users.clone(),
+        groups: rule.groups.clone(),
+        repositories: rule.repositories.clone(),
+        actions: rule.actions.clone(),
+    };
+    let rules: Vec<_> = config.access.iter().map(rule).collect();
+    Access::new(&rules, &config.groups.iter().cloned().collect())
+}
+
+fn tokens(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Settings, StartError> {
+    let (root_cert_bundle, jwks, signing_algorithms) = match &token.issued_by {
+        Issuer::BuiltIn { .. } => return built_in(config, token, addresses),
+        Issuer::External { root_cert_bundle, jwks, signing_algorithms } => (root_cert_bundle, jwks, signing_algorithms),
+    };
+    // Settings that lack one of the three are refused when they are read.
+    Ok(Settings::External(ExternalSettings {
+        realm: token.realm.clone().unwrap_or_default(),
+        service: token.service.clone().unwrap_or_default(),
+        issuer: token.issuer.clone().unwrap_or_default(),
+        root_cert_bundle: root_cert_bundle.clone(),
+        jwks: jwks.clone(),
+        signing_algorithms: signing_algorithms.clone(),
+    }))
+}
+
+fn built_in(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Settings, StartError> {
+    let Issuer::BuiltIn { users, key, expiration, identity_tokens } = &token.issued_by else {
+        return Ok(Settings::Open);
+    };
+    let service = token.service.clone().unwrap_or_else(|| own_name(config, addresses));
+    let own = own_folder(config)?;
+    Ok(Settings::Builtin(BuiltinSettings {
+        realm: realm(config, token, addresses).map_err(AuthError::from)?,
+        issuer: token.issuer.clone().unwrap_or_else(|| service.clone()),
+        service,
+        users: users.clone(),
+        key: key.clone().map_or_else(|| KeySource::Folder(own.join("token-keys")), KeySource::File),
+        lifetime: *expiration,
+        identity_tokens: identity_tokens.then(|| own.join("identity-tokens")),
+    }))
+}
+
+fn realm(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Realm, InvalidRealm> {
+    let host = config.http.host.as_ref().map(|host| host.as_str().trim_end_matches('/'));
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    let is_tcp = matches!(config.http.listen, Listen::Tcp(_));
+    let is_loopback = is_tcp && addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+    Realm::choose(token.realm.as_deref(), host, port, config.http.tls.is_some(), is_loopback)
+}
+
+/// What the registry is called in challenges and tokens, if nobody says: its address.
+fn own_name(config: &Config, addresses: &[SocketAddr]) -> String {
+    let host = config.http.host.as_ref().and_then(|host| {
+        let name = host.host_str()?;
+        Some(host.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}")))
+    });
+    host.unwrap_or_else(|| format!("localhost:{}", addresses.first().map_or(0, SocketAddr::port)))
+}
+
+/// Where the server keeps what is its own: beside the registry's tree, or, if that is in memory, in a folder that is gone with the machine's next start.
+fn own_folder(config: &Config) -> Result<PathBuf, StartError> {
+    match &config.storage.store {
+        Store::Filesystem { root } => Ok(root.join("wharf")),
+        Store::Memory => Ok(tempfile::Builder::new().prefix("wharf-").tempdir().map_err(StartError::Folder)?.keep()),
+    }
+}

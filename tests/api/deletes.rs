@@ -114,7 +114,9 @@ async fn a3_deletes_that_are_off_are_off_for_every_kind() {
     registry.restart_with(|config| config.storage.delete = false);
     let before = registry.tree();
     let layer = sha256(&image.layer);
-    for path in ["/v2/a/manifests/1".to_owned(), format!("/v2/a/manifests/{}", image.digest), format!("/v2/a/blobs/{layer}")] {
+    for path in
+        ["/v2/a/manifests/1".to_owned(), format!("/v2/a/manifests/{}", image.digest), format!("/v2/a/blobs/{layer}")]
+    {
         registry.delete(&path).await.refused(405, "UNSUPPORTED");
         registry.get(&path).await.expect(200);
     }

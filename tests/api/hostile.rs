@@ -60,7 +60,10 @@ async fn f1_a_body_of_two_natures_is_refused() {
             ("manifests beside config".to_owned(), both(&["layers"], json!({ "manifests": [] }))),
             ("manifests in another case".to_owned(), both(&[], json!({ "Manifests": [] }))),
             ("layers twice, in two cases".to_owned(), both(&[], json!({ "LAYERS": [] }))),
-            ("schema 1 and an index".to_owned(), both(&["config", "layers"], json!({ "manifests": [], "fsLayers": [] }))),
+            (
+                "schema 1 and an index".to_owned(),
+                both(&["config", "layers"], json!({ "manifests": [], "fsLayers": [] })),
+            ),
         ],
     )
     .await;
@@ -84,7 +87,13 @@ async fn f5_json_bombs_are_refused() {
         ("objects in objects", "{\"a\":".repeat(100_000) + "1" + &"}".repeat(100_000)),
         ("depth in a field that is not read", with("x", &("[".repeat(100_000) + &"]".repeat(100_000)))),
         ("depth in annotations", with("annotations", &("{\"a\":".repeat(10_000) + "1" + &"}".repeat(10_000)))),
-        ("too many annotations", with("annotations", &format!("{{{}}}", (0..20_000).map(|n| format!("\"k{n}\":\"\"")).collect::<Vec<_>>().join(",")))),
+        (
+            "too many annotations",
+            with(
+                "annotations",
+                &format!("{{{}}}", (0..20_000).map(|n| format!("\"k{n}\":\"\"")).collect::<Vec<_>>().join(",")),
+            ),
+        ),
         ("mediaType twice", with("mediaType", "\"application/vnd.oci.image.manifest.v1+json\"")),
         ("layers twice", with("layers", "[]")),
         ("config twice", with("config", "{}")),
@@ -109,8 +118,17 @@ async fn f5_json_bombs_are_refused() {
         ("layers that are an object", with_layers(&image, &json!({}))),
         ("layers that are numbers", with_layers(&image, &json!([1]))),
         ("a layer without a digest", with_layers(&image, &json!([{ "mediaType": "a/b", "size": 1 }]))),
-        ("a layer with a path for a digest", with_layers(&image, &json!([{ "mediaType": "a/b", "size": 1, "digest": "sha256:../../../etc/passwd" }]))),
-        ("an unknown algorithm", with_layers(&image, &json!([{ "mediaType": "a/b", "size": 0, "digest": "md5:d41d8cd98f00b204e9800998ecf8427e" }]))),
+        (
+            "a layer with a path for a digest",
+            with_layers(&image, &json!([{ "mediaType": "a/b", "size": 1, "digest": "sha256:../../../etc/passwd" }])),
+        ),
+        (
+            "an unknown algorithm",
+            with_layers(
+                &image,
+                &json!([{ "mediaType": "a/b", "size": 0, "digest": "md5:d41d8cd98f00b204e9800998ecf8427e" }]),
+            ),
+        ),
         ("10001 layers", with_layers(&image, &vec![descriptor("a/b", b""); 10_001].into())),
     ]
     .into_iter()
@@ -178,7 +196,8 @@ async fn f4_a_manifest_of_4_mib_is_taken_and_no_more() {
         let (largest, larger) = (of_len(LIMIT), of_len(LIMIT + 1));
         assert_eq!((largest.len(), larger.len()), (LIMIT, LIMIT + 1));
         let chunked = |body: &Bytes| {
-            let pieces: Vec<_> = body.chunks(64 * 1024).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
+            let pieces: Vec<_> =
+                body.chunks(64 * 1024).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
             reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
         };
         let put = async |body: reqwest::Body, tag: &str| {
@@ -282,7 +301,10 @@ async fn f6_a_deep_graph_costs_no_more_than_its_nodes() {
             })
             .to_string();
             let digest = sha256(body.as_bytes());
-            registry.put_manifest(&format!("/v2/a/manifests/{digest}"), MediaType::OCI_INDEX, body.clone()).await.expect(201);
+            registry
+                .put_manifest(&format!("/v2/a/manifests/{digest}"), MediaType::OCI_INDEX, body.clone())
+                .await
+                .expect(201);
             nodes.push(descriptor(MediaType::OCI_INDEX, body.as_bytes()));
             digests.push(digest);
         }

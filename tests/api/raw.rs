@@ -27,7 +27,9 @@ impl Connection {
     /// Writes bytes. A server that has refused already may have closed its end, which is no failure.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> &mut Self {
         match self.0.write_all(bytes) {
-            Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => panic!("{error}"),
+            Err(error) if !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) => {
+                panic!("{error}")
+            }
             _ => self,
         }
     }

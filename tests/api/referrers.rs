@@ -56,8 +56,16 @@ async fn referrers_are_listed_with_what_they_say_of_themselves() {
             descriptor
         };
         let mut expected = vec![
-            of(&sbom.manifest, MediaType::OCI_MANIFEST, json!({ "artifactType": SBOM, "annotations": { "of": "sbom" } })),
-            of(&plain.manifest, MediaType::OCI_MANIFEST, json!({ "artifactType": CONFIG, "annotations": { "of": "plain" } })),
+            of(
+                &sbom.manifest,
+                MediaType::OCI_MANIFEST,
+                json!({ "artifactType": SBOM, "annotations": { "of": "sbom" } }),
+            ),
+            of(
+                &plain.manifest,
+                MediaType::OCI_MANIFEST,
+                json!({ "artifactType": CONFIG, "annotations": { "of": "plain" } }),
+            ),
             of(index.as_bytes(), MediaType::OCI_INDEX, json!({})),
         ];
         expected.sort_by_key(|descriptor| descriptor["digest"].as_str().unwrap().to_owned());
@@ -201,12 +209,15 @@ async fn f10_many_referrers_come_in_pages() {
         expected.push((n % 50 == 0, digest));
     }
     let path = format!("/v2/a/referrers/{}", subject.digest);
-    for (query, only_large, fewest) in [("", false, 2), ("?n=100", false, 13), (&format!("?artifactType={SBOM}"), true, 2)] {
+    for (query, only_large, fewest) in
+        [("", false, 2), ("?n=100", false, 13), (&format!("?artifactType={SBOM}"), true, 2)]
+    {
         let pages = pages(&registry, &format!("{path}{query}")).await;
         assert!(pages.len() >= fewest, "{query}: {}", pages.len());
         assert!(pages.iter().all(|(bytes, page)| *bytes <= LIMIT && !page.is_empty()), "{query}");
         let listed = pages.into_iter().flat_map(|(_, page)| page).collect::<Vec<_>>();
-        let mut wanted: Vec<_> = expected.iter().filter(|(large, _)| *large || !only_large).map(|(_, digest)| digest.clone()).collect();
+        let mut wanted: Vec<_> =
+            expected.iter().filter(|(large, _)| *large || !only_large).map(|(_, digest)| digest.clone()).collect();
         wanted.sort_unstable();
         assert_eq!(listed, wanted, "{query}");
     }

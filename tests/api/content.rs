@@ -72,8 +72,7 @@ impl Image {
 
 /// An index of manifests.
 pub(crate) fn index(children: &[&Image]) -> Bytes {
-    let children: Vec<_> =
-        children.iter().map(|child| descriptor(MediaType::OCI_MANIFEST, &child.manifest)).collect();
+    let children: Vec<_> = children.iter().map(|child| descriptor(MediaType::OCI_MANIFEST, &child.manifest)).collect();
     Bytes::from(json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": children }).to_string())
 }
 

@@ -67,7 +67,8 @@ async fn a5_other_methods_are_refused_everywhere() {
         (session, "GET, HEAD, PATCH, PUT, DELETE"),
     ];
     for (path, allowed) in routes {
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "get"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "get"]
+        {
             if allowed.split(", ").any(|one| one == method) {
                 continue;
             }
@@ -88,7 +89,14 @@ async fn errors_say_nothing_of_the_inside() {
     let registry = TestRegistry::filesystem();
     let image = registry.image("a", "1", "image").await;
     let root = registry.root().to_str().unwrap();
-    for target in ["/v2/a/manifests/none", "/v2/../a/manifests/1", "/v2/a/blobs/uploads/x", "/v2/a/blobs/sha256:..", "/%00", "/v2/%ff/tags/list"] {
+    for target in [
+        "/v2/a/manifests/none",
+        "/v2/../a/manifests/1",
+        "/v2/a/blobs/uploads/x",
+        "/v2/a/blobs/sha256:..",
+        "/%00",
+        "/v2/%ff/tags/list",
+    ] {
         let answer = raw::get(&registry, target);
         let body = String::from_utf8_lossy(&answer.body);
         assert!((400..500).contains(&answer.status), "{target}: {answer:?}");

@@ -190,7 +190,9 @@ async fn j3_nothing_that_was_pushed_is_served_as_a_page() {
     let blob = registry.get(&format!("/v2/a/blobs/{digest}")).await.expect(200);
     assert_eq!(blob.header("content-type"), "application/octet-stream");
     assert_eq!(blob.header("content-disposition"), "attachment");
-    for media_type in ["text/html", "text/html; charset=utf-8", "image/svg+xml", "application/xhtml+xml", "application/json"] {
+    for media_type in
+        ["text/html", "text/html; charset=utf-8", "image/svg+xml", "application/xhtml+xml", "application/json"]
+    {
         for named in [true, false] {
             let image = Image::changed("page", |manifest| {
                 let manifest = manifest.as_object_mut().unwrap();

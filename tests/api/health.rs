@@ -42,7 +42,10 @@ async fn a_registry_that_is_read_only_by_its_settings_is_healthy_and_takes_nothi
     registry.get("/v2/a/manifests/1").await.expect(200);
     let before = registry.tree();
     registry.post("/v2/a/blobs/uploads/").await.refused(405, "UNSUPPORTED");
-    registry.put_manifest("/v2/a/manifests/2", &image.media_type(), image.manifest.clone()).await.refused(405, "UNSUPPORTED");
+    registry
+        .put_manifest("/v2/a/manifests/2", &image.media_type(), image.manifest.clone())
+        .await
+        .refused(405, "UNSUPPORTED");
     registry.delete("/v2/a/manifests/1").await.refused(405, "UNSUPPORTED");
     assert_eq!(registry.tree(), before);
 }

@@ -60,7 +60,10 @@ async fn f1_a_body_of_two_natures_is_refused() {
             ("manifests beside config".to_owned(), both(&["layers"], json!({ "manifests": [] }))),
             ("manifests in another case".to_owned(), both(&[], json!({ "Manifests": [] }))),
             ("layers twice, in two cases".to_owned(), both(&[], json!({ "LAYERS": [] }))),
-            ("schema 1 and an index".to_owned(), both(&["config", "layers"], json!({ "manifests": [], "fsLayers": [] }))),
+            (
+                "schema 1 and an index".to_owned(),
+                both(&["config", "layers"], json!({ "manifests": [], "fsLayers": [] })),
+            ),
         ],
     )
     .await;
@@ -84,7 +87,13 @@ async fn f5_json_bombs_are_refused() {
         ("objects in objects", "{\"a\":".repeat(100_000) + "1" + &"}".repeat(100_000)),
         ("depth in a field that is not read", with("x", &("[".repeat(100_000) + &"]".repeat(100_000)))),
         ("depth in annotations", with("annotations", &("{\"a\":".repeat(10_000) + "1" + &"}".repeat(10_000)))),
-        ("too many annotations", with("annotations", &format!("{{{}}}", (0..20_000).map(|n| format!("\"k{n}\":\"\"")).collect::<Vec<_>>().join(",")))),
+        (
+            "too many annotations",
+            with(
+                "annotations",
+                &format!("{{{}}}", (0..20_000).map(|n| format!("\"k{n}\":\"\"")).collect::<Vec<_>>().join(",")),
+            ),
+        ),
         ("mediaType twice", with("mediaType", "\"application/vnd.oci.image.manifest.v1+json\"")),
         ("layers twice", with("layers", "[]")),
         ("config twice", with("config", "{}")),
@@ -109,8 +118,17 @@ async fn f5_json_bombs_are_refused() {
         ("layers that are an object", with_layers(&image, &json!({}))),
         ("layers that are numbers", with_layers(&image, &json!([1]))),
         ("a layer without a digest", with_layers(&image, &json!([{ "mediaType": "a/b", "size": 1 }]))),
-        ("a layer with a path for a digest", with_layers(&image, &json!([{ "mediaType": "a/b", "size": 1, "digest": "sha256:../../../etc/passwd" }]))),
-        ("an unknown algorithm", with_layers(&image, &json!([{ "mediaType": "a/b", "size": 0, "digest": "md5:d41d8cd98f00b204e9800998ecf8427e" }]))),
+        (
+            "a layer with a path for a digest",
+            with_layers(&image, &json!([{ "mediaType": "a/b", "size": 1, "digest": "sha256:../../../etc/passwd" }])),
+        ),
+        (
+            "an unknown algorithm",
+            with_layers(
+                &image,
+                &json!([{ "mediaType": "a/b", "size": 0, "digest": "md5:d41d8cd98f00b204e9800998ecf8427e" }]),
+            ),
+        ),
         ("10001 layers", with_layers(&image, &vec![descriptor("a/b", b""); 10_001].into())),
     ]
     .into_iter()
@@ -168,32 +186,32 @@ async fn f8_a_size_that_lies_is_refused() {
 #[tokio::test]
 async fn f4_a_manifest_of_4_mib_is_taken_and_no_more() {
     const LIMIT: usize = 4 * 1024 * 1024;
-    for registry in TestRegistry::each() {
-        let image = Image::new("image");
-        registry.push_blobs("a", &image).await;
-        let of_len = |len: usize| {
-            let empty = changed(&image, |manifest| manifest["annotations"] = json!({ "x": "" })).len();
-            changed(&image, |manifest| manifest["annotations"] = json!({ "x": "x".repeat(len - empty) }))
-        };
-        let (largest, larger) = (of_len(LIMIT), of_len(LIMIT + 1));
-        assert_eq!((largest.len(), larger.len()), (LIMIT, LIMIT + 1));
-        let chunked = |body: &Bytes| {
-            let pieces: Vec<_> = body.chunks(64 * 1024).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
-            reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
-        };
-        let put = async |body: reqwest::Body, tag: &str| {
-            registry.put_manifest(&format!("/v2/a/manifests/{tag}"), MediaType::OCI_MANIFEST, body).await
-        };
-        put(largest.clone().into(), "whole").await.expect(201);
-        put(chunked(&largest), "chunked").await.expect(201);
-        assert_eq!(registry.get("/v2/a/manifests/whole").await.expect(200).body, largest);
-        for tag in ["more", "whole"] {
-            put(larger.clone().into(), tag).await.refused(413, "MANIFEST_INVALID");
-            put(chunked(&larger), tag).await.refused(413, "MANIFEST_INVALID");
-        }
-        assert_eq!(registry.tags("a").await, ["chunked", "whole"]);
-        assert_eq!(registry.get("/v2/a/manifests/whole").await.expect(200).body, largest);
+    let registry = TestRegistry::memory();
+    let image = Image::new("image");
+    registry.push_blobs("a", &image).await;
+    let of_len = |len: usize| {
+        let empty = changed(&image, |manifest| manifest["annotations"] = json!({ "x": "" })).len();
+        changed(&image, |manifest| manifest["annotations"] = json!({ "x": "x".repeat(len - empty) }))
+    };
+    let (largest, larger) = (of_len(LIMIT), of_len(LIMIT + 1));
+    assert_eq!((largest.len(), larger.len()), (LIMIT, LIMIT + 1));
+    let chunked = |body: &Bytes| {
+        let pieces: Vec<_> =
+            body.chunks(64 * 1024).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
+        reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
+    };
+    let put = async |body: reqwest::Body, tag: &str| {
+        registry.put_manifest(&format!("/v2/a/manifests/{tag}"), MediaType::OCI_MANIFEST, body).await
+    };
+    put(largest.clone().into(), "whole").await.expect(201);
+    put(chunked(&largest), "chunked").await.expect(201);
+    assert_eq!(registry.get("/v2/a/manifests/whole").await.expect(200).body, largest);
+    for tag in ["more", "whole"] {
+        put(larger.clone().into(), tag).await.refused(413, "MANIFEST_INVALID");
+        put(chunked(&larger), tag).await.refused(413, "MANIFEST_INVALID");
     }
+    assert_eq!(registry.tags("a").await, ["chunked", "whole"]);
+    assert_eq!(registry.get("/v2/a/manifests/whole").await.expect(200).body, largest);
 }
 
 /// A length that is too much is refused before a byte of it was sent.
@@ -282,7 +300,10 @@ async fn f6_a_deep_graph_costs_no_more_than_its_nodes() {
             })
             .to_string();
             let digest = sha256(body.as_bytes());
-            registry.put_manifest(&format!("/v2/a/manifests/{digest}"), MediaType::OCI_INDEX, body.clone()).await.expect(201);
+            registry
+                .put_manifest(&format!("/v2/a/manifests/{digest}"), MediaType::OCI_INDEX, body.clone())
+                .await
+                .expect(201);
             nodes.push(descriptor(MediaType::OCI_INDEX, body.as_bytes()));
             digests.push(digest);
         }

@@ -16,7 +16,10 @@ async fn a_manifest_is_kept_to_the_byte() {
     for registry in TestRegistry::each() {
         let image = Image::new("image");
         registry.push_blobs("a/b", &image).await;
-        let put = registry.put_manifest("/v2/a/b/manifests/1.0", &image.media_type(), image.manifest.clone()).await.expect(201);
+        let put = registry
+            .put_manifest("/v2/a/b/manifests/1.0", &image.media_type(), image.manifest.clone())
+            .await
+            .expect(201);
         assert_eq!(put.header("location"), format!("/v2/a/b/manifests/{}", image.digest));
         assert_eq!(put.header("docker-content-digest"), image.digest);
         assert_eq!(put.header("oci-subject"), "");
@@ -90,14 +93,14 @@ async fn tags_are_given_with_the_digest() {
         for tag in named {
             assert_eq!(registry.get(&format!("/v2/a/manifests/{tag}")).await.expect(200).body, image.manifest);
         }
-        let many: Vec<String> = (0..100).map(|n| format!("a-tag-of-some-length-{n}")).collect();
+        let many: Vec<String> = (0..30).map(|n| format!("{n:a>100}")).collect();
         let query: Vec<String> = many.iter().map(|tag| format!("tag={tag}")).collect();
         let path = format!("/v2/b/manifests/{}?{}", image.digest, query.join("&"));
         registry.push_blobs("b", &image).await;
         let put = registry.put_manifest(&path, &image.media_type(), image.manifest.clone()).await.expect(201);
         let named: Vec<_> = put.all("oci-tag").iter().flat_map(|field| field.split(", ")).collect();
         assert_eq!(named, many);
-        assert_eq!(registry.tags("b").await.len(), 100);
+        assert_eq!(registry.tags("b").await.len(), 30);
     }
 }
 
@@ -109,7 +112,10 @@ async fn a_bad_tag_among_them_stores_none() {
     let before = registry.tree();
     for bad in ["", "-", ".", "..%2fx", "a%00", &"a".repeat(129)] {
         let path = format!("/v2/a/manifests/{}?tag=good&tag={bad}", image.digest);
-        registry.put_manifest(&path, &image.media_type(), image.manifest.clone()).await.refused(400, "MANIFEST_INVALID");
+        registry
+            .put_manifest(&path, &image.media_type(), image.manifest.clone())
+            .await
+            .refused(400, "MANIFEST_INVALID");
     }
     assert_eq!(registry.tree(), before);
 }
@@ -130,8 +136,10 @@ async fn a_sha512_manifest_is_pulled_by_its_digest_and_by_its_tag() {
         registry.get(&format!("/v2/a/manifests/{}", image.digest)).await.refused(404, "MANIFEST_UNKNOWN");
         // An index may name its child, and a referrer its subject, by it.
         let child = json!({ "mediaType": MediaType::OCI_MANIFEST, "digest": digest, "size": image.manifest.len() });
-        let index = json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": [child], "subject": child });
-        let put = registry.put_manifest("/v2/a/manifests/index", MediaType::OCI_INDEX, index.to_string()).await.expect(201);
+        let index =
+            json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": [child], "subject": child });
+        let put =
+            registry.put_manifest("/v2/a/manifests/index", MediaType::OCI_INDEX, index.to_string()).await.expect(201);
         assert_eq!(put.header("oci-subject"), digest);
         registry.delete(&path).await.expect(202);
         registry.get("/v2/a/manifests/1").await.refused(404, "MANIFEST_UNKNOWN");
@@ -163,7 +171,10 @@ async fn every_type_of_manifest_is_served_as_it_was_pushed() {
         (MediaType::DOCKER_MANIFEST, json!({ "schemaVersion": 2, "config": config, "layers": [layer] })),
         (MediaType::DOCKER_MANIFEST_LIST, json!({ "schemaVersion": 2, "manifests": [child] })),
         (MediaType::OCI_INDEX, json!({ "schemaVersion": 2, "manifests": [] })),
-        (MediaType::OCI_ARTIFACT_MANIFEST, json!({ "artifactType": "application/vnd.example", "blobs": [layer], "subject": child })),
+        (
+            MediaType::OCI_ARTIFACT_MANIFEST,
+            json!({ "artifactType": "application/vnd.example", "blobs": [layer], "subject": child }),
+        ),
         ("application/vnd.example.thing.v3+json", json!({ "anything": [1, { "x": null }], "layers": [layer] })),
         ("application/vnd.cncf.helm.config.v1+json", json!({ "name": "chart" })),
         (MediaType::OCI_MANIFEST, json!({ "schemaVersion": 2, "config": config, "layers": [] })),
@@ -176,7 +187,10 @@ async fn every_type_of_manifest_is_served_as_it_was_pushed() {
             }
             let path = format!("/v2/a/manifests/t{tag}-{named}");
             let content_type = format!("{media_type}; charset=utf-8");
-            registry.put_manifest(&path, if named { media_type } else { &content_type }, body.to_string()).await.expect(201);
+            registry
+                .put_manifest(&path, if named { media_type } else { &content_type }, body.to_string())
+                .await
+                .expect(201);
         }
     }
     for _ in 0..2 {
@@ -200,8 +214,15 @@ async fn f1_accept_never_relabels() {
     let index = index(&[&image]);
     registry.put_manifest("/v2/a/manifests/index", MediaType::OCI_INDEX, index.clone()).await.expect(201);
     let accepts = [
-        MediaType::OCI_MANIFEST, MediaType::OCI_INDEX, MediaType::DOCKER_MANIFEST, MediaType::DOCKER_MANIFEST_LIST,
-        MediaType::DOCKER_SCHEMA_1_SIGNED, "*/*", "text/html", "", "nonsense",
+        MediaType::OCI_MANIFEST,
+        MediaType::OCI_INDEX,
+        MediaType::DOCKER_MANIFEST,
+        MediaType::DOCKER_MANIFEST_LIST,
+        MediaType::DOCKER_SCHEMA_1_SIGNED,
+        "*/*",
+        "text/html",
+        "",
+        "nonsense",
     ];
     for accept in accepts {
         for (path, media_type, body) in [
@@ -317,8 +338,17 @@ async fn f1_the_content_type_is_the_bodys() {
     registry.with_body(Method::PUT, "/v2/a/manifests/plain", image.manifest.clone()).await.expect(201);
     let before = registry.tree();
     for content_type in [
-        MediaType::OCI_INDEX, MediaType::DOCKER_MANIFEST, MediaType::DOCKER_MANIFEST_LIST, CONFIG, "application/json",
-        "application/octet-stream", "text/plain", "", "/", "nonsense", "application/vnd.oci.image.manifest.v1",
+        MediaType::OCI_INDEX,
+        MediaType::DOCKER_MANIFEST,
+        MediaType::DOCKER_MANIFEST_LIST,
+        CONFIG,
+        "application/json",
+        "application/octet-stream",
+        "text/plain",
+        "",
+        "/",
+        "nonsense",
+        "application/vnd.oci.image.manifest.v1",
         "application/vnd.oci.image.manifest.v1+jsonx",
     ] {
         let put = registry.put_manifest("/v2/a/manifests/1", content_type, image.manifest.clone()).await;

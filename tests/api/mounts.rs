@@ -52,9 +52,8 @@ async fn d1_what_is_not_there_becomes_an_upload() {
 async fn d2_a_manifest_gives_no_right_to_what_it_names() {
     for registry in TestRegistry::each() {
         let image = registry.image("a", "1", "image").await;
-        let put = |body: bytes::Bytes, media_type: &'static str| {
-            registry.put_manifest("/v2/b/manifests/1", media_type, body)
-        };
+        let put =
+            |body: bytes::Bytes, media_type: &'static str| registry.put_manifest("/v2/b/manifests/1", media_type, body);
         let refused = put(image.manifest.clone(), wharf::oci::MediaType::OCI_MANIFEST).await;
         refused.refused(400, "MANIFEST_BLOB_UNKNOWN");
         let named = refused.json()["errors"][0]["detail"]["digests"].to_string();
@@ -122,6 +121,7 @@ async fn d8_a_mount_means_one_thing() {
     assert_eq!(answer.status, 202, "{answer:?}");
     registry.delete(answer.header("location")).await.expect(204);
     registry.get(&format!("/v2/c/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");
-    let files = |tree: &std::collections::BTreeSet<std::path::PathBuf>| tree.iter().filter(|path| path.is_file()).count();
+    let files =
+        |tree: &std::collections::BTreeSet<std::path::PathBuf>| tree.iter().filter(|path| path.is_file()).count();
     assert_eq!(files(&registry.tree()), files(&before));
 }

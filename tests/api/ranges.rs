@@ -42,15 +42,27 @@ async fn g4_a_range_is_a_part_or_the_whole_or_nothing_there_is() {
             assert_eq!(answer.header("content-length"), (end - first).to_string());
             assert_eq!(answer.header("docker-content-digest"), digest);
         }
-        for range in ["bytes=500-", "bytes=500-0", "bytes=5-2", "bytes=-0", "bytes=18446744073709551616-", "bytes=500-600"] {
+        for range in
+            ["bytes=500-", "bytes=500-0", "bytes=5-2", "bytes=-0", "bytes=18446744073709551616-", "bytes=500-600"]
+        {
             let answer = part(&registry, &path, range).await;
             assert_eq!(answer.status, 416, "{range}");
             assert_eq!(answer.header("content-range"), "bytes */500", "{range}");
             answer.code();
         }
         for range in [
-            "items=0-1", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=1", "bytes=1-2-3", "bytes=0x1-2", "bytes=-1-2", "bytes=+1-2",
-            "bytes=0-1,3-4", &format!("bytes={}", ["0-0"; 1000].join(",")),
+            "items=0-1",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=1",
+            "bytes=1-2-3",
+            "bytes=0x1-2",
+            "bytes=-1-2",
+            "bytes=+1-2",
+            "bytes=0-1,3-4",
+            &format!("bytes={}", ["0-0"; 1000].join(",")),
         ] {
             let answer = part(&registry, &path, range).await.expect(200);
             assert!(answer.body == content, "{range}");
@@ -77,7 +89,11 @@ async fn a_range_counts_for_get_and_for_the_same_content_alone() {
     let path = format!("/v2/a/blobs/{digest}");
     let head = Answer::of(registry.request(Method::HEAD, &path).header("Range", "bytes=0-9")).await.expect(200);
     assert_eq!(head.header("content-length"), "500");
-    for (tag, status) in [(format!("\"{digest}\""), 206), ("\"other\"".to_owned(), 200), ("Wed, 21 Oct 2015 07:28:00 GMT".to_owned(), 200)] {
+    for (tag, status) in [
+        (format!("\"{digest}\""), 206),
+        ("\"other\"".to_owned(), 200),
+        ("Wed, 21 Oct 2015 07:28:00 GMT".to_owned(), 200),
+    ] {
         let request = registry.request(Method::GET, &path).header("Range", "bytes=0-9").header("If-Range", &tag);
         Answer::of(request).await.expect(status);
     }

@@ -55,9 +55,22 @@ async fn e3_a_session_is_named_by_its_uuid_alone() {
     let id = session.rsplit('/').next().unwrap();
     let before = registry.tree();
     for stray in [
-        "..".to_owned(), ".".to_owned(), "%2e%2e".to_owned(), "%2e".to_owned(), "a%2Fb".to_owned(), format!("{id}0"), id[..35].to_owned(),
-        id.to_uppercase(), format!("%7B{id}%7D"), id.replace('-', ""), format!("urn:uuid:{id}"), format!("{id}%00"), format!("{id}/"),
-        format!("..%2f{id}"), format!("./{id}"), "0".repeat(3000),
+        "..".to_owned(),
+        ".".to_owned(),
+        "%2e%2e".to_owned(),
+        "%2e".to_owned(),
+        "a%2Fb".to_owned(),
+        format!("{id}0"),
+        id[..35].to_owned(),
+        id.to_uppercase(),
+        format!("%7B{id}%7D"),
+        id.replace('-', ""),
+        format!("urn:uuid:{id}"),
+        format!("{id}%00"),
+        format!("{id}/"),
+        format!("..%2f{id}"),
+        format!("./{id}"),
+        "0".repeat(3000),
     ] {
         for method in ["GET", "PATCH", "PUT", "DELETE"] {
             let digest = sha256(b"x");
@@ -124,7 +137,8 @@ async fn d9_patch_against_put_and_against_delete() {
         let first = vec![b'1'; 50_000];
         let both = [first.clone(), vec![b'2'; 50_000]].concat();
         registry.with_body(Method::PATCH, &session, first.clone()).await.expect(202);
-        let patch = registry.request(Method::PATCH, &session).header("Content-Range", "50000-99999").body(vec![b'2'; 50_000]);
+        let patch =
+            registry.request(Method::PATCH, &session).header("Content-Range", "50000-99999").body(vec![b'2'; 50_000]);
         let path = format!("{session}?digest={}", sha256(&first));
         let put = registry.send(Method::PUT, &path);
         let (patched, put) = tokio::join!(Answer::of(patch), put);
@@ -155,7 +169,11 @@ async fn d11_a_body_that_breaks_off_is_never_taken_for_whole() {
         let put = format!("{session}?digest={digest}");
         let single = format!("/v2/a/blobs/uploads/?digest={digest}");
         for (method, target) in [("PUT", &put), ("POST", &single)] {
-            for framing in ["Content-Length: 10\r\n\r\n012", "Transfer-Encoding: chunked\r\n\r\n3\r\n012\r\n", "Transfer-Encoding: chunked\r\n\r\na\r\n012"] {
+            for framing in [
+                "Content-Length: 10\r\n\r\n012",
+                "Transfer-Encoding: chunked\r\n\r\n3\r\n012\r\n",
+                "Transfer-Encoding: chunked\r\n\r\na\r\n012",
+            ] {
                 let request = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{framing}");
                 let answer = Connection::to(&registry).write(request.as_bytes()).finish().rest();
                 assert!(!answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
@@ -191,7 +209,10 @@ async fn offset_of(registry: &TestRegistry, session: &str) -> usize {
 
 /// No session's file is left.
 fn must_be_no_session(registry: &TestRegistry) {
-    let left: Vec<_> =
-        registry.tree().into_iter().filter(|path| path.is_file() && path.to_string_lossy().contains("_uploads")).collect();
+    let left: Vec<_> = registry
+        .tree()
+        .into_iter()
+        .filter(|path| path.is_file() && path.to_string_lossy().contains("_uploads"))
+        .collect();
     assert!(left.is_empty(), "{left:?}");
 }

@@ -131,12 +131,26 @@ async fn tags_survive_a_restart_and_strangers() {
 async fn g1_a_number_of_entries_is_bounded_on_every_list() {
     let registry = with_tags().await;
     let image = Image::new("image");
-    for list in ["/v2/a/b/tags/list".to_owned(), "/v2/_catalog".to_owned(), format!("/v2/a/b/referrers/{}", image.digest)] {
+    for list in
+        ["/v2/a/b/tags/list".to_owned(), "/v2/_catalog".to_owned(), format!("/v2/a/b/referrers/{}", image.digest)]
+    {
         for n in ["0", "1", "1000", "1001", "2147483648", "4294967296", "1000000000", "9223372036854775807"] {
             let answer = registry.get(&format!("{list}?n={n}")).await.expect(200);
             assert!(n != "0" || answer.header("link").is_empty(), "{list}");
         }
-        for n in ["-1", "9223372036854775808", "18446744073709551616", "99999999999999999999999999", "1e9", "abc", "", "1.5", "0x10", "%00", "1&n=2"] {
+        for n in [
+            "-1",
+            "9223372036854775808",
+            "18446744073709551616",
+            "99999999999999999999999999",
+            "1e9",
+            "abc",
+            "",
+            "1.5",
+            "0x10",
+            "%00",
+            "1&n=2",
+        ] {
             let answer = registry.send(Method::GET, &format!("{list}?n={n}")).await;
             let code = if n.contains('&') { "UNSUPPORTED" } else { "PAGINATION_NUMBER_INVALID" };
             assert_eq!(answer.refusal(), (400, code.to_owned()), "{list}?n={n}");

@@ -180,7 +180,13 @@ async fn d10_a_chunk_out_of_order_is_told_the_offset() {
         };
         must_be_at(&chunk(&registry, &session, "5-9", "56789").await, "0-0").await;
         chunk(&registry, &session, "0-4", "01234").await.expect(202);
-        for (range, bytes) in [("0-4", "01234"), ("4-5", "45"), ("3-9", "3456789"), ("6-9", "6789"), ("99999999999999-99999999999999", "x")] {
+        for (range, bytes) in [
+            ("0-4", "01234"),
+            ("4-5", "45"),
+            ("3-9", "3456789"),
+            ("6-9", "6789"),
+            ("99999999999999-99999999999999", "x"),
+        ] {
             must_be_at(&chunk(&registry, &session, range, bytes).await, "0-4").await;
         }
         let digest = sha256(b"0123456789");
@@ -196,7 +202,20 @@ async fn d10_a_chunk_out_of_order_is_told_the_offset() {
 async fn a_range_that_is_none_or_lies_is_refused() {
     for registry in TestRegistry::each() {
         let session = registry.begin_upload("a").await;
-        for range in ["", "x", "0", "-1", "4-0", "0-18446744073709551616", "0-18446744073709551615", "bytes", "0-4,5-9", "0x0-4", "0-5", "0-3"] {
+        for range in [
+            "",
+            "x",
+            "0",
+            "-1",
+            "4-0",
+            "0-18446744073709551616",
+            "0-18446744073709551615",
+            "bytes",
+            "0-4,5-9",
+            "0x0-4",
+            "0-5",
+            "0-3",
+        ] {
             let answer = chunk(&registry, &session, range, "01234").await;
             assert!((400..500).contains(&answer.status), "{range}: {answer:?}");
             answer.code();
@@ -204,7 +223,8 @@ async fn a_range_that_is_none_or_lies_is_refused() {
         }
         chunk(&registry, &session, "0-4", "01234").await.expect(202);
         // Chunked transfer can't be checked before it has come: what came stays, and the status says so.
-        let unsized_chunk = registry.request(Method::PATCH, &session).header("Content-Range", "5-9").body(chunked(&["567"]));
+        let unsized_chunk =
+            registry.request(Method::PATCH, &session).header("Content-Range", "5-9").body(chunked(&["567"]));
         Answer::of(unsized_chunk).await.refused(400, "SIZE_INVALID");
         assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-7");
     }

@@ -20,8 +20,7 @@ async fn there_is_a_registry_with_and_without_the_slash() {
 #[tokio::test]
 async fn both_families_answer_for_localhost() {
     let registry = TestRegistry::with(|config| {
-        config.http.listen =
-            wharf::config::Listen::Tcp(vec![wharf::config::Address::parse("localhost:0").unwrap()]);
+        config.http.listen = wharf::config::Listen::Tcp(vec![wharf::config::Address::parse("localhost:0").unwrap()]);
     });
     let port = registry.address().port();
     for host in ["127.0.0.1", "localhost"] {

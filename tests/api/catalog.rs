@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// In the order that their bytes have: `-` and `.` come before `/`, so no walk through directories gives it.
-const NAMES: [&str; 12] = ["a", "a-b", "a-b/c", "a.b", "a/1", "a/b", "a/b/c", "a0", "a_b", "a__b", "ab", "b"];
+const NAMES: [&str; 12] = ["a", "a-b", "a-b/c", "a.b", "a/1", "a/b", "a/b/c", "a0", "a__b", "a_b", "ab", "b"];
 
 async fn with_repositories(registry: &TestRegistry) {
     let image = Image::new("image");

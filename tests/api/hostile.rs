@@ -186,33 +186,32 @@ async fn f8_a_size_that_lies_is_refused() {
 #[tokio::test]
 async fn f4_a_manifest_of_4_mib_is_taken_and_no_more() {
     const LIMIT: usize = 4 * 1024 * 1024;
-    for registry in TestRegistry::each() {
-        let image = Image::new("image");
-        registry.push_blobs("a", &image).await;
-        let of_len = |len: usize| {
-            let empty = changed(&image, |manifest| manifest["annotations"] = json!({ "x": "" })).len();
-            changed(&image, |manifest| manifest["annotations"] = json!({ "x": "x".repeat(len - empty) }))
-        };
-        let (largest, larger) = (of_len(LIMIT), of_len(LIMIT + 1));
-        assert_eq!((largest.len(), larger.len()), (LIMIT, LIMIT + 1));
-        let chunked = |body: &Bytes| {
-            let pieces: Vec<_> =
-                body.chunks(64 * 1024).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
-            reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
-        };
-        let put = async |body: reqwest::Body, tag: &str| {
-            registry.put_manifest(&format!("/v2/a/manifests/{tag}"), MediaType::OCI_MANIFEST, body).await
-        };
-        put(largest.clone().into(), "whole").await.expect(201);
-        put(chunked(&largest), "chunked").await.expect(201);
-        assert_eq!(registry.get("/v2/a/manifests/whole").await.expect(200).body, largest);
-        for tag in ["more", "whole"] {
-            put(larger.clone().into(), tag).await.refused(413, "MANIFEST_INVALID");
-            put(chunked(&larger), tag).await.refused(413, "MANIFEST_INVALID");
-        }
-        assert_eq!(registry.tags("a").await, ["chunked", "whole"]);
-        assert_eq!(registry.get("/v2/a/manifests/whole").await.expect(200).body, largest);
+    let registry = TestRegistry::memory();
+    let image = Image::new("image");
+    registry.push_blobs("a", &image).await;
+    let of_len = |len: usize| {
+        let empty = changed(&image, |manifest| manifest["annotations"] = json!({ "x": "" })).len();
+        changed(&image, |manifest| manifest["annotations"] = json!({ "x": "x".repeat(len - empty) }))
+    };
+    let (largest, larger) = (of_len(LIMIT), of_len(LIMIT + 1));
+    assert_eq!((largest.len(), larger.len()), (LIMIT, LIMIT + 1));
+    let chunked = |body: &Bytes| {
+        let pieces: Vec<_> =
+            body.chunks(64 * 1024).map(|piece| Ok::<_, std::io::Error>(Bytes::copy_from_slice(piece))).collect();
+        reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
+    };
+    let put = async |body: reqwest::Body, tag: &str| {
+        registry.put_manifest(&format!("/v2/a/manifests/{tag}"), MediaType::OCI_MANIFEST, body).await
+    };
+    put(largest.clone().into(), "whole").await.expect(201);
+    put(chunked(&largest), "chunked").await.expect(201);
+    assert_eq!(registry.get("/v2/a/manifests/whole").await.expect(200).body, largest);
+    for tag in ["more", "whole"] {
+        put(larger.clone().into(), tag).await.refused(413, "MANIFEST_INVALID");
+        put(chunked(&larger), tag).await.refused(413, "MANIFEST_INVALID");
     }
+    assert_eq!(registry.tags("a").await, ["chunked", "whole"]);
+    assert_eq!(registry.get("/v2/a/manifests/whole").await.expect(200).body, largest);
 }
 
 /// A length that is too much is refused before a byte of it was sent.

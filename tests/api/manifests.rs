@@ -93,14 +93,14 @@ async fn tags_are_given_with_the_digest() {
         for tag in named {
             assert_eq!(registry.get(&format!("/v2/a/manifests/{tag}")).await.expect(200).body, image.manifest);
         }
-        let many: Vec<String> = (0..100).map(|n| format!("a-tag-of-some-length-{n}")).collect();
+        let many: Vec<String> = (0..30).map(|n| format!("{n:a>100}")).collect();
         let query: Vec<String> = many.iter().map(|tag| format!("tag={tag}")).collect();
         let path = format!("/v2/b/manifests/{}?{}", image.digest, query.join("&"));
         registry.push_blobs("b", &image).await;
         let put = registry.put_manifest(&path, &image.media_type(), image.manifest.clone()).await.expect(201);
         let named: Vec<_> = put.all("oci-tag").iter().flat_map(|field| field.split(", ")).collect();
         assert_eq!(named, many);
-        assert_eq!(registry.tags("b").await.len(), 100);
+        assert_eq!(registry.tags("b").await.len(), 30);
     }
 }
 

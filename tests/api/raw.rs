@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::{answer::Answer, registry::TestRegistry};
@@ -49,8 +50,25 @@ impl Connection {
         }
     }
 
-    /// The next answer, whose length must be told by a `Content-Length` or be nothing.
+    /// The next answer to a request that was not a HEAD. Its length must be told by a `Content-Length`, or be nothing.
     pub(crate) fn answer(&mut self) -> Answer {
+        let mut answer = self.head();
+        let length = answer.headers.get("content-length").map_or(0, |value| value.to_str().unwrap().parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        answer.body = body.into();
+        answer
+    }
+
+    /// The first bytes that come, enough to know the answer by.
+    pub(crate) fn answer_bytes(&mut self) -> Vec<u8> {
+        let mut bytes = vec![0; b"HTTP/1.1 400".len()];
+        self.0.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    /// The head of the next answer.
+    pub(crate) fn head(&mut self) -> Answer {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let mut byte = [0];
@@ -58,14 +76,11 @@ impl Connection {
             head.push(byte[0]);
         }
         let (status, headers) = head_of(&head);
-        let length = headers.get("content-length").map_or(0, |value| value.to_str().unwrap().parse().unwrap());
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).unwrap();
-        Answer { status, headers, body: body.into() }
+        Answer { status, headers, body: Bytes::new() }
     }
 }
 
-/// Sends one request with exactly this target, closes its own end for writing, and reads the answer.
+/// Sends one request with exactly this target, and reads the answer.
 pub(crate) fn send(registry: &TestRegistry, method: &str, target: &str, fields: &[&str], body: &[u8]) -> Answer {
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", registry.address());
     for field in fields {
@@ -77,8 +92,8 @@ pub(crate) fn send(registry: &TestRegistry, method: &str, target: &str, fields: 
     }
     head.push_str("\r\n");
     let mut connection = Connection::to(registry);
-    let bytes = connection.write(head.as_bytes()).write(body).rest();
-    parse(&bytes)
+    connection.write(head.as_bytes()).write(body);
+    if method == "HEAD" { connection.head() } else { connection.answer() }
 }
 
 /// `GET` of exactly this target.

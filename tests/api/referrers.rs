@@ -93,7 +93,9 @@ async fn referrers_are_filtered_by_their_artifact_type() {
     }
     let path = format!("/v2/a/referrers/{}", subject.digest);
     for (filter, count) in [(SBOM, 2), (SIGNATURE, 1), (CONFIG, 1), ("application/vnd.none", 0), ("application", 0)] {
-        for filter in [filter.to_owned(), filter.replace('/', "%2F")] {
+        // A plus sign in a query is a space.
+        let filter = filter.replace('+', "%2B");
+        for filter in [filter.clone(), filter.replace('/', "%2F")] {
             let path = format!("{path}?artifactType={filter}");
             assert_eq!(listed(&registry, &path).await.len(), count, "{filter}");
             assert_eq!(registry.get(&path).await.header("oci-filters-applied"), "artifactType");
@@ -186,7 +188,7 @@ async fn pages(registry: &TestRegistry, first: &str) -> Vec<(usize, Vec<String>)
     }
 }
 
-/// Thousands of them, each as long as it may be to be listed at all: no answer is longer than a manifest may be, and none is left out.
+/// Hundreds of them, some very long: no answer is longer than a manifest may be, and none is left out.
 #[tokio::test]
 async fn f10_many_referrers_come_in_pages() {
     const LIMIT: usize = 4 * 1024 * 1024;
@@ -194,23 +196,23 @@ async fn f10_many_referrers_come_in_pages() {
     let subject = registry.image("a", "1", "subject").await;
     let large = "x".repeat(200_000);
     let mut expected = Vec::new();
-    for n in 0..1250 {
+    for n in 0..600 {
         let body = json!({
             "schemaVersion": 2,
             "mediaType": MediaType::OCI_INDEX,
             "manifests": [],
-            "artifactType": if n % 50 == 0 { SBOM } else { SIGNATURE },
-            "annotations": { "n": n.to_string(), "large": if n % 50 == 0 { &large } else { "" } },
+            "artifactType": if n % 24 == 0 { SBOM } else { SIGNATURE },
+            "annotations": { "n": n.to_string(), "large": if n % 24 == 0 { &large } else { "" } },
             "subject": descriptor(MediaType::OCI_MANIFEST, &subject.manifest),
         })
         .to_string();
         let digest = sha256(body.as_bytes());
         registry.put_manifest(&format!("/v2/a/manifests/{digest}"), MediaType::OCI_INDEX, body).await.expect(201);
-        expected.push((n % 50 == 0, digest));
+        expected.push((n % 24 == 0, digest));
     }
     let path = format!("/v2/a/referrers/{}", subject.digest);
     for (query, only_large, fewest) in
-        [("", false, 2), ("?n=100", false, 13), (&format!("?artifactType={SBOM}"), true, 2)]
+        [("", false, 2), ("?n=100", false, 7), (&format!("?artifactType={SBOM}"), true, 2)]
     {
         let pages = pages(&registry, &format!("{path}{query}")).await;
         assert!(pages.len() >= fewest, "{query}: {}", pages.len());

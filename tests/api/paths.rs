@@ -176,12 +176,14 @@ async fn e2_only_a_digest_is_a_digest() {
             ("PUT", format!("/v2/a/blobs/uploads/{SESSION}?digest={bad}")),
         ] {
             let answer = raw::send(&registry, method, &target, &[], b"");
-            assert_eq!(answer.status, 400, "{method} {target}: {answer:?}");
-            if method != "HEAD" {
+            // A digest with a slash is no digest of a path, so there is no such path.
+            let expected = if bad.contains('/') && !target.contains('?') { 404 } else { 400 };
+            assert_eq!(answer.status, expected, "{method} {target}: {answer:?}");
+            if method != "HEAD" && expected == 400 {
                 assert_eq!(answer.code(), "DIGEST_INVALID", "{method} {target}");
             }
         }
-        if bad.contains(':') {
+        if bad.contains(':') && !bad.contains('/') {
             raw::get(&registry, &format!("/v2/a/manifests/{bad}")).refused(400, "DIGEST_INVALID");
         }
     }

@@ -19,21 +19,23 @@ async fn h1_what_follows_an_upgrade_is_neither_executed_nor_stored() {
     let session = registry.begin_upload("a").await;
     let host = registry.address();
     let smuggled = format!("GET /v2/_catalog HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic c2VjcmV0\r\n\r\n");
-    for upgrade in ["websocket", "WebSocket"] {
-        // A chunked body is told from what follows it all the same, so it is not among these; nor is a list, which the parser ignores.
-        for framing in ["Content-Length: 5\r\n\r\n01234", "\r\n"] {
-            for connection in ["Upgrade", "keep-alive, Upgrade"] {
-                let request = format!(
-                    "PATCH {session} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\nUpgrade: {upgrade}\r\n{framing}{smuggled}"
-                );
-                let got = raw::exchange(&registry, request.as_bytes());
-                assert_eq!(answers(&got), 1, "{}", String::from_utf8_lossy(&got));
-                let answer = raw::parse(&got);
-                answer.refused(400, "UNSUPPORTED");
-                assert_eq!(answer.header("connection"), "close");
-            }
-        }
+    let sized = "Content-Length: 5\r\n\r\n01234";
+    let rows = [("websocket", "Upgrade", sized), ("WebSocket", "keep-alive, Upgrade", sized), ("websocket", "Upgrade", "\r\n")];
+    for (upgrade, connection, framing) in rows {
+        let request = format!(
+            "PATCH {session} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\nUpgrade: {upgrade}\r\n{framing}{smuggled}"
+        );
+        let got = raw::exchange(&registry, request.as_bytes());
+        assert_eq!(answers(&got), 1, "{}", String::from_utf8_lossy(&got));
+        let answer = raw::parse(&got);
+        answer.refused(400, "UNSUPPORTED");
+        assert_eq!(answer.header("connection"), "close");
     }
+    // Chunks say themselves where they end, so that what follows them is a request of its own; the first is refused all the same.
+    let chunked = format!(
+        "PATCH {session} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n0\r\n\r\n"
+    );
+    Connection::to(&registry).write(chunked.as_bytes()).answer().refused(400, "UNSUPPORTED");
     assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-0");
     let connect = format!("CONNECT /v2/ HTTP/1.1\r\nHost: {host}\r\n\r\n{smuggled}");
     let got = raw::exchange(&registry, connect.as_bytes());
@@ -84,18 +86,22 @@ async fn h1_a_message_of_unclear_length_is_refused() {
         ("a folded line", format!("{line}X: y\r\n Content-Length: 5\r\n\r\n01234")),
         ("no host", format!("PATCH {session} HTTP/1.1\r\nContent-Length: 5\r\n\r\n01234")),
         ("two hosts", format!("{line}Host: other\r\nContent-Length: 5\r\n\r\n01234")),
-        ("a chunk of 2^64", format!("{line}Transfer-Encoding: chunked\r\n\r\n10000000000000000\r\n01234\r\n0\r\n\r\n")),
-        ("a chunk without a number", format!("{line}Transfer-Encoding: chunked\r\n\r\nx\r\n01234\r\n0\r\n\r\n")),
     ];
     for (what, request) in rows {
         let behind = format!("GET /v2/_catalog HTTP/1.1\r\nHost: {host}\r\n\r\n");
         let got = raw::exchange(&registry, format!("{request}{behind}").as_bytes());
         let text = String::from_utf8_lossy(&got);
-        // Where it is the body that is broken, the connection may end before there is an answer.
-        let unanswered = what.starts_with("a chunk") && text.is_empty();
-        assert!(unanswered || text.starts_with("HTTP/1.1 400 "), "{what}: {text}");
-        assert!(answers(&got) <= 1, "{what}: {text}");
+        assert!(text.starts_with("HTTP/1.1 400 "), "{what}: {text}");
+        assert_eq!(answers(&got), 1, "{what}: {text}");
         assert!(!text.contains("repositories"), "{what}: {text}");
+    }
+    // Where the length breaks only in the body, the connection may end without a word, but never with another answer.
+    for size in ["10000000000000000", "ffffffffffffffff1", "x", "-5", "+5", "0x5", ""] {
+        let request = format!("{line}Transfer-Encoding: chunked\r\n\r\n{size}\r\n01234\r\n0\r\n\r\n");
+        let behind = format!("GET /v2/_catalog HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let got = raw::exchange(&registry, format!("{request}{behind}").as_bytes());
+        let text = String::from_utf8_lossy(&got);
+        assert!(text.is_empty() || text.starts_with("HTTP/1.1 400 ") && answers(&got) == 1, "{size}: {text}");
     }
     assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-0");
 }

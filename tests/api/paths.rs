@@ -144,7 +144,6 @@ async fn e2_only_a_digest_is_a_digest() {
         format!("sha256:{}", hex.to_uppercase()),
         format!("SHA256:{hex}"),
         format!("sha256:{}g", &hex[..63]),
-        "sha256:../../x".to_owned(),
         "sha256:%2e%2e".to_owned(),
         "sha256:".to_owned(),
         ":".to_owned(),
@@ -165,6 +164,10 @@ async fn e2_only_a_digest_is_a_digest() {
         hex.to_owned(),
     ];
     bad.push(sha512(b"").replace("sha512", "sha256"));
+    // With slashes it is another path, which is none of ours.
+    let answer = raw::get(&registry, "/v2/a/blobs/sha256:../../x");
+    assert!(matches!(answer.status, 400 | 404), "{answer:?}");
+    raw::get(&registry, "/v2/a/blobs/sha256:..%2f..%2fx").refused(400, "DIGEST_INVALID");
     for bad in bad {
         for (method, target) in [
             ("GET", format!("/v2/a/blobs/{bad}")),

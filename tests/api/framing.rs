@@ -20,7 +20,11 @@ async fn h1_what_follows_an_upgrade_is_neither_executed_nor_stored() {
     let host = registry.address();
     let smuggled = format!("GET /v2/_catalog HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic c2VjcmV0\r\n\r\n");
     let sized = "Content-Length: 5\r\n\r\n01234";
-    let rows = [("websocket", "Upgrade", sized), ("WebSocket", "keep-alive, Upgrade", sized), ("websocket", "Upgrade", "\r\n")];
+    let rows = [
+        ("websocket", "Upgrade", sized),
+        ("WebSocket", "keep-alive, Upgrade", sized),
+        ("websocket", "Upgrade", "\r\n"),
+    ];
     for (upgrade, connection, framing) in rows {
         let request = format!(
             "PATCH {session} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\nUpgrade: {upgrade}\r\n{framing}{smuggled}"

@@ -23,6 +23,7 @@ mod registry;
 
 mod blobs;
 mod catalog;
+mod clients;
 mod deletes;
 mod errors;
 mod framing;
@@ -30,7 +31,9 @@ mod headers;
 mod health;
 mod hostile;
 mod limits;
+mod log;
 mod manifests;
+mod model;
 mod mounts;
 mod paths;
 mod ranges;

@@ -2,7 +2,7 @@
 
 use std::{
     io::{ErrorKind, Read as _, Write as _},
-    net::{Shutdown, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -19,7 +19,11 @@ pub(crate) struct Connection(TcpStream);
 
 impl Connection {
     pub(crate) fn to(registry: &TestRegistry) -> Self {
-        let stream = TcpStream::connect(registry.address()).unwrap();
+        Self::at(registry.address())
+    }
+
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self(stream)

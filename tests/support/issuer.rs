@@ -15,7 +15,7 @@ use jsonwebtoken::{
     crypto::sign,
     jwk::{Jwk, ThumbprintHash},
 };
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair, PublicKeyData as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -100,7 +100,7 @@ impl Issuer {
 
     /// The public key in PEM, and in DER: what anybody may know.
     pub(crate) fn public_key(&self) -> (String, Vec<u8>) {
-        (self.key.public_key_pem(), self.key.public_key_der())
+        (self.key.public_key_pem(), self.key.subject_public_key_info())
     }
 
     /// The certificate as `x5c` has it.
@@ -110,7 +110,7 @@ impl Issuer {
 
     /// The first 240 bits of the SHA-256 of the public key, in base 32, twelve groups of four.
     pub(crate) fn libtrust(&self) -> String {
-        let digest = Sha256::digest(self.key.public_key_der());
+        let digest = Sha256::digest(self.key.subject_public_key_info());
         let bits: String = digest[..30].iter().map(|byte| format!("{byte:08b}")).collect();
         let quintets = (0..48).map(|n| usize::from_str_radix(&bits[n * 5..n * 5 + 5], 2).unwrap());
         let text: String = quintets.map(|quintet| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[quintet])).collect();

@@ -1,4 +1,78 @@
-//! wharf: an OCI container registry.
+//! wharf is an OCI container registry in one small binary, for the place of registry:2: the same port, the same volume, the same settings.
+//!
+//! This page is the map of the house. Each module's own page goes on from here.
+//!
+//! # The house
+//!
+//! ```text
+//! main -> cli -> server -> api -> registry -> storage
+//!                             '--> auth
+//!  config is read by cli and server       every module may use oci; oci uses none
+//! ```
+//!
+//! | module | what it is about | what it never does |
+//! |---|---|---|
+//! | [`oci`] | the nouns of the specifications: digests, names, references, manifests, ranges, scopes | I/O of any kind |
+//! | [`storage`] | bytes under keys, on a filesystem or in memory, and that they survive | know what a key means |
+//! | [`registry`] | the verbs on the nouns, and the rules | mention HTTP, or a path on a disk |
+//! | [`auth`] | who are you, what may you | see a request or a response |
+//! | [`api`] | HTTP: one file a resource, one table of routes, one table of errors | touch the store but through the registry |
+//! | [`server`] | from the settings to sockets that answer | decide anything about a request |
+//! | [`config`] | the settings, each with where it came from | act on them |
+//! | [`cli`] | one file a command | anything that a library user would miss |
+//!
+//! The direction of the arrows, and who may name `actix_web`, `std::fs` or a password's hash, is checked by `tests/architecture.rs`.
+//!
+//! # How data flows
+//!
+//! *A push of a blob*, `PUT <session>?digest=…`: [`api::serve`] checks the head, takes the path apart once, and asks the
+//! [`Authenticator`](auth::Authenticator) who is there. The row of the table wants `Authorized<Push>`, which is the only way to a
+//! [`Repository`](registry::Repository). The body goes through a bounded channel to a task that belongs to no request; there
+//! [`Staging`](storage::Staging) writes and hashes in one pass. Only what [`verifies`](storage::Staged::verify) can be given a name:
+//! sync, rename, sync of the directory, then the link that makes the blob the repository's, then 201.
+//!
+//! *A pull of a manifest*: the tag's link, the manifest's bytes, hashed once more before they go out as they came in.
+//!
+//! # What holds everywhere
+//!
+//! 1. [`oci`] does no I/O, so all of it is tested with strings.
+//! 2. [`registry`] never mentions HTTP; [`api`] never mentions a path on disk.
+//! 3. Content that was not hashed can't be stored: [`Storage::promote`](storage::Storage::promote) takes
+//!    [`Verified`](storage::Verified), and nothing else makes a blob.
+//! 4. Every key comes from one file (`registry/layout.rs`), every status from one other (`api/error.rs`), whose table has no
+//!    row for the rest.
+//! 5. A manifest's bytes are never serialised again.
+//! 6. Nothing blocks an async worker: files are read and written, and passwords hashed, on other threads.
+//! 7. A commit or a delete is one owned task that runs to its end: a client that goes away ends its handler, never a write half-way.
+//! 8. Nothing is made up from a request's `Host` or `X-Forwarded-*`: what clients are told to go to comes from the settings.
+//!
+//! # Where this differs from what one might expect
+//!
+//! - Referrers are indexed in memory, from the manifests themselves, at the first use after a start. Nothing of the index is stored, so
+//!   nothing can be stale when another registry had the volume in between.
+//! - An upload session is one file under `wharf/uploads/<repository>`, so that the path alone says whose it is, and a session of one repository
+//!   can't be reached through another.
+//! - The catalog lists repositories that hold a manifest. One that only holds blobs is there for pushes and mounts, and unlisted.
+//! - The server is put together from `actix-server` and `actix-http`, not by `HttpServer`: the first byte of a connection is looked at, and a
+//!   certificate may change while connections live.
+//!
+//! # Using it from a test
+//!
+//! A registry that lives as long as a value, on a free port:
+//!
+//! ```
+//! use wharf::{config::{Address, Config, Listen, Store}, server};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut config = Config::default();
+//! config.storage.store = Store::Memory;
+//! config.http.listen = Listen::Tcp(vec![Address::parse("127.0.0.1:0")?]);
+//! let registry = server::start(config)?;
+//! let url = format!("http://127.0.0.1:{}/v2/", registry.port());
+//! # assert!(url.len() > 20);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod api;
 pub mod auth;

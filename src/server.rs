@@ -16,7 +16,7 @@
 //! ```
 
 mod announce;
-mod authentication;
+pub(crate) mod authentication;
 mod connection;
 mod listen;
 mod open;

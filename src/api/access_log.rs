@@ -14,7 +14,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 
-use super::routes::Resource;
+use super::routes::Route;
 use crate::oci::RepositoryName;
 
 /// What the line will say. Never the query, a header or a body: they may hold secrets.
@@ -43,9 +43,12 @@ impl AccessLog {
         }
     }
 
-    pub(super) fn resource(&mut self, resource: &Resource) {
-        self.route = resource.route().template;
-        self.repository = resource.repository().cloned();
+    pub(super) fn route(&mut self, route: Route) {
+        self.route = route.template;
+    }
+
+    pub(super) fn repository(&mut self, name: Option<&RepositoryName>) {
+        self.repository = name.cloned();
     }
 
     pub(super) fn user(&mut self, user: Option<&str>) {

@@ -35,7 +35,7 @@ pub(super) enum Client {
 pub(super) struct Place {
     client: Client,
     clients: Arc<Mutex<HashMap<Client, usize>>>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Admission {
@@ -57,7 +57,7 @@ impl Admission {
             return Err(full());
         }
         *taken += 1;
-        Ok(Place { client, clients: Arc::clone(&self.clients), _place: place })
+        Ok(Place { client, clients: Arc::clone(&self.clients), _permit: place })
     }
 }
 

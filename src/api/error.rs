@@ -136,7 +136,6 @@ impl ApiError {
             Self::MethodNotAllowed(_) | Self::ReadOnly => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
             Self::Name(_) => (StatusCode::BAD_REQUEST, Code::NameInvalid),
             Self::Digest(_) | Self::DigestMissing => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
-            Self::Tag(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
             Self::UploadUnknown => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
             Self::ContentRange(_) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::SizeInvalid),
@@ -144,7 +143,7 @@ impl ApiError {
             Self::Ambiguous { .. } | Self::Upgrade | Self::AuthorizationTwice => {
                 (StatusCode::BAD_REQUEST, Code::Unsupported)
             }
-            Self::ContentType => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
+            Self::Tag(_) | Self::ContentType => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
             Self::ContentEncoding => (StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::Unsupported),
             Self::TargetTooLong { .. } => (StatusCode::URI_TOO_LONG, Code::Unsupported),
             Self::HeadTooLarge { .. } => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Code::Unsupported),

@@ -33,7 +33,12 @@ use actix_web::{
 };
 
 use self::{
-    access_log::AccessLog, admission::Admission, authorize::Caller, error::ApiError, query::Query, routes::Resource,
+    access_log::AccessLog,
+    admission::Admission,
+    authorize::Caller,
+    error::ApiError,
+    query::Query,
+    routes::{OpenResource, Resource, Route},
 };
 use crate::{auth::Authenticator, registry::Registry};
 
@@ -133,21 +138,20 @@ async fn answer(
     log: &mut AccessLog,
 ) -> Result<HttpResponse, ApiError> {
     limits::check_head(request)?;
-    let resource = Resource::parse(request.path(), &api.settings.prefix);
+    let prefix = &api.settings.prefix;
+    if let Some(resource) = OpenResource::parse(request.path(), prefix) {
+        log.route(resource.route());
+        check_method(request, resource.route())?;
+        return match resource {
+            OpenResource::Home => Ok(health::home()),
+            OpenResource::Health => Ok(health::health(api).await),
+            OpenResource::Token => token::issue(api, request, payload).await,
+        };
+    }
+    let resource = Resource::parse(request.path(), prefix);
     if let Ok(resource) = &resource {
-        log.resource(resource);
-        match resource {
-            Resource::Home => return check_method(request, resource).and_then(|()| Ok(health::home())),
-            Resource::Health => {
-                check_method(request, resource)?;
-                return Ok(health::health(api).await);
-            }
-            Resource::Token => {
-                check_method(request, resource)?;
-                return token::issue(api, request, payload).await;
-            }
-            _ => {}
-        }
+        log.route(resource.route());
+        log.repository(resource.repository());
     }
     let caller = Caller::of(api, request, resource.as_ref().ok()).await?;
     log.user(caller.user());
@@ -155,14 +159,13 @@ async fn answer(
         Ok(resource) => resource,
         Err(error) => return Err(caller.refuse_or(error)),
     };
-    check_method(request, &resource).map_err(|error| caller.refuse_or(error))?;
+    check_method(request, resource.route()).map_err(|error| caller.refuse_or(error))?;
     let request = Incoming { api, request, payload, query: Query::parse(request.query_string()), caller };
     request.dispatch(resource).await
 }
 
-fn check_method(request: &HttpRequest, resource: &Resource) -> Result<(), ApiError> {
-    let methods = resource.route().methods;
-    if methods.contains(request.method()) { Ok(()) } else { Err(ApiError::MethodNotAllowed(methods)) }
+fn check_method(request: &HttpRequest, route: Route) -> Result<(), ApiError> {
+    if route.methods.contains(request.method()) { Ok(()) } else { Err(ApiError::MethodNotAllowed(route.methods)) }
 }
 
 /// A request whose sender is known and whose path is one of the table's.
@@ -179,9 +182,6 @@ impl Incoming<'_> {
     async fn dispatch(self, resource: Resource) -> Result<HttpResponse, ApiError> {
         let method = self.request.method().clone();
         match (resource, method) {
-            (Resource::Home, _) => Ok(health::home()),
-            (Resource::Health, _) => Ok(health::health(self.api).await),
-            (Resource::Token, _) => token::issue(self.api, self.request, self.payload).await,
             (Resource::Version, _) => version::version(&self),
             (Resource::Catalog, _) => catalog::list(&self).await,
             (Resource::Tags { name }, _) => tags::list(&self, &self.pull(name)?).await,

@@ -12,12 +12,17 @@ use crate::{
     registry::SessionId,
 };
 
-/// What a path names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Resource {
+/// What anybody may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OpenResource {
     Home,
     Health,
     Token,
+}
+
+/// What one may have to show who one is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Resource {
     Version,
     Catalog,
     Blob { name: RepositoryName, digest: Digest },
@@ -64,13 +69,31 @@ const TAGS: Route = Route { template: "/v2/<name>/tags/list", methods: READ };
 /// end-12
 const REFERRERS: Route = Route { template: "/v2/<name>/referrers/<digest>", methods: READ };
 
-impl Resource {
+impl OpenResource {
     /// The row of the table that this is of.
-    pub(super) fn route(&self) -> Route {
+    pub(super) fn route(self) -> Route {
         match self {
             Self::Home => HOME,
             Self::Health => HEALTH,
             Self::Token => TOKEN,
+        }
+    }
+
+    /// What the raw path of a request names, if it is one of these.
+    pub(super) fn parse(path: &str, prefix: &str) -> Option<Self> {
+        match path {
+            "/" => Some(Self::Home),
+            "/healthz" => Some(Self::Health),
+            "/token" => Some(Self::Token),
+            _ => (path.strip_prefix(prefix)? == "/v2/auth").then_some(Self::Token),
+        }
+    }
+}
+
+impl Resource {
+    /// The row of the table that this is of.
+    pub(super) fn route(&self) -> Route {
+        match self {
             Self::Version => VERSION,
             Self::Catalog => CATALOG,
             Self::Blob { .. } => BLOB,
@@ -91,7 +114,7 @@ impl Resource {
             | Self::Manifest { name, .. }
             | Self::Tags { name }
             | Self::Referrers { name, .. } => Some(name),
-            Self::Home | Self::Health | Self::Token | Self::Version | Self::Catalog => None,
+            Self::Version | Self::Catalog => None,
         }
     }
 
@@ -100,17 +123,10 @@ impl Resource {
     /// # Errors
     /// 404 for what is no path of ours, 400 for a name, digest or tag that is none.
     pub(super) fn parse(path: &str, prefix: &str) -> Result<Self, ApiError> {
-        match path {
-            "/" => return Ok(Self::Home),
-            "/healthz" => return Ok(Self::Health),
-            "/token" => return Ok(Self::Token),
-            _ => {}
-        }
         let path = path.strip_prefix(prefix).and_then(|path| path.strip_prefix("/v2")).ok_or(ApiError::NotFound)?;
         match path {
             "" | "/" => return Ok(Self::Version),
             "/_catalog" => return Ok(Self::Catalog),
-            "/auth" => return Ok(Self::Token),
             _ => {}
         }
         let path = path.strip_prefix('/').ok_or(ApiError::NotFound)?;
@@ -183,12 +199,8 @@ mod tests {
         let session: SessionId = SESSION.parse().unwrap();
         let of = |reference: &str| Resource::Manifest { name: name("a/b"), reference: reference.parse().unwrap() };
         let rows = [
-            ("/".to_owned(), Resource::Home),
-            ("/healthz".to_owned(), Resource::Health),
             ("/v2".to_owned(), Resource::Version),
             ("/v2/".to_owned(), Resource::Version),
-            ("/token".to_owned(), Resource::Token),
-            ("/v2/auth".to_owned(), Resource::Token),
             ("/v2/_catalog".to_owned(), Resource::Catalog),
             (format!("/v2/a/b/blobs/{DIGEST}"), Resource::Blob { name: name("a/b"), digest: digest.clone() }),
             ("/v2/a/b/blobs/uploads/".to_owned(), Resource::Uploads { name: name("a/b") }),
@@ -260,7 +272,7 @@ mod tests {
             }
         }
         for reference in
-            ["..", "%2e%2e", "a%2Fb", "a%00", "%ff", "", "sha256:../../x", "md5:d41d8cd98f00b204e9800998ecf8427e"]
+            ["..", "%2e%2e", "a%2Fb", "a%00", "%ff", "", "sha256:%2e%2e", "md5:d41d8cd98f00b204e9800998ecf8427e"]
         {
             assert_eq!(parse(&format!("/v2/a/manifests/{reference}")), Err(400), "{reference}");
         }
@@ -270,9 +282,26 @@ mod tests {
     }
 
     #[test]
+    fn what_is_open_is_found() {
+        let rows = [
+            ("/", Some(OpenResource::Home)),
+            ("/healthz", Some(OpenResource::Health)),
+            ("/token", Some(OpenResource::Token)),
+            ("/v2/auth", Some(OpenResource::Token)),
+            ("/v2/", None),
+            ("/healthz/", None),
+            ("", None),
+        ];
+        for (path, resource) in rows {
+            assert_eq!(OpenResource::parse(path, ""), resource, "{path}");
+        }
+    }
+
+    #[test]
     fn a_prefix_stands_before_the_version_alone() {
         assert_eq!(Resource::parse("/my/v2/", "/my").map_err(|_| ()), Ok(Resource::Version));
-        assert_eq!(Resource::parse("/healthz", "/my").map_err(|_| ()), Ok(Resource::Health));
+        assert_eq!(OpenResource::parse("/healthz", "/my"), Some(OpenResource::Health));
+        assert_eq!(OpenResource::parse("/my/v2/auth", "/my"), Some(OpenResource::Token));
         assert!(Resource::parse("/v2/", "/my").is_err());
     }
 }

@@ -20,7 +20,7 @@ use super::{
     principal::Principal,
     realm::check_basic_realm,
     settings::Settings,
-    token::{TokenError, TokenRefusal, TokenRequest, TokenResponse},
+    token::{TokenError, TokenRequest, TokenResponse},
     watch::{INTERVAL, Poll, REST},
 };
 use crate::oci::ResourceScope;
@@ -176,19 +176,6 @@ impl Authenticator {
     pub fn set_access(&self, access: Access) {
         self.access.store(Arc::new(access));
         self.warn_of_rules();
-    }
-
-    /// Whether a token would be accepted now, and why not.
-    ///
-    /// # Errors
-    /// The reason; `None` in a mode without tokens.
-    pub fn judge_token(&self, token: &str) -> Result<(), Option<TokenRefusal>> {
-        let verifier = match &self.mode {
-            Mode::Builtin(mode) => mode.verifier(),
-            Mode::External(mode) => mode.verifier(),
-            Mode::Open | Mode::Htpasswd { .. } => return Err(None),
-        };
-        verifier.verify(token, unix_time()).map(|_| ()).map_err(Some)
     }
 
     /// Reads users and keys again, changed or not. A bad file is logged, and what was read before stays in force. Blocks.

@@ -2,8 +2,6 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use jsonwebtoken::Algorithm;
-
 use super::{
     Credentials, Refusal,
     access::Access,
@@ -15,13 +13,10 @@ use super::{
     secret::Secret,
     settings::BuiltinSettings,
     token::{
-        Accepted, AcceptedTokens, Expected, Grant, IdentityRefusal, IdentityTokens, Issuer, NotIssued, TokenError,
-        TokenRequest, TokenResponse, Verifier, grant, scope_text,
+        Accepted, AcceptedTokens, Grant, IdentityRefusal, IdentityTokens, Issuer, NotIssued, TokenError, TokenRequest,
+        TokenResponse, Verifier, grant, scope_text,
     },
 };
-
-/// What our own tokens are signed with.
-const OWN_ALGORITHMS: [Algorithm; 2] = [Algorithm::ES256, Algorithm::EdDSA];
 
 /// The mode.
 pub(super) struct Builtin {
@@ -29,7 +24,6 @@ pub(super) struct Builtin {
     pub(super) issuer: Issuer,
     pub(super) realm: Realm,
     pub(super) service: String,
-    expected: Expected,
     identity_tokens: Option<IdentityTokens>,
     accepted: AcceptedTokens,
 }
@@ -41,7 +35,6 @@ impl Builtin {
             issuer: Issuer::open(settings, now)?,
             realm: settings.realm.clone(),
             service: settings.service.clone(),
-            expected: Expected { issuer: settings.issuer.clone(), service: settings.service.clone(), not_before: true },
             identity_tokens: settings.identity_tokens.as_deref().map(IdentityTokens::new),
             accepted: AcceptedTokens::new(),
         })
@@ -55,13 +48,8 @@ impl Builtin {
         Ok(Principal::bearer(user, grants, Some(access)))
     }
 
-    pub(super) fn verifier(&self) -> Verifier {
-        Verifier {
-            trusted: vec![self.issuer.trusted().1],
-            algorithms: OWN_ALGORITHMS.into(),
-            expected: self.expected.clone(),
-            typed: true,
-        }
+    fn verifier(&self) -> Verifier {
+        Verifier::own(self.issuer.trusted().1, self.issuer.name(), &self.service)
     }
 
     /// Answers a request for a token.

@@ -174,6 +174,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::auth::password_hash::WORK_DONE;
 
     const HASH: &str = "$2y$05$BJklpwG0uf8GbVgQv8npROWB1NwGYxi8DriXN6E8QOlMWhXIR1oAm";
 
@@ -274,6 +275,33 @@ mod tests {
             ("jose\u{301}", false),
         ] {
             assert_eq!(users.check(user, &Secret::new("pw")), expected, "{user:?}");
+        }
+    }
+
+    #[test]
+    fn c6_a_refusal_costs_the_same_whoever_is_asked_for() {
+        let users = parse(include_str!("../../fixtures/htpasswd/formats")).unwrap();
+        let wrong = Secret::new("wrong");
+        let costs = [
+            "nobody",
+            "x",
+            "bcrypt5",
+            "bcrypt10",
+            "bcrypt2a",
+            "apr1",
+            "sha",
+            "sha256crypt",
+            "sha512crypt",
+            "sha512rounds",
+        ]
+        .map(|user| {
+            WORK_DONE.set(0);
+            assert!(!users.check(user, &wrong));
+            (user, WORK_DONE.get())
+        });
+        for (user, work) in costs {
+            // Less than the smallest piece that can be wasted, which is a sixtieth of the whole.
+            assert!((1 << 10) - work < 16, "{user}: {work}");
         }
     }
 

@@ -52,7 +52,7 @@ impl Login {
 
     /// Notes a wrong credential.
     pub(super) fn failed(&self, address: IpAddr, user: &str, secret: &Secret) {
-        tracing::debug!(user, %address, "wrong credentials");
+        tracing::info!(user, %address, "wrong credentials");
         self.throttle.failed(address, user, self.passwords.pair(user, secret), Instant::now());
     }
 

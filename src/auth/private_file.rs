@@ -11,13 +11,17 @@ use tempfile::{Builder, NamedTempFile};
 
 use super::error::{FileError, FileFault};
 
-/// Writes a file that must not be there yet.
+/// Writes a file that must not be there yet. Where root writes it, it belongs to whom its folder belongs.
 ///
 /// # Errors
 /// [`FileFault::Unwritable`], with [`io::ErrorKind::AlreadyExists`] where it is there.
 pub(super) fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let create = || {
-        staged(path, content)?.persist_noclobber(path).map_err(|error| error.error)?;
+        let staged = staged(path, content)?;
+        if rustix::process::geteuid().is_root() {
+            keep_owner(staged.path(), &fs::metadata(folder(path))?)?;
+        }
+        staged.persist_noclobber(path).map_err(|error| error.error)?;
         sync_folder(path)
     };
     create().map_err(|error| unwritable(path, &error))

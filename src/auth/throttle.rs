@@ -6,7 +6,10 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -26,7 +29,11 @@ const FORGIVEN: Duration = Duration::from_secs(900);
 const REMEMBERED: usize = 20_000;
 
 /// Counts failures by address and by user.
-pub(super) struct Throttle(Mutex<Counts>);
+pub(super) struct Throttle {
+    counts: Mutex<Counts>,
+    /// Whether nobody has failed yet: then there is nothing to look up, and most requests wait for no lock.
+    untouched: AtomicBool,
+}
 
 struct Counts {
     addresses: Remembered<Ipv6Addr, Count>,
@@ -43,22 +50,29 @@ struct Count {
 
 impl Throttle {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Counts { addresses: Remembered::new(REMEMBERED), users: Remembered::new(REMEMBERED) }))
+        let counts = Counts { addresses: Remembered::new(REMEMBERED), users: Remembered::new(REMEMBERED) };
+        Self { counts: Mutex::new(counts), untouched: AtomicBool::new(true) }
     }
 
     /// How long a request with credentials for `user` must still wait, if at all. To be asked before anything is hashed, and never for a
     /// request without credentials.
     pub(super) fn wait(&self, address: IpAddr, user: &str, now: Instant) -> Option<Duration> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let hot = counts.users.get(&skeleton(user)).and_then(|count| count.remaining(now));
+        if self.untouched.load(Ordering::Relaxed) {
+            return None;
+        }
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.addresses.get(&network(address))?;
-        let guessed_enough = count.guesses(now) >= GUESSES_AT_A_HOT_USER;
-        count.remaining(now).or(hot.filter(|_| guessed_enough))
+        let remaining = count.remaining(now);
+        if remaining.is_some() || count.guesses(now) < GUESSES_AT_A_HOT_USER {
+            return remaining;
+        }
+        counts.users.get(&skeleton(user)).and_then(|count| count.remaining(now))
     }
 
     /// Notes that a pair was wrong.
     pub(super) fn failed(&self, address: IpAddr, user: &str, pair: Mark, now: Instant) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.untouched.store(false, Ordering::Relaxed);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         count_in(&mut counts.addresses, network(address), pair, now);
         count_in(&mut counts.users, skeleton(user), pair, now);
     }

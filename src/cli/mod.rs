@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod access;
 mod any_certificate;
 mod config;
 mod healthcheck;
@@ -10,6 +11,8 @@ mod output;
 mod rules;
 mod running;
 mod serve;
+mod token;
+mod user;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -42,6 +45,21 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: config::ConfigCommand,
+    },
+    /// Add, change, remove, list or check the users of an htpasswd file
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Look at tokens, revoke identity tokens, change the signing key
+    Token {
+        #[command(subcommand)]
+        command: token::TokenCommand,
+    },
+    /// Say who may do what
+    Access {
+        #[command(subcommand)]
+        command: access::AccessCommand,
     },
     /// Ask a running registry whether it is well: exit code 0 if it is, else 1
     Healthcheck(healthcheck::Healthcheck),
@@ -78,6 +96,9 @@ pub fn run() -> ExitCode {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(command) => command.run(),
         Command::Config { command } => command.run(),
+        Command::User { command } => command.run(),
+        Command::Token { command } => command.run(),
+        Command::Access { command } => command.run(),
         Command::Healthcheck(command) => command.run(),
         Command::GarbageCollect { .. } => {
             output::complain(

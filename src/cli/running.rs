@@ -29,8 +29,8 @@ pub(super) fn until_told_to_stop(sources: Sources, loaded: Loaded, ready_file: O
             return ExitCode::FAILURE;
         }
     };
-    let served = write_ready_file(&server, ready_file).and_then(|()| wait_for_signals(server, rules));
-    match served {
+    let ended = write_ready_file(&server, ready_file).and_then(|()| wait_for_signals(server, rules));
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::complain(&error);

@@ -16,19 +16,29 @@ use crate::{
 /// # Errors
 /// [`StartError`]: a file of users or keys is bad, a rule is, or the server does not know by what name it is reached.
 pub(super) fn open(config: &Config, addresses: &[SocketAddr]) -> Result<Authenticator, StartError> {
-    let settings = match &config.auth.mode {
-        Mode::None => Settings::Open,
-        Mode::Htpasswd(htpasswd) => Settings::Htpasswd { realm: htpasswd.realm.clone(), users: htpasswd.path.clone() },
-        Mode::Token(token) => tokens(config, token, addresses)?,
-    };
+    let settings = settings(config, addresses)?;
     Ok(Authenticator::open(&settings, access(config).map_err(AuthError::from)?)?)
+}
+
+/// The mode of authentication as a server on these addresses has it.
+///
+/// # Errors
+/// [`StartError`]: the server does not know by what name it is reached.
+pub(crate) fn settings(config: &Config, addresses: &[SocketAddr]) -> Result<Settings, StartError> {
+    match &config.auth.mode {
+        Mode::None => Ok(Settings::Open),
+        Mode::Htpasswd(htpasswd) => {
+            Ok(Settings::Htpasswd { realm: htpasswd.realm.clone(), users: htpasswd.path.clone() })
+        }
+        Mode::Token(token) => tokens(config, token, addresses),
+    }
 }
 
 /// The rules, as the settings have them now.
 ///
 /// # Errors
 /// [`InvalidAccess`]
-pub(super) fn access(config: &Config) -> Result<Access, InvalidAccess> {
+pub(crate) fn access(config: &Config) -> Result<Access, InvalidAccess> {
     let rule = |rule: &crate::config::AccessRule| RuleSettings {
         users: rule.users.clone(),
         groups: rule.groups.clone(),

@@ -39,7 +39,7 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     shutdown: GracefulShutdownSignal,
 ) -> impl ServiceFactory<(T, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()> {
     let app = App::new().app_data(api).default_service(web::to(api::serve));
-    let app: _ = IntoServiceFactory::<_, Request>::into_factory(app);
+    let app = IntoServiceFactory::<_, Request>::into_factory(app);
     let app = app.map_err(|error: actix_web::Error| error.error_response().map_into_boxed_body());
     HttpService::<T, _, BoxBody>::build()
         .keep_alive(KEEP_ALIVE)

@@ -16,6 +16,8 @@ mod remove;
 mod start;
 mod sync;
 mod temporary;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod upload;
 mod volume;

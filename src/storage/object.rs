@@ -149,3 +149,54 @@ fn read(file: &File, range: Range<u64>) -> io::Result<Bytes> {
 fn buffer(range: &Range<u64>) -> Vec<u8> {
     vec![0; usize::try_from(range.end - range.start).unwrap_or_default()]
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
+    use std::time::SystemTime;
+
+    use futures_util::StreamExt as _;
+
+    use super::*;
+
+    const LEN: u64 = 1_000_000;
+
+    /// A file of [`LEN`] bytes that is not in the page cache.
+    fn cold() -> (tempfile::NamedTempFile, Vec<u8>) {
+        let bytes: Vec<u8> = (0..LEN).map(|n| (n / 5 % 251) as u8).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes).unwrap();
+        file.as_file().sync_all().unwrap();
+        rustix::fs::fadvise(file.as_file(), 0, None, rustix::fs::Advice::DontNeed).unwrap();
+        (file, bytes)
+    }
+
+    fn pieces(file: &tempfile::NamedTempFile, is_probing: bool) -> Pieces {
+        let stat = Stat { len: LEN, modified: SystemTime::now() };
+        let source = Object::of_file(file.reopen().unwrap(), stat).source;
+        Pieces { source, range: 0..LEN, reading: None, is_probing }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_in_memory_is_read_elsewhere() {
+        for is_probing in [true, false] {
+            let (file, bytes) = cold();
+            let read: Vec<_> = pieces(&file, is_probing).map(Result::unwrap).collect().await;
+            assert!(read.concat() == bytes);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_lost_bytes_ends_with_an_error() {
+        for is_probing in [true, false] {
+            let (file, _) = cold();
+            let mut pieces = pieces(&file, is_probing);
+            assert!(!pieces.next().await.unwrap().unwrap().is_empty());
+            file.as_file().set_len(LEN / 2).unwrap();
+            let mut read: Vec<_> = pieces.collect().await;
+            assert_eq!(read.pop().unwrap().unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+            assert!(read.iter().all(Result::is_ok));
+        }
+    }
+}

@@ -89,6 +89,11 @@ impl Issuer {
         if token.len() + "Bearer ".len() > MAX_TOKEN_LEN { Err(NotIssued::TooLong) } else { Ok(token) }
     }
 
+    /// What it is called in its tokens.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) fn lifetime(&self) -> Duration {
         Duration::from_secs(self.lifetime)
     }

@@ -36,6 +36,11 @@ impl KeyFolder {
         Ok(Self { path: path.to_owned(), current: ArcSwap::from_pointee((0, ring)), names: Mutex::new(names) })
     }
 
+    /// Reads a folder as it is, and changes nothing in it.
+    pub(crate) fn read(path: &Path) -> Result<KeyRing, FileError> {
+        read(path, &list(path)?)
+    }
+
     /// The keys, and the number of their version.
     pub(crate) fn current(&self) -> Arc<(u64, KeyRing)> {
         self.current.load_full()
@@ -56,7 +61,7 @@ impl KeyFolder {
     }
 }
 
-/// Makes a new key at once. Whoever has the folder open signs with it from its next [`poll`](KeyFolder::poll) on.
+/// Makes a new key at once. A server that has the folder open signs with it within a second.
 ///
 /// # Errors
 /// [`FileError`]

@@ -3,7 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use super::{keys::KeySet, signing::SigningKey};
-use crate::auth::error::FileFault;
+use crate::auth::{
+    error::{FileError, FileFault},
+    watch,
+};
 
 /// One key that signs, and all that check.
 pub(crate) struct KeyRing {
@@ -20,6 +23,12 @@ impl KeyRing {
         }
         let signer = keys.into_iter().next()?;
         Some(Self { signer, trusted: Arc::new(trusted) })
+    }
+
+    /// Reads a PEM file once.
+    pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
+        let keys = watch::read(path).and_then(|content| Self::from_file(path, Some(&content)));
+        keys.map_err(|fault| FileError { path: path.to_owned(), fault })
     }
 
     /// The keys of a PEM file: to rotate, put a new one before the old.

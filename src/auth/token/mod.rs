@@ -30,6 +30,8 @@ pub(super) use claims::Expected;
 pub(super) use grant::{grant, scope_text};
 pub(super) use identity::IdentityRefusal;
 pub(super) use issuer::{Issuer, NotIssued};
+pub(super) use key_folder::KeyFolder;
+pub(super) use key_ring::KeyRing;
 pub(super) use keys::{ALGORITHMS, KeySet};
 pub(super) use request::Grant;
 pub(super) use verify::Verifier;

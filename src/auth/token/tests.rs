@@ -458,8 +458,8 @@ fn b20_only_exact_grants_count() {
         (json!(["repository:a:pull"]), None),
     ];
     for (access, expected) in table {
-        let verified = verifier.verify(&token(&signer, &header, &with("access", access.clone())), NOW);
-        let granted = verified.ok().map(|claims| {
+        let verdict = verifier.verify(&token(&signer, &header, &with("access", access.clone())), NOW);
+        let granted = verdict.ok().map(|claims| {
             let grants = claims.grants();
             let actions = grants.repositories.get("a").into_iter().flatten();
             actions.map(ToString::to_string).collect::<Vec<_>>().join(" ")

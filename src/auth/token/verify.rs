@@ -23,7 +23,16 @@ pub(crate) struct Verifier {
     pub(crate) typed: bool,
 }
 
+/// What our own tokens are signed with.
+const OWN_ALGORITHMS: [Algorithm; 2] = [Algorithm::ES256, Algorithm::EdDSA];
+
 impl Verifier {
+    /// What tokens of our own issuer are held against: they have everything that a token can have.
+    pub(crate) fn own(trusted: Arc<KeySet>, issuer: &str, service: &str) -> Self {
+        let expected = Expected { issuer: issuer.to_owned(), service: service.to_owned(), not_before: true };
+        Self { trusted: vec![trusted], algorithms: OWN_ALGORITHMS.into(), expected, typed: true }
+    }
+
     /// The claims of a token that holds at `now` (seconds since 1970). Nothing of a token is believed before its signature is checked.
     pub(crate) fn verify(&self, token: &str, now: u64) -> Result<Claims, TokenRefusal> {
         let jws = Jws::parse(token)?;

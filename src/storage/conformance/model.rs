@@ -62,7 +62,7 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn back_ends_do_as_the_model_does(calls in prop::collection::vec(call(), 1..24)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -153,7 +153,10 @@ impl Model {
             }
             Call::RemoveEmptyPrefixes(at) => Answer::Whether(at.iter().all(|at| {
                 let is_gone = !self.objects.contains_key(at) && !self.has_children(at);
-                is_gone && (self.prefixes.remove(at) || true)
+                if is_gone {
+                    self.prefixes.remove(at);
+                }
+                is_gone
             })),
             Call::Rename { from, to } => self.rename(from, to),
             Call::Upload { at, body, to } => match (self.put(at, BODIES[*body], Condition::IfAbsent), to) {

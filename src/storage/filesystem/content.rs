@@ -12,7 +12,7 @@ use rustix::{fs::OFlags, io::pwritev};
 
 use super::{
     super::{Condition, Key, StorageError},
-    directories::is_in_the_way,
+    directories::{ATTEMPTS, is_in_the_way},
     look::is_object,
     temporary::create,
     volume::Volume,
@@ -53,7 +53,11 @@ impl Content {
         let path = volume.path(key);
         let parent = volume.parent(&path);
         let mut made = create(&path);
-        if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        for _ in 0..ATTEMPTS {
+            let Err(error) = &made else { break };
+            if error.kind() != io::ErrorKind::NotFound {
+                break;
+            }
             volume.directories.make(parent)?;
             made = create(&path);
         }
@@ -151,9 +155,14 @@ impl Content {
 
     /// The digest of what is there. Reads it again if it was hashed with another algorithm.
     pub(super) fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+        self.known_digest(algorithm).map_or_else(|| Ok(self.hash_again(algorithm)?.finish()), Ok)
+    }
+
+    /// The digest, if nothing has to be read for it.
+    pub(super) fn known_digest(&self, algorithm: Algorithm) -> Option<Digest> {
         match &self.hash {
-            Hash::Known(hasher) if hasher.algorithm() == algorithm => Ok(Hasher::clone(hasher).finish()),
-            Hash::Known(_) | Hash::Lost(_) => Ok(self.hash_again(algorithm)?.finish()),
+            Hash::Known(hasher) if hasher.algorithm() == algorithm => Some(Hasher::clone(hasher).finish()),
+            Hash::Known(_) | Hash::Lost(_) => None,
         }
     }
 

@@ -14,7 +14,7 @@ use std::{
 use super::{super::StorageError, sync::Syncs};
 
 /// How often a directory that someone else keeps removing is made again.
-const ATTEMPTS: usize = 16;
+pub(super) const ATTEMPTS: usize = 16;
 
 /// How many marks are kept one by one. They are taken away by syncing the whole filesystem when there are more.
 const MARKS: usize = 4096;
@@ -76,8 +76,12 @@ impl Directories {
             match made {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) if is_in_the_way(&error) && !directory.is_dir() => return Err(StorageError::Exists),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+                Err(error) if is_in_the_way(&error) => {
+                    // If nothing is there any more, it was a directory that someone else made and removed.
+                    if directory.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+                        return Err(StorageError::Exists);
+                    }
+                }
                 Err(error) => return Err(StorageError::io("mkdir", directory, error)),
             }
         }
@@ -166,4 +170,70 @@ impl Drop for Change<'_> {
 pub(super) fn is_in_the_way(error: &io::Error) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, IsADirectory, NotADirectory};
     matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | IsADirectory | NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
+    use super::{super::super::Durability, *};
+
+    impl Directories {
+        pub(in super::super) fn are_settled(&self) -> bool {
+            self.marks().by_path.is_empty()
+        }
+    }
+
+    fn new() -> (tempfile::TempDir, Directories, Syncs) {
+        let root = tempfile::tempdir().unwrap();
+        let (directories, syncs) = (Directories::new(root.path()), Syncs::new(Durability::Full, root.path()));
+        (root, directories, syncs)
+    }
+
+    #[test]
+    fn a_change_that_goes_on_during_a_sync_keeps_the_mark() {
+        let (root, directories, syncs) = new();
+        let change = directories.change(root.path());
+        directories.settle(&syncs, root.path()).unwrap();
+        assert!(!directories.are_settled());
+        drop(change);
+        directories.settle(&syncs, root.path()).unwrap();
+        assert!(directories.are_settled());
+    }
+
+    #[test]
+    fn a_removed_directory_is_forgotten_but_not_the_one_made_after_it() {
+        let (root, directories, _syncs) = new();
+        let (path, below) = (root.path().join("a"), root.path().join("a/b"));
+        drop(directories.change(&below));
+        let before = directories.last();
+        directories.forget(&path, before);
+        assert!(directories.are_settled());
+        drop(directories.change(&below));
+        directories.forget(&path, before);
+        assert!(!directories.are_settled());
+    }
+
+    #[test]
+    fn many_marks_are_taken_away_by_one_sync_of_all() {
+        let (root, directories, syncs) = new();
+        for n in 0..MARKS {
+            drop(directories.change(&root.path().join(n.to_string())));
+        }
+        let held = root.path().join("held");
+        let change = directories.change(&held);
+        directories.settle(&syncs, root.path()).unwrap();
+        assert_eq!(syncs.watch.take(), [("syncfs", root.path().to_owned())]);
+        assert_eq!(directories.marks().by_path.keys().collect::<Vec<_>>(), [&held]);
+        drop(change);
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_said_to_be_there() {
+        let (root, directories, _syncs) = new();
+        fs::write(root.path().join("a"), "x").unwrap();
+        for path in ["a", "a/b", "a/b/c"] {
+            assert!(matches!(directories.make(&root.path().join(path)), Err(StorageError::Exists)), "{path}");
+        }
+    }
 }

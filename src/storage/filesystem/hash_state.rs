@@ -66,7 +66,13 @@ impl Volume {
             hex::encode(hasher.save())
         );
         text = format!("{text}{}\n", Digest::of(Algorithm::Sha256, text.as_bytes()));
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(error)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(path).or_else(|_| {
+            // There was no room for the directory, or someone has cleaned up too well.
+            self.directories.make(&hashes(&self.root))?;
+            options.open(path).map_err(error)
+        })?;
         let had_one = file.metadata().map_err(error)?.len() > 0;
         file.write_all_at(text.as_bytes(), 0).map_err(error)?;
         file.set_len(text.len() as u64).map_err(error)?;

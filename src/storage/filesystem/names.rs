@@ -22,6 +22,8 @@ pub(super) struct Names {
     tracked: AtomicUsize,
     entries: Mutex<HashMap<PathBuf, Entry>>,
     settled: Condvar,
+    #[cfg(test)]
+    pub(super) waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl Names {
             if !known.any(|entry| entry.writers > 0) {
                 return Standing::Absent;
             }
-            entries = self.settled.wait(entries).unwrap_or_else(PoisonError::into_inner);
+            entries = self.wait(entries);
         }
     }
 
@@ -78,7 +80,7 @@ impl Names {
         let mut entries = self.entries();
         let is_in = |path: &Path| path.parent() == Some(directory);
         while entries.iter().any(|(path, entry)| entry.writers > 0 && is_in(path)) {
-            entries = self.settled.wait(entries).unwrap_or_else(PoisonError::into_inner);
+            entries = self.wait(entries);
         }
         entries.keys().filter(|path| is_in(path)).filter_map(|path| Some(path.file_name()?.to_owned())).collect()
     }
@@ -103,6 +105,12 @@ impl Names {
             entries.retain(|name, entry| entry.writers > 0 || !name.starts_with(path));
             self.tracked.store(entries.len(), SeqCst);
         }
+    }
+
+    fn wait<'a>(&self, entries: MutexGuard<'a, HashMap<PathBuf, Entry>>) -> MutexGuard<'a, HashMap<PathBuf, Entry>> {
+        #[cfg(test)]
+        self.waiting.fetch_add(1, SeqCst);
+        self.settled.wait(entries).unwrap_or_else(PoisonError::into_inner)
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<PathBuf, Entry>> {

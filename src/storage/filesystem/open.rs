@@ -4,7 +4,10 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize},
+    },
 };
 
 use super::{
@@ -44,6 +47,7 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         boot_id: boot_id().unwrap_or_else(|| run_id.clone()),
         run_id,
         temporaries: AtomicU64::new(0),
+        appending: AtomicUsize::new(0),
         _lock: lock,
         root,
     })
@@ -67,11 +71,16 @@ fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageErro
 fn prepare(root: &Path) -> io::Result<Result<File, StorageError>> {
     make_directory(&own(root))?;
     let lock = lock::take(root)?;
-    make_directory(&temporary(root))?;
-    make_directory(&hashes(root))?;
     let probe = temporary(root).join("probe");
-    File::create(&probe)?;
-    fs::remove_file(probe)?;
+    let made = make_directory(&temporary(root))
+        .and_then(|()| make_directory(&hashes(root)))
+        .and_then(|()| File::create(&probe))
+        .and_then(|_| fs::remove_file(&probe));
+    match made {
+        // What is stored can be read and deleted.
+        Err(error) if is_full(&error) => tracing::warn!(path = %root.display(), "the store is full"),
+        other => other?,
+    }
     Ok(lock)
 }
 
@@ -86,7 +95,10 @@ fn make_directory(path: &Path) -> io::Result<()> {
 fn refuse_folded_case(root: &Path, run_id: &str) -> Result<(), StorageError> {
     let directory = temporary(root);
     let (lower, upper) = (directory.join(format!("case-{run_id}")), directory.join(format!("CASE-{run_id}")));
-    File::create(&lower).map_err(|error| cannot(&lower, "be made", &error))?;
+    match File::create(&lower) {
+        Err(error) if is_full(&error) || error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(|error| cannot(&lower, "be made", &error))?,
+    };
     let folds = upper.symlink_metadata().is_ok();
     fs::remove_file(&lower).map_err(|error| cannot(&lower, "be removed", &error))?;
     if folds {
@@ -99,6 +111,10 @@ fn refuse_folded_case(root: &Path, run_id: &str) -> Result<(), StorageError> {
     Ok(())
 }
 
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 fn refuses_writes(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }
@@ -106,7 +122,7 @@ fn refuses_writes(error: &io::Error) -> bool {
 fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError {
     let todo = match error.kind() {
         io::ErrorKind::PermissionDenied => "give this process the right to it, or choose another directory",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room",
+        _ if is_full(error) => "make room",
         _ => "choose another directory for the store",
     };
     StorageError::Open(format!("{} can't {what}: {error}; {todo}", path.display()))

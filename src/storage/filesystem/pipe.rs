@@ -16,8 +16,11 @@ use tokio::sync::Notify;
 
 use super::{super::StorageError, content::Content, live::Lease, volume::Volume};
 
-/// How many batches may wait. One more is being written and one filled: so an upload takes about 3 MiB at most.
+/// How many batches may wait.
 const DEPTH: usize = 1;
+
+/// How many batches of an upload are in memory at most: one more is being written, and one filled.
+pub(super) const BATCHES: usize = DEPTH + 2;
 
 /// How long a writer waits for more before it gives its thread back.
 const LINGER: Duration = Duration::from_millis(50);
@@ -145,6 +148,11 @@ impl Turn {
         let volume = self.pipe.volume.clone();
         let Some(content) = &mut self.content else { unreachable!("the content is here until it is gone") };
         work(&volume, content).inspect_err(|_| self.discard())
+    }
+
+    /// The content, to look at.
+    pub(super) fn content(&self) -> Option<&Content> {
+        self.content.as_ref()
     }
 
     /// Removes the content.

@@ -9,13 +9,10 @@ use rustix::{
 
 use super::{
     super::{Condition, StorageError},
-    directories::is_in_the_way,
+    directories::{ATTEMPTS, is_in_the_way},
     names::Standing,
     volume::Volume,
 };
-
-/// How often a name is tried again whose directory someone else keeps removing.
-const ATTEMPTS: usize = 16;
 
 impl Volume {
     /// Renames `from`, whose content is synced, to `to`, makes the directories that are missing, and returns once the name is durable.
@@ -41,7 +38,8 @@ impl Volume {
                     naming.durable();
                     return Ok(());
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !parent.is_dir() => {
+                // It is not the directory that has to be looked at: another writer may have made it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && from.symlink_metadata().is_ok() => {
                     drop(naming);
                     self.directories.make(parent)?;
                 }

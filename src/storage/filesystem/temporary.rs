@@ -38,15 +38,15 @@ impl Temporary {
 
     /// An empty directory.
     pub(super) fn directory(volume: &Volume) -> Result<Self, StorageError> {
-        let path = volume.temporary_path();
-        volume.directories.make(&temporary(&volume.root))?;
-        fs::create_dir(&path).map_err(|error| StorageError::io("mkdir", &path, error))?;
-        Ok(Self::at(path))
+        let this = Self::unused(volume)?;
+        fs::create_dir(&this.path).map_err(|error| StorageError::io("mkdir", &this.path, error))?;
+        Ok(this)
     }
 
-    /// Only a name.
-    pub(super) fn unused(volume: &Volume) -> Self {
-        Self::at(volume.temporary_path())
+    /// Only a name, for something that is there already.
+    pub(super) fn unused(volume: &Volume) -> Result<Self, StorageError> {
+        volume.directories.make(&temporary(&volume.root))?;
+        Ok(Self::at(volume.temporary_path()))
     }
 
     /// Where it is.

@@ -68,7 +68,7 @@ impl Volume {
     /// Gives `top` a temporary name; `None` if it is not there.
     fn move_out(&self, top: &Path) -> Result<Option<Temporary>, StorageError> {
         let before = self.directories.last();
-        let removed = Temporary::unused(self);
+        let removed = Temporary::unused(self)?;
         let change = self.directories.change(self.parent(top));
         let renamed = fs::rename(top, removed.path());
         drop(change);

@@ -1,6 +1,9 @@
 //! Staged objects, as their holder sees them.
 
-use std::{mem, sync::Arc};
+use std::{
+    mem,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
@@ -10,13 +13,19 @@ use super::{
     blocking,
     content::Content,
     live::Lease,
-    pipe::{Pipe, Turn},
+    pipe::{BATCHES, Pipe},
     volume::Volume,
 };
 use crate::oci::{Algorithm, Digest};
 
-/// How many bytes are written at once: enough that a write costs little beside the hashing.
+/// How many bytes are written at once, if there is memory for it: enough that a write costs little beside the hashing.
 const BATCH_LEN: usize = 1024 * 1024;
+
+/// How many bytes are written at once if very many clients push at the same time.
+const BATCH_LEN_LEAST: usize = 64 * 1024;
+
+/// How many bytes all the uploads of a store may take in memory together, as long as their batches are not at the least.
+const MEMORY: usize = 24 * 1024 * 1024;
 
 /// How many pieces one system call takes.
 const BATCH_PIECES: usize = 1024;
@@ -33,6 +42,10 @@ struct Batch {
     pieces: Vec<Bytes>,
     len: usize,
 }
+
+/// One upload's share in the memory for all of them.
+#[derive(Debug)]
+struct Share(Arc<Volume>);
 
 impl Upload {
     /// Begins one.
@@ -62,6 +75,7 @@ impl Upload {
         &mut self,
         mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<(), AppendError<E>> {
+        let share = Share::take(&self.pipe.volume);
         let mut batch = Batch::default();
         let ended = loop {
             match body.next().await {
@@ -69,7 +83,7 @@ impl Upload {
                 Some(Err(error)) => break Err(AppendError::Body(error)),
                 None => break Ok(()),
             }
-            if batch.is_full() {
+            if batch.is_full(share.batch_len()) {
                 self.send(mem::take(&mut batch)).await?;
             }
         };
@@ -82,12 +96,17 @@ impl Upload {
 
     /// As [`crate::storage::Staging::sync`].
     pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
-        self.work(|turn| turn.run(|volume, content| content.sync(volume))).await
+        let mut turn = self.pipe.take().await?;
+        blocking(move || turn.run(|volume, content| content.sync(volume))).await
     }
 
     /// The digest of all of it.
     pub(in crate::storage) async fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
-        self.work(move |turn| turn.run(|_, content| content.digest(algorithm))).await
+        let mut turn = self.pipe.take().await?;
+        if let Some(digest) = turn.content().and_then(|content| content.known_digest(algorithm)) {
+            return Ok(digest);
+        }
+        blocking(move || turn.run(|_, content| content.digest(algorithm))).await
     }
 
     /// Makes it the object at `key`.
@@ -121,19 +140,29 @@ impl Upload {
         self.offset += batch.len as u64;
         Ok(())
     }
-
-    async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut Turn) -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
-        let mut turn = self.pipe.take().await?;
-        blocking(move || work(&mut turn)).await
-    }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
         self.pipe.abandon();
+    }
+}
+
+impl Share {
+    fn take(volume: &Arc<Volume>) -> Self {
+        volume.appending.fetch_add(1, Relaxed);
+        Self(volume.clone())
+    }
+
+    fn batch_len(&self) -> usize {
+        let uploads = self.0.appending.load(Relaxed).max(1);
+        (MEMORY / uploads / BATCHES).clamp(BATCH_LEN_LEAST, BATCH_LEN)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.appending.fetch_sub(1, Relaxed);
     }
 }
 
@@ -145,7 +174,28 @@ impl Batch {
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.len >= BATCH_LEN || self.pieces.len() >= BATCH_PIECES
+    fn is_full(&self, len: usize) -> bool {
+        self.len >= len || self.pieces.len() >= BATCH_PIECES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
+    use super::{super::open::open, *};
+    use crate::storage::Durability;
+
+    #[test]
+    fn many_uploads_share_the_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let volume = Arc::new(open(directory.path(), Durability::None).unwrap());
+        let mut shares = Vec::new();
+        for (uploads, len) in [(1, BATCH_LEN), (8, BATCH_LEN), (64, MEMORY / 64 / BATCHES), (1000, BATCH_LEN_LEAST)] {
+            shares.resize_with(uploads, || Share::take(&volume));
+            assert_eq!(shares[0].batch_len(), len, "{uploads}");
+        }
+        shares.truncate(1);
+        assert_eq!(shares[0].batch_len(), BATCH_LEN);
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Volume {
     /// This run of the process, in the names of temporary files.
     pub(super) run_id: String,
     pub(super) temporaries: AtomicU64,
+    /// How many uploads are receiving at this moment.
+    pub(super) appending: AtomicUsize,
     /// Open as long as the store is, for the lock on it.
     pub(super) _lock: Option<File>,
 }

@@ -48,10 +48,10 @@ impl Watch {
         self.changed.notify_all();
     }
 
-    /// Returns once a sync waits.
-    pub(super) fn wait_for_one_held(&self) {
+    /// Returns once `count` syncs wait.
+    pub(super) fn wait_for_held(&self, count: usize) {
         let mut rules = self.rules();
-        while rules.waiting == 0 {
+        while rules.waiting < count {
             rules = self.changed.wait(rules).unwrap_or_else(PoisonError::into_inner);
         }
     }

@@ -127,19 +127,21 @@ impl Tree {
 
     /// Moves one object, over whatever object is at `to`.
     pub(super) fn rename(&mut self, from: &Key, to: &Key) -> Result<(), StorageError> {
-        let is_prefix = matches!(self.nodes.get(from.as_str()), Some(Node::Prefix));
-        let Some(node) = (!is_prefix).then(|| self.nodes.remove(from.as_str())).flatten() else {
+        if !matches!(self.nodes.get(from.as_str()), Some(Node::Object(..) | Node::Staged(..))) {
             let error = io::Error::from(io::ErrorKind::NotFound);
             return Err(StorageError::io("rename", Path::new(from.as_str()), error));
-        };
-        let node = match node {
-            Node::Staged(bytes, modified) => Node::Object(bytes.freeze(), modified),
-            other => other,
-        };
+        }
         if let Some(Node::Prefix) = self.nodes.get(to.as_str()) {
-            self.nodes.insert(from.as_str().to_owned(), node);
             return Err(StorageError::Exists);
         }
-        self.put(to, node, Condition::Any)
+        if let Some(parent) = to.parent() {
+            self.make_prefix(&parent)?;
+        }
+        let node = self.nodes.remove(from.as_str()).map(|node| match node {
+            Node::Staged(bytes, modified) => Node::Object(bytes.freeze(), modified),
+            other => other,
+        });
+        self.nodes.extend(node.map(|node| (to.as_str().to_owned(), node)));
+        Ok(())
     }
 }

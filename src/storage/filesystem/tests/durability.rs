@@ -1,0 +1,185 @@
+//! What is synced, and in which order.
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+
+use super::{super::Condition, Disk, body, key};
+use crate::oci::Algorithm;
+
+#[tokio::test]
+async fn a_put_syncs_the_file_and_each_new_directory_once() {
+    let disk = Disk::new().await;
+    disk.put("a/b/x", "1").await.unwrap();
+    assert_eq!(
+        disk.synced(),
+        ["fsync wharf/tmp/…", "fsync directory a/b", "fsync directory a", "fsync directory "],
+        "the file, the directory that names it, and those that name new directories"
+    );
+    disk.put("a/b/x", "2").await.unwrap();
+    assert_eq!(disk.synced(), ["fsync wharf/tmp/…", "fsync directory a/b"]);
+}
+
+#[tokio::test]
+async fn a_promotion_syncs_what_was_not_synced_yet() {
+    let disk = Disk::new().await;
+    disk.put("blobs/there", "x").await.unwrap();
+    for is_synced_before in [false, true] {
+        let mut upload = disk.store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
+        upload.append(body("hello")).await.unwrap();
+        disk.synced();
+        if is_synced_before {
+            upload.sync().await.unwrap();
+            assert_eq!(
+                disk.synced(),
+                ["fdatasync wharf/uploads/1", "fsync directory wharf/uploads", "fsync directory wharf"]
+            );
+        }
+        upload.digest(Algorithm::Sha256).await.unwrap();
+        upload.promote(&key("blobs/data")).await.unwrap();
+        let expected = ["fsync wharf/uploads/1", "fsync directory blobs"];
+        assert_eq!(disk.synced(), expected[usize::from(is_synced_before)..]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_after_a_sync_is_synced_again() {
+    let disk = Disk::new().await;
+    let mut upload = disk.store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
+    for n in 0..3 {
+        upload.append(body("hello")).await.unwrap();
+        disk.synced();
+        upload.sync().await.unwrap();
+        let synced = disk.synced();
+        assert_eq!(synced[0], "fdatasync wharf/uploads/1");
+        let states = synced.iter().filter(|sync| sync.starts_with("fdatasync wharf/hashes/")).count();
+        assert_eq!(states, usize::from(n > 0), "an older state must not outlive a newer sync: {synced:?}");
+    }
+    upload.sync().await.unwrap();
+    assert!(!disk.synced().iter().any(|sync| sync.contains("uploads")));
+}
+
+#[tokio::test]
+async fn a_tree_is_synced_before_it_can_be_seen() {
+    let disk = Disk::new().await;
+    let objects = vec![(key("t/u/a/x"), Bytes::from("1")), (key("t/u/b/c/x"), Bytes::from("2"))];
+    disk.store.put_tree(&key("t/u"), objects).await.unwrap();
+    let synced = disk.synced();
+    let (inside, outside): (Vec<_>, Vec<_>) = synced.iter().partition(|sync| sync.contains("wharf/tmp"));
+    assert_eq!(inside.iter().filter(|sync| sync.starts_with("fsync wharf")).count(), 2, "both files");
+    assert_eq!(inside.iter().filter(|sync| sync.starts_with("fsync directory")).count(), 4, "u, a, b and c");
+    assert_eq!(outside, ["fsync directory t", "fsync directory "]);
+    assert!(synced.ends_with(&outside.into_iter().cloned().collect::<Vec<_>>()));
+}
+
+#[tokio::test]
+async fn removals_sync_where_the_name_was() {
+    let disk = Disk::new().await;
+    disk.put("a/b/x", "1").await.unwrap();
+    disk.put("c/d/x", "1").await.unwrap();
+    disk.put("e/x", "1").await.unwrap();
+    disk.synced();
+    disk.store.delete(&key("a/b/x")).await.unwrap();
+    assert_eq!(disk.synced(), ["fsync directory a/b"]);
+    disk.store.delete_tree(&key("c/d")).await.unwrap();
+    assert_eq!(disk.synced(), ["fsync directory c"]);
+    disk.store.remove_empty_prefixes(&[key("a/b"), key("a")]).await.unwrap();
+    assert_eq!(disk.synced(), ["fsync directory "], "what was in `a` needs no sync: it is gone");
+    disk.store.rename(&key("e/x"), &key("c/x")).await.unwrap();
+    assert_eq!(disk.synced(), ["fsync directory c", "fsync directory e"]);
+    disk.store.delete(&key("e/x")).await.unwrap();
+    disk.store.delete_tree(&key("e/y")).await.unwrap();
+    assert!(disk.synced().is_empty(), "there was nothing to remove");
+}
+
+#[tokio::test]
+async fn made_prefixes_are_synced_once() {
+    let disk = Disk::new().await;
+    let prefixes = [key("r/x/_layers"), key("r/x/_manifests/tags")];
+    disk.store.make_prefixes(&prefixes).await.unwrap();
+    let mut synced = disk.synced();
+    synced.sort_unstable();
+    let expected = ["fsync directory ", "fsync directory r", "fsync directory r/x", "fsync directory r/x/_manifests"];
+    assert_eq!(synced, expected);
+    disk.store.make_prefixes(&prefixes).await.unwrap();
+    assert!(disk.synced().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pushes_into_one_new_repository_sync_every_directory() {
+    let disk = Disk::new().await;
+    let puts = (0..24).map(|n| {
+        let (store, at) = (disk.store.clone(), key(&format!("repositories/new/_layers/{n}/link")));
+        tokio::spawn(async move { store.put(&at, Bytes::from("x"), Condition::Any).await })
+    });
+    for put in join_all(puts).await {
+        put.unwrap().unwrap();
+    }
+    let synced = disk.synced();
+    let mut expected = vec![String::new(), "repositories".to_owned(), "repositories/new".to_owned()];
+    expected.extend((0..24).map(|n| format!("repositories/new/_layers/{n}")));
+    for directory in expected {
+        assert!(synced.contains(&format!("fsync directory {directory}")), "{directory}: {synced:?}");
+    }
+    assert!(disk.volume().directories.are_settled());
+}
+
+/// What another writer made but has not synced yet is synced by each who builds on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_relies_on_a_directory_that_another_writer_made() {
+    let disk = Disk::new().await;
+    disk.put("repositories/old", "x").await.unwrap();
+    let watch = &disk.volume().syncs.watch;
+    watch.hold("repositories");
+    let put = |at: &str| {
+        let (store, at) = (disk.store.clone(), key(at));
+        tokio::spawn(async move { store.put(&at, Bytes::from("x"), Condition::Any).await })
+    };
+    let first = put("repositories/new/a");
+    watch.wait_for_held(1);
+    let second = put("repositories/new/b");
+    watch.wait_for_held(2);
+    assert!(!first.is_finished() && !second.is_finished());
+    watch.release();
+    first.await.unwrap().unwrap();
+    second.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_wait_for_a_name_until_it_is_durable() {
+    for fails in [false, true] {
+        let disk = Disk::new().await;
+        disk.put("d/old", "x").await.unwrap();
+        let watch = &disk.volume().syncs.watch;
+        watch.hold("d");
+        let writer = tokio::spawn({
+            let store = disk.store.clone();
+            async move { store.put(&key("d/new"), Bytes::from("x"), Condition::Any).await }
+        });
+        watch.wait_for_held(1);
+        let readers: Vec<_> = (0..3)
+            .map(|n| {
+                let store = disk.store.clone();
+                tokio::spawn(async move {
+                    match n {
+                        0 => store.stat(&key("d/new")).await.unwrap().is_some(),
+                        1 => store.read(&key("d/new"), 9).await.unwrap().is_some(),
+                        _ => store.children(&key("d")).await.unwrap().len() == 2,
+                    }
+                })
+            })
+            .collect();
+        while disk.volume().names.waiting.load(std::sync::atomic::Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(disk.read("d/old").await.as_deref(), Some("x"), "others need not wait");
+        assert!(!writer.is_finished() && !readers.iter().any(tokio::task::JoinHandle::is_finished));
+        if fails {
+            watch.fail("fsync directory", "d");
+        }
+        watch.release();
+        assert_eq!(writer.await.unwrap().is_err(), fails);
+        for reader in readers {
+            assert_eq!(reader.await.unwrap(), !fails);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Opening a store.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+    slice::from_ref,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::{
+    super::{super::Durability, Condition, Filesystem, StorageError, open::open as open_volume, start::Gate},
+    Disk, body, key, open,
+};
+use crate::oci::Algorithm;
+
+#[tokio::test]
+async fn a_second_owner_is_refused_until_the_first_is_gone() {
+    let disk = Disk::new().await;
+    let Err(StorageError::Open(text)) = Filesystem::open(disk.directory.path(), Durability::Full).await else {
+        panic!("two owners")
+    };
+    let root = disk.directory.path().canonicalize().unwrap();
+    assert!(text.contains(&format!("{} is in use", root.display())), "{text}");
+    assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
+    disk.restart().await;
+}
+
+#[tokio::test]
+async fn a_root_is_made_with_what_is_above_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("a/b/c");
+    open(&root).await.put(&key("x"), Bytes::new(), Condition::Any).await.unwrap();
+    assert!(root.join("x").is_file());
+}
+
+#[tokio::test]
+async fn a_root_that_can_not_be_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    File::create(&file).unwrap();
+    for root in [file.clone(), file.join("below")] {
+        let Err(StorageError::Open(text)) = Filesystem::open(&root, Durability::Full).await else { panic!("{root:?}") };
+        assert!(text.contains(&root.display().to_string()), "{text}");
+        assert!(text.contains("choose another directory"), "{text}");
+    }
+}
+
+/// Nobody can make a directory in sysfs, root neither.
+#[tokio::test]
+async fn what_can_not_be_written_is_served_read_only() {
+    let store = Filesystem::open(Path::new("/sys"), Durability::Full).await.unwrap();
+    assert!(store.is_read_only());
+    assert!(!store.children(&key("kernel")).await.unwrap().is_empty());
+    assert!(store.stat(&key("kernel/notes")).await.unwrap().is_some());
+    let at = key("x");
+    let is_refused = |result: Result<(), StorageError>| matches!(result, Err(StorageError::ReadOnly));
+    assert!(is_refused(store.put(&at, Bytes::new(), Condition::Any).await));
+    assert!(is_refused(store.put_tree(&at, vec![]).await));
+    assert!(is_refused(store.delete(&at).await.map(drop)));
+    assert!(is_refused(store.delete_tree(&at).await.map(drop)));
+    assert!(is_refused(store.make_prefixes(from_ref(&at)).await));
+    assert!(is_refused(store.remove_empty_prefixes(from_ref(&at)).await.map(drop)));
+    assert!(is_refused(store.rename(&at, &at).await));
+    assert!(is_refused(store.stage(&at, Algorithm::Sha256).await.map(drop)));
+    assert!(is_refused(store.resume(&at).await.map(drop)));
+    assert!(is_refused(store.discard_staging(&at).await.map(drop)));
+    assert!(is_refused(store.probe().await));
+}
+
+#[tokio::test]
+async fn files_and_directories_have_the_modes_that_the_umask_leaves() {
+    let disk = Disk::new().await;
+    disk.put("a/b/put", "x").await.unwrap();
+    disk.store.put_tree(&key("t/u"), vec![(key("t/u/v/w"), Bytes::from("x"))]).await.unwrap();
+    disk.store.make_prefixes(&[key("p")]).await.unwrap();
+    let mut upload = disk.store.stage(&key("s/t"), Algorithm::Sha256).await.unwrap();
+    upload.append(body("x")).await.unwrap();
+    upload.promote(&key("q/r")).await.unwrap();
+    File::create(disk.path("plain")).unwrap();
+    fs::create_dir(disk.path("plain directory")).unwrap();
+    let mode = |at: &str| fs::metadata(disk.path(at)).unwrap().permissions().mode() & 0o7777;
+    for file in ["a/b/put", "t/u/v/w", "q/r", "wharf/lock"] {
+        assert_eq!(mode(file), mode("plain"), "{file}");
+    }
+    for directory in ["a", "a/b", "t/u", "t/u/v", "p", "s", "q", "wharf", "wharf/tmp"] {
+        assert_eq!(mode(directory), mode("plain directory"), "{directory}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_cleaned() {
+    let disk = Disk::new().await;
+    let staged = key("wharf/uploads/1");
+    let mut upload = disk.store.stage(&staged, Algorithm::Sha256).await.unwrap();
+    upload.append(body("kept")).await.unwrap();
+    upload.sync().await.unwrap();
+    drop(upload);
+    fs::create_dir_all(disk.path("wharf/tmp/tree/below")).unwrap();
+    fs::write(disk.path("wharf/tmp/tree/below/x"), "x").unwrap();
+    fs::write(disk.path("wharf/tmp/file"), "x").unwrap();
+    fs::write(disk.path("wharf/hashes/orphan"), "x").unwrap();
+    let disk = disk.restart().await;
+    while disk.temporary_files() > 0 || disk.path("wharf/hashes/orphan").exists() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fs::read_dir(disk.path("wharf/hashes")).unwrap().count(), 1);
+    assert_eq!(disk.store.resume(&staged).await.unwrap().unwrap().offset(), 4);
+}
+
+#[tokio::test]
+async fn reads_are_answered_while_the_start_still_syncs_and_writes_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("x"), "old").unwrap();
+    let volume = Arc::new(open_volume(directory.path(), Durability::Full).unwrap());
+    volume.syncs.watch.hold(directory.path().canonicalize().unwrap());
+    let store = Filesystem { gate: Gate::begin(&volume), volume };
+    assert_eq!(store.read(&key("x"), 9).await.unwrap().unwrap(), "old");
+    let writer = tokio::spawn({
+        let store = store.clone();
+        async move { store.put(&key("x"), Bytes::from("new"), Condition::Any).await }
+    });
+    tokio::task::yield_now().await;
+    assert_eq!(store.read(&key("x"), 9).await.unwrap().unwrap(), "old");
+    assert!(!writer.is_finished());
+    store.volume.syncs.watch.release();
+    writer.await.unwrap().unwrap();
+    assert_eq!(store.volume.syncs.watch.take()[0].0, "syncfs");
+    assert_eq!(store.read(&key("x"), 9).await.unwrap().unwrap(), "new");
+}
+
+#[tokio::test]
+async fn nothing_is_built_on_a_start_whose_sync_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("x"), "old").unwrap();
+    let volume = Arc::new(open_volume(directory.path(), Durability::Full).unwrap());
+    volume.syncs.watch.fail("syncfs", "");
+    let store = Filesystem { gate: Gate::begin(&volume), volume };
+    for _ in 0..2 {
+        assert!(super::is_io(store.put(&key("x"), Bytes::from("new"), Condition::Any).await));
+    }
+    assert!(super::is_io(store.stage(&key("y"), Algorithm::Sha256).await));
+    assert_eq!(store.read(&key("x"), 9).await.unwrap().unwrap(), "old");
+}
+
+#[tokio::test]
+async fn what_is_no_plain_file_is_no_object() {
+    let disk = Disk::new().await;
+    fs::create_dir_all(disk.path("d")).unwrap();
+    fs::write(disk.path("d/file"), "x").unwrap();
+    symlink(disk.path("d/file"), disk.path("d/link")).unwrap();
+    symlink(disk.path("d/none"), disk.path("d/dangling")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, disk.path("d/fifo"), 0o600.into()).unwrap();
+    fs::write(disk.path("d").join(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff")), "x")
+        .unwrap();
+    for name in ["d/link", "d/dangling", "d/fifo"] {
+        assert_eq!(disk.read(name).await, None, "{name}");
+        assert_eq!(disk.store.stat(&key(name)).await.unwrap(), None, "{name}");
+        assert!(disk.store.resume(&key(name)).await.unwrap().is_none(), "{name}");
+    }
+    assert_eq!(disk.names("d").await, ["dangling", "fifo", "file", "link"]);
+}
+
+#[tokio::test]
+async fn a_temporary_directory_that_was_cleaned_away_is_made_again() {
+    let disk = Disk::new().await;
+    fs::remove_dir(disk.path("wharf/tmp")).unwrap();
+    disk.put("a", "x").await.unwrap();
+    fs::remove_dir(disk.path("wharf/tmp")).unwrap();
+    disk.store.put_tree(&key("t"), vec![(key("t/a"), Bytes::from("x"))]).await.unwrap();
+    assert!(disk.store.delete_tree(&key("t")).await.unwrap());
+}

@@ -1,0 +1,190 @@
+//! How much is too much.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use crate::{
+    answer::Answer,
+    content::sha256,
+    raw::{self, Connection},
+    registry::TestRegistry,
+};
+
+/// The limit of a target, a head and its fields: that much is served, one more is refused.
+#[test]
+fn h3_the_head_of_a_request_is_bounded() {
+    let registry = TestRegistry::memory();
+    let target = |len: usize| format!("/v2/?{}", "x".repeat(len - "/v2/?".len()));
+    assert_eq!(raw::get(&registry, &target(4096)).status, 200);
+    for len in [4097, 8192, 60 * 1024] {
+        raw::get(&registry, &target(len)).refused(414, "UNSUPPORTED");
+    }
+    // A request of this test has Host and Connection already.
+    let fields = |count: usize| vec!["X: y"; count - 2];
+    assert_eq!(raw::send(&registry, "GET", "/v2/", &fields(64), b"").status, 200);
+    for count in [65, 90] {
+        raw::send(&registry, "GET", "/v2/", &fields(count), b"").refused(431, "UNSUPPORTED");
+    }
+    let known = "host".len() + registry.address().to_string().len() + "connection".len() + "close".len();
+    let long = |len: usize| format!("x: {}", "y".repeat(len - known - 1));
+    assert_eq!(raw::send(&registry, "GET", "/v2/", &[&long(16 * 1024)], b"").status, 200);
+    for len in [16 * 1024 + 1, 64 * 1024, 120 * 1024] {
+        raw::send(&registry, "GET", "/v2/", &[&long(len)], b"").refused(431, "UNSUPPORTED");
+    }
+    // What is far beyond is the parser's to refuse, without a body of ours.
+    assert_eq!(raw::send(&registry, "GET", "/v2/", &fields(200), b"").status, 431);
+    let endless = raw::exchange(&registry, format!("GET /v2/ HTTP/1.1\r\nX: {}", "y".repeat(300 * 1024)).as_bytes());
+    assert_eq!(raw::parse(&endless).status, 431);
+}
+
+/// Lists in fields that clients may make long: refused with the head, or read in one go.
+#[tokio::test]
+async fn g3_long_lists_in_fields_are_read_once() {
+    let registry = TestRegistry::memory();
+    let image = registry.image("a", "1", "image").await;
+    let digest = registry.push_blob("a", b"bytes").await;
+    let fit = 15 * 1024;
+    let list = |entry: &str, len: usize| vec![entry; len / (entry.len() + 1)].join(",");
+    for (len, refused) in [(fit, false), (60 * 1024, true)] {
+        let accept = format!("Accept: {}", list("application/x+json", len));
+        let manifest = raw::send(&registry, "GET", "/v2/a/manifests/1", &[&accept], b"");
+        let none = format!("If-None-Match: {}", list("\"sha256:x\"", len));
+        let blob = raw::send(&registry, "GET", &format!("/v2/a/blobs/{digest}"), &[&none], b"");
+        let range = format!("Range: bytes={}", list("0-0", len));
+        let part = raw::send(&registry, "GET", &format!("/v2/a/blobs/{digest}"), &[&range], b"");
+        if refused {
+            for answer in [manifest, blob, part] {
+                answer.refused(431, "UNSUPPORTED");
+            }
+        } else {
+            assert_eq!(manifest.expect(200).body, image.manifest);
+            assert_eq!(blob.expect(200).body, "bytes");
+            assert_eq!(part.expect(200).body, "bytes");
+        }
+    }
+}
+
+/// A body that stops coming gives up its place and its connection; what came of it is kept for the client to go on.
+#[tokio::test]
+async fn h5_a_body_that_stalls_is_given_up() {
+    let registry = TestRegistry::filesystem_with(|config| {
+        config.limits.body_idle = Duration::from_millis(200);
+        config.limits.uploads_per_client = 1;
+    });
+    let session = registry.begin_upload("a").await;
+    for (method, target) in [
+        ("PATCH", session.clone()),
+        ("PUT", "/v2/a/manifests/1".to_owned()),
+        ("POST", format!("/v2/a/blobs/uploads/?digest={}", sha256(b"0123456789"))),
+    ] {
+        for framing in ["Content-Length: 10\r\n\r\n01234", "Transfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n"] {
+            let head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\n{framing}", registry.address());
+            let answer = Connection::to(&registry).write(head.as_bytes()).answer();
+            assert_eq!(answer.status, 408, "{method}: {answer:?}");
+            answer.code();
+        }
+    }
+    assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-9");
+    // The one place that there is has come back each time.
+    let digest = sha256(b"0123401234rest");
+    registry.with_body(Method::PUT, &format!("{session}?digest={digest}"), "rest").await.expect(201);
+}
+
+/// Over the number of bodies at a time: told so in the form that clients know, with a time to come back. The places come back by whatever
+/// end a request finds.
+#[tokio::test]
+async fn g6_over_the_number_of_bodies_is_429_and_places_come_back() {
+    let registry = TestRegistry::with(|config| config.limits.uploads_per_client = 3);
+    let host = registry.address();
+    for round in 0..3 {
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let session = registry.begin_upload("a").await;
+            let mut connection = Connection::to(&registry);
+            let head = format!(
+                "PATCH {session} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
+            );
+            connection.write(head.as_bytes());
+            // The handler has the request when it asks for the body.
+            assert_eq!(connection.head().status, 100);
+            connection.write(b"01234");
+            held.push((session, connection));
+        }
+        let refused = until_status(&registry, 429).await;
+        refused.refused(429, "TOOMANYREQUESTS");
+        assert!((1..=5).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "{refused:?}");
+        // What sends no body is served.
+        registry.get("/v2/").await.expect(200);
+        registry.begin_upload("a").await;
+        for (session, mut connection) in held {
+            match round {
+                // Comes to its end.
+                0 => assert_eq!(connection.write(b"56789").answer().status, 202),
+                // Goes away.
+                1 => drop(connection),
+                // Is cancelled when its client is gone.
+                _ => {
+                    drop(connection);
+                    registry.delete(&session).await.expect(204);
+                }
+            }
+        }
+        until_status(&registry, 201).await;
+    }
+}
+
+/// Pushes a small blob until it is answered so: a server sees that a client went in its own time.
+async fn until_status(registry: &TestRegistry, status: u16) -> Answer {
+    let path = format!("/v2/b/blobs/uploads/?digest={}", sha256(b"x"));
+    for _ in 0..600 {
+        let answer = registry.with_body(Method::POST, &path, "x").await;
+        if answer.status == status {
+            return answer;
+        }
+        assert!(matches!(answer.status, 201 | 429), "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never answered with {status}");
+}
+
+#[tokio::test]
+async fn g7_an_upload_has_no_more_bytes_than_it_may() {
+    for registry in [
+        TestRegistry::with(|config| config.limits.upload_bytes = Some(10)),
+        TestRegistry::filesystem_with(|config| config.limits.upload_bytes = Some(10)),
+    ] {
+        let (fits, more) = (sha256(b"0123456789"), sha256(b"0123456789a"));
+        let single = |digest: &str| format!("/v2/a/blobs/uploads/?digest={digest}");
+        registry.with_body(Method::POST, &single(&fits), "0123456789").await.expect(201);
+        registry.with_body(Method::POST, &single(&more), "0123456789a").await.refused(413, "BLOB_UPLOAD_INVALID");
+        registry.get(&format!("/v2/a/blobs/{more}")).await.refused(404, "BLOB_UNKNOWN");
+        let session = registry.begin_upload("a").await;
+        registry.with_body(Method::PATCH, &session, "01234").await.expect(202);
+        registry.with_body(Method::PATCH, &session, "56789a").await.refused(413, "BLOB_UPLOAD_INVALID");
+        let offset = registry.get(&session).await.expect(204).header("range").to_owned();
+        assert!(["0-4", "0-9"].contains(&offset.as_str()), "{offset}");
+        let rest = if offset == "0-4" { "56789" } else { "" };
+        registry.with_body(Method::PUT, &format!("{session}?digest={fits}"), rest).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn g7_uploads_stop_before_the_disk_is_full() {
+    let mut registry = TestRegistry::filesystem();
+    let image = registry.image("a", "1", "image").await;
+    let session = registry.begin_upload("a").await;
+    registry.restart_with(|config| config.storage.min_free = u64::MAX);
+    let before = registry.tree();
+    registry.post("/v2/a/blobs/uploads/").await.refused(507, "UNAVAILABLE");
+    registry.with_body(Method::PATCH, &session, "x").await.refused(507, "UNAVAILABLE");
+    let single = format!("/v2/a/blobs/uploads/?digest={}", sha256(b"x"));
+    registry.with_body(Method::POST, &single, "x").await.refused(507, "UNAVAILABLE");
+    let put = registry.put_manifest("/v2/a/manifests/2", &image.media_type(), image.manifest.clone()).await;
+    put.refused(507, "UNAVAILABLE");
+    assert_eq!(registry.tree(), before);
+    // Reading and making room go on.
+    registry.get("/v2/a/manifests/1").await.expect(200);
+    registry.delete("/v2/a/manifests/1").await.expect(202);
+    registry.delete(&session).await.expect(204);
+}

@@ -1,0 +1,358 @@
+//! `/v2/<name>/manifests/<reference>`: pushed and pulled.
+
+use bytes::Bytes;
+use reqwest::Method;
+use serde_json::{Value, json};
+use wharf::oci::MediaType;
+
+use crate::{
+    answer::Answer,
+    content::{CONFIG, Image, descriptor, index, sha256, sha512},
+    registry::TestRegistry,
+};
+
+#[tokio::test]
+async fn a_manifest_is_kept_to_the_byte() {
+    for registry in TestRegistry::each() {
+        let image = Image::new("image");
+        registry.push_blobs("a/b", &image).await;
+        let put = registry
+            .put_manifest("/v2/a/b/manifests/1.0", &image.media_type(), image.manifest.clone())
+            .await
+            .expect(201);
+        assert_eq!(put.header("location"), format!("/v2/a/b/manifests/{}", image.digest));
+        assert_eq!(put.header("docker-content-digest"), image.digest);
+        assert_eq!(put.header("oci-subject"), "");
+        for reference in ["1.0", &image.digest, &image.digest.replace(':', "%3A")] {
+            let path = format!("/v2/a/b/manifests/{reference}");
+            let get = registry.get(&path).await.expect(200);
+            assert_eq!(get.body, image.manifest);
+            for answer in [&get, &registry.head(&path).await.expect(200)] {
+                assert_eq!(answer.header("content-type"), MediaType::OCI_MANIFEST);
+                assert_eq!(answer.header("docker-content-digest"), image.digest);
+                assert_eq!(answer.header("content-length"), image.manifest.len().to_string());
+                assert_eq!(answer.header("etag"), format!("\"{}\"", image.digest));
+            }
+        }
+        let path = "/v2/a/b/manifests/1.0";
+        let known = registry.request(Method::GET, path).header("If-None-Match", format!("\"{}\"", image.digest));
+        assert!(Answer::of(known).await.expect(304).body.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn f2_a_manifest_is_what_its_digest_says() {
+    let registry = TestRegistry::filesystem();
+    let image = registry.image("a", "1", "image").await;
+    let other = Image::new("other");
+    let before = registry.tree();
+    let mut cut = image.manifest.to_vec();
+    cut.pop();
+    for (digest, body) in [
+        (&image.digest, other.manifest.clone()),
+        (&image.digest, Bytes::from(cut)),
+        (&other.digest, image.manifest.clone()),
+        (&sha512(b"x"), image.manifest.clone()),
+    ] {
+        let path = format!("/v2/a/manifests/{digest}");
+        registry.put_manifest(&path, MediaType::OCI_MANIFEST, body).await.refused(400, "DIGEST_INVALID");
+    }
+    assert_eq!(registry.tree(), before);
+    for path in ["/v2/a/manifests/1".to_owned(), format!("/v2/a/manifests/{}", image.digest)] {
+        let get = registry.get(&path).await.expect(200);
+        assert_eq!(get.header("docker-content-digest"), sha256(&get.body));
+    }
+}
+
+/// A stored file that was damaged is never served: neither its bytes nor its name.
+#[tokio::test]
+async fn f2_damaged_bytes_are_never_served_and_a_push_heals_them() {
+    let registry = TestRegistry::filesystem();
+    let image = registry.image("a", "1", "image").await;
+    let hex = &image.digest["sha256:".len()..];
+    let data = registry.root().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
+    let mut damaged = image.manifest.to_vec();
+    damaged[10] ^= 1;
+    std::fs::write(&data, damaged).unwrap();
+    registry.get("/v2/a/manifests/1").await.refused(404, "MANIFEST_UNKNOWN");
+    registry.head(&format!("/v2/a/manifests/{}", image.digest)).await.expect(404);
+    registry.push_image("a", "1", &image).await;
+    assert_eq!(registry.get("/v2/a/manifests/1").await.expect(200).body, image.manifest);
+}
+
+/// By its digest, with several tags at once.
+#[tokio::test]
+async fn tags_are_given_with_the_digest() {
+    for registry in TestRegistry::each() {
+        let image = Image::new("image");
+        registry.push_blobs("a", &image).await;
+        let path = format!("/v2/a/manifests/{}?tag=1.2.3&tag=1.2&tag=1&tag=latest", image.digest);
+        let put = registry.put_manifest(&path, &image.media_type(), image.manifest.clone()).await.expect(201);
+        let named: Vec<_> = put.all("oci-tag").iter().flat_map(|field| field.split(", ")).collect();
+        assert_eq!(named, ["1.2.3", "1.2", "1", "latest"]);
+        for tag in named {
+            assert_eq!(registry.get(&format!("/v2/a/manifests/{tag}")).await.expect(200).body, image.manifest);
+        }
+        let many: Vec<String> = (0..30).map(|n| format!("{n:a>100}")).collect();
+        let query: Vec<String> = many.iter().map(|tag| format!("tag={tag}")).collect();
+        let path = format!("/v2/b/manifests/{}?{}", image.digest, query.join("&"));
+        registry.push_blobs("b", &image).await;
+        let put = registry.put_manifest(&path, &image.media_type(), image.manifest.clone()).await.expect(201);
+        let named: Vec<_> = put.all("oci-tag").iter().flat_map(|field| field.split(", ")).collect();
+        assert_eq!(named, many);
+        assert_eq!(registry.tags("b").await.len(), 30);
+    }
+}
+
+#[tokio::test]
+async fn a_bad_tag_among_them_stores_none() {
+    let registry = TestRegistry::filesystem();
+    let image = Image::new("image");
+    registry.push_blobs("a", &image).await;
+    let before = registry.tree();
+    for bad in ["", "-", ".", "..%2fx", "a%00", &"a".repeat(129)] {
+        let path = format!("/v2/a/manifests/{}?tag=good&tag={bad}", image.digest);
+        registry
+            .put_manifest(&path, &image.media_type(), image.manifest.clone())
+            .await
+            .refused(400, "MANIFEST_INVALID");
+    }
+    assert_eq!(registry.tree(), before);
+}
+
+#[tokio::test]
+async fn a_sha512_manifest_is_pulled_by_its_digest_and_by_its_tag() {
+    for registry in TestRegistry::each() {
+        let image = Image::new("image");
+        registry.push_blobs("a", &image).await;
+        let digest = sha512(&image.manifest);
+        let path = format!("/v2/a/manifests/{digest}");
+        let put = registry.put_manifest(&format!("{path}?tag=1"), &image.media_type(), image.manifest.clone()).await;
+        assert_eq!(put.expect(201).header("docker-content-digest"), digest);
+        for path in [&path, "/v2/a/manifests/1"] {
+            let get = registry.get(path).await.expect(200);
+            assert_eq!((get.header("docker-content-digest"), &get.body), (digest.as_str(), &image.manifest));
+        }
+        registry.get(&format!("/v2/a/manifests/{}", image.digest)).await.refused(404, "MANIFEST_UNKNOWN");
+        // An index may name its child, and a referrer its subject, by it.
+        let child = json!({ "mediaType": MediaType::OCI_MANIFEST, "digest": digest, "size": image.manifest.len() });
+        let index =
+            json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": [child], "subject": child });
+        let put =
+            registry.put_manifest("/v2/a/manifests/index", MediaType::OCI_INDEX, index.to_string()).await.expect(201);
+        assert_eq!(put.header("oci-subject"), digest);
+        registry.delete(&path).await.expect(202);
+        registry.get("/v2/a/manifests/1").await.refused(404, "MANIFEST_UNKNOWN");
+    }
+}
+
+#[tokio::test]
+async fn a_tag_moves_to_the_last_push() {
+    for registry in TestRegistry::each() {
+        let first = registry.image("a", "latest", "first").await;
+        let second = registry.image("a", "latest", "second").await;
+        assert_eq!(registry.get("/v2/a/manifests/latest").await.expect(200).body, second.manifest);
+        registry.get(&format!("/v2/a/manifests/{}", first.digest)).await.expect(200);
+        registry.push_image("a", "latest", &first).await;
+        assert_eq!(registry.get("/v2/a/manifests/latest").await.expect(200).body, first.manifest);
+        assert_eq!(registry.tags("a").await, ["latest"]);
+    }
+}
+
+/// The types of the specifications, and any other, each as it came.
+#[tokio::test]
+async fn every_type_of_manifest_is_served_as_it_was_pushed() {
+    let mut registry = TestRegistry::filesystem();
+    let image = registry.image("a", "image", "image").await;
+    let child = descriptor(MediaType::OCI_MANIFEST, &image.manifest);
+    let layer = descriptor("application/vnd.docker.image.rootfs.diff.tar.gzip", &image.layer);
+    let config = descriptor("application/vnd.docker.container.image.v1+json", &image.config);
+    let rows: [(&str, Value); 7] = [
+        (MediaType::DOCKER_MANIFEST, json!({ "schemaVersion": 2, "config": config, "layers": [layer] })),
+        (MediaType::DOCKER_MANIFEST_LIST, json!({ "schemaVersion": 2, "manifests": [child] })),
+        (MediaType::OCI_INDEX, json!({ "schemaVersion": 2, "manifests": [] })),
+        (
+            MediaType::OCI_ARTIFACT_MANIFEST,
+            json!({ "artifactType": "application/vnd.example", "blobs": [layer], "subject": child }),
+        ),
+        ("application/vnd.example.thing.v3+json", json!({ "anything": [1, { "x": null }], "layers": [layer] })),
+        ("application/vnd.cncf.helm.config.v1+json", json!({ "name": "chart" })),
+        (MediaType::OCI_MANIFEST, json!({ "schemaVersion": 2, "config": config, "layers": [] })),
+    ];
+    for (tag, (media_type, body)) in rows.iter().enumerate() {
+        for named in [true, false] {
+            let mut body = body.clone();
+            if named {
+                body["mediaType"] = (*media_type).into();
+            }
+            let path = format!("/v2/a/manifests/t{tag}-{named}");
+            let content_type = format!("{media_type}; charset=utf-8");
+            registry
+                .put_manifest(&path, if named { media_type } else { &content_type }, body.to_string())
+                .await
+                .expect(201);
+        }
+    }
+    for _ in 0..2 {
+        for (tag, (media_type, _)) in rows.iter().enumerate() {
+            for named in [true, false] {
+                let path = format!("/v2/a/manifests/t{tag}-{named}");
+                for answer in [registry.get(&path).await.expect(200), registry.head(&path).await.expect(200)] {
+                    assert_eq!(answer.header("content-type"), *media_type, "{path}");
+                }
+            }
+        }
+        registry.restart();
+    }
+}
+
+/// What the client would rather have changes nothing: there is one form, the one that was pushed.
+#[tokio::test]
+async fn f1_accept_never_relabels() {
+    let registry = TestRegistry::memory();
+    let image = registry.image("a", "image", "image").await;
+    let index = index(&[&image]);
+    registry.put_manifest("/v2/a/manifests/index", MediaType::OCI_INDEX, index.clone()).await.expect(201);
+    let accepts = [
+        MediaType::OCI_MANIFEST,
+        MediaType::OCI_INDEX,
+        MediaType::DOCKER_MANIFEST,
+        MediaType::DOCKER_MANIFEST_LIST,
+        MediaType::DOCKER_SCHEMA_1_SIGNED,
+        "*/*",
+        "text/html",
+        "",
+        "nonsense",
+    ];
+    for accept in accepts {
+        for (path, media_type, body) in [
+            ("/v2/a/manifests/image".to_owned(), MediaType::OCI_MANIFEST, &image.manifest),
+            (format!("/v2/a/manifests/{}", image.digest), MediaType::OCI_MANIFEST, &image.manifest),
+            ("/v2/a/manifests/index".to_owned(), MediaType::OCI_INDEX, &index),
+            (format!("/v2/a/manifests/{}", sha256(&index)), MediaType::OCI_INDEX, &index),
+        ] {
+            let answer = Answer::of(registry.request(Method::GET, &path).header("Accept", accept)).await.expect(200);
+            assert_eq!((answer.header("content-type"), &answer.body), (media_type, body), "{accept}");
+        }
+    }
+}
+
+/// A manifest is none of the repository's blobs, and a blob none of its manifests.
+#[tokio::test]
+async fn f3_manifests_and_blobs_are_apart() {
+    for registry in TestRegistry::each() {
+        let image = registry.image("a", "1", "image").await;
+        registry.get(&format!("/v2/a/blobs/{}", image.digest)).await.refused(404, "BLOB_UNKNOWN");
+        registry.head(&format!("/v2/a/blobs/{}", image.digest)).await.expect(404);
+        registry.delete(&format!("/v2/a/blobs/{}", image.digest)).await.refused(404, "BLOB_UNKNOWN");
+        let mount = format!("/v2/b/blobs/uploads/?mount={}&from=a", image.digest);
+        registry.post(&mount).await.expect(202);
+        for blob in [&image.layer, &image.config] {
+            let path = format!("/v2/a/manifests/{}", sha256(blob));
+            registry.get(&path).await.refused(404, "MANIFEST_UNKNOWN");
+            registry.delete(&path).await.refused(404, "MANIFEST_UNKNOWN");
+        }
+        registry.get("/v2/a/manifests/1").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_may_not_be_distributed_may_be_missing() {
+    for registry in TestRegistry::each() {
+        let missing = |change: Value| {
+            let mut layer = descriptor("application/vnd.example.layer", b"elsewhere");
+            layer.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+            Image::changed("image", |manifest| manifest["layers"].as_array_mut().unwrap().push(layer))
+        };
+        registry.push_blobs("a", &Image::new("image")).await;
+        for (change, status) in [
+            (json!({ "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip" }), 201),
+            (json!({ "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip" }), 201),
+            (json!({ "urls": ["https://example.test/layer"] }), 201),
+            (json!({ "urls": [] }), 400),
+            (json!({}), 400),
+        ] {
+            let image = missing(change.clone());
+            let put = registry.put_manifest("/v2/a/manifests/1", &image.media_type(), image.manifest).await;
+            assert_eq!(put.status, status, "{change}: {put:?}");
+        }
+    }
+}
+
+/// BuildKit's cache is an index whose children are layers.
+#[tokio::test]
+async fn children_of_an_index_may_be_blobs() {
+    for registry in TestRegistry::each() {
+        let (layer, config) = (&b"a layer"[..], &b"{}"[..]);
+        let children = json!([
+            descriptor(crate::content::LAYER, layer),
+            descriptor("application/vnd.buildkit.cacheconfig.v0", config),
+        ]);
+        let index = json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": children }).to_string();
+        let put = || registry.put_manifest("/v2/a/manifests/cache", MediaType::OCI_INDEX, index.clone());
+        registry.push_blob("a", layer).await;
+        put().await.refused(400, "MANIFEST_BLOB_UNKNOWN");
+        registry.push_blob("a", config).await;
+        put().await.expect(201);
+        assert_eq!(registry.get("/v2/a/manifests/cache").await.expect(200).body, index);
+    }
+}
+
+#[tokio::test]
+async fn an_image_of_many_platforms_comes_back_whole() {
+    for registry in TestRegistry::each() {
+        let images = [Image::new("amd64"), Image::new("arm64"), Image::new("riscv64")];
+        let index = index(&images.iter().collect::<Vec<_>>());
+        let put = || registry.put_manifest("/v2/a/manifests/multi", MediaType::OCI_INDEX, index.clone());
+        for image in &images {
+            put().await.refused(400, "MANIFEST_BLOB_UNKNOWN");
+            registry.push_image("a", &image.digest, image).await;
+        }
+        put().await.expect(201);
+        let pulled = registry.get("/v2/a/manifests/multi").await.expect(200);
+        for child in pulled.json()["manifests"].as_array().unwrap() {
+            let path = format!("/v2/a/manifests/{}", child["digest"].as_str().unwrap());
+            let child = registry.get(&path).await.expect(200).json();
+            let layer = child["layers"][0]["digest"].as_str().unwrap();
+            registry.get(&format!("/v2/a/blobs/{layer}")).await.expect(200);
+        }
+        assert_eq!(registry.tags("a").await, ["multi"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_may_be_allowed() {
+    let registry = TestRegistry::with(|config| config.validation.missing = wharf::config::Missing::Allow);
+    let image = Image::new("image");
+    registry.put_manifest("/v2/a/manifests/1", &image.media_type(), image.manifest.clone()).await.expect(201);
+    registry.put_manifest("/v2/a/manifests/2", MediaType::OCI_INDEX, index(&[&Image::new("other")])).await.expect(201);
+    registry.get(&format!("/v2/a/blobs/{}", sha256(&image.layer))).await.refused(404, "BLOB_UNKNOWN");
+}
+
+/// Content-Type may be left out where the body says what it is, as curl users do; it may never be another.
+#[tokio::test]
+async fn f1_the_content_type_is_the_bodys() {
+    let registry = TestRegistry::filesystem();
+    let image = Image::new("image");
+    registry.push_blobs("a", &image).await;
+    registry.with_body(Method::PUT, "/v2/a/manifests/plain", image.manifest.clone()).await.expect(201);
+    let before = registry.tree();
+    for content_type in [
+        MediaType::OCI_INDEX,
+        MediaType::DOCKER_MANIFEST,
+        MediaType::DOCKER_MANIFEST_LIST,
+        CONFIG,
+        "application/json",
+        "application/octet-stream",
+        "text/plain",
+        "",
+        "/",
+        "nonsense",
+        "application/vnd.oci.image.manifest.v1",
+        "application/vnd.oci.image.manifest.v1+jsonx",
+    ] {
+        let put = registry.put_manifest("/v2/a/manifests/1", content_type, image.manifest.clone()).await;
+        assert_eq!(put.refusal(), (400, "MANIFEST_INVALID".to_owned()), "{content_type}");
+    }
+    assert_eq!(registry.tree(), before);
+}

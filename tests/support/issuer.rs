@@ -1,4 +1,5 @@
 //! A token server that is not the registry: keys and tokens as docker_auth and the issuers of registry:2's time make them.
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

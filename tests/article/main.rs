@@ -5,12 +5,27 @@
 //! | Rows | File |
 //! |---|---|
 //! | 1, 2: an open registry | `open` |
+//! | 3 to 9, 12: name and password | `basic` |
+//! | 10, 11, 13, 14, 15, 19: tokens | `bearer` |
+//! | 16, 17, 18: refused | `refused` |
+//! | 20: by a name, over TLS | `tls_name` |
+//!
+//! The exchanges over HTTP of rows 3 to 20 are in `tests/authentication`.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/issuer.rs"]
+mod issuer;
+
+mod basic;
+mod bearer;
 mod open;
+mod refused;
+mod registry;
+mod tls_name;
+mod user;
 
 use support::server::{Launch, Program, Server};
 

@@ -120,9 +120,9 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
     Connection::at(program.address).write(broken.as_bytes()).finish().rest();
     assert_eq!(program.send("GET", "/v2/", "", b""), 200);
 
-    let log = program.end();
+    let written = program.end();
     let mut access = 0;
-    for line in log.lines() {
+    for line in written.lines() {
         assert!(!line.chars().any(char::is_control), "{line:?}");
         assert!(!line.contains("secret"), "{line}");
         let record: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
@@ -136,5 +136,5 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
         }
     }
     // The two methods that are none were the parser's to refuse.
-    assert!(access >= requests.len() - 2, "{access}: {log}");
+    assert!(access >= requests.len() - 2, "{access}: {written}");
 }

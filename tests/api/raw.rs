@@ -1,6 +1,7 @@
 //! Requests written byte for byte: HTTP libraries neither send a path with `..` nor break the framing.
 
 use std::{
+    fmt::Write as _,
     io::{ErrorKind, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
@@ -92,7 +93,7 @@ pub(crate) fn send(registry: &TestRegistry, method: &str, target: &str, fields: 
         head.push_str("\r\n");
     }
     if !body.is_empty() {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
     }
     head.push_str("\r\n");
     let mut connection = Connection::to(registry);

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     Incoming,
     error::ApiError,
+    headers::Freshness,
     pagination::{PageSize, Pagination},
 };
 use crate::oci::RepositoryName;
@@ -23,7 +24,7 @@ pub(super) async fn list(request: &Incoming<'_>) -> Result<HttpResponse, ApiErro
     let may_see = |name: &RepositoryName| request.caller.may_see(name);
     let page = request.api.registry.list_repositories(pagination.last.as_ref(), pagination.limit, may_see).await;
     let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, "no-cache"));
+    response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
     if let (true, Some(last)) = (page.more, page.entries.last()) {
         let path = request.api.location("/v2/_catalog");
         response.insert_header((header::LINK, pagination.next(&path, last.as_str(), &[])));

@@ -16,7 +16,7 @@ use actix_web::{
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Incoming, Settings};
+use super::{Api, Incoming, Settings};
 use crate::oci::Digest;
 
 /// Nothing that is served here is meant to be shown, run or embedded by a browser.
@@ -29,14 +29,18 @@ const SECURITY: [(&str, &str); 5] = [
 ];
 
 /// Adds what an answer still lacks, the operator's own fields over all others.
-pub(super) fn complete(settings: &Settings, request: &HttpRequest, response: &mut HttpResponse) {
-    let headers = response.headers_mut();
+pub(super) fn complete(api: &Api, request: &HttpRequest, response: &mut HttpResponse) {
+    let (settings, headers) = (&api.settings, response.headers_mut());
     for (name, value) in SECURITY {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if request.path().starts_with(&format!("{}/v2", settings.prefix)) {
         let name = HeaderName::from_static("docker-distribution-api-version");
         headers.insert(name, HeaderValue::from_static("registry/2.0"));
+    }
+    if !api.authenticator.is_open() {
+        // What one is answered is not for another (RFC 9110, section 12.5.5).
+        headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
     }
     if settings.tls {
         let name = HeaderName::from_static("strict-transport-security");

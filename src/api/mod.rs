@@ -126,7 +126,7 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
         Ok(response) => response,
         Err(error) => version::refuse_in_own_words(&api.settings, &error),
     };
-    headers::complete(&api.settings, &request, &mut response);
+    headers::complete(&api, &request, &mut response);
     let response = headers::without_body_if_head(&request, response);
     if api.settings.access_log { log.end(response) } else { response }
 }

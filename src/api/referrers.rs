@@ -7,6 +7,7 @@ use super::{
     Incoming,
     authorize::{Authorized, Pull},
     error::ApiError,
+    headers::Freshness,
     pagination::{PageSize, Pagination},
 };
 use crate::oci::{Descriptor, Digest, MediaType};
@@ -32,7 +33,7 @@ pub(super) async fn list(
     let last = pagination.last.as_ref();
     let page = of.repository().list_referrers(subject, artifact_type, last, pagination.limit).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, "no-cache"));
+    response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
     let mut filters = Vec::new();
     if let Some(artifact_type) = artifact_type {
         response.insert_header(("OCI-Filters-Applied", "artifactType"));

@@ -7,7 +7,7 @@ use super::{
     Incoming,
     authorize::{Authorized, Pull},
     error::ApiError,
-    headers,
+    headers::{self, Freshness},
     pagination::{PageSize, Pagination},
 };
 use crate::oci::{RepositoryName, Tag};
@@ -24,7 +24,7 @@ pub(super) async fn list(request: &Incoming<'_>, of: &Authorized<Pull>) -> Resul
     let pagination: Pagination<Tag> = Pagination::parse(&request.query, PageSize { default: max, max })?;
     let page = of.repository().list_tags(pagination.last.as_ref(), pagination.limit).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, "no-cache"));
+    response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
     if let (true, Some(last)) = (page.more, page.entries.last()) {
         let path = request.api.location(&format!("/v2/{}/tags/list", of.name()));
         response.insert_header((header::LINK, pagination.next(&path, last.as_str(), &[])));

@@ -106,7 +106,15 @@ fn row_14_the_token_flow_by_hand_needs_docker() {
     // More is asked than the reader may have.
     let (service, scope) = (part("service"), "repository:alpine:pull,push");
     let path = part("realm").strip_prefix(&registry.url("")).unwrap().to_owned();
-    let arguments = ["-u", &format!("{READER}:{PASSWORD}"), "-G", "-d", &format!("service={service}"), "-d", &format!("scope={scope}")];
+    let arguments = [
+        "-u",
+        &format!("{READER}:{PASSWORD}"),
+        "-G",
+        "-d",
+        &format!("service={service}"),
+        "-d",
+        &format!("scope={scope}"),
+    ];
     let answer = registry.curl(&arguments, &path).expect("200 OK", &[]).json();
     let token = answer["token"].as_str().unwrap();
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
@@ -121,9 +129,11 @@ fn row_14_the_token_flow_by_hand_needs_docker() {
 #[ignore = "needs docker: run ./test"]
 fn row_15_an_issuer_that_is_not_us_needs_docker() {
     let user = User::new();
-    for (algorithm, named) in
-        [(Algorithm::RS256, Named::Libtrust), (Algorithm::ES256, Named::Thumbprint), (Algorithm::RS256, Named::Certificate)]
-    {
+    for (algorithm, named) in [
+        (Algorithm::RS256, Named::Libtrust),
+        (Algorithm::ES256, Named::Thumbprint),
+        (Algorithm::RS256, Named::Certificate),
+    ] {
         let (issuer, stranger) = (Issuer::new(algorithm), Issuer::new(algorithm));
         let (bundle, jwks) = (issuer.bundle(), issuer.jwks());
         let trusting = |realm: &str| {

@@ -35,10 +35,7 @@ fn row_16_not_allowed_needs_docker() {
 #[test]
 #[ignore = "needs docker: run ./test"]
 fn row_17_not_logged_in_needs_docker() {
-    for (settings, push, pull) in [
-        (HTPASSWD, NO_LOGIN, NO_LOGIN),
-        (TOKEN, DENIED, "may require 'docker login'"),
-    ] {
+    for (settings, push, pull) in [(HTPASSWD, NO_LOGIN, NO_LOGIN), (TOKEN, DENIED, "may require 'docker login'")] {
         let (registry, user) = (Protected::new(&format!("{settings}{RULES}")), User::new());
         let image = format!("{}/alpine:3.10", registry.host());
         let owner = User::new();
@@ -97,7 +94,9 @@ fn a_stale_password_does_not_lock_out_needs_docker() {
         let hash = wharf::auth::hash_password(&wharf::auth::Secret::new("new"), 5).unwrap();
         std::fs::write(registry.path("htpasswd"), format!("{USER}:{hash}\n")).unwrap();
         // Until the server has looked, the old one holds.
-        while registry.curl(&["-u", &format!("{USER}:new")], if settings == TOKEN { "/token" } else { "/v2/" }).status != "200 OK" {
+        while registry.curl(&["-u", &format!("{USER}:new")], if settings == TOKEN { "/token" } else { "/v2/" }).status
+            != "200 OK"
+        {
             sleep(Duration::from_millis(100));
         }
         user.fail_push(&image);

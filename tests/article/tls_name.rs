@@ -18,12 +18,15 @@ use crate::{
 const NAME: &str = "registry.example.test";
 const HOSTS: &str = "/etc/hosts";
 
+/// An engine asks for no certificate of who is in 127.0.0.0/8; of this address it does.
+const ADDRESS: &str = "::1";
+
 /// The name in the hosts file, taken out again when this is dropped. The file is written in place: in a container it can't be replaced.
 struct Hosts(String);
 
 impl Hosts {
     fn with(name: &str) -> Self {
-        let line = format!("127.0.0.1 {name} # of wharf's tests\n");
+        let line = format!("{ADDRESS} {name} # of wharf's tests\n");
         let text = fs::read_to_string(HOSTS).unwrap();
         let separator = if text.ends_with('\n') { "" } else { "\n" };
         fs::write(HOSTS, format!("{text}{separator}{line}")).unwrap();
@@ -82,7 +85,7 @@ fn row_20_a_registry_by_its_tls_name_needs_docker() {
         let tls = format!(
             "[http]\nhost = \"https://{host}\"\n[http.tls]\ncertificate = \"DIRECTORY/certificate\"\nkey = \"DIRECTORY/key\"\n"
         );
-        let _registry = Protected::on(directory, &format!("127.0.0.1:{port}"), &format!("{settings}{tls}"));
+        let _registry = Protected::on(directory, &format!("[{ADDRESS}]:{port}"), &format!("{settings}{tls}"));
         let user = User::new();
         // Whoever does not trust the authority does not get as far as a password.
         let said = user.fail(&["login", "-u", USER, "-p", PASSWORD, &host]);
@@ -93,6 +96,9 @@ fn row_20_a_registry_by_its_tls_name_needs_docker() {
         user.push(&image);
         user.pull(&image);
         let again = user.run(&["login", &host]).text();
-        assert!(again.contains("Authenticating with existing credentials...") && again.contains("Login Succeeded"), "{again}");
+        assert!(
+            again.contains("Authenticating with existing credentials...") && again.contains("Login Succeeded"),
+            "{again}"
+        );
     }
 }

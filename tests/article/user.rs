@@ -71,7 +71,15 @@ impl User {
     pub(crate) fn auth(&self, body: &serde_json::Value) -> String {
         let socket = self.engine.socket();
         let mut command = client::command("curl", self.home.path());
-        command.args(["-s", "--unix-socket", socket.trim_start_matches("unix://"), "-XPOST", "-H", "Content-Type:", "-d"]);
+        command.args([
+            "-s",
+            "--unix-socket",
+            socket.trim_start_matches("unix://"),
+            "-XPOST",
+            "-H",
+            "Content-Type:",
+            "-d",
+        ]);
         client::run(command.arg(body.to_string()).arg("localhost/auth")).stdout
     }
 

@@ -157,17 +157,30 @@ fn c12_headers_that_are_read_and_headers_that_are_not() {
     let site = Site::with(Mode::Htpasswd, "");
     let right = basic("alice", "alice-pw");
     let value = right.strip_prefix("Basic ").unwrap();
-    for read in [format!("basic {value}"), format!("BASIC {value}"), format!("Basic  {value}"), value_without_padding(&right)] {
+    for read in
+        [format!("basic {value}"), format!("BASIC {value}"), format!("Basic  {value}"), value_without_padding(&right)]
+    {
         site.get("/v2/", &read).expect(200);
     }
     let long = format!("Basic {}", "A".repeat(9 * 1024));
     for unreadable in [
-        "Basic", "Basic ", "Basic !!!!", "Basic YWxpY2U=", "Basic /////w==", "Bearer", "Negotiate x", "alice-pw", value, &long,
-        "Basic YWxpY2U6YWxpY2UtcHc= x", "Basic YWxpY2U6YWxpY2UtcHc=,Basic YWxpY2U6YWxpY2UtcHc=",
+        "Basic",
+        "Basic ",
+        "Basic !!!!",
+        "Basic YWxpY2U=",
+        "Basic /////w==",
+        "Bearer",
+        "Negotiate x",
+        "alice-pw",
+        value,
+        &long,
+        "Basic YWxpY2U6YWxpY2UtcHc= x",
+        "Basic YWxpY2U6YWxpY2UtcHc=,Basic YWxpY2U6YWxpY2UtcHc=",
     ] {
         assert_eq!(site.get("/v2/", unreadable).expect(401).body, BODY_OF_401, "{unreadable}");
     }
-    let twice = site.http().request(Method::GET, "/v2/").header("Authorization", &right).header("Authorization", &right);
+    let twice =
+        site.http().request(Method::GET, "/v2/").header("Authorization", &right).header("Authorization", &right);
     assert_eq!(send(twice).expect(400).code(), "UNSUPPORTED");
     let too_long = format!("Basic {}", "A".repeat(16 * 1024));
     assert!([400, 401, 431].contains(&site.get("/v2/", &too_long).status.as_u16()));

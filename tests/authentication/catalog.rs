@@ -60,9 +60,22 @@ fn a2_no_spelling_of_the_path_is_open() {
         let site = filled(mode);
         let host = format!("Host: localhost:{}", site.port());
         let targets = [
-            "/v2/_catalog", "/v2/_catalog/", "//v2/_catalog", "/v2//_catalog", "/V2/_catalog", "/v2/%5fcatalog", "/v2/_catalog;x",
-            "/v2/a/../_catalog", "/v2/./_catalog", "/v2/_catalog?x", "/v2/_catalog%00", "/v2/_catalog%2f", "http://localhost/v2/_catalog",
-            "http://localhost//v2/_catalog", "/%76%32/_catalog", "/v2%2f_catalog",
+            "/v2/_catalog",
+            "/v2/_catalog/",
+            "//v2/_catalog",
+            "/v2//_catalog",
+            "/V2/_catalog",
+            "/v2/%5fcatalog",
+            "/v2/_catalog;x",
+            "/v2/a/../_catalog",
+            "/v2/./_catalog",
+            "/v2/_catalog?x",
+            "/v2/_catalog%00",
+            "/v2/_catalog%2f",
+            "http://localhost/v2/_catalog",
+            "http://localhost//v2/_catalog",
+            "/%76%32/_catalog",
+            "/v2%2f_catalog",
         ];
         let bob = format!("Authorization: {}", site.bearer_or_basic(mode, "bob"));
         for target in targets {

@@ -14,8 +14,16 @@ fn a12_headers_that_name_a_user_are_nothing() {
     for mode in Mode::BOTH {
         let site = Site::new(mode);
         for name in [
-            "X-WEBAUTH-USER", "X-Remote-User", "Remote-User", "X-Forwarded-User", "X_WEBAUTH_USER", "X_Forwarded_User",
-            "X-Auth-Request-User", "Proxy-Authorization", "X-Authorization", "Cookie",
+            "X-WEBAUTH-USER",
+            "X-Remote-User",
+            "Remote-User",
+            "X-Forwarded-User",
+            "X_WEBAUTH_USER",
+            "X_Forwarded_User",
+            "X-Auth-Request-User",
+            "Proxy-Authorization",
+            "X-Authorization",
+            "Cookie",
         ] {
             for value in ["alice", &basic("alice", "alice-pw")] {
                 let request = site.http().request(Method::GET, "/v2/a/tags/list").header(name, value);
@@ -49,7 +57,8 @@ fn a9_nothing_but_the_rules_decides_what_a_token_holds() {
     assert_eq!(said["sub"], "ro");
     assert_eq!(said["access"], serde_json::json!([{"type": "repository", "name": "a", "actions": ["pull"]}]));
     let form = format!("grant_type=password&password=ro-pw&{more}&username=ro&scope=repository:a:pull,push&account=ro");
-    let request = site.http().request(Method::POST, "/token").header("Content-Type", "application/x-www-form-urlencoded");
+    let request =
+        site.http().request(Method::POST, "/token").header("Content-Type", "application/x-www-form-urlencoded");
     let answer = send(request.body(form)).expect(200).json();
     assert_eq!(answer["scope"], "repository:a:pull");
 }
@@ -60,13 +69,25 @@ fn i2_what_is_said_of_the_host_is_repeated_nowhere() {
     for mode in Mode::BOTH {
         let site = Site::new(mode);
         site.user("alice").push("a", "1", &Image::new(1, "amd64"));
-        let names = ["Host", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-For", "Forwarded", "X-Original-URL", "Referer", "Origin"];
+        let names = [
+            "Host",
+            "X-Forwarded-Host",
+            "X-Forwarded-Proto",
+            "X-Forwarded-For",
+            "Forwarded",
+            "X-Original-URL",
+            "Referer",
+            "Origin",
+        ];
         for name in names {
             let value = if name == "Forwarded" { "host=evil.example;proto=evil.example" } else { "evil.example" };
-            for (method, path) in [(Method::GET, "/v2/"), (Method::GET, "/v2/a/tags/list"), (Method::POST, "/v2/a/blobs/uploads/")] {
+            for (method, path) in
+                [(Method::GET, "/v2/"), (Method::GET, "/v2/a/tags/list"), (Method::POST, "/v2/a/blobs/uploads/")]
+            {
                 for authorization in [None, Some(authorization(&site, mode))] {
                     let request = site.http().request(method.clone(), path).header(name, value);
-                    let request = authorization.iter().fold(request, |request, value| request.header("Authorization", value));
+                    let request =
+                        authorization.iter().fold(request, |request, value| request.header("Authorization", value));
                     let answer = send(request);
                     for (field, text) in &answer.headers {
                         assert!(!text.to_str().unwrap().contains("evil"), "{name}: {field}: {text:?}");

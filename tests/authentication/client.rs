@@ -76,7 +76,8 @@ impl Client {
         if first.status.as_u16() != 401 {
             return first;
         }
-        let challenge = first.header("www-authenticate").unwrap_or_else(|| panic!("401 without a challenge: {first:?}"));
+        let challenge =
+            first.header("www-authenticate").unwrap_or_else(|| panic!("401 without a challenge: {first:?}"));
         if challenge.starts_with("Basic ") {
             let Some((user, password)) = &self.login else { return first };
             return send(again.header("Authorization", basic(user, password)));

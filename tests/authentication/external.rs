@@ -93,7 +93,8 @@ fn the_issuers_word_is_what_counts() {
         site.http().get(path).expect(404);
     }
     site.get("/v2/", &basic("alice", "alice-pw")).expect(401);
-    let token = |name: &str, actions: &[&str]| bearer(&issuer.token(Named::Thumbprint, "anybody", &access(name, actions)));
+    let token =
+        |name: &str, actions: &[&str]| bearer(&issuer.token(Named::Thumbprint, "anybody", &access(name, actions)));
     let blob = Blob::noise(1, 100);
     let path = format!("/v2/a/blobs/uploads/?digest={}", blob.digest());
     let push = site.http().request(Method::POST, &path).header("Authorization", token("a", &["*"]));
@@ -117,7 +118,8 @@ fn the_catalog_is_whole() {
             let request = site.http().request(Method::POST, &path).header("Authorization", &token);
             send(request.body(blob.bytes().to_vec())).expect(201);
         }
-        let request = site.http().request(Method::PUT, &format!("/v2/{name}/manifests/1")).header("Authorization", &token);
+        let request =
+            site.http().request(Method::PUT, &format!("/v2/{name}/manifests/1")).header("Authorization", &token);
         let request = request.header("Content-Type", image.manifest().media_type());
         send(request.body(image.manifest().bytes().to_vec())).expect(201);
     }
@@ -156,12 +158,17 @@ fn keys_are_followed() {
 /// Both sources of users, or neither, is no mode.
 #[test]
 fn an_issuer_here_or_there_and_not_both() {
-    let problem = |settings: &str| Site::start(Site::directory(), settings).err().unwrap_or_else(|| panic!("{settings}"));
+    let problem =
+        |settings: &str| Site::start(Site::directory(), settings).err().unwrap_or_else(|| panic!("{settings}"));
     let external = "[auth]\nmode = \"token\"\n[auth.token]\nrealm = \"https://x/\"\nservice = \"x\"\nissuer = \"x\"\njwks = \"DIRECTORY/jwks\"\n";
-    assert!(problem(&format!("{external}[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n")).contains("leave one of them out"));
+    assert!(
+        problem(&format!("{external}[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n"))
+            .contains("leave one of them out")
+    );
     assert!(problem(external).contains("jwks"), "the file is not there");
     for key in ["realm", "service", "issuer"] {
-        let lacking: String = external.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect();
+        let lacking: String =
+            external.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect();
         assert!(problem(&lacking).contains(&format!("auth.token.{key}")), "{key}");
     }
 }

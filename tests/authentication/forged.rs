@@ -122,7 +122,11 @@ fn b2_a_public_key_is_no_secret() {
     for (name, algorithm) in [("HS256", Algorithm::HS256), ("HS384", Algorithm::HS384), ("HS512", Algorithm::HS512)] {
         for secret in &secrets {
             let header = with(forge.header(), "alg", name.into());
-            let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), URL_SAFE_NO_PAD.encode(Forge::claims().to_string()));
+            let message = format!(
+                "{}.{}",
+                URL_SAFE_NO_PAD.encode(header.to_string()),
+                URL_SAFE_NO_PAD.encode(Forge::claims().to_string())
+            );
             let signature = sign(message.as_bytes(), &EncodingKey::from_secret(secret), algorithm).unwrap();
             forge.refuses(&format!("{message}.{signature}"), name);
         }
@@ -133,11 +137,23 @@ fn b2_a_public_key_is_no_secret() {
 #[test]
 fn b3_b4_b5_b14_shapes_and_signatures() {
     let forge = Forge::new();
-    for algorithm in [json!("none"), json!("None"), json!("nOnE"), json!(""), json!(7), json!(["ES256"]), json!(null), json!("ES384"), json!("RS256")] {
+    for algorithm in [
+        json!("none"),
+        json!("None"),
+        json!("nOnE"),
+        json!(""),
+        json!(7),
+        json!(["ES256"]),
+        json!(null),
+        json!("ES384"),
+        json!("RS256"),
+    ] {
         forge.refuses_header(&with(forge.header(), "alg", algorithm));
     }
     forge.refuses_header(&without(forge.header(), "alg"));
-    for (name, value) in [("crit", json!(["x"])), ("b64", json!(false)), ("zip", json!("DEF")), ("enc", json!("A256GCM"))] {
+    for (name, value) in
+        [("crit", json!(["x"])), ("b64", json!(false)), ("zip", json!("DEF")), ("enc", json!("A256GCM"))]
+    {
         forge.refuses_header(&with(forge.header(), name, value));
     }
     let (message, signature) = forge.good.rsplit_once('.').unwrap();
@@ -148,20 +164,39 @@ fn b3_b4_b5_b14_shapes_and_signatures() {
         forge.refuses(&format!("{message}.{}", URL_SAFE_NO_PAD.encode(&changed)), "a bit of the signature");
     }
     let order = hex::decode("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551").unwrap();
-    let numbers = [vec![0; 64], [order.clone(), order].concat(), bytes[..32].to_vec(), [bytes.clone(), vec![0]].concat(), vec![0x30, 6, 2, 1, 1, 2, 1, 1]];
+    let numbers = [
+        vec![0; 64],
+        [order.clone(), order].concat(),
+        bytes[..32].to_vec(),
+        [bytes.clone(), vec![0]].concat(),
+        vec![0x30, 6, 2, 1, 1, 2, 1, 1],
+    ];
     for number in numbers {
-        forge.refuses(&format!("{message}.{}", URL_SAFE_NO_PAD.encode(number)), "a signature that is no pair of numbers");
+        forge.refuses(
+            &format!("{message}.{}", URL_SAFE_NO_PAD.encode(number)),
+            "a signature that is no pair of numbers",
+        );
     }
     let (header, payload) = message.split_once('.').unwrap();
     let other = URL_SAFE_NO_PAD.encode(claims("root", &access("a", &["*"])).to_string());
     for token in [
-        format!("{message}."), message.to_owned(), format!("{}.x", forge.good), format!("{}.x.y", forge.good), format!(".{}", forge.good),
-        format!("{header}.{other}.{signature}"), format!("{header}..{signature}"), format!("{header}.{payload}.{signature}="),
-        format!("{{\"payload\":\"{payload}\",\"signatures\":[]}}"), "x".to_owned(), "..".to_owned(), "...".to_owned(),
+        format!("{message}."),
+        message.to_owned(),
+        format!("{}.x", forge.good),
+        format!("{}.x.y", forge.good),
+        format!(".{}", forge.good),
+        format!("{header}.{other}.{signature}"),
+        format!("{header}..{signature}"),
+        format!("{header}.{payload}.{signature}="),
+        format!("{{\"payload\":\"{payload}\",\"signatures\":[]}}"),
+        "x".to_owned(),
+        "..".to_owned(),
+        "...".to_owned(),
     ] {
         forge.refuses(&token, "a shape");
     }
-    let jwe = json!({"alg": "PBES2-HS256+A128KW", "enc": "A128GCM", "p2c": 2_147_483_648_u32, "p2s": "x", "zip": "DEF"});
+    let jwe =
+        json!({"alg": "PBES2-HS256+A128KW", "enc": "A128GCM", "p2c": 2_147_483_648_u32, "p2s": "x", "zip": "DEF"});
     forge.refuses(&format!("{}.x.x.x.x", URL_SAFE_NO_PAD.encode(jwe.to_string())), "an encrypted one");
     forge.expect_good();
 }
@@ -171,7 +206,8 @@ fn b6_times_of_every_wrong_kind() {
     let forge = Forge::new();
     let now = unix_time();
     for name in ["exp", "nbf"] {
-        for value in [json!("123"), json!(true), json!(null), json!([]), json!({}), json!(-1), json!(1.5), json!(1e40)] {
+        for value in [json!("123"), json!(true), json!(null), json!([]), json!({}), json!(-1), json!(1.5), json!(1e40)]
+        {
             forge.refuses_claims(&with(Forge::claims(), name, value));
         }
         let text = Forge::claims().to_string();
@@ -191,15 +227,34 @@ fn b6_times_of_every_wrong_kind() {
 #[test]
 fn b7_b8_for_whom_and_by_whom() {
     let forge = Forge::new();
-    for audience in [json!(""), json!("other"), json!(["other"]), json!([]), json!("registry.exampleX"), json!("registry.exampl"), json!("Registry.example"), json!(null), json!({}), json!(["registry.example", 1])] {
+    for audience in [
+        json!(""),
+        json!("other"),
+        json!(["other"]),
+        json!([]),
+        json!("registry.exampleX"),
+        json!("registry.exampl"),
+        json!("Registry.example"),
+        json!(null),
+        json!({}),
+        json!(["registry.example", 1]),
+    ] {
         forge.refuses_claims(&with(Forge::claims(), "aud", audience));
     }
     forge.refuses_claims(&without(Forge::claims(), "aud"));
-    for issuer in [json!("issuer.exampl"), json!("issuer.example/"), json!("Issuer.example"), json!(""), json!(null), json!(["issuer.example"])] {
+    for issuer in [
+        json!("issuer.exampl"),
+        json!("issuer.example/"),
+        json!("Issuer.example"),
+        json!(""),
+        json!(null),
+        json!(["issuer.example"]),
+    ] {
         forge.refuses_claims(&with(Forge::claims(), "iss", issuer));
     }
     forge.refuses_claims(&without(Forge::claims(), "iss"));
-    let several = forge.issuer.sign(&forge.header(), &with(Forge::claims(), "aud", json!(["other", "registry.example"])));
+    let several =
+        forge.issuer.sign(&forge.header(), &with(Forge::claims(), "aud", json!(["other", "registry.example"])));
     forge.site.get("/v2/", &format!("Bearer {several}")).expect(200);
 }
 
@@ -207,7 +262,9 @@ fn b7_b8_for_whom_and_by_whom() {
 #[test]
 fn b13_long_texts() {
     let forge = Forge::new();
-    for text in [".".repeat(7000), ".".repeat(100_000), "a".repeat(9000), format!("{}.{}", forge.good, "x".repeat(8000))] {
+    for text in
+        [".".repeat(7000), ".".repeat(100_000), "a".repeat(9000), format!("{}.{}", forge.good, "x".repeat(8000))]
+    {
         let fields = [format!("Host: localhost:{}", forge.site.port()), format!("Authorization: Bearer {text}")];
         let reply = exchange(&forge.site, "GET", "/v2/", &[&fields[0], &fields[1]]);
         assert!([401, 431].contains(&reply.status), "{} bytes: {}", text.len(), reply.status);
@@ -222,10 +279,22 @@ fn b20_what_an_access_claim_does_not_say() {
     let repository = |name: &str, actions: Value| json!([{"type": "repository", "name": name, "actions": actions}]);
     let of_type = |kind: &str| json!([{"type": kind, "name": "a", "actions": ["pull"]}]);
     let nothing = [
-        repository("a/b", json!(["pull"])), repository("a/", json!(["pull"])), repository("A", json!(["pull"])), repository("", json!(["pull"])),
-        repository("*", json!(["pull"])), repository("**", json!(["*"])), repository("a", json!(["PULL"])), repository("a", json!([])),
-        repository("a", json!(["push"])), repository("a", json!(null)), of_type("registry"), of_type("repository(plugin)"), of_type("Repository"),
-        of_type(""), json!([]), json!(null),
+        repository("a/b", json!(["pull"])),
+        repository("a/", json!(["pull"])),
+        repository("A", json!(["pull"])),
+        repository("", json!(["pull"])),
+        repository("*", json!(["pull"])),
+        repository("**", json!(["*"])),
+        repository("a", json!(["PULL"])),
+        repository("a", json!([])),
+        repository("a", json!(["push"])),
+        repository("a", json!(null)),
+        of_type("registry"),
+        of_type("repository(plugin)"),
+        of_type("Repository"),
+        of_type(""),
+        json!([]),
+        json!(null),
     ];
     let status = |rights: &Value| {
         let token = format!("Bearer {}", forge.issuer.sign(&forge.header(), &claims("alice", rights)));
@@ -236,7 +305,12 @@ fn b20_what_an_access_claim_does_not_say() {
     for rights in &nothing {
         assert_eq!(status(rights), (401, "insufficient_scope".to_owned()), "{rights}");
     }
-    for malformed in [json!({}), json!("a"), repository("a", json!("pull")), json!([{"type": "repository", "name": "a", "actions": [1]}])] {
+    for malformed in [
+        json!({}),
+        json!("a"),
+        repository("a", json!("pull")),
+        json!([{"type": "repository", "name": "a", "actions": [1]}]),
+    ] {
         assert_eq!(status(&malformed), (401, "invalid_token".to_owned()), "{malformed}");
     }
     let twice = json!([{"type": "repository", "name": "a", "actions": ["push"]}, {"type": "repository", "name": "a", "actions": ["pull"]}]);

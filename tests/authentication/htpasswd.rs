@@ -24,7 +24,8 @@ fn users(lines: &str) -> Site {
 fn c11_every_format_that_is_taken() {
     let fixture = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/htpasswd/formats")).unwrap();
     let site = users(&fixture);
-    let names: Vec<_> = fixture.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| !name.starts_with('#')).collect();
+    let names: Vec<_> =
+        fixture.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| !name.starts_with('#')).collect();
     for kind in ["$2y$", "$2a$", "$2b$", "$apr1$", "{SHA}", "$5$", "$6$"] {
         let (name, _) = names.iter().find(|(_, hash)| hash.starts_with(kind)).unwrap_or_else(|| panic!("no {kind}"));
         ask(&site, name, "testpassword").expect(200);

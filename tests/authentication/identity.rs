@@ -58,11 +58,13 @@ fn row_13_an_identity_token_stands_for_the_password() {
         assert_eq!(claims(access)["sub"], "alice");
         site.ask(Method::POST, "/v2/a/blobs/uploads/", &format!("Bearer {access}")).expect(202);
     }
-    let form = "grant_type=password&username=alice&password=alice-pw&access_type=offline&client_id=x&service=registry.example";
+    let form =
+        "grant_type=password&username=alice&password=alice-pw&access_type=offline&client_id=x&service=registry.example";
     let answer = send(site.http().request(Method::POST, "/token").body(form)).expect(200).json();
     assert!(answer["refresh_token"].is_string(), "{answer}");
     // Who does not ask for one, or does not log in, gets none.
-    let asks = [site.token_answer("", Some(&basic("alice", "alice-pw"))), site.token_answer("offline_token=true", None)];
+    let asks =
+        [site.token_answer("", Some(&basic("alice", "alice-pw"))), site.token_answer("offline_token=true", None)];
     for answer in asks {
         assert_eq!(answer.expect(200).json().get("refresh_token"), None::<&Value>);
     }
@@ -105,7 +107,8 @@ fn it_dies_with_the_password_and_with_the_user() {
 fn what_is_kept_tells_nothing() {
     let site = Site::of(SETTINGS);
     let token = identity(&site);
-    let kept: Vec<_> = files(&site.store()).into_iter().filter(|path| path.starts_with("wharf/identity-tokens")).collect();
+    let kept: Vec<_> =
+        files(&site.store()).into_iter().filter(|path| path.starts_with("wharf/identity-tokens")).collect();
     assert!(!kept.is_empty());
     for path in kept {
         let path = site.store().join(path);

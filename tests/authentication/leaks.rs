@@ -48,7 +48,8 @@ fn log() -> &'static Log {
     static LOG: std::sync::OnceLock<Log> = std::sync::OnceLock::new();
     LOG.get_or_init(|| {
         let log = Log::default();
-        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(log.clone());
+        let subscriber =
+            tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(log.clone());
         subscriber.json().init();
         log
     })
@@ -70,8 +71,11 @@ fn j1_no_secret_in_any_log_or_answer() {
         user.get("/v2/x/manifests/1").expect(200);
         let (right, wrong) = (basic(CANARY, &secrets[0]), basic(CANARY, &secrets[1]));
         let requests = [
-            site.get("/v2/", &wrong), site.get("/v2/", "Bearer canary7f3a91-wrong"), site.get(&format!("/v2/?token={}", secrets[0]), &wrong),
-            site.get("/v2/x/manifests/nothing", &right), site.token_answer(&format!("password={}", secrets[0]), Some(&wrong)),
+            site.get("/v2/", &wrong),
+            site.get("/v2/", "Bearer canary7f3a91-wrong"),
+            site.get(&format!("/v2/?token={}", secrets[0]), &wrong),
+            site.get("/v2/x/manifests/nothing", &right),
+            site.token_answer(&format!("password={}", secrets[0]), Some(&wrong)),
             site.ask(Method::POST, &format!("/token?access_token={}", secrets[0]), &right),
         ];
         said.extend(requests.into_iter().map(|answer| format!("{:?}", answer)));
@@ -103,12 +107,20 @@ fn j2_nothing_breaks_a_line_of_the_log() {
     let host = format!("Host: localhost:{}", site.port());
     let injection = basic("forged\n{\"level\":\"ERROR\",\"fields\":{\"forged-line\":1}}\u{1b}[31m", "x");
     for target in ["/v2/x%0aforged-line/manifests/1", "/v2/x%1b[31m/tags/list", "/v2/x/manifests/%0d%0aforged-line"] {
-        let reply = exchange(&site, "GET", target, &[&host, &format!("Authorization: {injection}"), "User-Agent: \u{1b}[31mforged-line"]);
+        let reply = exchange(
+            &site,
+            "GET",
+            target,
+            &[&host, &format!("Authorization: {injection}"), "User-Agent: \u{1b}[31mforged-line"],
+        );
         assert!([400, 401].contains(&reply.status), "{reply:?}");
     }
     let text = log.text();
     for line in text.lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
-        assert!(!line.contains('\u{1b}') && !line.starts_with("{\"level\":\"ERROR\",\"fields\":{\"forged-line\""), "{line}");
+        assert!(
+            !line.contains('\u{1b}') && !line.starts_with("{\"level\":\"ERROR\",\"fields\":{\"forged-line\""),
+            "{line}"
+        );
     }
 }

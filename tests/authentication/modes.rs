@@ -26,9 +26,11 @@ fn row_19_three_modes_three_answers() {
 fn one_challenge_and_never_two() {
     for mode in Mode::BOTH {
         let site = Site::new(mode);
-        for path in ["/v2/", "/v2", "/v2/_catalog", "/v2/a/tags/list", "/v2/nonsense", "/v2/A/manifests/x", "/nonsense"] {
+        for path in ["/v2/", "/v2", "/v2/_catalog", "/v2/a/tags/list", "/v2/nonsense", "/v2/A/manifests/x", "/nonsense"]
+        {
             for authorization in ["", "Basic Og==", "Bearer x", "Digest x", "Basic !"] {
-                let answer = if authorization.is_empty() { site.http().get(path) } else { site.get(path, authorization) };
+                let answer =
+                    if authorization.is_empty() { site.http().get(path) } else { site.get(path, authorization) };
                 let answer = answer.expect(401);
                 assert_eq!(answer.headers.get_all("www-authenticate").iter().count(), 1, "{path} {answer:?}");
                 assert_eq!(answer.code(), "UNAUTHORIZED");
@@ -84,7 +86,8 @@ fn nothing_is_open_by_accident() {
         ),
     ];
     for (settings, words) in table {
-        let problem = Site::start(Site::directory(), settings).err().unwrap_or_else(|| panic!("it starts with {settings}"));
+        let problem =
+            Site::start(Site::directory(), settings).err().unwrap_or_else(|| panic!("it starts with {settings}"));
         assert!(problem.contains(words), "{problem}");
     }
 }

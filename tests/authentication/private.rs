@@ -32,11 +32,17 @@ impl Private {
     /// Paths of a repository for what is in `a`.
     fn paths(&self, repository: &str) -> Vec<String> {
         let (manifest, blob) = (self.image.manifest().digest(), self.blob.digest());
-        ["manifests/t", &format!("manifests/{manifest}"), &format!("blobs/{blob}"), "tags/list", &format!("referrers/{manifest}")]
-            .iter()
-            .map(|rest| format!("/v2/{repository}/{rest}"))
-            .chain([format!("/v2/{repository}/blobs/uploads/{}", self.session)])
-            .collect()
+        [
+            "manifests/t",
+            &format!("manifests/{manifest}"),
+            &format!("blobs/{blob}"),
+            "tags/list",
+            &format!("referrers/{manifest}"),
+        ]
+        .iter()
+        .map(|rest| format!("/v2/{repository}/{rest}"))
+        .chain([format!("/v2/{repository}/blobs/uploads/{}", self.session)])
+        .collect()
     }
 }
 
@@ -121,7 +127,11 @@ fn expect_same(seen: &Answer, expected: &Answer, what: &str) {
         (answer.status, lines, without_names(&String::from_utf8_lossy(&answer.body)))
     };
     assert_eq!(plain(seen), plain(expected), "{what}");
-    assert_eq!(seen.headers.get("content-length").is_some(), expected.headers.get("content-length").is_some(), "{what}");
+    assert_eq!(
+        seen.headers.get("content-length").is_some(),
+        expected.headers.get("content-length").is_some(),
+        "{what}"
+    );
 }
 
 fn without_names(text: &str) -> String {
@@ -142,17 +152,36 @@ fn a14_what_is_public() {
     for mode in Mode::BOTH {
         let site = Site::new(mode);
         let token_endpoint = if mode == Mode::Token { 200 } else { 404 };
-        for (path, expected) in [("/", 200), ("/healthz", 200), ("/token", token_endpoint), ("/v2/auth", token_endpoint)] {
+        for (path, expected) in
+            [("/", 200), ("/healthz", 200), ("/token", token_endpoint), ("/v2/auth", token_endpoint)]
+        {
             let answer = site.http().get(path).expect(expected);
             assert!(!String::from_utf8_lossy(&answer.body).contains("store"), "{answer:?}");
         }
         for path in [
-            "/metrics", "/debug/vars", "/debug/pprof", "/v2", "/v1/", "/api", "/admin", "/users", "/swagger", "/v2/_health", "/token/x",
-            "/tokens", "/v2/token", "/healthz/x", "/index.html", "/v2/auth/",
+            "/metrics",
+            "/debug/vars",
+            "/debug/pprof",
+            "/v2",
+            "/v1/",
+            "/api",
+            "/admin",
+            "/users",
+            "/swagger",
+            "/v2/_health",
+            "/token/x",
+            "/tokens",
+            "/v2/token",
+            "/healthz/x",
+            "/index.html",
+            "/v2/auth/",
         ] {
             site.http().get(path).expect(401);
             let known = site.user("alice").get(path);
-            assert!([200, 404].contains(&known.status.as_u16()) && (known.status.as_u16() == 404 || path == "/v2"), "{path}: {known:?}");
+            assert!(
+                [200, 404].contains(&known.status.as_u16()) && (known.status.as_u16() == 404 || path == "/v2"),
+                "{path}: {known:?}"
+            );
         }
     }
 }
@@ -162,7 +191,14 @@ fn a14_what_is_public() {
 fn nobody_learns_from_a_malformed_request() {
     for mode in Mode::BOTH {
         let site = Site::new(mode);
-        for path in ["/v2/A/manifests/x", "/v2/a/blobs/sha256:x", "/v2/a/manifests/%ff", "/v2/a/blobs/uploads/x", "/v2/_catalog?n=x", "/v2/x"] {
+        for path in [
+            "/v2/A/manifests/x",
+            "/v2/a/blobs/sha256:x",
+            "/v2/a/manifests/%ff",
+            "/v2/a/blobs/uploads/x",
+            "/v2/_catalog?n=x",
+            "/v2/x",
+        ] {
             site.http().get(path).expect(401);
         }
         let answer = match mode {

@@ -87,7 +87,9 @@ fn c1_c10_a_bad_file_keeps_the_last_good_one() {
 /// At the start a bad file is an error that names its line and not the hash; a missing one locks everybody out until it is there.
 #[test]
 fn c1_c10_c11_the_file_at_the_start() {
-    for (text, number) in [("alice:plain-text\n", "1"), ("# users\n\nalice:{CRYPT}xx\n", "3"), ("alice:rl1GtS6vLZDLY\n", "1")] {
+    for (text, number) in
+        [("alice:plain-text\n", "1"), ("# users\n\nalice:{CRYPT}xx\n", "3"), ("alice:rl1GtS6vLZDLY\n", "1")]
+    {
         let directory = Site::directory();
         write_private(&directory.path().join("htpasswd"), text);
         let settings = "[auth]\nmode = \"htpasswd\"\n[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n";
@@ -109,7 +111,9 @@ fn c8_no_account_is_there_by_itself() {
     let site = Site::new(Mode::Htpasswd);
     write_private(&site.path("htpasswd"), "");
     site.reload_rules(Mode::Htpasswd, "");
-    for (user, password) in [("docker", "docker"), ("admin", "admin"), ("root", "root"), ("wharf", "wharf"), ("admin", "Harbor12345")] {
+    for (user, password) in
+        [("docker", "docker"), ("admin", "admin"), ("root", "root"), ("wharf", "wharf"), ("admin", "Harbor12345")]
+    {
         assert_eq!(status(&site, user, password), 401);
     }
 }
@@ -135,7 +139,10 @@ fn a11_a_right_that_is_taken_away() {
 #[test]
 fn groups_and_rules_come_and_go() {
     for mode in Mode::BOTH {
-        let site = Site::with(mode, "[[access]]\nusers = [\"alice\"]\nrepositories = [\"**\"]\nactions = [\"pull\", \"push\"]\n");
+        let site = Site::with(
+            mode,
+            "[[access]]\nusers = [\"alice\"]\nrepositories = [\"**\"]\nactions = [\"pull\", \"push\"]\n",
+        );
         site.user("alice").push("team/app", "1", &Image::new(1, "amd64"));
         site.user("bob").get("/v2/team/app/tags/list").expect(mode.denied());
         let rules = "[[access]]\ngroups = [\"ci\"]\nrepositories = [\"team/*\"]\nactions = [\"pull\"]\n[groups]\nci = [\"ro\", \"bob\"]\n";

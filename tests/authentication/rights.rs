@@ -138,7 +138,9 @@ fn a6_a7_a8_row_16_every_route_for_every_user_by_every_way() {
                 }
             }
         }
-        for (user, exchange) in [("alice", Exchange::Get), ("alice", Exchange::Post), ("maker", Exchange::Get), ("ro", Exchange::Get)] {
+        for (user, exchange) in
+            [("alice", Exchange::Get), ("alice", Exchange::Post), ("maker", Exchange::Get), ("ro", Exchange::Get)]
+        {
             for (route, method, _) in MATRIX.iter().filter(|(_, _, right)| right.is_held(Some(user))) {
                 let site = Site::new(mode);
                 let ground = Ground::new(&site);
@@ -170,11 +172,19 @@ fn expect_refusal(answer: &Answer, mode: Mode, user: Option<&str>, right: Right,
 #[test]
 fn the_matrix_has_every_route() {
     let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api/routes.rs")).unwrap();
-    let rows: Vec<_> = MATRIX.iter().map(|(route, method, _)| (route.split(" (").next().unwrap(), method.clone())).collect();
+    let rows: Vec<_> =
+        MATRIX.iter().map(|(route, method, _)| (route.split(" (").next().unwrap(), method.clone())).collect();
     let mut found = BTreeSet::new();
     for row in source.split("Route { template: \"").skip(1) {
         let (template, rest) = row.split_once('"').unwrap();
-        let methods = rest.split_once("methods:").unwrap().1.split_once('}').unwrap().0.replace("READ", "Method::GET, Method::HEAD");
+        let methods = rest
+            .split_once("methods:")
+            .unwrap()
+            .1
+            .split_once('}')
+            .unwrap()
+            .0
+            .replace("READ", "Method::GET, Method::HEAD");
         found.insert(template.to_owned());
         if template.contains("<name>") {
             for method in [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {

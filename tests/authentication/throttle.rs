@@ -94,7 +94,8 @@ fn identity_tokens_are_not_guessed_for_ever() {
     let site = Site::of(
         "[auth]\nmode = \"token\"\n[auth.token]\nidentity_tokens = true\n[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n",
     );
-    let form = |number: usize| [("grant_type", "refresh_token".to_owned()), ("refresh_token", format!("wharf_{number}"))];
+    let form =
+        |number: usize| [("grant_type", "refresh_token".to_owned()), ("refresh_token", format!("wharf_{number}"))];
     let ask = |number| crate::support::http::send(site.http().request(Method::POST, "/token").form(&form(number)));
     for number in 0..10 {
         ask(number).expect(401);

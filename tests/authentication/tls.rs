@@ -45,7 +45,9 @@ fn site(mode: Mode, pair: &Pair, more: &str) -> Site {
     pair.write(directory.path());
     let auth = match mode {
         Mode::Htpasswd => "[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n",
-        Mode::Token => "[auth]\nmode = \"token\"\n[auth.token]\nservice = \"r\"\n[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n",
+        Mode::Token => {
+            "[auth]\nmode = \"token\"\n[auth.token]\nservice = \"r\"\n[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n"
+        }
     };
     Site::start(directory, &format!("{auth}{SETTINGS}{more}")).unwrap()
 }
@@ -108,7 +110,9 @@ fn a_new_certificate_drops_no_connection() {
 fn a_pair_that_does_not_match_keeps_the_last_good_one() {
     let (first, second, third) = (Pair::new(), Pair::new(), Pair::new());
     let site = site(Mode::Htpasswd, &first, "");
-    for (certificate, key) in [(&second.certificate, &first.key), (&second.certificate, &third.key), (&String::from("none"), &first.key)] {
+    for (certificate, key) in
+        [(&second.certificate, &first.key), (&second.certificate, &third.key), (&String::from("none"), &first.key)]
+    {
         fs::write(site.path("certificate"), certificate).unwrap();
         write_private(&site.path("key"), key);
         // Longer than the server takes to look: were it to take the pair, it would have.
@@ -214,7 +218,12 @@ fn g9_g10_http1_alone_and_broken_handshakes() {
     let site = site(Mode::Htpasswd, &pair, "");
     let connection = pair.trust().offering_http2().connect(&site).unwrap();
     assert_eq!(connection.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
-    for bytes in [&b"\x16\x03\x01\xff\xff"[..], b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", b"\x15\x03\x03\x00\x02\x01\x00", b"\x16"] {
+    for bytes in [
+        &b"\x16\x03\x01\xff\xff"[..],
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+        b"\x15\x03\x03\x00\x02\x01\x00",
+        b"\x16",
+    ] {
         let mut stream = connect(&site);
         stream.write_all(bytes).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();

@@ -50,7 +50,8 @@ fn row_08_and_b32_a_wrong_password() {
         assert_eq!(answer.code(), "UNAUTHORIZED");
         assert_eq!(answer.json()["errors"][0]["message"], "incorrect username or password");
     }
-    let by_form = post(&site, "grant_type=password&username=alice&password=wrong&service=registry.example&client_id=x").expect(401);
+    let by_form = post(&site, "grant_type=password&username=alice&password=wrong&service=registry.example&client_id=x")
+        .expect(401);
     assert_eq!(by_form.json()["error"], "invalid_grant");
     assert_eq!(by_form.json()["errors"][0]["message"], "incorrect username or password");
     // A token is no password here, and a name no other.
@@ -68,7 +69,10 @@ fn row_08_and_b32_a_wrong_password() {
 fn b34_forms() {
     let site = Site::new(Mode::Token);
     let login = "username=alice&password=alice-pw&service=registry.example&client_id=containerd-client";
-    let answer = post(&site, &format!("grant_type=password&access_type=offline&{login}&scope=repository:a:pull repository:a:pull,push"));
+    let answer = post(
+        &site,
+        &format!("grant_type=password&access_type=offline&{login}&scope=repository:a:pull repository:a:pull,push"),
+    );
     let json = answer.expect(200).json();
     assert_eq!(json["scope"], "repository:a:pull,push");
     // Identity tokens are off: that one is wanted is passed over.
@@ -102,7 +106,10 @@ fn b30_b31_scopes() {
     let entry = |name: &str, actions: &[&str]| json!({"type": "repository", "name": name, "actions": actions});
     let table = [
         ("scope=repository:a:pull,push", json!([entry("a", &["pull", "push"])])),
-        ("scope=repository:a:pull&scope=repository:public/x:pull", json!([entry("a", &["pull"]), entry("public/x", &["pull"])])),
+        (
+            "scope=repository:a:pull&scope=repository:public/x:pull",
+            json!([entry("a", &["pull"]), entry("public/x", &["pull"])]),
+        ),
         ("scope=repository:a:pull%20repository:a:push", json!([entry("a", &["pull", "push"])])),
         ("scope=repository:a:*", json!([entry("a", &["pull", "push", "delete"])])),
         ("scope=repository:b:pull,push", json!([])),
@@ -119,7 +126,10 @@ fn b30_b31_scopes() {
         assert_eq!(access_of(&site.token_answer(query, Some(&alice)).expect(200)), expected, "{query}");
     }
     for count in [200, 256, 257, 1000] {
-        let form = format!("grant_type=password&username=alice&password=alice-pw&scope={}", "repository:a:pull ".repeat(count));
+        let form = format!(
+            "grant_type=password&username=alice&password=alice-pw&scope={}",
+            "repository:a:pull ".repeat(count)
+        );
         let status = post(&site, &form).status.as_u16();
         assert!([200, 400, 413].contains(&status), "{count} scopes: {status}");
     }
@@ -140,7 +150,10 @@ fn create_where_push_is_asked_and_not_held() {
 fn anonymous_tokens() {
     let site = Site::new(Mode::Token);
     for (query, expected) in [
-        ("scope=repository:public/x:pull,push", json!([{"type": "repository", "name": "public/x", "actions": ["pull"]}])),
+        (
+            "scope=repository:public/x:pull,push",
+            json!([{"type": "repository", "name": "public/x", "actions": ["pull"]}]),
+        ),
         ("scope=repository:a:pull", json!([])),
         ("scope=registry:catalog:*", json!([])),
         ("service=registry.example", json!([])),

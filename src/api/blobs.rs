@@ -6,6 +6,8 @@ use actix_web::{
     http::{StatusCode, header},
 };
 
+use futures_util::TryStreamExt as _;
+
 use super::{
     Incoming,
     authorize::{Authorized, Delete, Pull},
@@ -66,7 +68,13 @@ fn answer(request: &Incoming<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
         }
     };
     Ok(response.body(match blob {
-        Some(blob) => BoxBody::new(SizedStream::new(end - first, Box::pin(blob.object.into_stream(first..end)))),
+        Some(blob) => {
+            let digest = blob.digest;
+            // The head is sent by then, so the client can only be cut off: the operator has to be told.
+            let failed = move |error: &std::io::Error| tracing::error!(%digest, %error, "a download broke off");
+            let pieces = blob.object.into_stream(first..end).inspect_err(failed);
+            BoxBody::new(SizedStream::new(end - first, Box::pin(pieces)))
+        }
         None => headers::only_length(end - first),
     }))
 }

@@ -19,7 +19,7 @@ struct Program {
     child: Child,
     log: BufReader<ChildStderr>,
     address: SocketAddr,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Program {
@@ -45,7 +45,7 @@ impl Program {
                 break address.parse().unwrap();
             }
         };
-        Self { child, log, address, _directory: directory }
+        Self { child, log, address, directory }
     }
 
     /// Sends one request, and returns the status of its answer.
@@ -137,4 +137,26 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
     }
     // The two methods that are none were the parser's to refuse.
     assert!(access >= requests.len() - 2, "{access}: {written}");
+}
+
+/// A store that fails in the middle of a download is no client's mistake: the client sees that the body broke off, and the operator reads which
+/// blob it was.
+#[test]
+fn a_download_that_breaks_off_on_our_side_is_told_to_the_operator() {
+    let program = Program::start();
+    // More than the buffers between the two ends hold.
+    let content = vec![7; 48 * 1024 * 1024];
+    let digest = sha256(&content);
+    assert_eq!(program.send("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), "", &content), 201);
+    let request = format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let mut connection = Connection::at(program.address);
+    let head = connection.write(request.as_bytes()).head();
+    assert_eq!((head.status, head.header("content-length")), (200, content.len().to_string().as_str()));
+    let hex = &digest["sha256:".len()..];
+    let data = program.directory.path().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
+    std::fs::File::options().write(true).open(data).unwrap().set_len(0).unwrap();
+    assert!(connection.rest().len() < content.len());
+    let written = program.end();
+    let failures = written.lines().filter(|line| line.contains("\"level\":\"error\"")).collect::<Vec<_>>();
+    assert!(matches!(failures[..], [line] if line.contains(&digest)), "{written}");
 }

@@ -270,7 +270,7 @@ fn run(mut registry: TestRegistry, steps: &[Step]) {
         for (number, step) in steps.iter().enumerate() {
             let expected = model.step(step);
             assert_eq!(perform(&mut registry, step).await, expected, "step {number}: {step:?}");
-            if number % 10 == 9 {
+            if number % 15 == 14 {
                 model.compare(&registry).await;
             }
         }
@@ -281,7 +281,7 @@ fn run(mut registry: TestRegistry, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_registry_in_memory_does_as_the_model(steps in steps()) {

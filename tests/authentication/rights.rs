@@ -141,8 +141,8 @@ fn a6_a7_a8_row_16_every_route_for_every_user_by_every_way() {
         for (user, exchange) in
             [("alice", Exchange::Get), ("alice", Exchange::Post), ("maker", Exchange::Get), ("ro", Exchange::Get)]
         {
+            let site = Site::new(mode);
             for (route, method, _) in MATRIX.iter().filter(|(_, _, right)| right.is_held(Some(user))) {
-                let site = Site::new(mode);
                 let ground = Ground::new(&site);
                 let answer = ground.ask(&site.user(user).by(exchange), route, method);
                 assert!(answer.status.is_success(), "{mode:?} {user} {method} {route}: {answer:?}");

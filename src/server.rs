@@ -33,7 +33,7 @@ use actix_server::ServerHandle;
 use actix_web::{rt::System, web};
 
 pub use listen::StartError;
-pub use tls::TlsError;
+pub use tls::{TlsError, check_certificate};
 
 use self::{listen::Sockets, tls::Reloading};
 use crate::{

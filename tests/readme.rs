@@ -61,6 +61,9 @@ fn blocks(text: &str) -> Result<Vec<Block>, String> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((index, line)) = lines.next() {
+        if line.starts_with("    ") {
+            return Err(format!("line {}: commands stand between fences, or they would not be run", index + 1));
+        }
         let Some(fence) = line.strip_prefix("```") else { continue };
         let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
         let number = index + 1;
@@ -272,6 +275,7 @@ fn blocks_are_read() {
     assert_eq!(blocks(text).unwrap(), [server, commands]);
     for bad in [
         "```\nx\n```",
+        "text\n\n    x\n",
         "```bash\nx\n```",
         "```sh fast\nx\n```",
         "```console\nx\n```",

@@ -7,6 +7,7 @@ use clap::Subcommand;
 
 use super::{FileArguments, output};
 use crate::config::{self, Loaded};
+use crate::server::{self, TlsError};
 
 /// Check or show the settings.
 #[derive(Debug, Subcommand)]
@@ -23,29 +24,42 @@ pub(super) enum ConfigCommand {
 impl ConfigCommand {
     pub(super) fn run(self) -> ExitCode {
         match self {
-            Self::Check(file) => with_settings(&file, |loaded| {
-                let named = loaded.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
-                format!("{named}the settings are right\n")
-            }),
-            Self::Show(file) => with_settings(&file, show),
+            Self::Check(file) => with_settings(&file, check),
+            Self::Show(file) => with_settings(&file, |loaded| Ok(show(loaded))),
             Self::Reference => output::answer(&config::reference()),
         }
     }
 }
 
-fn with_settings(file: &FileArguments, answer: impl Fn(&Loaded) -> String) -> ExitCode {
+fn with_settings(file: &FileArguments, answer: impl Fn(&Loaded) -> Result<String, TlsError>) -> ExitCode {
     match file.sources().load() {
         Ok(loaded) => {
             for notice in &loaded.notices {
                 output::complain(&format_args!("warning: {notice}"));
             }
-            output::answer(&answer(&loaded))
+            match answer(&loaded) {
+                Ok(text) => output::answer(&text),
+                Err(error) => {
+                    output::complain(&error);
+                    ExitCode::FAILURE
+                }
+            }
         }
         Err(errors) => {
             output::complain(&errors);
             ExitCode::FAILURE
         }
     }
+}
+
+/// What is right with the settings, and with the certificate that they name.
+fn check(loaded: &Loaded) -> Result<String, TlsError> {
+    let named = loaded.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
+    let mut page = format!("{named}the settings are right\n");
+    if let Some(tls) = &loaded.config.http.tls {
+        let _ = writeln!(page, "{}", server::check_certificate(tls)?);
+    }
+    Ok(page)
 }
 
 /// One setting a line, as a settings file that says the same; the source is a comment.

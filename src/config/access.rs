@@ -30,10 +30,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "",
         "Who may do what: `users` (names, `*`, `anonymous`) and `groups`, `repositories` (`*` within one component, `**` any \
          depth), `actions` (`pull`, `push`, `create`, `delete`). Rules add up; without any, every user may do everything.",
-    )
-    .with(auth::STATUS),
-    Setting::new("groups", Kind::Lists, "", "Groups of users, for `[[access]]`: `ci = [\"build\", \"deploy\"]`.")
-        .with(auth::STATUS),
+    ),
+    Setting::new("groups", Kind::Lists, "", "Groups of users, for `[[access]]`: `ci = [\"build\", \"deploy\"]`."),
 ];
 
 /// The rules and the groups they name.

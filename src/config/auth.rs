@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::auth_token::{self, Token};
 use super::values::Values;
-use super::{ConfigError, Kind, Notice, Setting, Source, Status};
+use super::{ConfigError, Kind, Notice, Setting, Source};
 
 /// Who is asked to say who they are, and how.
 #[derive(Clone, Debug)]
@@ -38,8 +38,6 @@ pub struct Htpasswd {
     pub path: PathBuf,
 }
 
-pub(super) const STATUS: Status = Status::Honoured;
-
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "auth.mode",
@@ -58,19 +56,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         Kind::Text,
         "",
         "The message of the 401 of `/v2/`, instead of `authentication required`.",
-    )
-    .with(STATUS),
-    Setting::new("auth.content_type", Kind::Text, "", "The `Content-Type` of that 401, instead of `application/json`.")
-        .with(STATUS),
-    Setting::new("auth.htpasswd.realm", Kind::Text, "Registry Realm", "What the Basic challenge calls the registry.")
-        .with(STATUS),
+    ),
+    Setting::new("auth.content_type", Kind::Text, "", "The `Content-Type` of that 401, instead of `application/json`."),
+    Setting::new("auth.htpasswd.realm", Kind::Text, "Registry Realm", "What the Basic challenge calls the registry."),
     Setting::new(
         "auth.htpasswd.path",
         Kind::Path,
         "",
         "The file of users, as `htpasswd -B` and `wharf user` write it.",
-    )
-    .with(STATUS),
+    ),
     auth_token::REALM,
     auth_token::SERVICE,
     auth_token::ISSUER,
@@ -99,7 +93,6 @@ pub(super) fn read(values: &mut Values) -> Auth {
         Word::Htpasswd => Mode::Htpasswd(htpasswd(values, &place)),
         Word::Token => Mode::Token(auth_token::read(values, &place)),
     };
-    refuse_for_now(values, word, &place);
     if word == Word::None && values.is_set("auth.htpasswd.path") {
         let text = "auth.mode is none, so auth.htpasswd is not looked at and the registry is open".to_owned();
         values.notices.push(Notice { place: values.source("auth.htpasswd.path"), text });
@@ -113,17 +106,6 @@ pub(super) fn read(values: &mut Values) -> Auth {
         values.settle("auth.mode", name, place);
     }
     Auth { mode, message: values.text("auth.message"), content_type: values.text("auth.content_type") }
-}
-
-/// Says once that the mode is not there yet, unless that was said of a setting below `auth` already.
-fn refuse_for_now(values: &mut Values, word: Word, place: &Source) {
-    let said = |error: &ConfigError| matches!(error, ConfigError::NotYet { key, .. } if key.starts_with("auth."));
-    if let Status::NotYet(reason) = STATUS
-        && word != Word::None
-        && !values.errors.iter().any(said)
-    {
-        values.errors.push(ConfigError::NotYet { place: place.clone(), key: "auth.mode".to_owned(), reason });
-    }
 }
 
 /// The mode and what decided it: `REGISTRY_AUTH_MODE`, then `REGISTRY_AUTH`, then variables of one table over a file's

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::values::Values;
-use super::{ConfigError, Kind, Setting, Source, Status, auth};
+use super::{ConfigError, Kind, Setting, Source};
 
 /// Mode token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,55 +44,45 @@ pub enum Issuer {
     },
 }
 
-const STATUS: Status = auth::STATUS;
-
 pub(super) const REALM: Setting =
-    Setting::new("auth.token.realm", Kind::Url, "", "Where clients get tokens. Without it, `http.host` and `/token`.")
-        .with(STATUS);
+    Setting::new("auth.token.realm", Kind::Url, "", "Where clients get tokens. Without it, `http.host` and `/token`.");
 pub(super) const SERVICE: Setting =
-    Setting::new("auth.token.service", Kind::Text, "", "The name of this registry in challenges and tokens.")
-        .with(STATUS);
+    Setting::new("auth.token.service", Kind::Text, "", "The name of this registry in challenges and tokens.");
 pub(super) const ISSUER: Setting =
-    Setting::new("auth.token.issuer", Kind::Text, "", "The name of the issuer in tokens.").with(STATUS);
+    Setting::new("auth.token.issuer", Kind::Text, "", "The name of the issuer in tokens.");
 pub(super) const EXPIRATION: Setting =
-    Setting::new("auth.token.expiration", Kind::Duration, "5m", "How long a token lives that wharf issues, 1m to 1h.")
-        .with(STATUS);
+    Setting::new("auth.token.expiration", Kind::Duration, "5m", "How long a token lives that wharf issues, 1m to 1h.");
 pub(super) const IDENTITY_TOKENS: Setting = Setting::new(
     "auth.token.identity_tokens",
     Kind::Flag,
     "false",
     "Whether `docker login` gets a token to keep instead of the password.",
-)
-.with(STATUS);
+);
 pub(super) const KEY: Setting = Setting::new(
     "auth.token.key",
     Kind::Path,
     "",
     "The private key (PEM) that signs tokens. Without it, one is made and kept in the store.",
-)
-.with(STATUS);
+);
 pub(super) const ROOT_CERT_BUNDLE: Setting = Setting::new(
     "auth.token.rootcertbundle",
     Kind::Path,
     "",
     "Certificates (PEM) of an issuer elsewhere. With it, wharf issues no tokens.",
-)
-.with(STATUS);
+);
 pub(super) const JWKS: Setting = Setting::new(
     "auth.token.jwks",
     Kind::Path,
     "",
     "Keys (a JWKS file) of an issuer elsewhere. With it, wharf issues no tokens.",
-)
-.with(STATUS);
+);
 pub(super) const SIGNING_ALGORITHMS: Setting = Setting::new(
     "auth.token.signingalgorithms",
     Kind::List,
     "",
     "The algorithms that an issuer elsewhere may use: some of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA. \
      Empty for all of them.",
-)
-.with(STATUS);
+);
 pub(super) const AUTOREDIRECT: Setting = Setting::refused(
     "auth.token.autoredirect",
     "it would send passwords wherever a request's Host header says; set auth.token.realm",

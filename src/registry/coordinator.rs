@@ -14,20 +14,11 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{RegistryError, referrers::ReferrersIndex, tags::TagIndex};
+use super::{RegistryError, repository_state::RepositoryState};
 use crate::oci::RepositoryName;
 
 /// How many repositories may keep a lock (and what is known of them) in memory before the idle ones are forgotten.
 const KNOWN_REPOSITORIES: usize = 1024;
-
-/// What is known of one repository, behind its lock. All of it comes from the store, and can be read from there again.
-#[derive(Debug, Default)]
-pub(super) struct RepositoryState {
-    /// Its tags, once they were needed.
-    pub(super) tags: Option<TagIndex>,
-    /// Its referrers, once they were needed.
-    pub(super) referrers: Option<ReferrersIndex>,
-}
 
 /// Keeps a repository from losing content, or from going away, while something is added to it.
 pub(super) type Shared = OwnedRwLockReadGuard<RepositoryState>;

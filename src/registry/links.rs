@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::{
     RegistryError, Repository,
     catalog::Holds,
-    coordinator::RepositoryState,
     layout::{self, LINK_MAX_LEN},
+    repository_state::RepositoryState,
 };
 use crate::{
     oci::{Algorithm, Digest},

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Registry, RegistryError, Repository, catalog::Holds, coordinator::RepositoryState, layout};
+use super::{Registry, RegistryError, Repository, catalog::Holds, layout, repository_state::RepositoryState};
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag},
     storage::{Condition, StorageError},

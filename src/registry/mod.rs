@@ -12,6 +12,8 @@ mod links;
 mod manifests;
 mod references;
 mod referrers;
+mod referrers_index;
+mod repository_state;
 mod session_id;
 mod sessions;
 mod tags;
@@ -24,7 +26,7 @@ pub use body::{Body, BodySender, body};
 pub use catalog::Page;
 pub use error::{BodyError, RegistryError};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
-pub use referrers::ReferrersPage;
+pub use referrers_index::ReferrersPage;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
 

@@ -1,20 +1,17 @@
 //! Tags of a repository.
 
-use std::{
-    collections::BTreeMap,
-    ops::Bound::{Excluded, Unbounded},
-};
+use std::ops::Bound::{Excluded, Unbounded};
 
 use bytes::Bytes;
 
-use super::{Page, RegistryError, Repository, coordinator::RepositoryState, layout};
+use super::{
+    Page, RegistryError, Repository, layout,
+    repository_state::{RepositoryState, TagIndex},
+};
 use crate::{
     oci::{Digest, Tag},
-    storage::StorageError,
+    storage::{Key, StorageError},
 };
-
-/// What each tag of a repository means, in byte order of the tags.
-pub(super) type TagIndex = BTreeMap<Tag, Digest>;
 
 impl Repository {
     /// The tags after `last`, `limit` at most, in byte order ([distribution-spec, listing tags]).
@@ -114,12 +111,7 @@ impl Repository {
         Ok(false)
     }
 
-    async fn move_tag(
-        &self,
-        current: &crate::storage::Key,
-        index: &crate::storage::Key,
-        digest: &Digest,
-    ) -> Result<(), StorageError> {
+    async fn move_tag(&self, current: &Key, index: &Key, digest: &Digest) -> Result<(), StorageError> {
         self.write_link(index, digest).await?;
         self.write_link(current, digest).await
     }

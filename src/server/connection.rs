@@ -22,6 +22,8 @@ use crate::api::{self, Api};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection is kept that asks for nothing.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a client that still sends may take to read the answer that it got early, before the connection is cut.
+const LINGER: Duration = Duration::from_secs(5);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). No HTTP method begins with it.
@@ -44,6 +46,7 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     HttpService::<T, _, BoxBody>::build()
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(LINGER)
         // A client that has gone must end its handler.
         .h1_allow_half_closed(false)
         .graceful_shutdown_signal(move || {

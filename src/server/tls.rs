@@ -16,6 +16,8 @@ use rustls::{
     version::{TLS12, TLS13},
 };
 
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
 use crate::config::{ClientAuth, Tls, TlsVersion};
 
 /// How often the files are looked at.
@@ -62,6 +64,25 @@ struct Files {
     certificate: Vec<u8>,
     key: Vec<u8>,
     client_cas: Vec<Vec<u8>>,
+}
+
+/// When the certificate of `settings` ends, in words, having seen that it goes with its key and can be served.
+///
+/// # Errors
+/// [`TlsError`], as a start would meet it.
+pub fn check_certificate(settings: &Tls) -> Result<String, TlsError> {
+    let files = Files::read(settings)?;
+    files.configure(settings)?;
+    let path = &settings.certificate;
+    let chain = certificates("http.tls.certificate", path, &files.certificate)?;
+    let bad = |problem: &str| content("http.tls.certificate", path, problem);
+    let first = chain.first().ok_or_else(|| bad("no certificate in PEM"))?;
+    let (_, certificate) = X509Certificate::from_der(first).map_err(|error| bad(&error.to_string()))?;
+    let end = certificate.validity().not_after;
+    if end.timestamp() < time::OffsetDateTime::now_utc().unix_timestamp() {
+        return Err(bad(&format!("the certificate ended on {end}: clients will refuse it")));
+    }
+    Ok(format!("the certificate {} ends on {end}", path.display()))
 }
 
 /// A configuration that follows its files.

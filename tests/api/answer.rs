@@ -30,6 +30,13 @@ impl Answer {
         self.headers.get_all(name).iter().map(|value| value.to_str().unwrap()).collect()
     }
 
+    /// The path of the next page, if there is one.
+    pub(crate) fn next(&self) -> Option<String> {
+        let link = Some(self.header("link")).filter(|link| !link.is_empty())?;
+        let path = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
+        Some(path.unwrap_or_else(|| panic!("{link}")).to_owned())
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }

@@ -64,6 +64,13 @@ impl Image {
         })
     }
 
+    /// The manifest with a change to it, in the form that a JSON library writes.
+    pub(crate) fn changed_body(&self, change: impl FnOnce(&mut Value)) -> Bytes {
+        let mut manifest: Value = serde_json::from_slice(&self.manifest).unwrap();
+        change(&mut manifest);
+        manifest.to_string().into()
+    }
+
     pub(crate) fn media_type(&self) -> String {
         let manifest: Value = serde_json::from_slice(&self.manifest).unwrap();
         manifest["mediaType"].as_str().unwrap().to_owned()

@@ -98,7 +98,7 @@ async fn g6_over_the_number_of_bodies_is_429_and_places_come_back() {
     let registry = TestRegistry::with(|config| config.limits.uploads_per_client = 3);
     let host = registry.address();
     for round in 0..3 {
-        let mut held = Vec::new();
+        let mut connections = Vec::new();
         for _ in 0..3 {
             let session = registry.begin_upload("a").await;
             let mut connection = Connection::to(&registry);
@@ -109,7 +109,7 @@ async fn g6_over_the_number_of_bodies_is_429_and_places_come_back() {
             // The handler has the request when it asks for the body.
             assert_eq!(connection.head().status, 100);
             connection.write(b"01234");
-            held.push((session, connection));
+            connections.push((session, connection));
         }
         let refused = until_status(&registry, 429).await;
         refused.refused(429, "TOOMANYREQUESTS");
@@ -117,7 +117,7 @@ async fn g6_over_the_number_of_bodies_is_429_and_places_come_back() {
         // What sends no body is served.
         registry.get("/v2/").await.expect(200);
         registry.begin_upload("a").await;
-        for (session, mut connection) in held {
+        for (session, mut connection) in connections {
             match round {
                 // Comes to its end.
                 0 => assert_eq!(connection.write(b"56789").answer().status, 202),

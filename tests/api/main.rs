@@ -6,8 +6,8 @@
 //!   repository that did not get it, is in `mounts`.
 //! - D6 (state that the client holds): there is none, a session is a UUID and nothing else (`sessions::d6_…`).
 //! - D12 (policies and quarantine): there are none.
-//! - F6 (a collection over a deep graph): collection does not run over HTTP; pushing and deleting such a graph is in `hostile`.
-//! - F9 (no outgoing connection): seen from outside the process only; here, that a layer's `urls` are never asked (`hostile::f9_…`).
+//! - F6 (a collection over a deep graph): collection does not run over HTTP; pushing and deleting such a graph is in `bounds`.
+//! - F9 (no outgoing connection): seen from outside the process only; here, that a layer's `urls` are never asked (`bounds::f9_…`).
 //! - G2 (5 GiB through little memory), G5 (metrics: there are none), G7's purge by age (a clock), G9 and G10 (TLS): elsewhere, or not yet there.
 //! - H2 (bare line feeds), H4 (chunk extensions), H6 and H7 (what a parser does before a handler is asked): of the HTTP library; a test
 //!   pins what it does where that matters (`framing`).
@@ -22,16 +22,23 @@ mod raw;
 mod registry;
 
 mod blobs;
+mod bounds;
 mod catalog;
+mod clients;
 mod deletes;
+mod docker;
 mod errors;
 mod framing;
 mod headers;
 mod health;
 mod hostile;
 mod limits;
+mod log;
 mod manifests;
+mod media_types;
+mod model;
 mod mounts;
+mod names;
 mod paths;
 mod ranges;
 mod referrers;

@@ -1,8 +1,9 @@
 //! Requests written byte for byte: HTTP libraries neither send a path with `..` nor break the framing.
 
 use std::{
+    fmt::Write as _,
     io::{ErrorKind, Read as _, Write as _},
-    net::{Shutdown, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     time::Duration,
 };
 
@@ -19,7 +20,11 @@ pub(crate) struct Connection(TcpStream);
 
 impl Connection {
     pub(crate) fn to(registry: &TestRegistry) -> Self {
-        let stream = TcpStream::connect(registry.address()).unwrap();
+        Self::at(registry.address())
+    }
+
+    pub(crate) fn at(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self(stream)
@@ -88,7 +93,7 @@ pub(crate) fn send(registry: &TestRegistry, method: &str, target: &str, fields: 
         head.push_str("\r\n");
     }
     if !body.is_empty() {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
     }
     head.push_str("\r\n");
     let mut connection = Connection::to(registry);

@@ -181,9 +181,9 @@ async fn pages(registry: &TestRegistry, first: &str) -> Vec<(usize, Vec<String>)
         let digests = digests(index["manifests"].as_array().unwrap()).into_iter().map(str::to_owned).collect();
         pages.push((answer.body.len(), digests));
         assert!(pages.len() < 1000, "the pages don't end");
-        match answer.header("link") {
-            "" => return pages,
-            link => next = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned(),
+        match answer.next() {
+            None => return pages,
+            Some(link) => next = link,
         }
     }
 }
@@ -212,7 +212,7 @@ async fn f10_many_referrers_come_in_pages() {
     }
     let path = format!("/v2/a/referrers/{}", subject.digest);
     for (query, only_large, fewest) in
-        [("", false, 2), ("?n=100", false, 7), (&format!("?artifactType={SBOM}"), true, 2)]
+        [("", false, 2), ("?n=100", false, 6), (&format!("?artifactType={SBOM}"), true, 2)]
     {
         let pages = pages(&registry, &format!("{path}{query}")).await;
         assert!(pages.len() >= fewest, "{query}: {}", pages.len());

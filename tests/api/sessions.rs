@@ -139,9 +139,8 @@ async fn d9_patch_against_put_and_against_delete() {
         registry.with_body(Method::PATCH, &session, first.clone()).await.expect(202);
         let patch =
             registry.request(Method::PATCH, &session).header("Content-Range", "50000-99999").body(vec![b'2'; 50_000]);
-        let path = format!("{session}?digest={}", sha256(&first));
-        let put = registry.send(Method::PUT, &path);
-        let (patched, put) = tokio::join!(Answer::of(patch), put);
+        let end = format!("{session}?digest={}", sha256(&first));
+        let (patched, put) = tokio::join!(Answer::of(patch), registry.send(Method::PUT, &end));
         match (patched.status, put.status) {
             // The PUT came first.
             (400..500, 201) => assert!(registry.get(put.header("location")).await.expect(200).body == first),

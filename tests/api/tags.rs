@@ -26,11 +26,9 @@ pub(crate) async fn pages(registry: &TestRegistry, first: &str, list: &str) -> V
         let answer = registry.get(&next).await.expect(200);
         pages.push(texts(&answer.json()[list]));
         assert!(pages.len() < 1000, "the pages don't end");
-        match answer.header("link") {
-            "" => return pages,
-            link => {
-                next = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\"")).unwrap().to_owned();
-            }
+        match answer.next() {
+            None => return pages,
+            Some(link) => next = link,
         }
     }
 }

@@ -109,13 +109,15 @@ impl Disk {
 
     fn rename(&mut self, from: &Path, to: &Path) {
         let moved: Vec<_> = self.made.keys().filter(|name| name.starts_with(from)).cloned().collect();
-        self.made.insert(to.to_owned(), Made::default());
+        // Whatever replaces what is named by its digest is the same: after a power cut the old one is as good. A tag's link is not.
+        let replaced = self.made.insert(to.to_owned(), Made::default());
+        let as_good = replaced.is_some_and(|made| made.name_synced) && !to.ends_with("current/link");
         self.removed.insert(from.to_owned());
         for name in moved {
             let made = self.made.remove(&name).unwrap();
             let inner = name.strip_prefix(from).unwrap();
             let target = if inner.as_os_str().is_empty() { to.to_owned() } else { to.join(inner) };
-            let name_synced = made.name_synced && name != from;
+            let name_synced = if name == from { as_good } else { made.name_synced };
             if self.read_back.remove(&name) {
                 self.read_back.insert(target.clone());
             }

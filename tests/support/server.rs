@@ -229,7 +229,7 @@ impl Server {
                 }
                 Program::Registry2 => {
                     if TcpStream::connect(self.addr).is_ok() {
-                        self.pid = i32::try_from(self.child.id()).unwrap();
+                        self.pid = i32::try_from(innermost(self.child.id())).unwrap();
                         return Ok(());
                     }
                 }
@@ -238,6 +238,12 @@ impl Server {
         }
         Err(format!("not ready in {PATIENCE:?}:\n{}", self.log()))
     }
+}
+
+/// The process that a wrapper started, or the process itself.
+fn innermost(pid: u32) -> u32 {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    children.split_whitespace().next().map_or(pid, |child| child.parse().unwrap())
 }
 
 impl Drop for Server {

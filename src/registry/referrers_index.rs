@@ -1,0 +1,90 @@
+//! Which manifests of a repository have which subject, in memory.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound::{Excluded, Unbounded},
+};
+
+use crate::oci::{Descriptor, Digest, Manifest};
+
+/// The most bytes of descriptors in one page, so that a page is no longer than a manifest may be.
+const PAGE_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
+
+/// A part of the referrers of a subject, in the order of their digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferrersPage {
+    /// What each says of itself.
+    pub descriptors: Vec<Descriptor>,
+    /// Whether there are more after the last of them.
+    pub more: bool,
+}
+
+/// The referrers of every subject in a repository.
+#[derive(Debug, Default)]
+pub(super) struct ReferrersIndex {
+    by_subject: HashMap<Digest, BTreeMap<Digest, Descriptor>>,
+    subjects: HashMap<Digest, Digest>,
+}
+
+impl ReferrersIndex {
+    /// Notes a manifest of `size` bytes, if it has a subject.
+    pub(super) fn add(&mut self, digest: &Digest, manifest: &Manifest, size: u64) {
+        let Some(subject) = &manifest.subject else { return };
+        let descriptor = Descriptor {
+            media_type: manifest.media_type.clone(),
+            digest: digest.clone(),
+            size,
+            artifact_type: manifest.artifact_type.clone(),
+            annotations: manifest.annotations.clone(),
+            urls: Vec::new(),
+        };
+        self.by_subject.entry(subject.clone()).or_default().insert(digest.clone(), descriptor);
+        self.subjects.insert(digest.clone(), subject.clone());
+    }
+
+    /// Forgets a manifest.
+    pub(super) fn remove(&mut self, digest: &Digest) {
+        let Some(subject) = self.subjects.remove(digest) else { return };
+        if let Some(referrers) = self.by_subject.get_mut(&subject) {
+            referrers.remove(digest);
+            if referrers.is_empty() {
+                self.by_subject.remove(&subject);
+            }
+        }
+    }
+
+    /// A part of what refers to `subject`.
+    pub(super) fn page(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        last: Option<&Digest>,
+        limit: usize,
+    ) -> ReferrersPage {
+        let Some(referrers) = self.by_subject.get(subject) else {
+            return ReferrersPage { descriptors: Vec::new(), more: false };
+        };
+        let after = last.map_or(Unbounded, Excluded);
+        let mut asked = referrers
+            .range::<Digest, _>((after, Unbounded))
+            .map(|(_, descriptor)| descriptor)
+            .filter(|descriptor| artifact_type.is_none() || descriptor.artifact_type.as_deref() == artifact_type)
+            .peekable();
+        let (mut descriptors, mut bytes) = (Vec::new(), 0);
+        while let Some(next) = asked.peek()
+            && descriptors.len() < limit
+        {
+            bytes += length_of(next);
+            if bytes > PAGE_BYTES && !descriptors.is_empty() {
+                break;
+            }
+            descriptors.extend(asked.next().cloned());
+        }
+        ReferrersPage { more: !descriptors.is_empty() && asked.peek().is_some(), descriptors }
+    }
+}
+
+/// How long a descriptor is in JSON, about and at most.
+fn length_of(descriptor: &Descriptor) -> usize {
+    serde_json::to_string(descriptor).map_or(0, |json| json.len() + 1)
+}

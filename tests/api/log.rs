@@ -1,0 +1,140 @@
+//! What the program writes while clients do what they should not.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    net::SocketAddr,
+    process::{Child, ChildStderr, Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{
+    content::{Image, sha256},
+    raw::Connection,
+};
+
+/// The program, with its store in a directory and its log in JSON. It is ended when this is dropped.
+struct Program {
+    child: Child,
+    log: BufReader<ChildStderr>,
+    address: SocketAddr,
+    _directory: TempDir,
+}
+
+impl Program {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
+            .current_dir(&directory)
+            .env_clear()
+            .env("REGISTRY_HTTP_ADDR", "127.0.0.1:0")
+            .env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", directory.path())
+            .env("REGISTRY_LOG_FORMATTER", "json")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).unwrap() > 0, "the program ended");
+            let record: Value = serde_json::from_str(&line).unwrap();
+            if let Some(address) = record["msg"].as_str().unwrap().strip_prefix("listening on ") {
+                break address.parse().unwrap();
+            }
+        };
+        Self { child, log, address, _directory: directory }
+    }
+
+    /// Sends one request, and returns the status of its answer.
+    fn send(&self, method: &str, target: &str, fields: &str, body: &[u8]) -> u16 {
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{fields}\r\n",
+            body.len()
+        );
+        Connection::at(self.address).write(head.as_bytes()).write(body).head().status
+    }
+
+    /// Asks it to end, and returns all that it wrote since it listened.
+    fn end(mut self) -> String {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        let mut rest = String::new();
+        self.log.read_to_string(&mut rest).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{rest}");
+        rest
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Mistakes of clients are theirs: they are answered with a 4xx, and no line calls one a failure of ours. Whatever they send, a line is a line.
+#[test]
+fn j2_mistakes_of_clients_are_one_plain_line_each() {
+    let program = Program::start();
+    let (unknown, image) = (sha256(b"unknown"), Image::new("image"));
+    let session = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let manifest = "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n";
+    let mut requests: Vec<(&str, String, &str, &[u8])> = vec![
+        ("GET", "/v2/a%0ab/tags/list".into(), "", b""),
+        ("GET", "/v2/%1b%5b31mred/manifests/1".into(), "User-Agent: \x1b[31mred\x1b[0m\r\n", b""),
+        ("GET", "/v2/a/manifests/%0d%0a%7b%22level%22:%22error%22%7d".into(), "", b""),
+        ("GET", "/v2/a/tags/list?last=%0a&token=secret".into(), "Authorization: Bearer secret\r\n", b""),
+        ("\x7fGET", "/v2/".into(), "", b""),
+        ("GET\u{9b}", "/v2/".into(), "", b""),
+        ("PROPFIND", "/v2/".into(), "", b""),
+        ("GET", "/nowhere".into(), "", b""),
+        ("GET", format!("/v2/a/blobs/{unknown}"), "", b""),
+        ("DELETE", format!("/v2/a/blobs/{unknown}"), "", b""),
+        ("GET", format!("/v2/a/blobs/{unknown}"), "Range: bytes=500-0\r\n", b""),
+        ("PATCH", format!("/v2/a/blobs/uploads/{session}"), "", b"x"),
+        ("POST", format!("/v2/a/blobs/uploads/?digest={unknown}"), "", b"other"),
+        ("POST", "/v2/a/blobs/uploads/?digest=..".into(), "", b"other"),
+        ("PUT", "/v2/a/manifests/1".into(), manifest, b"{"),
+        ("PUT", "/v2/a/manifests/1".into(), "Content-Type: text/html\r\n", b"<html>"),
+        ("PUT", "/v2/a/manifests/1".into(), manifest, &image.manifest),
+        ("PUT", format!("/v2/a/manifests/{unknown}"), manifest, &image.manifest),
+        ("GET", "/v2/_catalog?n=-1".into(), "", b""),
+        ("GET", "/v2/_catalog?n=9223372036854775808".into(), "", b""),
+        ("GET", "/v2/".into(), "Upgrade: websocket\r\nConnection: Upgrade\r\n", b""),
+    ];
+    let long = format!("/v2/{}/tags/list", "a".repeat(5000));
+    requests.push(("GET", long, "", b""));
+    for (method, target, fields, body) in &requests {
+        let status = program.send(method, target, fields, body);
+        assert!((400..500).contains(&status), "{method} {target}: {status}");
+    }
+    // Those that are no requests at all, or break off.
+    for bytes in [&b"\x16\x03\x01\0\0"[..], b"GET /v2/ HTTP/1.1\r\n\r\n", b"\r\n\r\n\r\n", b"GET / HT"] {
+        Connection::at(program.address).write(bytes).finish().rest();
+    }
+    let broken =
+        format!("POST /v2/a/blobs/uploads/?digest={unknown} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n123");
+    Connection::at(program.address).write(broken.as_bytes()).finish().rest();
+    assert_eq!(program.send("GET", "/v2/", "", b""), 200);
+
+    let written = program.end();
+    let mut access = 0;
+    for line in written.lines() {
+        assert!(!line.chars().any(char::is_control), "{line:?}");
+        assert!(!line.contains("secret"), "{line}");
+        let record: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(!matches!(record["level"].as_str().unwrap(), "error" | "warn"), "{line}");
+        if record.get("status").is_some() {
+            access += 1;
+            assert!(
+                record["method"].is_string() && record["route"].is_string() && record["address"] == "127.0.0.1",
+                "{line}"
+            );
+        }
+    }
+    // The two methods that are none were the parser's to refuse.
+    assert!(access >= requests.len() - 2, "{access}: {written}");
+}

@@ -109,10 +109,17 @@ impl<T> Watched<T> {
         let look = Look::at(&self.path);
         if state.read.as_ref() == Some(&look) {
             state.pending = None;
-            return if look.is_hot(SystemTime::now()) { self.reload_if_different(&mut state) } else { Poll::Same };
+            return if look.is_hot(SystemTime::now()) {
+                self.reload_if_different(&mut state, &look)
+            } else {
+                Poll::Same
+            };
         }
         if state.pending.as_ref() == Some(&look) {
-            return self.load(&mut state, look);
+            return match read_at_rest(&self.path, &look) {
+                Some(content) => self.load(&mut state, look, content),
+                None => Poll::Changing,
+            };
         }
         state.pending = Some(look);
         Poll::Changing
@@ -122,20 +129,21 @@ impl<T> Watched<T> {
     pub(super) fn reload(&self) -> Poll {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.complaint = None;
-        self.load(&mut state, Look::at(&self.path))
+        let look = Look::at(&self.path);
+        self.load(&mut state, look, read(&self.path))
     }
 
-    fn load(&self, state: &mut State, look: Look) -> Poll {
+    fn load(&self, state: &mut State, look: Look, content: Result<Vec<u8>, FileFault>) -> Poll {
         state.read = Some(look);
         state.pending = None;
-        let content = read(&self.path);
         state.content = content.as_ref().ok().cloned();
         self.take(state, content)
     }
 
-    fn reload_if_different(&self, state: &mut State) -> Poll {
-        match read(&self.path) {
-            Ok(content) if state.content.as_ref() != Some(&content) => {
+    fn reload_if_different(&self, state: &mut State, look: &Look) -> Poll {
+        match read_at_rest(&self.path, look) {
+            None => Poll::Changing,
+            Some(Ok(content)) if state.content.as_ref() != Some(&content) => {
                 state.content = Some(content.clone());
                 self.take(state, Ok(content))
             }
@@ -162,6 +170,13 @@ impl<T> Watched<T> {
             }
         }
     }
+}
+
+/// The content of a file that looked like this and still does; `None` if it changed meanwhile. Without that, a file that is being written in
+/// place would be read when it is empty, which is a good file of nobody.
+fn read_at_rest(path: &Path, look: &Look) -> Option<Result<Vec<u8>, FileFault>> {
+    let content = read(path);
+    (Look::at(path) == *look).then_some(content)
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileFault> {
@@ -243,6 +258,18 @@ mod tests {
     fn write(path: &Path, content: &str) {
         fs::write(path, content).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    #[test]
+    fn what_changes_while_it_is_read_is_not_taken() {
+        let case = Case::new(Some("1"));
+        let look = Look::at(&case.path());
+        assert!(matches!(read_at_rest(&case.path(), &look), Some(Ok(content)) if content == b"1"));
+        write(&case.path(), "");
+        assert!(read_at_rest(&case.path(), &look).is_none());
+        fs::remove_file(case.path()).unwrap();
+        assert!(read_at_rest(&case.path(), &look).is_none());
+        assert!(matches!(read_at_rest(&case.path(), &Look::at(&case.path())), Some(Err(_))));
     }
 
     #[test]

@@ -167,8 +167,7 @@ fn an_issuer_here_or_there_and_not_both() {
     );
     assert!(problem(external).contains("jwks"), "the file is not there");
     for key in ["realm", "service", "issuer"] {
-        let lacking: String =
-            external.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect();
+        let lacking = external.lines().filter(|line| !line.starts_with(key)).collect::<Vec<_>>().join("\n");
         assert!(problem(&lacking).contains(&format!("auth.token.{key}")), "{key}");
     }
 }

@@ -78,7 +78,7 @@ fn j1_no_secret_in_any_log_or_answer() {
             site.token_answer(&format!("password={}", secrets[0]), Some(&wrong)),
             site.ask(Method::POST, &format!("/token?access_token={}", secrets[0]), &right),
         ];
-        said.extend(requests.into_iter().map(|answer| format!("{:?}", answer)));
+        said.extend(requests.into_iter().map(|answer| format!("{answer:?}")));
         secrets.extend([right, wrong].map(|value| value.trim_start_matches("Basic ").to_owned()));
         if mode == Mode::Token {
             let token = site.bearer(Some(CANARY), &["repository:x:pull"]);

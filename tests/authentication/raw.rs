@@ -55,7 +55,7 @@ pub(crate) fn rest(stream: &mut impl Read) -> Vec<u8> {
 
 /// Sends one request with exactly this target and these lines.
 pub(crate) fn exchange(site: &Site, method: &str, target: &str, lines: &[&str]) -> Reply {
-    let fields: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    let fields = lines.iter().map(|line| format!("{line}\r\n")).collect::<Vec<_>>().concat();
     let mut stream = connect(site);
     let head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n{fields}\r\n");
     stream.write_all(head.as_bytes()).unwrap();
@@ -137,7 +137,7 @@ impl Trust {
 
 /// Sends a GET on a connection that stays open.
 pub(crate) fn get(stream: &mut Tls, target: &str, fields: &[&str]) -> std::io::Result<Reply> {
-    let fields: String = fields.iter().map(|line| format!("{line}\r\n")).collect();
+    let fields = fields.iter().map(|line| format!("{line}\r\n")).collect::<Vec<_>>().concat();
     stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes())?;
     stream.flush()?;
     // A certificate that is not accepted is told with the first answer in TLS 1.3.

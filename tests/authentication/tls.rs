@@ -153,7 +153,7 @@ fn a_plain_request_on_the_tls_port() {
     assert!(json["errors"][0]["message"].as_str().unwrap().contains("https://"), "{body}");
 }
 
-/// And the other way round: a ClientHello on a plain port gets a 400 and the end of the connection, at once.
+/// And the other way round: a TLS handshake on a plain port gets a 400 and the end of the connection, at once.
 #[test]
 fn a_client_hello_on_a_plain_port() {
     let site = Site::new(Mode::Htpasswd);

@@ -1,4 +1,4 @@
-//! A token server that is not the registry: keys and tokens as docker_auth and the issuers of registry:2's time make them.
+//! A token server that is not the registry: keys and tokens as `docker_auth` and the issuers of registry:2's time make them.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::{
@@ -28,7 +28,7 @@ pub(crate) const ISSUER: &str = "issuer.example";
 /// How a token's header says which key signed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
-    /// `kid` as libtrust makes it: docker_auth and older issuers.
+    /// `kid` as libtrust makes it: `docker_auth` and older issuers.
     Libtrust,
     /// `kid` as a JWK's thumbprint (RFC 7638).
     Thumbprint,
@@ -112,7 +112,7 @@ impl Issuer {
     /// The first 240 bits of the SHA-256 of the public key, in base 32, twelve groups of four.
     pub(crate) fn libtrust(&self) -> String {
         let digest = Sha256::digest(self.key.subject_public_key_info());
-        let bits: String = digest[..30].iter().map(|byte| format!("{byte:08b}")).collect();
+        let bits = digest[..30].iter().map(|byte| format!("{byte:08b}")).collect::<Vec<_>>().concat();
         let quintets = (0..48).map(|n| usize::from_str_radix(&bits[n * 5..n * 5 + 5], 2).unwrap());
         let text: String = quintets.map(|quintet| char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[quintet])).collect();
         (0..12).map(|n| &text[n * 4..n * 4 + 4]).collect::<Vec<_>>().join(":")

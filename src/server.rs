@@ -27,6 +27,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use actix_server::ServerHandle;
@@ -40,8 +41,11 @@ use crate::{
     api::Api,
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits},
-    registry::Registry,
+    registry::{Registry, Remains},
 };
+
+/// How long is waited for the workers' threads when the server has stopped.
+const WORKERS_END: Duration = Duration::from_secs(5);
 
 /// A registry that answers. It stops when this is dropped: [`Server::stop`] lets what is under way come to its end first.
 #[derive(Debug)]
@@ -133,19 +137,34 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<Started
         Err(error) => return drop(report.send(Err(StartError::Thread(error)))),
     };
     let system = System::with_tokio_rt(|| runtime);
-    system.block_on(async move {
-        match run(config, sockets).await {
-            Ok((server, registry, authenticator)) => {
-                // Whoever started it is gone if this fails, and then has dropped the handle: the server is stopped below.
-                let wanted = report.send(Ok(Started { handle: server.handle(), authenticator })).is_ok();
-                if wanted && let Err(error) = server.await {
-                    tracing::error!(%error, "the server ended");
-                }
-                registry.finish().await;
+    let remains = system.block_on(async move {
+        let (server, registry, authenticator) = match run(config, sockets).await {
+            Ok(parts) => parts,
+            Err(error) => {
+                drop(report.send(Err(error)));
+                return None;
             }
-            Err(error) => drop(report.send(Err(error))),
+        };
+        // Whoever started it is gone if this fails, and then has dropped the handle: the server is stopped below.
+        let wanted = report.send(Ok(Started { handle: server.handle(), authenticator })).is_ok();
+        if wanted && let Err(error) = server.await {
+            tracing::error!(%error, "the server ended");
         }
+        registry.finish().await;
+        Some(registry.remains())
     });
+    drop(system);
+    if let Some(remains) = remains {
+        wait_for(&remains);
+    }
+}
+
+/// The workers' threads end by themselves, soon after the server has. Only then is the store free for another one.
+fn wait_for(remains: &Remains) {
+    let begun = Instant::now();
+    while !remains.is_gone() && begun.elapsed() < WORKERS_END {
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 async fn run(

@@ -29,7 +29,9 @@ pub(super) async fn list(
     subject: &Digest,
 ) -> Result<HttpResponse, ApiError> {
     let pagination: Pagination<Digest> = Pagination::parse(&request.query, SIZE)?;
-    let artifact_type = request.query.one("artifactType")?.filter(|filter| !filter.is_empty());
+    // No media type has a space: where there is one, a `+` was sent as it is, as people do with curl.
+    let artifact_type = request.query.one("artifactType")?.map(|filter| filter.replace(' ', "+"));
+    let artifact_type = artifact_type.as_deref().filter(|filter| !filter.is_empty());
     let last = pagination.last.as_ref();
     let page = of.repository().list_referrers(subject, artifact_type, last, pagination.limit).await?;
     let mut response = HttpResponse::Ok();

@@ -19,7 +19,10 @@ mod sessions;
 mod tags;
 mod uploads;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 pub use blobs::Blob;
 pub use body::{Body, BodySender, body};
@@ -154,8 +157,26 @@ impl Registry {
         self.0.coordinator.finish().await;
     }
 
+    /// A look at this registry that does not keep it.
+    #[must_use]
+    pub fn remains(&self) -> Remains {
+        Remains(Arc::downgrade(&self.0))
+    }
+
     fn storage(&self) -> &Storage {
         &self.0.storage
+    }
+}
+
+/// Tells whether a registry, and with it the lock of its store, is still held by anybody.
+#[derive(Clone, Debug)]
+pub struct Remains(Weak<Inner>);
+
+impl Remains {
+    /// Whether nobody holds it any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
     }
 }
 

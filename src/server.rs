@@ -196,7 +196,7 @@ fn build(
     let mut server = actix_server::Server::build()
         .workers(workers)
         .max_concurrent_connections(connections(&config.limits, workers))
-        .shutdown_timeout(config.http.drain_timeout.as_secs())
+        .shutdown_timeout(rounded_up(config.http.drain_timeout))
         .disable_signals();
     let shutdown = server.graceful_shutdown_signal();
     for socket in sockets.tcp {
@@ -217,4 +217,9 @@ fn build(
 /// The server's bound is for each worker.
 fn connections(limits: &Limits, workers: usize) -> usize {
     limits.connections.div_ceil(workers)
+}
+
+/// A part of a second is a second: to no time at all, nothing would be drained.
+fn rounded_up(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }

@@ -161,6 +161,7 @@ impl ApiError {
     /// What the client reads. Causes, which may name files, stay in the log.
     fn message(&self, code: ErrorCode) -> String {
         match self {
+            Self::Registry(RegistryError::Storage(StorageError::Full)) => Self::NoRoom.to_string(),
             Self::Registry(
                 RegistryError::Storage(_)
                 | RegistryError::Aborted
@@ -273,12 +274,15 @@ fn token_row(error: &TokenError) -> (StatusCode, ErrorCode) {
 
 fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
     match error {
-        StorageError::ReadOnly => (StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
+        // A store that was read-only from the start is not asked to write: this one has become so, as a failing disk does.
+        StorageError::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
         StorageError::Busy => (StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid),
         StorageError::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
-        StorageError::Exists | StorageError::TooLarge | StorageError::Open(_) | StorageError::Io { .. } => {
-            (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown)
-        }
+        StorageError::Exists
+        | StorageError::TooLarge
+        | StorageError::Open(_)
+        | StorageError::Read { .. }
+        | StorageError::Io { .. } => (StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown),
     }
 }
 

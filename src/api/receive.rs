@@ -1,6 +1,9 @@
 //! Bodies of requests.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use actix_web::{
     HttpRequest,
@@ -8,7 +11,10 @@ use actix_web::{
     web::{self, Payload},
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use futures_util::{
+    StreamExt as _,
+    future::{Either, select},
+};
 
 use super::{
     Api, Incoming,
@@ -88,8 +94,12 @@ impl Receiver {
     /// Passes the body on to `work`, which runs beside and to its end: if the request is given up meanwhile, it sees a body that broke off.
     pub(super) async fn feed<T>(self, work: impl AsyncFnOnce(Body) -> T) -> T {
         let (sender, body) = body();
-        let (done, ()) = futures_util::future::join(work(body), self.pump(sender)).await;
-        done
+        let (work, pump) = (pin!(work(body)), pin!(self.pump(sender)));
+        match select(work, pump).await {
+            // An answer does not wait for the rest of a body that nobody reads.
+            Either::Left((done, _)) => done,
+            Either::Right(((), work)) => work.await,
+        }
     }
 
     async fn pump(mut self, sender: BodySender) {

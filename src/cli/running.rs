@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use super::{output, rules::Rules};
 use crate::{
@@ -22,6 +25,14 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// puts changed rules in force.
 pub(super) fn until_told_to_stop(sources: Sources, loaded: Loaded, ready_file: Option<&Path>) -> ExitCode {
     let rules = Rules::new(sources, loaded.file);
+    // Signals are listened for before anybody can know that there is something to stop.
+    let (runtime, signals) = match listen_for_signals() {
+        Ok(both) => both,
+        Err(error) => {
+            output::complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
     let server = match server::start(loaded.config) {
         Ok(server) => server,
         Err(error) => {
@@ -29,22 +40,24 @@ pub(super) fn until_told_to_stop(sources: Sources, loaded: Loaded, ready_file: O
             return ExitCode::FAILURE;
         }
     };
-    let ended = write_ready_file(&server, ready_file).and_then(|()| wait_for_signals(server, rules));
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            output::complain(&error);
-            ExitCode::FAILURE
-        }
+    if let Err(error) = write_ready_file(&server, ready_file) {
+        output::complain(&error);
+        return ExitCode::FAILURE;
     }
+    follow_signals(&runtime, signals, server, rules);
+    ExitCode::SUCCESS
 }
 
-fn wait_for_signals(server: Server, mut rules: Rules) -> io::Result<()> {
+fn listen_for_signals() -> io::Result<(Runtime, Signals)> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut signals = {
+    let signals = {
         let _inside = runtime.enter();
         Signals::new()?
     };
+    Ok((runtime, signals))
+}
+
+fn follow_signals(runtime: &Runtime, mut signals: Signals, server: Server, mut rules: Rules) {
     runtime.block_on(async {
         loop {
             match tokio::time::timeout(INTERVAL, signals.next()).await {
@@ -63,7 +76,6 @@ fn wait_for_signals(server: Server, mut rules: Rules) -> io::Result<()> {
             }
         }
     });
-    Ok(())
 }
 
 /// The signals that are listened for.

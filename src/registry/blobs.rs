@@ -2,7 +2,7 @@
 
 use super::{Registry, RegistryError, Repository, layout};
 use crate::{
-    oci::{Digest, RepositoryName},
+    oci::{Algorithm, Digest, RepositoryName},
     storage::{Object, Stat, StorageError},
 };
 
@@ -60,8 +60,8 @@ impl Repository {
                 if this.blob_target(&digest).await?.is_none() {
                     return Err(RegistryError::BlobUnknown(digest));
                 }
-                this.storage().delete_tree(&layout::layer(&this.name, &digest)).await?;
-                this.prune(&mut state).await
+                let removed = this.storage().delete_tree(&layout::layer(&this.name, &digest)).await;
+                this.settle(&mut state, removed.map(|_| ())).await
             })
             .await
     }
@@ -93,6 +93,10 @@ impl Repository {
         digest: &Digest,
         may_read: impl Fn(&RepositoryName) -> bool,
     ) -> Result<bool, RegistryError> {
+        // A sha512 blob may be in the store under another name; any other is there under its own, or nowhere.
+        if digest.algorithm() == Algorithm::Sha256 && self.registry.stat_data(digest).await?.is_none() {
+            return Ok(false);
+        }
         for name in self.registry.0.catalog.all().await.into_iter().filter(may_read) {
             if self.mount(digest, &self.registry.repository(name)).await? {
                 return Ok(true);

@@ -7,19 +7,12 @@ use std::{
     collections::{BTreeMap, HashMap},
     ops::Bound::{Excluded, Unbounded},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use tokio::sync::SetOnce;
 
 use super::{Registry, layout};
-use crate::{
-    oci::RepositoryName,
-    storage::{Key, StorageError},
-};
-
-/// How long to wait before the store is read again, if it could not be.
-const READ_AGAIN_AFTER: Duration = Duration::from_secs(5);
+use crate::{oci::RepositoryName, storage::Key};
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,22 +129,22 @@ impl Registry {
     }
 }
 
-/// Reads the names from the store, until it succeeds.
+/// Reads the names from the store.
 pub(super) async fn load(registry: Registry) {
-    loop {
-        match read_names(&registry).await {
-            Ok(names) => return registry.0.catalog.fill(names),
-            Err(error) => tracing::error!(%error, "the repositories can't be listed; trying again"),
-        }
-        tokio::time::sleep(READ_AGAIN_AFTER).await;
-    }
+    let names = read_names(&registry).await;
+    registry.0.catalog.fill(names);
 }
 
-async fn read_names(registry: &Registry) -> Result<BTreeMap<RepositoryName, Holds>, StorageError> {
+async fn read_names(registry: &Registry) -> BTreeMap<RepositoryName, Holds> {
     let mut names = BTreeMap::new();
     let mut unread: Vec<(Key, String)> = vec![(layout::repositories(), String::new())];
     while let Some((prefix, path)) = unread.pop() {
-        for child in registry.storage().children(&prefix).await? {
+        let children = registry.storage().children(&prefix).await.unwrap_or_else(|error| {
+            // One that can't be read must not hide all others.
+            tracing::error!(%error, "a part of the store can't be listed");
+            Vec::new()
+        });
+        for child in children {
             // What begins with `_` is a part of a repository, and no name does.
             if child.is_prefix && !child.name.starts_with('_') {
                 let name = if path.is_empty() { child.name.clone() } else { format!("{path}/{}", child.name) };
@@ -159,9 +152,11 @@ async fn read_names(registry: &Registry) -> Result<BTreeMap<RepositoryName, Hold
             }
         }
         let Ok(name) = path.parse::<RepositoryName>() else { continue };
-        if let Some(holds) = registry.repository(name.clone()).holds().await? {
-            names.insert(name, holds);
+        match registry.repository(name.clone()).holds().await {
+            Ok(Some(holds)) => drop(names.insert(name, holds)),
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, repository = %name, "what the repository holds can't be read"),
         }
     }
-    Ok(names)
+    names
 }

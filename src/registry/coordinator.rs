@@ -5,20 +5,21 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::{
     runtime::Handle,
-    sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock},
+    sync::{OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore, SemaphorePermit},
 };
 use tokio_util::task::TaskTracker;
 
 use super::{RegistryError, repository_state::RepositoryState};
-use crate::oci::RepositoryName;
+use crate::oci::{Digest, RepositoryName};
 
-/// How many repositories may keep a lock (and what is known of them) in memory before the idle ones are forgotten.
-const KNOWN_REPOSITORIES: usize = 1024;
+/// How many things may keep a lock (and what is known of them) in memory before the idle ones are forgotten.
+const KNOWN: usize = 1024;
 
 /// Keeps a repository from losing content, or from going away, while something is added to it.
 pub(super) type Shared = OwnedRwLockReadGuard<RepositoryState>;
@@ -26,10 +27,16 @@ pub(super) type Shared = OwnedRwLockReadGuard<RepositoryState>;
 /// Keeps everybody else from changing a repository's links.
 pub(super) type Exclusive = OwnedRwLockWriteGuard<RepositoryState>;
 
-/// The locks of the repositories and the tasks that own a change.
+/// Keeps the bytes of one digest as they are: nobody stores them or sets them aside meanwhile.
+pub(super) type Content = OwnedMutexGuard<()>;
+
+/// The locks of the repositories and of content, and the tasks that own a change.
 #[derive(Debug)]
 pub(super) struct Coordinator {
-    repositories: Mutex<HashMap<RepositoryName, Arc<RwLock<RepositoryState>>>>,
+    repositories: Locks<RepositoryName, RwLock<RepositoryState>>,
+    contents: Locks<Digest, tokio::sync::Mutex<()>>,
+    /// Content is read again for one request at a time: anybody who may push can cause it.
+    readings: Semaphore,
     tasks: TaskTracker,
     runtime: Handle,
 }
@@ -37,17 +44,33 @@ pub(super) struct Coordinator {
 impl Coordinator {
     /// A coordinator whose tasks run on the runtime that this is called in, so that they outlive the one of a request.
     pub(super) fn new() -> Self {
-        Self { repositories: Mutex::default(), tasks: TaskTracker::new(), runtime: Handle::current() }
+        Self {
+            repositories: Locks::default(),
+            contents: Locks::default(),
+            readings: Semaphore::new(1),
+            tasks: TaskTracker::new(),
+            runtime: Handle::current(),
+        }
     }
 
     /// Takes part in a repository with others that only add to it.
     pub(super) async fn shared(&self, name: &RepositoryName) -> Shared {
-        self.lock_of(name).read_owned().await
+        self.repositories.of(name).read_owned().await
     }
 
     /// Takes a repository alone.
     pub(super) async fn exclusive(&self, name: &RepositoryName) -> Exclusive {
-        self.lock_of(name).write_owned().await
+        self.repositories.of(name).write_owned().await
+    }
+
+    /// Takes the bytes of one digest alone.
+    pub(super) async fn content(&self, digest: &Digest) -> Content {
+        self.contents.of(digest).lock_owned().await
+    }
+
+    /// Waits for the turn to read content again.
+    pub(super) async fn reading(&self) -> Option<SemaphorePermit<'_>> {
+        self.readings.acquire().await.ok()
     }
 
     /// Runs `work` to its end, even if the caller is dropped meanwhile.
@@ -70,17 +93,29 @@ impl Coordinator {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
 
-    fn lock_of(&self, name: &RepositoryName) -> Arc<RwLock<RepositoryState>> {
-        let mut repositories = self.repositories.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lock) = repositories.get(name) {
+/// A lock for each thing that one was needed for lately.
+#[derive(Debug)]
+struct Locks<K, L>(Mutex<HashMap<K, Arc<L>>>);
+
+impl<K, L> Default for Locks<K, L> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash, L: Default> Locks<K, L> {
+    fn of(&self, key: &K) -> Arc<L> {
+        let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = locks.get(key) {
             return Arc::clone(lock);
         }
-        if repositories.len() >= KNOWN_REPOSITORIES {
+        if locks.len() >= KNOWN {
             // A lock that only this table holds is nobody's, and can't become anybody's while the table is locked.
-            repositories.retain(|_, lock| Arc::strong_count(lock) > 1);
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         }
-        Arc::clone(repositories.entry(name.clone()).or_default())
+        Arc::clone(locks.entry(key.clone()).or_default())
     }
 }
 
@@ -122,11 +157,11 @@ mod tests {
         let coordinator = Coordinator::new();
         let held: RepositoryName = "held".parse().unwrap();
         let guard = coordinator.exclusive(&held).await;
-        for n in 0..2 * KNOWN_REPOSITORIES {
+        for n in 0..2 * KNOWN {
             drop(coordinator.shared(&format!("r{n}").parse().unwrap()).await);
         }
-        assert!(coordinator.repositories.lock().unwrap().len() <= KNOWN_REPOSITORIES + 1);
-        let lock = coordinator.lock_of(&held);
+        assert!(coordinator.repositories.0.lock().unwrap().len() <= KNOWN + 1);
+        let lock = coordinator.repositories.of(&held);
         assert!(lock.try_read().is_err());
         drop(guard);
         assert!(lock.try_read().is_ok());

@@ -69,19 +69,33 @@ impl Registry {
 
     async fn expire_foreign(&self, started: SystemTime) -> Result<usize, StorageError> {
         let mut expired = 0;
-        for name in self.0.catalog.all().await {
-            let uploads = layout::foreign_uploads(&name);
-            for child in self.storage().children(&uploads).await? {
-                let upload = uploads.join(&child.name);
-                let Some(youngest) = self.youngest(&upload).await? else { continue };
-                if youngest > started {
-                    tracing::error!(repository = %name, "another registry writes to this store at the same time: stop one of the two");
+        let mut unread = vec![layout::repositories()];
+        while let Some(prefix) = unread.pop() {
+            for child in self.storage().children(&prefix).await?.into_iter().filter(|child| child.is_prefix) {
+                let key = prefix.join(&child.name);
+                match child.name.as_str() {
+                    "_uploads" => expired += self.expire_foreign_of(&key, started).await?,
+                    name if name.starts_with('_') => {}
+                    _ => unread.push(key),
                 }
-                if self.outlived(youngest) {
-                    expired += 1;
-                    if !self.0.rules.expiry.dry_run {
-                        self.storage().delete_tree(&upload).await?;
-                    }
+            }
+        }
+        Ok(expired)
+    }
+
+    async fn expire_foreign_of(&self, uploads: &Key, started: SystemTime) -> Result<usize, StorageError> {
+        let mut expired = 0;
+        for child in self.storage().children(uploads).await? {
+            let upload = uploads.join(&child.name);
+            // One without a date is as old as this process at the most.
+            let youngest = self.youngest(&upload).await?;
+            if youngest.is_some_and(|youngest| youngest > started) {
+                tracing::error!(%uploads, "another registry writes to this store at the same time: stop one of the two");
+            }
+            if self.outlived(youngest.unwrap_or(started)) {
+                expired += 1;
+                if !self.0.rules.expiry.dry_run {
+                    self.storage().delete_tree(&upload).await?;
                 }
             }
         }

@@ -15,34 +15,48 @@ impl Registry {
         if stat.len > 0 || digest.is_of_nothing() {
             return Ok(false);
         }
-        self.set_aside(digest).await?;
+        self.set_aside(digest, stat).await?;
         Ok(true)
     }
 
     /// Reads content whose length is not what a client says, and sets it aside if its digest is not right either; whether it is right.
     pub(super) async fn is_intact(&self, digest: &Digest) -> Result<bool, StorageError> {
+        let _turn = self.0.coordinator.reading().await;
         let Some(object) = self.storage().open(&layout::data(digest)).await? else { return Ok(false) };
-        let len = object.stat().len;
-        let mut pieces = Box::pin(object.into_stream(0..len));
+        let stat = object.stat();
+        let mut pieces = object.into_stream(0..stat.len);
         let mut hasher = Hasher::new(digest.algorithm());
         while let Some(piece) = pieces.next().await {
-            let Ok(piece) = piece else { return Ok(false) };
-            hasher.update(&piece);
-            tokio::task::yield_now().await;
+            let piece = piece.map_err(|source| StorageError::Read { source })?;
+            let hashed = tokio::task::spawn_blocking(move || {
+                hasher.update(&piece);
+                hasher
+            });
+            hasher = hashed.await.map_err(|error| StorageError::Read { source: error.into() })?;
         }
         if hasher.finish() == *digest {
             return Ok(true);
         }
-        self.set_aside(digest).await?;
+        self.set_aside(digest, stat).await?;
         Ok(false)
     }
 
-    /// Moves content out of the way of its next push. A store that can't be written keeps it where it is.
-    pub(super) async fn set_aside(&self, digest: &Digest) -> Result<(), StorageError> {
-        tracing::error!(%digest, "stored content is not what its digest says; it is set aside until it is pushed again");
-        match self.storage().rename(&layout::data(digest), &layout::damaged(digest)).await {
-            Err(StorageError::ReadOnly) => Ok(()),
-            result => result,
+    /// Moves content out of the way of its next push, if it is still what was judged: a push may have healed it meanwhile. A store that
+    /// can't be written keeps it where it is.
+    pub(super) async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
+        let (this, digest) = (self.clone(), digest.clone());
+        let work = async move {
+            let _alone = this.0.coordinator.content(&digest).await;
+            if this.is_read_only() || this.storage().stat(&layout::data(&digest)).await? != Some(judged) {
+                return Ok(());
+            }
+            tracing::error!(%digest, "stored content is not what its digest says; it is set aside until it is pushed again");
+            Ok(this.storage().rename(&layout::data(&digest), &layout::damaged(&digest)).await?)
+        };
+        match self.0.coordinator.own(work).await {
+            Err(super::RegistryError::Storage(error)) => Err(error),
+            // Nothing but the store can fail here; what was not moved is found again.
+            _ => Ok(()),
         }
     }
 }

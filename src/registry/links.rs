@@ -55,9 +55,28 @@ impl Repository {
         Ok(self.is_there().await?.then_some(Holds::Blobs))
     }
 
+    /// Ends a delete. If it failed, what is gone and what is not is not known here: the next one who asks reads it from the store.
+    pub(super) async fn settle(
+        &self,
+        state: &mut RepositoryState,
+        removed: Result<(), StorageError>,
+    ) -> Result<(), RegistryError> {
+        let settled = match removed {
+            Ok(()) => self.prune().await,
+            Err(error) => Err(error.into()),
+        };
+        if settled.is_err() {
+            *state = RepositoryState::default();
+            if let Ok(holds) = self.holds().await {
+                self.registry.0.catalog.set(&self.name, holds);
+            }
+        }
+        settled
+    }
+
     /// After something was deleted: takes the repository out of the catalog if it holds no manifest any more, and away if it holds nothing.
     /// The caller has it alone.
-    pub(super) async fn prune(&self, _alone: &mut RepositoryState) -> Result<(), RegistryError> {
+    async fn prune(&self) -> Result<(), RegistryError> {
         let catalog = &self.registry.0.catalog;
         match self.holds().await? {
             Some(Holds::Manifests) => return Ok(()),

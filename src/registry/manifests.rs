@@ -104,8 +104,8 @@ impl Repository {
                 if !this.has_manifest(&digest).await? {
                     return Err(RegistryError::ManifestUnknown(digest.to_string()));
                 }
-                this.remove_manifest(&mut state, &digest).await?;
-                this.prune(&mut state).await
+                let removed = this.remove_manifest(&mut state, &digest).await;
+                this.settle(&mut state, removed).await
             })
             .await
     }
@@ -120,7 +120,9 @@ impl Repository {
         if !self.has_manifest(digest).await? {
             return Ok(None);
         }
-        let bytes = match self.storage().read(&layout::data(digest), Registry::MANIFEST_LIMIT).await {
+        let data = layout::data(digest);
+        let Some(stat) = self.storage().stat(&data).await? else { return Ok(None) };
+        let bytes = match self.storage().read(&data, Registry::MANIFEST_LIMIT).await {
             Ok(Some(bytes)) => bytes,
             // Whatever is longer than a manifest may be is none, and is not read to find that out.
             Ok(None) | Err(StorageError::TooLarge) => return Ok(None),
@@ -129,7 +131,7 @@ impl Repository {
         if Digest::of(digest.algorithm(), &bytes) == *digest {
             return Ok(Some(bytes));
         }
-        self.registry.set_aside(digest).await?;
+        self.registry.set_aside(digest, stat).await?;
         Ok(None)
     }
 
@@ -155,7 +157,10 @@ impl Repository {
         manifest: Manifest,
     ) -> Result<PushedManifest, RegistryError> {
         self.check_references(&manifest).await?;
-        self.storage().put(&layout::data(&digest), push.bytes.clone(), Condition::Any).await?;
+        {
+            let _alone = self.coordinator().content(&digest).await;
+            self.storage().put(&layout::data(&digest), push.bytes.clone(), Condition::Any).await?;
+        }
         let mut tags = push.tags;
         if let Reference::Tag(tag) = push.reference
             && !tags.contains(&tag)

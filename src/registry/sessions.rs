@@ -39,9 +39,9 @@ impl Session {
         self.slot.as_mut()
     }
 
-    /// Ends the session, whose content is gone.
-    pub(super) fn close(&mut self) {
-        *self.slot = None;
+    /// Takes the content out: the session has ended, and its turn has not.
+    pub(super) fn take(&mut self) -> Option<Staging> {
+        self.slot.take()
     }
 
     /// Takes the content, and ends the session with it.

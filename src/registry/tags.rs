@@ -48,8 +48,8 @@ impl Repository {
                 if this.resolve(&tag).await?.is_none() {
                     return Err(RegistryError::ManifestUnknown(tag.to_string()));
                 }
-                this.remove_tag(&mut state, &tag).await?;
-                this.prune(&mut state).await
+                let removed = this.remove_tag(&mut state, &tag).await;
+                this.settle(&mut state, removed).await
             })
             .await
     }

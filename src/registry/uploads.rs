@@ -98,7 +98,7 @@ impl Repository {
             .own(async move {
                 let key = layout::upload(&this.name, &SessionId::random());
                 let mut staging = this.storage().stage(&key, digest.algorithm()).await?;
-                if let Err(error) = this.receive(&mut staging, body).await {
+                if let Err(error) = this.receive(&mut staging, body, None).await {
                     if let RegistryError::Body(_) | RegistryError::UploadTooLarge { .. } = error {
                         staging.abort().await?;
                     }
@@ -138,30 +138,38 @@ impl Repository {
         if chunk.range.is_some_and(|range| range.first != offset) {
             return Err(RegistryError::UploadOffset { offset });
         }
-        let received = self.receive(staging, chunk.body).await;
-        match received {
-            // The store threw the content away, so there is no session any more.
-            Err(RegistryError::Storage(error)) => {
-                turn.close();
-                Err(error.into())
-            }
-            Err(error) => {
-                staging.sync().await?;
-                Err(error)
-            }
-            Ok(()) => {
-                staging.sync().await?;
-                let whole = chunk.range.is_none_or(|range| offset + range.len == staging.offset());
-                if whole { Ok(staging.offset()) } else { Err(RegistryError::LengthMismatch) }
-            }
+        let received = self.receive(staging, chunk.body, chunk.range.map(|range| range.len)).await;
+        if let Err(RegistryError::LengthMismatch) = received {
+            // What came is not what was said: none of it is kept, nor is the session that it was appended to.
+            turn.take().ok_or(RegistryError::UploadUnknown)?.abort().await?;
+            return Err(RegistryError::LengthMismatch);
         }
+        let synced = match &received {
+            // The store threw the content away.
+            Err(RegistryError::Storage(_)) => Ok(()),
+            _ => staging.sync().await,
+        };
+        let offset = staging.offset();
+        if synced.is_err() || matches!(received, Err(RegistryError::Storage(_))) {
+            turn.take();
+        }
+        received?;
+        synced?;
+        Ok(offset)
     }
 
-    async fn receive(&self, staging: &mut Staging, body: Body) -> Result<(), RegistryError> {
-        let Some(limit) = self.rules().upload_limit else { return Ok(staging.append(body.into_stream()).await?) };
-        let room = limit.saturating_sub(staging.offset());
-        match staging.append(within(room, body.into_stream())).await.map_err(RegistryError::from) {
-            Err(RegistryError::Body(BodyError::TooLarge)) => Err(RegistryError::UploadTooLarge { limit }),
+    /// Receives a body into a session, within the bounds of an upload and of what its range says (`said`).
+    async fn receive(&self, staging: &mut Staging, body: Body, said: Option<u64>) -> Result<(), RegistryError> {
+        let begin = staging.offset();
+        let limit = self.rules().upload_limit;
+        let room = limit.map(|limit| limit.saturating_sub(begin));
+        let most = said.unwrap_or(u64::MAX).min(room.unwrap_or(u64::MAX));
+        match staging.append(within(most, body.into_stream())).await.map_err(RegistryError::from) {
+            Err(RegistryError::Body(BodyError::TooLarge)) => Err(match limit {
+                Some(limit) if Some(most) == room => RegistryError::UploadTooLarge { limit },
+                _ => RegistryError::LengthMismatch,
+            }),
+            Ok(()) if said.is_some_and(|said| begin + said != staging.offset()) => Err(RegistryError::LengthMismatch),
             result => result,
         }
     }
@@ -178,7 +186,10 @@ impl Repository {
             }
         };
         let _shared = self.coordinator().shared(&self.name).await;
-        self.storage().promote(verified, &layout::data(digest)).await?;
+        {
+            let _alone = self.coordinator().content(digest).await;
+            self.storage().promote(verified, &layout::data(digest)).await?;
+        }
         Ok(self.link_blob(digest, digest).await?)
     }
 }

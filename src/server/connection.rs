@@ -10,6 +10,7 @@ use actix_server::GracefulShutdownSignal;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::{App, body::BoxBody, dev::AppConfig, web};
 use arc_swap::ArcSwap;
+use rustix::net::sockopt;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UnixStream},
@@ -24,6 +25,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long a client that still sends may take to read the answer that it got early, before the connection is cut.
 const LINGER: Duration = Duration::from_secs(5);
+/// How long a client may take nothing of what is sent to it.
+const WRITE_STALL: Duration = Duration::from_secs(60);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). No HTTP method begins with it.
@@ -63,7 +66,7 @@ pub(super) fn plain(
     shutdown: GracefulShutdownSignal,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     fn_service(|io: TcpStream| async move {
-        no_delay(&io);
+        prepare(&io);
         let peer = io.peer_addr().ok();
         Ok((io, Protocol::Http1, peer))
     })
@@ -87,7 +90,7 @@ pub(super) fn tls(
     fn_service(move |io: TcpStream| {
         let config = config.load_full();
         async move {
-            no_delay(&io);
+            prepare(&io);
             let peer = io.peer_addr().ok();
             let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake(io, config)).await;
             match handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
@@ -113,10 +116,13 @@ async fn handshake(mut io: TcpStream, config: Arc<ServerConfig>) -> io::Result<T
     TlsAcceptor::from(config).accept(io).await
 }
 
-/// Answers are written whole: there is nothing to wait for.
-fn no_delay(io: &TcpStream) {
-    if let Err(error) = io.set_nodelay(true) {
-        tracing::debug!(%error, "a connection can't be told not to delay");
+/// Sets what every TCP connection has. Answers are written whole, so there is nothing to wait for; and a client that takes nothing of one for too
+/// long is given up by the system itself.
+fn prepare(io: &TcpStream) {
+    let stall = u32::try_from(WRITE_STALL.as_millis()).unwrap_or(u32::MAX);
+    let set = io.set_nodelay(true).and_then(|()| Ok(sockopt::set_tcp_user_timeout(io, stall)?));
+    if let Err(error) = set {
+        tracing::debug!(%error, "a connection keeps the system's settings");
     }
 }
 

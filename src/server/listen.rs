@@ -3,7 +3,10 @@
 use std::{
     io::{self, ErrorKind},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs as _},
-    os::unix::net::UnixListener,
+    os::unix::{
+        fs::FileTypeExt as _,
+        net::{UnixListener, UnixStream},
+    },
     path::Path,
 };
 
@@ -142,19 +145,26 @@ fn is_missing(error: &io::Error) -> bool {
     is_loopback_off || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-/// A socket that nobody listens on any more is left by a process that was killed, and is replaced.
+/// A socket that nobody listens on any more is left by a process that was killed, and is replaced. Nothing else ever is.
 fn unix(path: &Path) -> Result<UnixListener, StartError> {
     let address = path.display().to_string();
-    match UnixListener::bind(path) {
-        Err(source) if source.kind() == ErrorKind::AddrInUse => {
-            if std::os::unix::net::UnixStream::connect(path).is_ok() {
-                return Err(StartError::Taken { address });
-            }
-            std::fs::remove_file(path)
-                .and_then(|()| UnixListener::bind(path))
-                .map_err(|source| StartError::Bind { address, source })
-        }
-        result => result.map_err(|source| StartError::Bind { address, source }),
+    let source = match UnixListener::bind(path) {
+        Ok(socket) => return Ok(socket),
+        Err(source) => source,
+    };
+    if source.kind() != ErrorKind::AddrInUse {
+        return Err(StartError::Bind { address, source });
+    }
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
+    if !is_socket {
+        let source = io::Error::new(ErrorKind::AlreadyExists, "there is a file that is no socket");
+        return Err(StartError::Bind { address, source });
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path)
+            .and_then(|()| UnixListener::bind(path))
+            .map_err(|source| StartError::Bind { address, source }),
+        _ => Err(StartError::Taken { address }),
     }
 }
 
@@ -175,6 +185,20 @@ mod tests {
         let addresses = bind(&tcp_of("localhost:0")).unwrap().addresses();
         assert_eq!(addresses[0].ip(), IpAddr::from(Ipv4Addr::LOCALHOST));
         assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == addresses[0].port()));
+    }
+
+    #[test]
+    fn only_a_dead_socket_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        std::fs::write(&path, "precious").unwrap();
+        assert!(matches!(unix(&path), Err(StartError::Bind { .. })));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+        std::fs::remove_file(&path).unwrap();
+        let live = unix(&path).unwrap();
+        assert!(matches!(unix(&path), Err(StartError::Taken { .. })));
+        drop(live);
+        unix(&path).unwrap();
     }
 
     #[test]

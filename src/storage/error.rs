@@ -26,6 +26,12 @@ pub enum StorageError {
     /// The store can't be opened; the text is for the operator and says what to do.
     #[error("{0}")]
     Open(String),
+    /// An object that was open could not be read to its end.
+    #[error("an object can't be read: {source}")]
+    Read {
+        /// What the system said.
+        source: io::Error,
+    },
     /// Anything else that the system said.
     #[error("{operation} {path}: {source}")]
     Io {

@@ -217,7 +217,7 @@ impl Drop for Turn {
         let mut state = self.pipe.state();
         if was_broken_off {
             let error = io::Error::other("the writer was broken off");
-            state.failure = Some(StorageError::io("write", Path::new(self.pipe.lease.key().as_str()), error));
+            state.failure.get_or_insert(StorageError::io("write", Path::new(self.pipe.lease.key().as_str()), error));
             state.batches.clear();
         }
         state.content = self.content.take();

@@ -60,3 +60,50 @@ impl Registry {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use bytes::Bytes;
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::{
+        registry::Rules,
+        storage::{Condition, Storage},
+    };
+
+    const GOOD: &[u8] = b"as it was pushed";
+
+    async fn stored(bytes: &'static [u8]) -> (Storage, Registry, Digest) {
+        let storage = Storage::memory();
+        let digest = Digest::of(crate::oci::Algorithm::Sha256, GOOD);
+        storage.put(&layout::data(&digest), Bytes::from_static(bytes), Condition::Any).await.unwrap();
+        (storage.clone(), Registry::new(storage, Rules::default()), digest)
+    }
+
+    #[tokio::test]
+    async fn what_was_healed_meanwhile_is_not_set_aside() {
+        let (storage, registry, digest) = stored(b"damaged").await;
+        let judged = storage.stat(&layout::data(&digest)).await.unwrap().unwrap();
+        storage.put(&layout::data(&digest), Bytes::from_static(GOOD), Condition::Any).await.unwrap();
+        registry.set_aside(&digest, judged).await.unwrap();
+        assert!(registry.is_intact(&digest).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_damaged_is_set_aside_once_by_whoever_comes_first() {
+        for bytes in [&b""[..], b"damaged"] {
+            let (storage, registry, digest) = stored(bytes).await;
+            let looks = (0..20).map(|_| async {
+                let Some(stat) = registry.stat_data(&digest).await.unwrap() else { return };
+                assert!(stat.len > 0);
+                assert!(!registry.is_intact(&digest).await.unwrap());
+            });
+            join_all(looks).await;
+            assert_eq!(storage.stat(&layout::data(&digest)).await.unwrap(), None);
+            assert!(storage.stat(&layout::damaged(&digest)).await.unwrap().is_some());
+        }
+    }
+}

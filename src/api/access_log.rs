@@ -37,7 +37,8 @@ impl AccessLog {
             route: "-",
             repository: None,
             user: None,
-            address: request.peer_addr().map(|address| address.ip()),
+            // One socket for both families shows IPv4 as a part of IPv6.
+            address: request.peer_addr().map(|address| address.ip().to_canonical()),
             status: StatusCode::OK,
             bytes: 0,
         }

@@ -148,7 +148,7 @@ pub(super) fn credentials(request: &HttpRequest) -> Result<Credentials<'_>, ApiE
         (_, Some(_)) => return Err(ApiError::AuthorizationTwice),
     };
     // A Unix socket has no address: all of its clients are one.
-    let address = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip());
+    let address = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical());
     Ok(Credentials { authorization, address })
 }
 

@@ -1,12 +1,14 @@
 //! `wharf config check` and `wharf config show`.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::{FileArguments, output};
-use crate::config::{self, Loaded};
+use crate::auth::{PasswordFile, PasswordFileError};
+use crate::config::{self, Issuer, Loaded, Mode, Token};
 use crate::server::{self, TlsError};
 
 /// Check or show the settings.
@@ -31,7 +33,7 @@ impl ConfigCommand {
     }
 }
 
-fn with_settings(file: &FileArguments, answer: impl Fn(&Loaded) -> Result<String, TlsError>) -> ExitCode {
+fn with_settings(file: &FileArguments, answer: impl Fn(&Loaded) -> Result<String, CheckError>) -> ExitCode {
     match file.sources().load() {
         Ok(loaded) => {
             for notice in &loaded.notices {
@@ -52,14 +54,42 @@ fn with_settings(file: &FileArguments, answer: impl Fn(&Loaded) -> Result<String
     }
 }
 
-/// What is right with the settings, and with the certificate that they name.
-fn check(loaded: &Loaded) -> Result<String, TlsError> {
+/// What `serve` would meet after the settings were read.
+#[derive(Debug, thiserror::Error)]
+enum CheckError {
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    #[error(transparent)]
+    Users(#[from] PasswordFileError),
+}
+
+/// What is right with the settings, and with the files that they name.
+fn check(loaded: &Loaded) -> Result<String, CheckError> {
     let named = loaded.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
     let mut page = format!("{named}the settings are right\n");
     if let Some(tls) = &loaded.config.http.tls {
         let _ = writeln!(page, "{}", server::check_certificate(tls)?);
     }
+    if let Some(path) = users(&loaded.config.auth.mode) {
+        if path.exists() {
+            let _ = writeln!(page, "{} has {} users", path.display(), PasswordFile::open(path)?.users().len());
+        } else {
+            output::complain(&format_args!(
+                "warning: {} is not there: nobody can log in until it is (wharf user add --file {0} NAME)",
+                path.display()
+            ));
+        }
+    }
     Ok(page)
+}
+
+/// The file of users, where there is one.
+fn users(mode: &Mode) -> Option<&Path> {
+    match mode {
+        Mode::Htpasswd(htpasswd) => Some(&htpasswd.path),
+        Mode::Token(Token { issued_by: Issuer::BuiltIn { users, .. }, .. }) => Some(users),
+        Mode::None | Mode::Token(_) => None,
+    }
 }
 
 /// One setting a line, as a settings file that says the same; the source is a comment.

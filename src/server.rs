@@ -24,6 +24,7 @@ mod tls;
 
 use std::{
     io,
+    mem::{Discriminant, discriminant},
     net::SocketAddr,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
@@ -40,7 +41,7 @@ use self::{listen::Sockets, tls::Reloading};
 use crate::{
     api::Api,
     auth::{Authenticator, InvalidAccess},
-    config::{Config, Limits},
+    config::{Config, Limits, Mode},
     registry::{Registry, Remains},
 };
 
@@ -53,7 +54,24 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     handle: ServerHandle,
     authenticator: Arc<Authenticator>,
+    mode: Discriminant<Mode>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Why other rules are not put in force while the server runs: nothing is ever opened by a file that was emptied or cut off.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// A rule is bad.
+    #[error(transparent)]
+    Access(#[from] InvalidAccess),
+    /// The settings are of another mode than the one that runs.
+    #[error("the settings now have another auth.mode than the server that runs: restart it, if that is meant")]
+    Mode,
+    /// There were rules, and there are none.
+    #[error(
+        "the settings have no [[access]] any more, and without any every user may do everything: restart wharf, if that is meant"
+    )]
+    NoRules,
 }
 
 /// What the server's thread gives to who started it.
@@ -71,6 +89,7 @@ struct Started {
 /// [`StartError`], which says what to do: an address is taken, the store can't be opened.
 pub fn start(config: Config) -> Result<Server, StartError> {
     let sockets = listen::bind(&config.http.listen)?;
+    let mode = discriminant(&config.auth.mode);
     let addresses = sockets.addresses();
     let (report, started) = mpsc::channel();
     let thread = thread::Builder::new()
@@ -78,7 +97,7 @@ pub fn start(config: Config) -> Result<Server, StartError> {
         .spawn(move || serve(&config, sockets, &report))
         .map_err(StartError::Thread)?;
     let Started { handle, authenticator } = started.recv().unwrap_or(Err(StartError::Died))?;
-    Ok(Server { addresses, handle, authenticator, thread: Some(thread) })
+    Ok(Server { addresses, handle, authenticator, mode, thread: Some(thread) })
 }
 
 impl Server {
@@ -97,9 +116,16 @@ impl Server {
     /// Puts the rules and groups of `config` in force, and reads users and keys again. Nothing else of `config` is looked at.
     ///
     /// # Errors
-    /// [`InvalidAccess`]; the rules that were in force stay so.
-    pub fn reload(&self, config: &Config) -> Result<(), InvalidAccess> {
-        self.authenticator.set_access(authentication::access(config)?);
+    /// [`ReloadError`]; the rules that were in force stay so.
+    pub fn reload(&self, config: &Config) -> Result<(), ReloadError> {
+        if discriminant(&config.auth.mode) != self.mode {
+            return Err(ReloadError::Mode);
+        }
+        let access = authentication::access(config)?;
+        if access.is_empty() && self.authenticator.has_rules() {
+            return Err(ReloadError::NoRules);
+        }
+        self.authenticator.set_access(access);
         self.authenticator.reload();
         Ok(())
     }

@@ -125,6 +125,12 @@ impl Authenticator {
         matches!(self.mode, Mode::Open)
     }
 
+    /// Whether there are rules of access: without any, every user may do everything.
+    #[must_use]
+    pub fn has_rules(&self) -> bool {
+        !self.access.load().is_empty()
+    }
+
     /// Whether tokens are issued here.
     #[must_use]
     pub fn issues_tokens(&self) -> bool {

@@ -65,6 +65,7 @@ impl Builtin {
         }
         let is_form = !matches!(request.grant, Grant::Header);
         let may_get_identity_token = !matches!(request.grant, Grant::RefreshToken(_));
+        let generation = self.login.generation();
         let user = self.identify(&request.grant, credentials, now).await?;
         if let (Some(user), Some(account)) = (&user, &request.account)
             && user != account
@@ -79,7 +80,7 @@ impl Builtin {
         })?;
         let refresh_token = match user {
             Some(user) if request.wants_identity_token && may_get_identity_token => {
-                self.identity_token(user, request.client_id, now).await?
+                self.identity_token(user, request.client_id, generation, now).await?
             }
             _ => None,
         };
@@ -133,10 +134,20 @@ impl Builtin {
     }
 
     /// An identity token for a user, unless the user has gone since it logged in.
-    async fn identity_token(&self, user: String, client: String, now: u64) -> Result<Option<String>, TokenError> {
+    async fn identity_token(
+        &self,
+        user: String,
+        client: String,
+        generation: u64,
+        now: u64,
+    ) -> Result<Option<String>, TokenError> {
         let (Some(tokens), Some(hash)) = (self.identity_tokens.clone(), self.login.hash_of(&user)) else {
             return Ok(None);
         };
+        // A password that was changed since it was checked must not get a token that is bound to the new one.
+        if self.login.generation() != generation {
+            return Err(TokenError::Unavailable);
+        }
         let issued = tokio::task::spawn_blocking(move || tokens.issue(&user, &hash, &client, now)).await;
         let issued = issued.map_err(|_| TokenError::Unavailable)?;
         issued.map(Some).map_err(|error| {

@@ -34,13 +34,14 @@ impl Login {
     pub(super) async fn check(&self, address: IpAddr, user: &str, password: &Secret) -> Result<(), Refusal> {
         self.admit(address, user)?;
         let version = self.users.current();
-        match self.passwords.check(&version.value, version.generation, user, password).await {
+        let admitted = || self.admit(address, user).is_ok();
+        match self.passwords.check(&version.value, version.generation, user, password, admitted).await {
             Ok(Verdict::Right) => Ok(()),
             Ok(Verdict::Wrong) => {
                 self.failed(address, user, password);
                 Err(Refusal::Invalid)
             }
-            Err(_) => Err(Refusal::Unavailable),
+            Err(_) => self.admit(address, user).and(Err(Refusal::Unavailable)),
         }
     }
 
@@ -59,6 +60,11 @@ impl Login {
     /// The hash of a user's password, as long as the user is there.
     pub(super) fn hash_of(&self, user: &str) -> Option<String> {
         self.users.current().value.hash_of(user).map(ToOwned::to_owned)
+    }
+
+    /// The number of the version of the file that holds now.
+    pub(super) fn generation(&self) -> u64 {
+        self.users.current().generation
     }
 
     /// The users as they are now.

@@ -73,7 +73,7 @@ impl Passwords {
         self.key.mark(&[b"pair", user.as_bytes(), password.reveal()])
     }
 
-    /// Checks a password against one version of the file. `generation` is the number of that version: it is a part of what is remembered, so
+    /// Checks a password against one version of the file; `admitted` is asked once more when its turn to be hashed has come. `generation` is the number of that version: it is a part of what is remembered, so
     /// that a new version knows nothing of an old one.
     pub(super) async fn check(
         &self,
@@ -81,6 +81,7 @@ impl Passwords {
         generation: u64,
         user: &str,
         password: &Secret,
+        admitted: impl Fn() -> bool,
     ) -> Result<Verdict, Busy> {
         if !is_checkable(password) {
             return Ok(Verdict::Wrong);
@@ -90,15 +91,25 @@ impl Passwords {
             return Ok(verdict);
         }
         let flight = Flight::join(self, mark);
-        let verdict = flight.cell.get_or_try_init(|| self.compute(users, user, password)).await.copied()?;
+        let verdict = flight.cell.get_or_try_init(|| self.compute(users, user, password, admitted)).await.copied()?;
         self.remember(mark, verdict, Instant::now());
         Ok(verdict)
     }
 
     /// Hashes on a thread that may block. The permits go with the hash: a client that goes away frees none before its hash is done.
-    async fn compute(&self, users: &Arc<Htpasswd>, user: &str, password: &Secret) -> Result<Verdict, Busy> {
+    async fn compute(
+        &self,
+        users: &Arc<Htpasswd>,
+        user: &str,
+        password: &Secret,
+        admitted: impl Fn() -> bool,
+    ) -> Result<Verdict, Busy> {
         let entry = Arc::clone(&self.entrance).try_acquire_owned().map_err(|_| Busy)?;
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Busy)?;
+        // Those who came together were all let in; by now some of them may have failed too often.
+        if !admitted() {
+            return Err(Busy);
+        }
         let (users, user, password) = (Arc::clone(users), user.to_owned(), password.clone());
         let hashing = tokio::task::spawn_blocking(move || {
             let right = users.check(&user, &password);
@@ -171,7 +182,7 @@ mod tests {
         generation: u64,
         password: &str,
     ) -> Result<Verdict, Busy> {
-        passwords.check(users, generation, "alice", &Secret::new(password)).await
+        passwords.check(users, generation, "alice", &Secret::new(password), || true).await
     }
 
     #[tokio::test]

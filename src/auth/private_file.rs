@@ -7,6 +7,10 @@ use std::{
     path::Path,
 };
 
+use rustix::{
+    fs::{CWD, RenameFlags},
+    io::Errno,
+};
 use tempfile::{Builder, NamedTempFile};
 
 use super::error::{FileError, FileFault};
@@ -47,6 +51,26 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
         sync_folder(path)
     };
     replace().map_err(|error| unwritable(path, &error))
+}
+
+/// Writes a file in the place of another, in one step with the look whether that is still there; whether it was. One that was removed stays so.
+///
+/// # Errors
+/// [`FileFault::Unwritable`]
+pub(super) fn replace_if_there(path: &Path, content: &[u8]) -> Result<bool, FileError> {
+    let replace = || {
+        let staged = staged(path, content)?;
+        if let Ok(old) = fs::metadata(path) {
+            keep_owner(staged.path(), &old)?;
+        }
+        // The two change places, and what was there goes with the temporary file.
+        match rustix::fs::renameat_with(CWD, staged.path(), CWD, path, RenameFlags::EXCHANGE) {
+            Ok(()) => sync_folder(path).map(|()| true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    };
+    replace().map_err(|error: io::Error| unwritable(path, &error))
 }
 
 /// Makes a folder that only its owner may enter, if it is not there.

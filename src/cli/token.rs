@@ -13,7 +13,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{FileArguments, output};
 use crate::{
     auth::{self, IdentityToken, IdentityTokens, KeySource, Settings},
-    config::{Listen, Store},
+    config::{Issuer, Listen, Mode, Store, Token},
     server::authentication,
 };
 
@@ -81,7 +81,9 @@ impl ByConfig {
     fn settings(&self) -> Result<Settings, Box<dyn std::error::Error>> {
         let files = FileArguments { file: None, config: self.config.clone() };
         let loaded = files.sources().load().map_err(|errors| errors.to_string())?;
-        if loaded.config.storage.store == Store::Memory {
+        let in_store =
+            matches!(&loaded.config.auth.mode, Mode::Token(Token { issued_by: Issuer::BuiltIn { key: None, .. }, .. }));
+        if in_store && loaded.config.storage.store == Store::Memory {
             return Err(
                 "the store is in memory, and its keys and tokens with it: only the running server knows them".into()
             );

@@ -104,7 +104,10 @@ impl IdentityTokens {
         }
         if record.used.saturating_add(PRECISION) <= now {
             record.used = now;
-            private_file::replace(&self.file(&name), &encode(&record))?;
+            // Another process may have revoked it since it was read.
+            if !private_file::replace_if_there(&self.file(&name), &encode(&record))? {
+                return Err(IdentityRefusal::Dead);
+            }
         }
         Ok(record.user)
     }

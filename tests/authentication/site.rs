@@ -66,7 +66,7 @@ impl Mode {
         }
     }
 
-    fn settings(self) -> &'static str {
+    pub(crate) fn settings(self) -> &'static str {
         match self {
             Self::Htpasswd => "[auth]\nmode = \"htpasswd\"\n[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n",
             Self::Token => {
@@ -136,6 +136,12 @@ impl Site {
     pub(crate) fn reload(&self, settings: &str) {
         fs::write(self.path("registry.toml"), in_directory(settings, self.directory.path())).unwrap();
         self.server.reload(&load(self.directory.path()).unwrap()).unwrap();
+    }
+
+    /// Other settings that the running server must not take.
+    pub(crate) fn reload_in_vain(&self, settings: &str) {
+        fs::write(self.path("registry.toml"), in_directory(settings, self.directory.path())).unwrap();
+        self.server.reload(&load(self.directory.path()).unwrap()).unwrap_err();
     }
 
     /// The same mode with other rules.

@@ -231,8 +231,8 @@ fn counts_plausibly(algorithm: Algorithm, state: &[u8]) -> bool {
         Algorithm::Sha256 => (32, 8),
         Algorithm::Sha512 => (64, 16),
     };
-    // Blocks have 64 or 128 bytes, so 56 bits count more bytes than a file's size can say.
-    state.get(start..start + width).is_some_and(|count| count[7..].iter().all(|byte| *byte == 0))
+    // The hash counts bits in 64 bits, and a block of sha256 has 2^9 of them: 55 bits of blocks are too many, and 48 are 16 PiB.
+    state.get(start..start + width).is_some_and(|count| count[6..].iter().all(|byte| *byte == 0))
 }
 
 impl fmt::Debug for Hasher {

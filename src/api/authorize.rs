@@ -5,7 +5,6 @@ use std::{marker::PhantomData, net::IpAddr};
 use actix_web::{
     HttpRequest,
     http::{Method, header},
-    web,
 };
 
 use super::{Api, Incoming, error::ApiError, query::Query, routes::Resource};
@@ -47,23 +46,23 @@ impl Authorized<Push> {
 }
 
 /// The sender of a request.
-pub(super) struct Caller {
+pub(super) struct Caller<'a> {
+    api: &'a Api,
+    request: &'a HttpRequest,
     principal: Principal,
     address: IpAddr,
-    /// What a 401 to this request says.
-    challenge: Option<String>,
     /// What the request needs; `None` if it is only asked whether there is a registry.
     wanted: Option<Vec<ResourceScope>>,
 }
 
-impl Caller {
+impl<'a> Caller<'a> {
     /// Authenticates a request. Who shows no credentials is let through as nobody, to what everybody may do.
     ///
     /// # Errors
     /// 401 for credentials that don't hold, 429 for too many of them.
     pub(super) async fn of(
-        api: &web::Data<Api>,
-        request: &HttpRequest,
+        api: &'a Api,
+        request: &'a HttpRequest,
         resource: Option<&Resource>,
     ) -> Result<Self, ApiError> {
         let credentials = credentials(request)?;
@@ -72,17 +71,17 @@ impl Caller {
             Some(resource) => Some(wanted(resource, request)),
             None => Some(Vec::new()),
         };
-        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-        let challenge = |error| api.authenticator.challenge(host, wanted.as_deref().unwrap_or_default(), error);
-        let refused = |error| ApiError::Unauthorized { challenge: challenge(error), wanted: wanted.clone() };
+        let refused = |error| {
+            let challenge = challenge(api, request, wanted.as_deref(), error);
+            ApiError::Unauthorized { challenge, wanted: wanted.clone() }
+        };
         let principal = api.authenticator.authenticate(credentials).await.map_err(|refusal| match refusal {
             Refusal::Invalid => refused(None),
             Refusal::InvalidToken => refused(Some("invalid_token")),
             Refusal::Throttled { retry_after } => ApiError::TooManyRequests { retry_after },
             Refusal::Unavailable => ApiError::Unavailable,
         })?;
-        let challenge = challenge((principal.method() == auth::Method::Bearer).then_some("insufficient_scope"));
-        Ok(Self { principal, address: credentials.address, challenge, wanted })
+        Ok(Self { api, request, principal, address: credentials.address, wanted })
     }
 
     pub(super) fn user(&self) -> Option<&str> {
@@ -127,14 +126,31 @@ impl Caller {
         let wanted = self.wanted.clone().unwrap_or_default();
         Err(match self.principal.method() {
             auth::Method::Open | auth::Method::Basic => ApiError::Denied { wanted },
-            auth::Method::Bearer => ApiError::InsufficientScope { challenge: self.challenge.clone(), wanted },
+            auth::Method::Bearer => ApiError::InsufficientScope { challenge: self.challenge(), wanted },
             auth::Method::Anonymous => self.unauthorized(),
         })
     }
 
     fn unauthorized(&self) -> ApiError {
-        ApiError::Unauthorized { challenge: self.challenge.clone(), wanted: self.wanted.clone() }
+        ApiError::Unauthorized { challenge: self.challenge(), wanted: self.wanted.clone() }
     }
+
+    /// What a 401 to this request says.
+    fn challenge(&self) -> Option<String> {
+        let error = (self.principal.method() == auth::Method::Bearer).then_some("insufficient_scope");
+        challenge(self.api, self.request, self.wanted.as_deref(), error)
+    }
+}
+
+/// The challenge to a request that would need `wanted`.
+fn challenge(
+    api: &Api,
+    request: &HttpRequest,
+    wanted: Option<&[ResourceScope]>,
+    error: Option<&'static str>,
+) -> Option<String> {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    api.authenticator.challenge(host, wanted.unwrap_or_default(), error)
 }
 
 /// What a request says of its sender.

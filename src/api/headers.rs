@@ -34,7 +34,7 @@ pub(super) fn complete(api: &Api, request: &HttpRequest, response: &mut HttpResp
     for (name, value) in SECURITY {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if request.path().starts_with(&format!("{}/v2", settings.prefix)) {
+    if request.path().strip_prefix(&settings.prefix).is_some_and(|path| path.starts_with("/v2")) {
         let name = HeaderName::from_static("docker-distribution-api-version");
         headers.insert(name, HeaderValue::from_static("registry/2.0"));
     }

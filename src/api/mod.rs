@@ -174,7 +174,7 @@ struct Incoming<'a> {
     request: &'a HttpRequest,
     payload: Payload,
     query: Query,
-    caller: Caller,
+    caller: Caller<'a>,
 }
 
 impl Incoming<'_> {

@@ -43,7 +43,7 @@ impl Registry {
 
     /// Moves content out of the way of its next push, if it is still what was judged: a push may have healed it meanwhile. A store that
     /// can't be written keeps it where it is.
-    pub(super) async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
+    async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
         let (this, digest) = (self.clone(), digest.clone());
         let work = async move {
             let _alone = this.0.coordinator.content(&digest).await;

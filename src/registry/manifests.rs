@@ -120,9 +120,7 @@ impl Repository {
         if !self.has_manifest(digest).await? {
             return Ok(None);
         }
-        let data = layout::data(digest);
-        let Some(stat) = self.storage().stat(&data).await? else { return Ok(None) };
-        let bytes = match self.storage().read(&data, Registry::MANIFEST_LIMIT).await {
+        let bytes = match self.storage().read(&layout::data(digest), Registry::MANIFEST_LIMIT).await {
             Ok(Some(bytes)) => bytes,
             // Whatever is longer than a manifest may be is none, and is not read to find that out.
             Ok(None) | Err(StorageError::TooLarge) => return Ok(None),
@@ -131,7 +129,8 @@ impl Repository {
         if Digest::of(digest.algorithm(), &bytes) == *digest {
             return Ok(Some(bytes));
         }
-        self.registry.set_aside(digest, stat).await?;
+        // Looked at once more, as everything is before it is set aside.
+        self.registry.is_intact(digest).await?;
         Ok(None)
     }
 

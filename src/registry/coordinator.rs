@@ -7,6 +7,7 @@ use std::{
     collections::HashMap,
     hash::Hash,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::{
@@ -15,7 +16,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{RegistryError, repository_state::RepositoryState};
+use super::{RegistryError, pins::Pins, repository_state::RepositoryState};
 use crate::oci::{Digest, RepositoryName};
 
 /// How many things may keep a lock (and what is known of them) in memory before the idle ones are forgotten.
@@ -37,17 +38,19 @@ pub(super) struct Coordinator {
     contents: Locks<Digest, tokio::sync::Mutex<()>>,
     /// Content is read again for one request at a time: anybody who may push can cause it.
     readings: Semaphore,
+    pins: Arc<Pins>,
     tasks: TaskTracker,
     runtime: Handle,
 }
 
 impl Coordinator {
-    /// A coordinator whose tasks run on the runtime that this is called in, so that they outlive the one of a request.
-    pub(super) fn new() -> Self {
+    /// A coordinator that keeps content young for `grace`, and whose tasks run on the runtime that this is called in, so that they outlive the one of a request.
+    pub(super) fn new(grace: Duration) -> Self {
         Self {
             repositories: Locks::default(),
             contents: Locks::default(),
             readings: Semaphore::new(1),
+            pins: Pins::new(grace),
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
         }
@@ -66,6 +69,11 @@ impl Coordinator {
     /// Takes the bytes of one digest alone.
     pub(super) async fn content(&self, digest: &Digest) -> Content {
         self.contents.of(digest).lock_owned().await
+    }
+
+    /// What a collection must leave alone.
+    pub(super) fn pins(&self) -> &Arc<Pins> {
+        &self.pins
     }
 
     /// Waits for the turn to read content again.

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
 };
 
 use super::{
@@ -24,7 +24,10 @@ pub(super) async fn get(
     of: &Authorized<Pull>,
     reference: &Reference,
 ) -> Result<HttpResponse, ApiError> {
-    let manifest = of.repository().manifest(reference).await?;
+    let manifest = match *request.request.method() {
+        Method::HEAD => of.repository().look_at_manifest(reference).await?,
+        _ => of.repository().manifest(reference).await?,
+    };
     let mut response = HttpResponse::Ok();
     headers::identify(&mut response, &manifest.digest);
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));

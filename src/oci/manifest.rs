@@ -3,6 +3,7 @@
 mod entry;
 mod json;
 mod shape;
+mod ties;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,8 @@ use super::{Descriptor, Digest, MediaType};
 use entry::Reading;
 use json::Object;
 use shape::Shape;
+
+pub use ties::Ties;
 
 /// What a registry needs to know of a manifest. Its bytes are kept elsewhere, as they came: nothing here is ever written out again.
 #[derive(Clone, Debug, PartialEq, Eq)]

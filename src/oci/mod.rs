@@ -13,7 +13,7 @@ mod scope;
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, Hasher, InvalidDigest};
 pub use error_code::ErrorCode;
-pub use manifest::{BlobReference, InvalidManifest, Manifest};
+pub use manifest::{BlobReference, InvalidManifest, Manifest, Ties};
 pub use media_type::{InvalidMediaType, MediaType};
 pub use name::{InvalidName, RepositoryName};
 pub use range::{ByteRange, ContentRange, InvalidContentRange};

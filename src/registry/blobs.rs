@@ -23,6 +23,8 @@ impl Repository {
     ///
     /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
     pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
+        // A client that hears that it is there does not upload it.
+        self.coordinator().pins().touch(digest).await;
         self.blob_in_store(digest)
             .await?
             .map(|(_, stat)| stat)
@@ -73,10 +75,15 @@ impl Repository {
     ///
     /// [distribution-spec, mounting a blob]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
     pub async fn mount(&self, digest: &Digest, from: &Self) -> Result<bool, RegistryError> {
-        let Some((target, _)) = from.blob_in_store(digest).await? else { return Ok(false) };
-        let (this, digest) = (self.clone(), digest.clone());
+        let (this, from, digest) = (self.clone(), from.clone(), digest.clone());
         self.coordinator()
             .own(async move {
+                let _pin = this.coordinator().pins().pin([digest.clone()]).await;
+                let Some((target, _)) = from.blob_in_store(&digest).await? else { return Ok(false) };
+                let _target = this.coordinator().pins().pin([target.clone()]).await;
+                if target != digest && from.blob_in_store(&digest).await?.is_none() {
+                    return Ok(false);
+                }
                 let _shared = this.coordinator().shared(&this.name).await;
                 this.link_blob(&digest, &target).await?;
                 Ok(true)

@@ -11,8 +11,8 @@ use std::{
 
 use tokio::sync::SetOnce;
 
-use super::{Registry, layout};
-use crate::{oci::RepositoryName, storage::Key};
+use super::Registry;
+use crate::oci::RepositoryName;
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,21 +137,12 @@ pub(super) async fn load(registry: Registry) {
 
 async fn read_names(registry: &Registry) -> BTreeMap<RepositoryName, Holds> {
     let mut names = BTreeMap::new();
-    let mut unread: Vec<(Key, String)> = vec![(layout::repositories(), String::new())];
-    while let Some((prefix, path)) = unread.pop() {
-        let children = registry.storage().children(&prefix).await.unwrap_or_else(|error| {
-            // One that can't be read must not hide all others.
-            tracing::error!(%error, "a part of the store can't be listed");
-            Vec::new()
-        });
-        for child in children {
-            // What begins with `_` is a part of a repository, and no name does.
-            if child.is_prefix && !child.name.starts_with('_') {
-                let name = if path.is_empty() { child.name.clone() } else { format!("{path}/{}", child.name) };
-                unread.push((prefix.join(&child.name), name));
-            }
-        }
-        let Ok(name) = path.parse::<RepositoryName>() else { continue };
+    let census = registry.census(|error| {
+        // One that can't be read must not hide all others.
+        tracing::error!(%error, "a part of the store can't be listed");
+        Ok(())
+    });
+    for name in census.await.unwrap_or_default().names {
         match registry.repository(name.clone()).holds().await {
             Ok(Some(holds)) => drop(names.insert(name, holds)),
             Ok(None) => {}

@@ -96,6 +96,11 @@ impl Coordinator {
         })
     }
 
+    /// Whether nothing that may take long shall go on.
+    pub(super) fn is_finishing(&self) -> bool {
+        self.tasks.is_closed()
+    }
+
     /// Waits until every task has ended. Those that begin meanwhile are waited for, too.
     pub(super) async fn finish(&self) {
         self.tasks.close();
@@ -137,7 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_ends_though_its_caller_went_away() {
-        let coordinator = Arc::new(Coordinator::new());
+        let coordinator = Arc::new(Coordinator::new(Duration::ZERO));
         let (started, begun) = tokio::sync::oneshot::channel();
         let (go_on, gate) = tokio::sync::oneshot::channel::<()>();
         let (done, ended) = tokio::sync::oneshot::channel();
@@ -162,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn locks_of_idle_repositories_are_forgotten_and_held_ones_are_not() {
-        let coordinator = Coordinator::new();
+        let coordinator = Coordinator::new(Duration::ZERO);
         let held: RepositoryName = "held".parse().unwrap();
         let guard = coordinator.exclusive(&held).await;
         for n in 0..2 * KNOWN {

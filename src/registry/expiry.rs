@@ -6,15 +6,17 @@ use std::{
 };
 
 use super::{Inner, Registry, layout};
-use crate::storage::{Key, StorageError};
+use crate::{
+    oci::RepositoryName,
+    storage::{Key, StorageError},
+};
 
 /// Looks for old uploads again and again, for as long as the registry is there.
 pub(super) async fn run(registry: Weak<Inner>, interval: Duration) {
-    let started = SystemTime::now();
     loop {
         let Some(inner) = registry.upgrade() else { return };
         let registry = Registry(inner);
-        if let Err(error) = registry.expire_uploads(started).await {
+        if let Err(error) = registry.expire_uploads(false).await {
             tracing::error!(%error, "old uploads can't be thrown away");
         }
         let weak = Arc::downgrade(&registry.0);
@@ -28,17 +30,21 @@ pub(super) async fn run(registry: Weak<Inner>, interval: Duration) {
 
 impl Registry {
     /// Throws away what is older than the rules say: our own sessions, and what other registries left in the store.
-    async fn expire_uploads(&self, started: SystemTime) -> Result<(), StorageError> {
-        let own = self.expire_own().await?;
-        let foreign = self.expire_foreign(started).await?;
+    /// How many there were; with `dry_run`, all of them are still there.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(super) async fn expire_uploads(&self, dry_run: bool) -> Result<usize, StorageError> {
+        let dry_run = dry_run || self.0.rules.expiry.dry_run;
+        let own = self.expire_own(dry_run).await?;
+        let foreign = self.expire_foreign(dry_run).await?;
         if own + foreign > 0 {
-            let dry_run = self.0.rules.expiry.dry_run;
             tracing::info!(own, foreign, dry_run, "old uploads were thrown away");
         }
-        Ok(())
+        Ok(own + foreign)
     }
 
-    async fn expire_own(&self) -> Result<usize, StorageError> {
+    async fn expire_own(&self, dry_run: bool) -> Result<usize, StorageError> {
         let mut expired = 0;
         let mut unread = vec![layout::all_uploads()];
         let mut prefixes = Vec::new();
@@ -47,11 +53,14 @@ impl Registry {
                 let key = prefix.join(&child.name);
                 if child.is_prefix {
                     unread.push(key);
-                } else if self.is_old(&key).await? && self.throw_away(&key).await? {
+                } else if self.is_old(&key).await? && (dry_run || self.throw_away(&key).await?) {
                     expired += 1;
                 }
             }
             prefixes.push(prefix);
+        }
+        if dry_run {
+            return Ok(expired);
         }
         // The deepest came last; the root of all stays.
         for prefix in prefixes.iter().skip(1).rev() {
@@ -61,45 +70,53 @@ impl Registry {
     }
 
     async fn throw_away(&self, key: &Key) -> Result<bool, StorageError> {
-        if self.0.rules.expiry.dry_run {
-            return Ok(true);
-        }
         Ok(self.0.sessions.forget(key) && self.storage().discard_staging(key).await?)
     }
 
-    async fn expire_foreign(&self, started: SystemTime) -> Result<usize, StorageError> {
+    async fn expire_foreign(&self, dry_run: bool) -> Result<usize, StorageError> {
         let mut expired = 0;
-        let mut unread = vec![layout::repositories()];
-        while let Some(prefix) = unread.pop() {
-            for child in self.storage().children(&prefix).await?.into_iter().filter(|child| child.is_prefix) {
-                let key = prefix.join(&child.name);
-                match child.name.as_str() {
-                    "_uploads" => expired += self.expire_foreign_of(&key, started).await?,
-                    name if name.starts_with('_') => {}
-                    _ => unread.push(key),
-                }
-            }
+        for name in self.census(Err).await?.names {
+            expired += self.expire_foreign_of(&layout::foreign_uploads(&name), dry_run).await?;
         }
         Ok(expired)
     }
 
-    async fn expire_foreign_of(&self, uploads: &Key, started: SystemTime) -> Result<usize, StorageError> {
+    async fn expire_foreign_of(&self, uploads: &Key, dry_run: bool) -> Result<usize, StorageError> {
         let mut expired = 0;
         for child in self.storage().children(uploads).await? {
             let upload = uploads.join(&child.name);
             // One without a date is as old as this process at the most.
             let youngest = self.youngest(&upload).await?;
-            if youngest.is_some_and(|youngest| youngest > started) {
+            if self.is_of_another_writer(youngest) {
                 tracing::error!(%uploads, "another registry writes to this store at the same time: stop one of the two");
             }
-            if self.outlived(youngest.unwrap_or(started)) {
+            if self.outlived(youngest.unwrap_or(self.0.beginning.date)) {
                 expired += 1;
-                if !self.0.rules.expiry.dry_run {
+                if !dry_run {
                     self.storage().delete_tree(&upload).await?;
                 }
             }
         }
         Ok(expired)
+    }
+
+    /// Whether another registry writes to a repository while this one serves.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(super) async fn has_another_writer(&self, name: &RepositoryName) -> Result<bool, StorageError> {
+        let uploads = layout::foreign_uploads(name);
+        for child in self.storage().children(&uploads).await? {
+            let youngest = self.youngest(&uploads.join(&child.name)).await?;
+            if self.is_of_another_writer(youngest) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_of_another_writer(&self, youngest: Option<SystemTime>) -> bool {
+        youngest.is_some_and(|youngest| youngest > self.0.beginning.date)
     }
 
     /// When the last byte of another registry's upload came.

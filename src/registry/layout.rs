@@ -33,10 +33,20 @@ pub(super) fn repositories() -> Key {
     distribution().join("repositories")
 }
 
+/// Where all blobs and manifests of one algorithm are, by the first two digits of their digests.
+pub(super) fn contents(algorithm: Algorithm) -> Key {
+    distribution().join("blobs").join(algorithm.as_str())
+}
+
+/// Where one blob or manifest is; its bytes are the only object under this prefix.
+pub(super) fn content(digest: &Digest) -> Key {
+    let hex = digest.hex();
+    contents(digest.algorithm()).join(&hex[..2]).join(hex)
+}
+
 /// Where the bytes of a blob or a manifest are.
 pub(super) fn data(digest: &Digest) -> Key {
-    let hex = digest.hex();
-    distribution().join("blobs").join(digest.algorithm().as_str()).join(&hex[..2]).join(hex).join("data")
+    content(digest).join("data")
 }
 
 /// Where a repository is.

@@ -41,6 +41,11 @@ impl Repository {
         Ok(())
     }
 
+    /// Whether somebody is uploading to it.
+    pub(super) async fn has_uploads(&self) -> Result<bool, StorageError> {
+        Ok(!self.storage().children(&layout::uploads(&self.name)).await?.is_empty())
+    }
+
     /// Whether there is such a repository, be it empty.
     pub(super) async fn is_there(&self) -> Result<bool, StorageError> {
         let children = self.storage().children(&layout::repository(&self.name)).await?;
@@ -63,7 +68,7 @@ impl Repository {
     ) -> Result<(), RegistryError> {
         let settled = match removed {
             Ok(()) => self.prune().await,
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         if settled.is_err() {
             *state = RepositoryState::default();
@@ -71,12 +76,22 @@ impl Repository {
                 self.registry.0.catalog.set(&self.name, holds);
             }
         }
-        settled
+        Ok(settled?)
+    }
+
+    /// Takes the repository away if it holds nothing; whether it did.
+    pub(super) async fn remove_if_empty(&self) -> Result<bool, StorageError> {
+        let _alone = self.coordinator().exclusive(&self.name).await;
+        if !self.is_there().await? || self.has_uploads().await? {
+            return Ok(false);
+        }
+        self.prune().await?;
+        Ok(!self.is_there().await?)
     }
 
     /// After something was deleted: takes the repository out of the catalog if it holds no manifest any more, and away if it holds nothing.
     /// The caller has it alone.
-    async fn prune(&self) -> Result<(), RegistryError> {
+    async fn prune(&self) -> Result<(), StorageError> {
         let catalog = &self.registry.0.catalog;
         match self.holds().await? {
             Some(Holds::Manifests) => return Ok(()),

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use super::{Registry, RegistryError, Repository, catalog::Holds, layout, repository_state::RepositoryState};
+use super::{
+    Registry, RegistryError, Repository, catalog::Holds, layout, references, repository_state::RepositoryState,
+};
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag},
     storage::{Condition, StorageError},
@@ -70,6 +72,24 @@ impl Repository {
         let bytes = self.manifest_bytes(&digest).await?.ok_or_else(unknown)?;
         let media_type = self.media_type_of(&digest, &bytes).await?;
         Ok(StoredManifest { digest, media_type, bytes })
+    }
+
+    /// What a client is told that asks only whether a manifest is there ([distribution-spec, checking if content exists]): it does not push
+    /// what is. As [`Repository::manifest`] otherwise.
+    ///
+    /// # Errors
+    /// As [`Repository::manifest`].
+    ///
+    /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
+    pub async fn look_at_manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
+        let digest = match reference {
+            Reference::Digest(digest) => Some(digest.clone()),
+            Reference::Tag(tag) => self.resolve(tag).await?,
+        };
+        if let Some(digest) = digest {
+            self.coordinator().pins().touch(&digest).await;
+        }
+        self.manifest(reference).await
     }
 
     /// Stores a manifest and its tags ([distribution-spec, pushing manifests]).
@@ -155,6 +175,8 @@ impl Repository {
         digest: Digest,
         manifest: Manifest,
     ) -> Result<PushedManifest, RegistryError> {
+        let pinned = references::of(&manifest).chain([digest.clone()]);
+        let _pin = self.coordinator().pins().pin(pinned).await;
         self.check_references(&manifest).await?;
         {
             let _alone = self.coordinator().content(&digest).await;
@@ -210,7 +232,7 @@ impl Repository {
     }
 
     /// Takes a manifest away: its tags first, so that none is seen that leads nowhere.
-    async fn remove_manifest(&self, state: &mut RepositoryState, digest: &Digest) -> Result<(), StorageError> {
+    pub(super) async fn remove_manifest(&self, state: &mut RepositoryState, digest: &Digest) -> Result<(), StorageError> {
         let tags = self.tag_index(state).await?;
         let named: Vec<Tag> = tags.iter().filter(|(_, target)| *target == digest).map(|(tag, _)| tag.clone()).collect();
         for tag in named {

@@ -6,10 +6,12 @@ mod catalog;
 mod coordinator;
 mod error;
 mod expiry;
+mod gc;
 mod integrity;
 mod layout;
 mod links;
 mod manifests;
+mod pins;
 mod references;
 mod referrers;
 mod referrers_index;
@@ -18,16 +20,20 @@ mod session_id;
 mod sessions;
 mod tags;
 mod uploads;
+mod walk;
 
 use std::{
     sync::{Arc, Weak},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
+
+use tokio::time::Instant;
 
 pub use blobs::Blob;
 pub use body::{Body, BodySender, body};
 pub use catalog::Page;
 pub use error::{BodyError, RegistryError};
+pub use gc::{Collection, CollectionError, Event as CollectionEvent, Phase, Progress, Removal, Removed, Report as CollectionReport};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
 pub use referrers_index::ReferrersPage;
 pub use session_id::{InvalidSessionId, SessionId};
@@ -50,11 +56,13 @@ pub struct Rules {
     pub upload_limit: Option<u64>,
     /// What becomes of uploads that nobody ends.
     pub expiry: Expiry,
+    /// What becomes of content that nothing refers to.
+    pub gc: Gc,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { delete: true, missing: Missing::Refuse, upload_limit: None, expiry: Expiry::default() }
+        Self { delete: true, missing: Missing::Refuse, upload_limit: None, expiry: Expiry::default(), gc: Gc::default() }
     }
 }
 
@@ -88,6 +96,24 @@ impl Default for Expiry {
     }
 }
 
+/// What becomes of content that nothing refers to.
+#[derive(Clone, Copy, Debug)]
+pub struct Gc {
+    /// How often a collection begins by itself; `None`: never.
+    pub interval: Option<Duration>,
+    /// How old content must be to be collected, and for how long a client may rely on what it was told.
+    pub grace: Duration,
+    /// Whether manifests without a tag go as well in the collections that begin by themselves.
+    pub untagged: bool,
+}
+
+impl Default for Gc {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        Self { interval: Some(DAY), grace: DAY, untagged: false }
+    }
+}
+
 /// A registry over a store. Cheap to clone: all clones are the same registry.
 #[derive(Clone, Debug)]
 pub struct Registry(Arc<Inner>);
@@ -99,6 +125,15 @@ struct Inner {
     coordinator: Coordinator,
     sessions: Sessions,
     catalog: Catalog,
+    beginning: Beginning,
+}
+
+/// When a registry began to serve, by the clock that files are dated with and by one that is never set.
+#[derive(Clone, Copy, Debug)]
+struct Beginning {
+    date: SystemTime,
+    /// `None`: it serves nobody, so nobody was told anything.
+    serving: Option<Instant>,
 }
 
 impl Registry {
@@ -110,18 +145,34 @@ impl Registry {
     /// Serves `storage` by `rules`. Commits run on the runtime that this is called in; the list of repositories is read there, in the background.
     #[must_use]
     pub fn new(storage: Storage, rules: Rules) -> Self {
-        let registry = Self(Arc::new(Inner {
-            storage,
-            rules,
-            coordinator: Coordinator::new(),
-            sessions: Sessions::default(),
-            catalog: Catalog::default(),
-        }));
+        let registry = Self::over(storage, rules, Some(Instant::now()));
         tokio::spawn(catalog::load(registry.clone()));
-        if rules.expiry.enabled && !registry.is_read_only() {
-            tokio::spawn(expiry::run(Arc::downgrade(&registry.0), rules.expiry.interval));
+        if !registry.is_read_only() {
+            if rules.expiry.enabled {
+                tokio::spawn(expiry::run(Arc::downgrade(&registry.0), rules.expiry.interval));
+            }
+            if let Some(interval) = rules.gc.interval {
+                tokio::spawn(gc::run(Arc::downgrade(&registry.0), interval));
+            }
         }
         registry
+    }
+
+    /// A registry that serves nobody, for work on a store that no server has. Nothing runs in its background.
+    #[must_use]
+    pub fn at_rest(storage: Storage, rules: Rules) -> Self {
+        Self::over(storage, rules, None)
+    }
+
+    fn over(storage: Storage, rules: Rules, serving: Option<Instant>) -> Self {
+        Self(Arc::new(Inner {
+            storage,
+            rules,
+            coordinator: Coordinator::new(rules.gc.grace),
+            sessions: Sessions::default(),
+            catalog: Catalog::default(),
+            beginning: Beginning { date: SystemTime::now(), serving },
+        }))
     }
 
     /// One repository of it, whether there is such a one yet or not.

@@ -80,3 +80,10 @@ fn needed_by(manifest: &Manifest) -> Vec<Needed> {
     };
     manifest.blobs.iter().map(blob).chain(manifest.children.iter().map(child)).collect()
 }
+
+/// Everything that a manifest refers to, its subject too.
+pub(super) fn of(manifest: &Manifest) -> impl Iterator<Item = Digest> {
+    let blobs = manifest.blobs.iter().map(|blob| &blob.digest);
+    let children = manifest.children.iter().map(|child| &child.digest);
+    blobs.chain(children).chain(&manifest.subject).cloned()
+}

@@ -126,7 +126,8 @@ impl Repository {
         Ok(tags)
     }
 
-    async fn tag_names(&self) -> Result<Vec<Tag>, StorageError> {
+    /// The names that may be tags; whether each has a current link is not looked at.
+    pub(super) async fn tag_names(&self) -> Result<Vec<Tag>, StorageError> {
         let children = self.storage().children(&layout::tags(&self.name)).await?;
         Ok(children.into_iter().filter_map(|child| child.name.parse().ok()).collect())
     }

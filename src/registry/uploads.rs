@@ -185,6 +185,7 @@ impl Repository {
                 return Err(RegistryError::DigestMismatch { claimed: digest.clone(), actual });
             }
         };
+        let _pin = self.coordinator().pins().pin([digest.clone()]).await;
         let _shared = self.coordinator().shared(&self.name).await;
         {
             let _alone = self.coordinator().content(digest).await;

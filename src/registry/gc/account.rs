@@ -1,0 +1,162 @@
+//! What a collection tells while it runs, and at its end.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::Sender;
+
+use crate::oci::{Digest, RepositoryName};
+
+/// How many obstacles are told one by one.
+const OBSTACLES: usize = 100;
+
+/// What a collection tells while it runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Event {
+    /// How far it is.
+    Progress(Progress),
+    /// Something went, or would go.
+    Removed(Removal),
+}
+
+/// How far a collection is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Progress {
+    /// What it does.
+    pub phase: Phase,
+    /// How much of that it has done.
+    pub done: u64,
+    /// Out of how much.
+    pub of: u64,
+}
+
+/// What a collection does at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// It takes away manifests without a tag, repository by repository.
+    Untag,
+    /// It reads manifests, repository by repository.
+    Mark,
+    /// It takes away links to blobs, repository by repository.
+    Links,
+    /// It takes away content, by the 512 parts of the store.
+    Contents,
+}
+
+/// Something that went, or that a dry run would take.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Removal {
+    /// What kind of thing.
+    pub kind: Removed,
+    /// Out of which repository; `None` for content, which belongs to none any more.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub repository: Option<RepositoryName>,
+    /// Which one; `None` for a repository.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<Digest>,
+    /// How many bytes of the disk that frees.
+    pub bytes: u64,
+}
+
+/// The kinds of things that go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Removed {
+    /// A manifest without a tag, out of its repository.
+    Manifest,
+    /// A repository's link to a blob that none of its manifests refers to.
+    Link,
+    /// The bytes of a blob or a manifest that is in no repository.
+    Content,
+    /// A repository that has nothing.
+    Repository,
+}
+
+/// What a collection did, or would do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Whether all of it is still there.
+    pub dry_run: bool,
+    /// How many blobs and manifests went from the disk.
+    pub contents: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+    /// How many links to blobs went.
+    pub links: u64,
+    /// How many manifests without a tag went out of their repositories.
+    pub manifests: u64,
+    /// How many repositories went, because nothing was left in them.
+    pub repositories: u64,
+    /// How many uploads went that nobody had ended.
+    pub uploads: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Why no links and no content were taken, if none were: each says what is to be done.
+    pub obstacles: Vec<String>,
+}
+
+impl Report {
+    /// Whether something stopped it from taking all that should go.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        !self.obstacles.is_empty()
+    }
+}
+
+/// Counts, and tells.
+pub(super) struct Account {
+    report: Report,
+    events: Sender<Event>,
+}
+
+impl Account {
+    pub(super) fn new(events: Sender<Event>) -> Self {
+        Self { report: Report::default(), events }
+    }
+
+    /// Whether nobody wants to know any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.events.is_closed()
+    }
+
+    pub(super) fn uploads(&mut self, count: usize) {
+        self.report.uploads += count as u64;
+    }
+
+    pub(super) async fn progress(&self, phase: Phase, done: usize, of: usize) {
+        let (done, of) = (done as u64, of as u64);
+        // Whoever does not listen any more is noticed elsewhere.
+        let _ = self.events.send(Event::Progress(Progress { phase, done, of })).await;
+    }
+
+    pub(super) async fn removed(&mut self, removal: Removal) {
+        let report = &mut self.report;
+        report.bytes += removal.bytes;
+        *match removal.kind {
+            Removed::Manifest => &mut report.manifests,
+            Removed::Link => &mut report.links,
+            Removed::Content => &mut report.contents,
+            Removed::Repository => &mut report.repositories,
+        } += 1;
+        tracing::debug!(kind = ?removal.kind, repository = ?removal.repository, digest = ?removal.digest, "collected");
+        let _ = self.events.send(Event::Removed(removal)).await;
+    }
+
+    /// Notes what stops the sweep.
+    pub(super) fn obstacle(&mut self, what: String) {
+        tracing::error!("{what}; no blob is collected until then");
+        if self.report.obstacles.len() < OBSTACLES && !self.report.obstacles.contains(&what) {
+            self.report.obstacles.push(what);
+        }
+    }
+
+    pub(super) fn has_obstacles(&self) -> bool {
+        self.report.is_incomplete()
+    }
+
+    pub(super) fn close(self, dry_run: bool, took: Duration) -> Report {
+        Report { dry_run, seconds: took.as_secs_f64(), ..self.report }
+    }
+}

@@ -1,0 +1,32 @@
+//! Collections that begin by themselves.
+
+use std::{sync::Weak, time::Duration};
+
+use tokio::sync::mpsc;
+
+use super::{Collection, CollectionError, Report};
+use crate::registry::{Inner, Registry};
+
+/// Collects again and again, for as long as the registry is there.
+pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) {
+    loop {
+        tokio::time::sleep(interval).await;
+        let Some(inner) = registry.upgrade() else { return };
+        let registry = Registry(inner);
+        let untagged = registry.0.rules.gc.untagged;
+        let (events, mut unheard) = mpsc::channel(16);
+        let collected = registry.collect(Collection { dry_run: false, untagged }, events);
+        let listening = async { while unheard.recv().await.is_some() {} };
+        match tokio::join!(collected, listening).0 {
+            Ok(report) => log(&report),
+            Err(CollectionError::TooEarly { .. } | CollectionError::UnderWay | CollectionError::BrokenOff) => {}
+            Err(error) => tracing::error!("no collection: {error}"),
+        }
+    }
+}
+
+/// One line for each collection.
+fn log(report: &Report) {
+    let Report { contents, bytes, links, manifests, repositories, uploads, seconds, .. } = report;
+    tracing::info!(contents, bytes, links, manifests, repositories, uploads, seconds, "collected what nothing refers to");
+}

@@ -18,8 +18,9 @@
 mod announce;
 pub(crate) mod authentication;
 mod connection;
+pub(crate) mod control;
 mod listen;
-mod open;
+pub(crate) mod open;
 mod tls;
 
 use std::{
@@ -209,6 +210,9 @@ async fn run(
         tokio::spawn(tls.follow());
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
+    if let Some(control) = control::open(config, &registry) {
+        tokio::spawn(control.follow(registry.clone()));
+    }
     Ok((server, registry, authenticator))
 }
 

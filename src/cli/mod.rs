@@ -3,18 +3,20 @@
 mod access;
 mod any_certificate;
 mod config;
+mod gc;
 mod healthcheck;
 mod http_get;
 mod log_line;
 mod logging;
 mod output;
+mod progress;
 mod rules;
 mod running;
 mod serve;
+mod store;
 mod token;
 mod user;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -63,12 +65,10 @@ enum Command {
     },
     /// Ask a running registry whether it is well: exit code 0 if it is, else 1
     Healthcheck(healthcheck::Healthcheck),
-    /// Not there yet
-    #[command(hide = true, name = "garbage-collect", disable_help_flag = true)]
-    GarbageCollect {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-        arguments: Vec<OsString>,
-    },
+    /// Take away what nothing refers to, while a server runs on the store or not
+    Gc(gc::Gc),
+    /// The same, with the name and the arguments that registry:2 has for it
+    GarbageCollect(gc::GarbageCollect),
 }
 
 /// Which settings file.
@@ -100,11 +100,7 @@ pub fn run() -> ExitCode {
         Command::Token { command } => command.run(),
         Command::Access { command } => command.run(),
         Command::Healthcheck(command) => command.run(),
-        Command::GarbageCollect { .. } => {
-            output::complain(
-                &"wharf garbage-collect is not there yet; registry:2's runs on the same store, while wharf is stopped",
-            );
-            ExitCode::FAILURE
-        }
+        Command::Gc(command) => command.run(),
+        Command::GarbageCollect(command) => command.run(),
     }
 }

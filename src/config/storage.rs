@@ -21,6 +21,19 @@ pub struct Storage {
     pub read_only: bool,
     /// `storage.maintenance.uploadpurging`; `None` when it is off.
     pub upload_purging: Option<UploadPurging>,
+    /// `storage.gc`.
+    pub gc: Gc,
+}
+
+/// What becomes of content that nothing refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gc {
+    /// How often it is collected; `None`: only when that is asked for.
+    pub interval: Option<Duration>,
+    /// How old it must be.
+    pub grace: Duration,
+    /// Whether manifests without a tag go as well.
+    pub untagged: bool,
 }
 
 /// Which store.
@@ -106,6 +119,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         "false",
         "Serve what is there and take nothing new.",
     ),
+    Setting::new(
+        "storage.gc.interval",
+        Kind::Duration,
+        "24h",
+        "How often what nothing refers to is collected, while serving; 0: only by `wharf gc`.",
+    ),
+    Setting::new(
+        "storage.gc.grace",
+        Kind::Duration,
+        "24h",
+        "How old it must be, and for how long a client may rely on what it was told; nothing is collected for as long after a start.",
+    ),
+    Setting::new(
+        "storage.gc.untagged",
+        Kind::Flag,
+        "false",
+        "Whether manifests without a tag go as well, but for children of an index and referrers that stay with it.",
+    ),
     Setting::ignored("storage.cache", "wharf remembers what it needs in its own memory"),
     Setting::ignored("storage.redirect", "blobs on a filesystem are sent by wharf itself"),
     Setting::ignored("storage.tag", "tags are looked up without a limit of their own"),
@@ -128,6 +159,7 @@ pub(super) fn read(values: &mut Values) -> Storage {
         delete: values.flag("storage.delete.enabled"),
         read_only: values.flag("storage.maintenance.readonly.enabled"),
         upload_purging: upload_purging(values),
+        gc: gc(values),
     }
 }
 
@@ -159,6 +191,19 @@ fn store(values: &mut Values) -> Store {
         (None, Some(_)) => Store::Memory,
         (_, None) => Store::Filesystem { root },
     }
+}
+
+/// Shorter than this, a client may be told that content is there, and push what refers to it only after it has gone.
+const SHORT: Duration = Duration::from_secs(60 * 60);
+
+fn gc(values: &mut Values) -> Gc {
+    let interval = values.duration("storage.gc.interval");
+    let grace = values.duration("storage.gc.grace");
+    if grace < SHORT {
+        let text = "storage.gc.grace is shorter than an hour: a slow push may find that what it relied on is gone, and has to begin again";
+        values.notices.push(super::Notice { place: values.source("storage.gc.grace"), text: text.to_owned() });
+    }
+    Gc { interval: Some(interval).filter(|interval| !interval.is_zero()), grace, untagged: values.flag("storage.gc.untagged") }
 }
 
 fn upload_purging(values: &mut Values) -> Option<UploadPurging> {

@@ -6,21 +6,32 @@ use super::StartError;
 use crate::{
     api,
     config::{self, Config, Store},
-    registry::{Expiry, Missing, Registry, Rules},
-    storage::{Durability, Storage},
+    registry::{Expiry, Gc, Missing, Registry, Rules},
+    storage::{Durability, Storage, StorageError},
 };
 
 /// Opens the store, and begins what runs in its background.
 pub(super) async fn registry(config: &Config) -> Result<Registry, StartError> {
+    Ok(Registry::new(storage(config).await?, rules(config)))
+}
+
+/// Opens the store for work on it, while no server has it.
+///
+/// # Errors
+/// In words for the operator.
+pub(crate) async fn at_rest(config: &Config) -> Result<Registry, StorageError> {
+    Ok(Registry::at_rest(storage(config).await?, rules(config)))
+}
+
+async fn storage(config: &Config) -> Result<Storage, StorageError> {
     let durability = match config.storage.durability {
         config::Durability::Full => Durability::Full,
         config::Durability::None => Durability::None,
     };
-    let storage = match &config.storage.store {
-        Store::Filesystem { root } => Storage::filesystem(root, durability).await?,
-        Store::Memory => Storage::memory(),
-    };
-    Ok(Registry::new(storage, rules(config)))
+    match &config.storage.store {
+        Store::Filesystem { root } => Storage::filesystem(root, durability).await,
+        Store::Memory => Ok(Storage::memory()),
+    }
 }
 
 /// What the operator decides about the way the registry is served.
@@ -44,6 +55,7 @@ pub(super) fn settings(config: &Config) -> api::Settings {
     }
 }
 
+/// What the operator decides about the rules.
 fn rules(config: &Config) -> Rules {
     let expiry = match &config.storage.upload_purging {
         Some(purging) => {
@@ -55,5 +67,9 @@ fn rules(config: &Config) -> Rules {
         config::Missing::Refuse => Missing::Refuse,
         config::Missing::Allow => Missing::Allow,
     };
-    Rules { delete: config.storage.delete, missing, upload_limit: config.limits.upload_bytes, expiry }
+    let gc = config.storage.gc;
+    // A registry that takes nothing new is one that shall stay as it is, unless it is asked.
+    let interval = gc.interval.filter(|_| !config.storage.read_only);
+    let gc = Gc { interval, grace: gc.grace, untagged: gc.untagged };
+    Rules { delete: config.storage.delete, missing, upload_limit: config.limits.upload_bytes, expiry, gc }
 }

@@ -1,0 +1,201 @@
+//! The socket by which a command asks the server that has the store.
+//!
+//! It is in the store, so that whoever knows the store finds its server. One line of JSON asks ([`Request`]); lines of JSON answer
+//! ([`Answer`]), the last of which is a report or a refusal. A command that goes away ends what it has asked for.
+
+use std::{
+    fs::{self, File},
+    io,
+    os::{fd::AsRawFd as _, unix::net::UnixStream as Connection},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{UnixListener, UnixStream, unix::OwnedWriteHalf},
+    sync::mpsc::{self, Receiver},
+};
+
+use crate::{
+    config::{Config, Store},
+    registry::{Collection, Registry},
+};
+
+/// The longest line that asks.
+const REQUEST: u64 = 4096;
+
+/// How many events may wait for a command that reads slowly.
+const EVENTS: usize = 64;
+
+/// What a command asks for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "lowercase")]
+pub(crate) enum Request {
+    /// A garbage collection.
+    Collect(Collection),
+}
+
+/// A line of what a server answers.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Answer<E, R> {
+    /// Something happened.
+    Event(E),
+    /// All is done.
+    Report(R),
+    /// It can't be done, in words for the operator.
+    Refused(String),
+}
+
+/// The socket of a server. It is taken away when this is dropped.
+#[derive(Debug)]
+pub(super) struct Control {
+    listener: UnixListener,
+    directory: Directory,
+}
+
+/// The directory of the socket, open: the path of a socket may have 107 bytes, that of a store is longer sometimes.
+#[derive(Debug)]
+struct Directory(File);
+
+impl Directory {
+    fn open(root: &Path) -> io::Result<Self> {
+        File::open(root.join("wharf")).map(Self)
+    }
+
+    fn socket(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}/control", self.0.as_raw_fd()))
+    }
+}
+
+/// The socket of the server that has the store at `root`; `None` if there is no such server.
+///
+/// # Errors
+/// What the connecting met.
+pub(crate) fn connect(root: &Path) -> io::Result<Option<Connection>> {
+    let connected = Directory::open(root).and_then(|directory| Connection::connect(directory.socket()));
+    match connected {
+        Ok(connection) => Ok(Some(connection)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the socket, if there is a place for one: a store that is written to.
+pub(super) fn open(config: &Config, registry: &Registry) -> Option<Control> {
+    let Store::Filesystem { root } = &config.storage.store else { return None };
+    if registry.is_read_only() {
+        return None;
+    }
+    let opened = Directory::open(root).and_then(|directory| {
+        // The store is ours, so what is there is what a killed process left.
+        match fs::remove_file(directory.socket()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        Ok(Control { listener: UnixListener::bind(directory.socket())?, directory })
+    });
+    opened.inspect_err(|error| tracing::warn!(%error, "commands such as `wharf gc` can't ask this server: its socket in the store can't be made")).ok()
+}
+
+impl Control {
+    /// Answers commands for as long as the server runs.
+    pub(super) async fn follow(self, registry: Registry) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) if is_trusted(&stream) => {
+                    let registry = registry.clone();
+                    tokio::spawn(async move { answer(stream, registry).await });
+                }
+                Ok(_) => tracing::warn!("a command of another user was turned away from the store's socket"),
+                // Out of descriptors, as a rule: they come back.
+                Err(_) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // Whoever finds it nevertheless is refused, and knows that nobody listens.
+        let _ = fs::remove_file(self.directory.socket());
+    }
+}
+
+/// Whether the command is run by this server's user, or by root.
+fn is_trusted(stream: &UnixStream) -> bool {
+    let own = rustix::process::geteuid().as_raw();
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
+}
+
+async fn answer(stream: UnixStream, registry: Registry) {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut read = BufReader::new(read.take(REQUEST));
+    if read.read_line(&mut line).await.is_err() {
+        return;
+    }
+    match serde_json::from_str(&line) {
+        Ok(Request::Collect(collection)) => {
+            let (sender, events) = mpsc::channel(EVENTS);
+            let work = async { registry.collect(collection, sender).await };
+            relay(&mut write, events, work).await;
+        }
+        Err(_) => {
+            let refused = "this server does not know that command: it is of another version than the command".to_owned();
+            let _ = say(&mut write, &Answer::<(), ()>::Refused(refused)).await;
+        }
+    }
+}
+
+/// Passes on what happens, and how it ends. If nobody reads that any more, `events` are dropped, and the work notices.
+async fn relay<E: Serialize, R: Serialize, X: std::fmt::Display>(
+    write: &mut OwnedWriteHalf,
+    events: Receiver<E>,
+    work: impl Future<Output = Result<R, X>>,
+) {
+    let passing_on = async {
+        let mut events = events;
+        while let Some(event) = events.recv().await {
+            if say(write, &Answer::<E, ()>::Event(event)).await.is_err() {
+                return;
+            }
+        }
+    };
+    let (done, ()) = tokio::join!(work, passing_on);
+    let end = match done {
+        Ok(report) => Answer::<(), R>::Report(report),
+        Err(error) => Answer::Refused(error.to_string()),
+    };
+    let _ = say(write, &end).await;
+}
+
+async fn say(write: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    write.write_all(&line).await
+}
+
+/// Asks the server at the other end of `connection`, and hands each event to `tell`; its report, or in words why there is none.
+///
+/// # Errors
+/// What the server says, or that it went away.
+pub(crate) fn ask<E: DeserializeOwned, R: DeserializeOwned>(
+    mut connection: Connection,
+    request: &Request,
+    mut tell: impl FnMut(E),
+) -> Result<R, String> {
+    use io::{BufRead as _, Write as _};
+    let lost = |error: io::Error| format!("the server that has the store can't be asked: {error}");
+    let line = serde_json::to_string(request).map_err(|error| lost(error.into()))?;
+    writeln!(connection, "{line}").map_err(lost)?;
+    for line in io::BufReader::new(connection).lines() {
+        match serde_json::from_str(&line.map_err(lost)?).map_err(|error| lost(error.into()))? {
+            Answer::Event(event) => tell(event),
+            Answer::Report(report) => return Ok(report),
+            Answer::Refused(why) => return Err(why),
+        }
+    }
+    Err("the server that has the store went away before it was done".to_owned())
+}

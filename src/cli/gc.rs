@@ -104,7 +104,11 @@ fn collect(file: &FileArguments, collection: Collection, said: Said) -> ExitCode
 }
 
 /// By the server that has the store, or here if there is none.
-fn done(config: &Config, collection: Collection, tell: impl FnMut(CollectionEvent)) -> Result<CollectionReport, String> {
+fn done(
+    config: &Config,
+    collection: Collection,
+    tell: impl FnMut(CollectionEvent),
+) -> Result<CollectionReport, String> {
     store::work(config, &Request::Collect(collection), tell, |registry, events| async move {
         registry.collect(collection, events).await
     })

@@ -36,12 +36,14 @@ where
     if !root.is_dir() {
         return Err(format!("there is no store at {} (storage.filesystem.rootdirectory)", root.display()));
     }
-    let connection = control::connect(root)
-        .map_err(|error| format!("the server that has {} can't be asked: {error}; run this as its user, or as root", root.display()))?;
+    let connection = control::connect(root).map_err(|error| {
+        format!("the server that has {} can't be asked: {error}; run this as its user, or as root", root.display())
+    })?;
     if let Some(connection) = connection {
         return control::ask(connection, request, tell);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let registry = open::at_rest(config).await.map_err(|error| error.to_string())?;
         let (sender, mut events) = mpsc::channel(EVENTS);

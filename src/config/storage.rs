@@ -203,7 +203,11 @@ fn gc(values: &mut Values) -> Gc {
         let text = "storage.gc.grace is shorter than an hour: a slow push may find that what it relied on is gone, and has to begin again";
         values.notices.push(super::Notice { place: values.source("storage.gc.grace"), text: text.to_owned() });
     }
-    Gc { interval: Some(interval).filter(|interval| !interval.is_zero()), grace, untagged: values.flag("storage.gc.untagged") }
+    Gc {
+        interval: Some(interval).filter(|interval| !interval.is_zero()),
+        grace,
+        untagged: values.flag("storage.gc.untagged"),
+    }
 }
 
 fn upload_purging(values: &mut Values) -> Option<UploadPurging> {

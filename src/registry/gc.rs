@@ -138,7 +138,8 @@ impl Collector {
     async fn names(&mut self) -> Result<Vec<RepositoryName>, CollectionError> {
         let census = self.registry.census(Err).await?;
         for key in census.nameless {
-            self.account.obstacle(format!("{key} looks like a repository and has no name that one can have: move it away"));
+            self.account
+                .obstacle(format!("{key} looks like a repository and has no name that one can have: move it away"));
         }
         Ok(census.names)
     }
@@ -166,6 +167,3 @@ impl Collector {
         date.elapsed().is_ok_and(|age| age >= self.registry.0.rules.gc.grace)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -232,7 +232,11 @@ impl Repository {
     }
 
     /// Takes a manifest away: its tags first, so that none is seen that leads nowhere.
-    pub(super) async fn remove_manifest(&self, state: &mut RepositoryState, digest: &Digest) -> Result<(), StorageError> {
+    pub(super) async fn remove_manifest(
+        &self,
+        state: &mut RepositoryState,
+        digest: &Digest,
+    ) -> Result<(), StorageError> {
         let tags = self.tag_index(state).await?;
         let named: Vec<Tag> = tags.iter().filter(|(_, target)| *target == digest).map(|(tag, _)| tag.clone()).collect();
         for tag in named {

@@ -33,7 +33,10 @@ pub use blobs::Blob;
 pub use body::{Body, BodySender, body};
 pub use catalog::Page;
 pub use error::{BodyError, RegistryError};
-pub use gc::{Collection, CollectionError, Event as CollectionEvent, Phase, Progress, Removal, Removed, Report as CollectionReport};
+pub use gc::{
+    Collection, CollectionError, Event as CollectionEvent, Phase, Progress, Removal, Removed,
+    Report as CollectionReport,
+};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
 pub use referrers_index::ReferrersPage;
 pub use session_id::{InvalidSessionId, SessionId};
@@ -62,7 +65,13 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { delete: true, missing: Missing::Refuse, upload_limit: None, expiry: Expiry::default(), gc: Gc::default() }
+        Self {
+            delete: true,
+            missing: Missing::Refuse,
+            upload_limit: None,
+            expiry: Expiry::default(),
+            gc: Gc::default(),
+        }
     }
 }
 

@@ -155,7 +155,7 @@ impl Run {
 }
 
 impl State {
-    fn is_relied_on(&self, digest: &Digest) -> bool {
+    fn is_relied_on(&mut self, digest: &Digest) -> bool {
         self.held.contains_key(digest)
             || self.remembered.as_ref().is_some_and(|remembered| remembered.has(digest))
             || self.young.has(digest)
@@ -164,16 +164,24 @@ impl State {
 
 impl Young {
     fn insert(&mut self, digest: &Digest) {
-        if self.since.elapsed() >= self.grace {
-            self.before = std::mem::take(&mut self.now);
-            self.since = Instant::now();
-        }
+        self.turn();
         self.now.insert(digest);
     }
 
-    fn has(&self, digest: &Digest) -> bool {
-        // What was said within the last grace time is in one of the two, though nothing was said since.
+    fn has(&mut self, digest: &Digest) -> bool {
+        self.turn();
         self.now.has(digest) || self.before.has(digest)
+    }
+
+    /// What was said within the last grace time is in one of the two.
+    fn turn(&mut self) {
+        let passed = self.since.elapsed();
+        if passed < self.grace {
+            return;
+        }
+        let now = std::mem::take(&mut self.now);
+        self.before = if passed < 2 * self.grace { now } else { Fingerprints::default() };
+        self.since = Instant::now();
     }
 }
 

@@ -143,7 +143,8 @@ async fn answer(stream: UnixStream, registry: Registry) {
             relay(&mut write, events, work).await;
         }
         Err(_) => {
-            let refused = "this server does not know that command: it is of another version than the command".to_owned();
+            let refused =
+                "this server does not know that command: it is of another version than the command".to_owned();
             let _ = say(&mut write, &Answer::<(), ()>::Refused(refused)).await;
         }
     }

@@ -57,8 +57,9 @@ impl Graph {
 
     /// Each of `digests` after all of them that refer to it: a manifest that can be read has its children.
     fn parents_first<'a>(&'a self, digests: &HashSet<&'a Digest>) -> Vec<&'a Digest> {
-        let children =
-            |digest: &Digest| self.ties[digest].references.iter().filter(|child| digests.contains(child)).collect::<HashSet<_>>();
+        let children = |digest: &Digest| {
+            self.ties[digest].references.iter().filter(|child| digests.contains(child)).collect::<HashSet<_>>()
+        };
         let mut parents: HashMap<&Digest, usize> = HashMap::new();
         for digest in digests {
             for child in children(digest) {

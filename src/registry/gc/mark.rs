@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, stream};
 
-use super::{Collector, CollectionError, Phase};
+use super::{CollectionError, Collector, Phase};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Ties},
     registry::{Registry, Repository, layout, pins::Fingerprints},

@@ -28,5 +28,14 @@ pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) 
 /// One line for each collection.
 fn log(report: &Report) {
     let Report { contents, bytes, links, manifests, repositories, uploads, seconds, .. } = report;
-    tracing::info!(contents, bytes, links, manifests, repositories, uploads, seconds, "collected what nothing refers to");
+    tracing::info!(
+        contents,
+        bytes,
+        links,
+        manifests,
+        repositories,
+        uploads,
+        seconds,
+        "collected what nothing refers to"
+    );
 }

@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Collector, CollectionError, Phase, Removal, Removed};
+use super::{CollectionError, Collector, Phase, Removal, Removed};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
     registry::{Repository, layout},

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Collector, CollectionError, Phase, Removal, Removed, graph::Graph};
+use super::{CollectionError, Collector, Phase, Removal, Removed, graph::Graph};
 use crate::{
     oci::{Digest, RepositoryName},
     registry::{Repository, layout, repository_state::RepositoryState},
@@ -58,7 +58,8 @@ impl Collector {
         }
         let Some(tagged) = self.tagged(repository).await? else { return Ok(false) };
         let young = self.young(repository, graph, &tagged).await?;
-        let dead = graph.dead(|digest| tagged.contains(digest) || young.contains(digest) || self.run.is_relied_on(digest));
+        let dead =
+            graph.dead(|digest| tagged.contains(digest) || young.contains(digest) || self.run.is_relied_on(digest));
         let more = dead.len() > AT_ONCE && !self.collection.dry_run;
         let taken = if self.collection.dry_run { dead.len() } else { AT_ONCE };
         let dead: Vec<Digest> = dead.into_iter().take(taken).cloned().collect();

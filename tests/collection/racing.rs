@@ -1,0 +1,163 @@
+//! Clients that push, delete, mount, go away and read, while a collection begins every second.
+
+use std::{
+    io::Write as _,
+    net::TcpStream,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use reqwest::{Method, StatusCode};
+
+use crate::{
+    support::{
+        http::{Repository, send},
+        image::{Blob, Image, Index, sha256},
+        server::{Launch, Program, Server},
+        store,
+    },
+    wharf::wharf,
+};
+
+const CLIENTS: u64 = 6;
+
+/// How long it goes on: `WHARF_SECONDS`, else as long as a test may take.
+fn time() -> Duration {
+    Duration::from_secs(std::env::var("WHARF_SECONDS").map_or(8, |seconds| seconds.parse().unwrap()))
+}
+
+/// Pushes as docker does: what is there is not sent again.
+fn push(repository: &Repository, tag: &str, image: &Image) {
+    for blob in image.blobs() {
+        if repository.head(&format!("blobs/{}", blob.digest())).status == StatusCode::NOT_FOUND {
+            repository.push_blob(blob);
+        }
+    }
+    repository.push_manifest(tag, image.manifest());
+}
+
+/// Pulls whatever a tag is at the moment. Between two requests its manifest may be deleted, and nothing else may be missing.
+fn read(repository: &Repository, tag: &str) {
+    let manifest = repository.manifest(tag);
+    if manifest.status == StatusCode::NOT_FOUND {
+        return;
+    }
+    let digest = sha256(&manifest.body);
+    for blob in blobs(&manifest.json()) {
+        let answer = repository.get(&format!("blobs/{blob}"));
+        if answer.status == StatusCode::NOT_FOUND {
+            repository.manifest(&digest).expect(404);
+            return;
+        }
+        assert_eq!(sha256(&answer.expect(200).body), blob);
+    }
+}
+
+fn blobs(manifest: &serde_json::Value) -> Vec<String> {
+    let layers = manifest["layers"].as_array().into_iter().flatten();
+    let digests = layers.chain([&manifest["config"]]).filter_map(|descriptor| descriptor["digest"].as_str());
+    digests.map(str::to_owned).collect()
+}
+
+/// Sends half of what it says it sends.
+fn disconnect(server: &Server, repository: &Repository) {
+    let location = repository.begin();
+    let mut socket = TcpStream::connect(server.addr()).unwrap();
+    write!(socket, "PATCH {location} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n").unwrap();
+    socket.write_all(&[7; 50_000]).unwrap();
+    drop(socket);
+    send(repository.registry().request(Method::DELETE, &location));
+}
+
+fn client(server: &Server, number: u64, until: Instant) -> u64 {
+    let own = server.http().repository(&format!("raced/{}", number % 3));
+    let other = server.http().repository(&format!("raced/{}", (number + 1) % 3));
+    let mut round = 0;
+    while Instant::now() < until {
+        let seed = (number * 5 + round) % 7;
+        let (image, tag) = (Image::new(seed, "amd64"), format!("t{}", (number + round) % 4));
+        match (number + round) % 7 {
+            0 | 1 => push(&own, &tag, &image),
+            2 => read(&own, &tag),
+            3 => {
+                let status = own.delete(&format!("manifests/{}", image.manifest().digest())).status.as_u16();
+                assert!([202, 404].contains(&status), "DELETE: {status}");
+            }
+            4 => mount(&own, &other, &image, &tag),
+            5 => disconnect(server, &own),
+            _ => own.push_index(&tag, &Index::new(vec![image, Image::new(seed + 50, "arm64")])),
+        }
+        round += 1;
+    }
+    round
+}
+
+fn mount(own: &Repository, other: &Repository, image: &Image, tag: &str) {
+    for blob in image.blobs() {
+        let from = other.path("").trim_start_matches("/v2/").trim_end_matches('/').to_owned();
+        let answer = send(own.request(Method::POST, &format!("blobs/uploads/?mount={}&from={from}", blob.digest())));
+        match answer.status.as_u16() {
+            201 => {}
+            202 => {
+                let location = answer.header("location").unwrap().to_owned();
+                own.finish(&location, blob.digest(), blob.bytes()).unwrap().expect(201);
+            }
+            status => panic!("mount: {status}"),
+        }
+    }
+    own.push_manifest(tag, image.manifest());
+}
+
+/// Every manifest that can be read has all that it refers to.
+fn expect_whole(server: &Server) {
+    for name in server.http().catalog() {
+        let repository = server.http().repository(&name);
+        for tag in repository.tags() {
+            let manifest = repository.manifest(&tag).expect(200);
+            for child in manifest.json()["manifests"].as_array().into_iter().flatten() {
+                let child = repository.manifest(child["digest"].as_str().unwrap()).expect(200);
+                blobs(&child.json()).iter().for_each(|blob| drop(repository.get(&format!("blobs/{blob}")).expect(200)));
+            }
+            blobs(&manifest.json()).iter().for_each(|blob| drop(repository.get(&format!("blobs/{blob}")).expect(200)));
+        }
+    }
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures are worth reading after a success too")]
+fn clients_never_miss_what_they_were_told_of_while_collections_run() {
+    let root = tempfile::tempdir().unwrap();
+    let launch = Launch::new(Program::Wharf, root.path()).set("REGISTRY_STORAGE_GC_INTERVAL", "1s");
+    let launch = launch.set("REGISTRY_STORAGE_GC_GRACE", "3s").set("REGISTRY_LOG_ACCESSLOG_DISABLED", "true");
+    let server = launch.set("REGISTRY_LIMITS_UPLOADS_PER_CLIENT", "200").start();
+    let (until, over) = (Instant::now() + time(), AtomicBool::new(false));
+    let rounds: u64 = thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                scope.spawn({
+                    let server = &server;
+                    move || client(server, number, until)
+                })
+            })
+            .collect();
+        // Untagged manifests go as well, now and then.
+        scope.spawn(|| {
+            while !over.load(Relaxed) {
+                thread::sleep(Duration::from_millis(700));
+                wharf(root.path(), &["gc", "--untagged"]);
+            }
+        });
+        let rounds = clients.into_iter().map(|client| client.join()).collect::<Vec<_>>();
+        over.store(true, Relaxed);
+        rounds.into_iter().map(Result::unwrap).sum()
+    });
+    expect_whole(&server);
+    store::expect_honest_blobs(root.path());
+    let collections = server.log().matches("collected what nothing refers to").count();
+    assert!(collections > 0, "nothing was ever collected:\n{}", server.log());
+    assert!(!server.log().contains(" ERROR "), "{}", server.log());
+    println!("{rounds} rounds of {CLIENTS} clients, {collections} collections by themselves");
+    let blob = Blob::noise(1, 10);
+    server.http().repository("raced/0").push_blob(&blob);
+}

@@ -34,7 +34,7 @@ pub(super) async fn get(
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
     let blob = of.repository().open_blob(digest).await?;
-    let stat = blob.object.stat();
+    let stat = blob.stat();
     answer(request, digest, stat, Some(blob))
 }
 
@@ -69,10 +69,10 @@ fn answer(request: &Incoming<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
     };
     Ok(response.body(match blob {
         Some(blob) => {
-            let digest = blob.digest;
+            let digest = blob.digest().clone();
             // The head is sent by then, so the client can only be cut off: the operator has to be told.
             let failed = move |error: &std::io::Error| tracing::error!(%digest, %error, "a download broke off");
-            let pieces = blob.object.into_stream(first..end).inspect_err(failed);
+            let pieces = blob.into_stream(first..end).inspect_err(failed);
             BoxBody::new(SizedStream::new(end - first, Box::pin(pieces)))
         }
         None => headers::only_length(end - first),

@@ -8,7 +8,7 @@ use indicatif::HumanBytes;
 use super::{FileArguments, output, progress::Bar, store};
 use crate::{
     config::Config,
-    registry::{Collection, CollectionEvent, CollectionReport, Phase, Removal, Removed},
+    registry::{Collection, CollectionEvent, CollectionPhase, CollectionReport, Removal, Removed},
     server::control::Request,
 };
 
@@ -119,12 +119,12 @@ fn failed(why: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn name(phase: Phase) -> &'static str {
+fn name(phase: CollectionPhase) -> &'static str {
     match phase {
-        Phase::Untag => "manifests without a tag",
-        Phase::Mark => "reading manifests",
-        Phase::Links => "links",
-        Phase::Contents => "blobs",
+        CollectionPhase::Untag => "manifests without a tag",
+        CollectionPhase::Mark => "reading manifests",
+        CollectionPhase::Links => "links",
+        CollectionPhase::Contents => "blobs",
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod any_certificate;
 mod config;
+mod fsck;
 mod gc;
 mod healthcheck;
 mod http_get;
@@ -65,6 +66,8 @@ enum Command {
     },
     /// Ask a running registry whether it is well: exit code 0 if it is, else 1
     Healthcheck(healthcheck::Healthcheck),
+    /// Check the whole store, while a server runs on it or not
+    Fsck(fsck::Fsck),
     /// Take away what nothing refers to, while a server runs on the store or not
     Gc(gc::Gc),
     /// The same, with the name and the arguments that registry:2 has for it
@@ -100,6 +103,7 @@ pub fn run() -> ExitCode {
         Command::Token { command } => command.run(),
         Command::Access { command } => command.run(),
         Command::Healthcheck(command) => command.run(),
+        Command::Fsck(command) => command.run(),
         Command::Gc(command) => command.run(),
         Command::GarbageCollect(command) => command.run(),
     }

@@ -13,7 +13,10 @@ const UNITS: [(&str, u64); 9] = [
 ];
 
 /// Reads `4194304`, `4MiB`, `64 GiB`, `10GB`.
-pub(super) fn parse(text: &str) -> Result<u64, String> {
+///
+/// # Errors
+/// In words for the operator.
+pub fn parse(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size; write it like 4194304, 4MiB or 64GiB");
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..end].parse().map_err(|_| wrong())?;

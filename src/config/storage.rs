@@ -23,6 +23,8 @@ pub struct Storage {
     pub upload_purging: Option<UploadPurging>,
     /// `storage.gc`.
     pub gc: Gc,
+    /// `storage.verify_reads`.
+    pub verify_reads: bool,
 }
 
 /// What becomes of content that nothing refers to.
@@ -98,6 +100,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "0",
         "Uploads are refused when less is free on the disk; 0 for no floor.",
     ),
+    Setting::new(
+        "storage.verify_reads",
+        Kind::Flag,
+        "false",
+        "Whether a blob that is read whole is hashed as it goes out, so that damage ends in a broken transfer; costs the time of hashing.",
+    ),
     Setting::new("storage.delete.enabled", Kind::Flag, "true", "Whether manifests, tags and blobs may be deleted."),
     Setting::new(
         "storage.maintenance.uploadpurging.enabled",
@@ -160,6 +168,7 @@ pub(super) fn read(values: &mut Values) -> Storage {
         read_only: values.flag("storage.maintenance.readonly.enabled"),
         upload_purging: upload_purging(values),
         gc: gc(values),
+        verify_reads: values.flag("storage.verify_reads"),
     }
 }
 

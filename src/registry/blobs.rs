@@ -1,19 +1,14 @@
 //! Blobs of a repository: reading, deleting, and lending them to another.
 
+mod reading;
+
 use super::{Registry, RegistryError, Repository, layout};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
-    storage::{Object, Stat, StorageError},
+    storage::{Stat, StorageError},
 };
 
-/// A blob that is open for reading.
-#[derive(Debug)]
-pub struct Blob {
-    /// The digest it was asked for by.
-    pub digest: Digest,
-    /// Its bytes.
-    pub object: Object,
-}
+pub use reading::Blob;
 
 impl Repository {
     /// What is known of a blob without reading it ([distribution-spec, checking if content exists]).
@@ -44,7 +39,7 @@ impl Repository {
         if self.registry.lost_its_bytes(&target, object.stat()).await? {
             return Err(unknown());
         }
-        Ok(Blob { digest: digest.clone(), object })
+        Ok(Blob::new(self.registry.clone(), digest.clone(), target, object))
     }
 
     /// Takes a blob out of this repository; it stays in every other ([distribution-spec, deleting blobs]).

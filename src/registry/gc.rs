@@ -23,7 +23,7 @@ use crate::{
     storage::StorageError,
 };
 
-pub use account::{Event, Phase, Progress, Removal, Removed, Report};
+pub use account::{Event, Phase, Removal, Removed, Report};
 pub(super) use schedule::run;
 
 /// What a collection shall do.

@@ -1,12 +1,44 @@
 //! Content that is not what its name says: found, confirmed, set aside, so that the next push of it heals the store.
 
+use std::{
+    collections::HashSet,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
 use futures_util::StreamExt as _;
 
-use super::{Registry, layout};
+use super::{Registry, fsck::Pace, layout};
 use crate::{
     oci::{Digest, Hasher},
     storage::{Stat, StorageError},
 };
+
+/// Content that was found damaged while this process ran, as it was when that was found: whoever still reads it must not come to its end.
+#[derive(Debug, Default)]
+pub(super) struct Condemned {
+    /// How many there are, so that the usual look at none costs no lock.
+    count: AtomicUsize,
+    contents: Mutex<HashSet<(Digest, Stat)>>,
+}
+
+impl Condemned {
+    fn insert(&self, digest: &Digest, stat: Stat) {
+        let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
+        contents.insert((digest.clone(), stat));
+        self.count.store(contents.len(), SeqCst);
+    }
+
+    /// Whether this is what was found damaged, and not what was pushed over it since.
+    pub(super) fn has(&self, digest: &Digest, stat: Stat) -> bool {
+        if self.count.load(SeqCst) == 0 {
+            return false;
+        }
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner).contains(&(digest.clone(), stat))
+    }
+}
 
 impl Registry {
     /// Whether content is an empty file that should not be one, as a power cut leaves it in stores that were written without
@@ -22,12 +54,23 @@ impl Registry {
     /// Reads content whose length is not what a client says, and sets it aside if its digest is not right either; whether it is right.
     pub(super) async fn is_intact(&self, digest: &Digest) -> Result<bool, StorageError> {
         let _turn = self.0.coordinator.reading().await;
+        self.rehash(digest, &mut Pace::free()).await
+    }
+
+    /// Reads content at some pace, and sets it aside if its digest is not right; whether it is right.
+    pub(super) async fn rehash(&self, digest: &Digest, pace: &mut Pace) -> Result<bool, StorageError> {
         let Some(object) = self.storage().open(&layout::data(digest)).await? else { return Ok(false) };
         let stat = object.stat();
         let mut pieces = object.into_stream(0..stat.len);
         let mut hasher = Hasher::new(digest.algorithm());
         while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|source| StorageError::Read { source })?;
+            let piece = match piece {
+                Ok(piece) => piece,
+                // Cut short since it was opened, or a disk that can't be read: only the first is known to be damage.
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
+                Err(source) => return Err(StorageError::Read { source }),
+            };
+            pace.take(piece.len()).await;
             let hashed = tokio::task::spawn_blocking(move || {
                 hasher.update(&piece);
                 hasher
@@ -43,7 +86,8 @@ impl Registry {
 
     /// Moves content out of the way of its next push, if it is still what was judged: a push may have healed it meanwhile. A store that
     /// can't be written keeps it where it is.
-    async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
+    pub(super) async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
+        self.0.condemned.insert(digest, judged);
         let (this, digest) = (self.clone(), digest.clone());
         let work = async move {
             let _alone = this.0.coordinator.content(&digest).await;

@@ -153,9 +153,14 @@ pub(super) fn content_type(name: &RepositoryName, digest: &Digest) -> Key {
     under_digest(&repository.join("_content_types"), digest)
 }
 
+/// Where all content of one algorithm goes that is not what its name says.
+pub(super) fn all_damaged(algorithm: Algorithm) -> Key {
+    own().join("damaged").join(algorithm.as_str())
+}
+
 /// Where content goes that is not what its name says.
 pub(super) fn damaged(digest: &Digest) -> Key {
-    under_digest(&own().join("damaged"), digest)
+    all_damaged(digest.algorithm()).join(digest.hex())
 }
 
 fn distribution() -> Key {

@@ -6,12 +6,14 @@ mod catalog;
 mod coordinator;
 mod error;
 mod expiry;
+mod fsck;
 mod gc;
 mod integrity;
 mod layout;
 mod links;
 mod manifests;
 mod pins;
+mod progress;
 mod references;
 mod referrers;
 mod referrers_index;
@@ -33,11 +35,13 @@ pub use blobs::Blob;
 pub use body::{Body, BodySender, body};
 pub use catalog::Page;
 pub use error::{BodyError, RegistryError};
+pub use fsck::{Diagnosis, Event as FsckEvent, Finding, FsckError, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
-    Collection, CollectionError, Event as CollectionEvent, Phase, Progress, Removal, Removed,
+    Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
 };
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
+pub use progress::Progress;
 pub use referrers_index::ReferrersPage;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
@@ -45,7 +49,7 @@ pub use uploads::{Chunk, UploadStatus};
 // What its answers and errors are made of: what stands above names them from here, and never the storage.
 pub use crate::storage::{Stat, StorageError};
 
-use self::{catalog::Catalog, coordinator::Coordinator, sessions::Sessions};
+use self::{catalog::Catalog, coordinator::Coordinator, integrity::Condemned, sessions::Sessions};
 use crate::{oci::RepositoryName, storage::Storage};
 
 /// What the operator decides about the rules.
@@ -61,6 +65,8 @@ pub struct Rules {
     pub expiry: Expiry,
     /// What becomes of content that nothing refers to.
     pub gc: Gc,
+    /// What of a blob is compared with its digest when it is read.
+    pub verify: Verify,
 }
 
 impl Default for Rules {
@@ -71,8 +77,19 @@ impl Default for Rules {
             upload_limit: None,
             expiry: Expiry::default(),
             gc: Gc::default(),
+            verify: Verify::default(),
         }
     }
+}
+
+/// What of a blob is compared with its digest when it is read. A manifest is, always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verify {
+    /// Nothing: clients do that, and a check of the whole store.
+    #[default]
+    Nothing,
+    /// All of it, if all of it is read.
+    Whole,
 }
 
 /// What becomes of a manifest whose blobs or children are not in its repository.
@@ -135,6 +152,7 @@ struct Inner {
     sessions: Sessions,
     catalog: Catalog,
     beginning: Beginning,
+    condemned: Condemned,
 }
 
 /// When a registry began to serve, by the clock that files are dated with and by one that is never set.
@@ -180,6 +198,7 @@ impl Registry {
             coordinator: Coordinator::new(rules.gc.grace),
             sessions: Sessions::default(),
             catalog: Catalog::default(),
+            condemned: Condemned::default(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }

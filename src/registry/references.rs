@@ -31,16 +31,24 @@ impl Repository {
     /// # Errors
     /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed; [`RegistryError::ManifestInvalid`].
     pub(super) async fn check_references(&self, manifest: &Manifest) -> Result<(), RegistryError> {
-        let missing: Vec<Digest> = stream::iter(needed_by(manifest))
-            .map(|needed| self.look_up(needed))
-            .buffered(LOOK_UPS)
-            .try_filter_map(|missing| std::future::ready(Ok(missing)))
-            .try_collect()
-            .await?;
+        let missing = self.missing_references(manifest).await?;
         match self.rules().missing {
             Missing::Refuse if !missing.is_empty() => Err(RegistryError::ManifestBlobUnknown(missing)),
             Missing::Refuse | Missing::Allow => Ok(()),
         }
+    }
+
+    /// What a manifest needs and is not here.
+    ///
+    /// # Errors
+    /// [`RegistryError::ManifestInvalid`] if something is here, and not as long as the manifest says.
+    pub(super) async fn missing_references(&self, manifest: &Manifest) -> Result<Vec<Digest>, RegistryError> {
+        stream::iter(needed_by(manifest))
+            .map(|needed| self.look_up(needed))
+            .buffered(LOOK_UPS)
+            .try_filter_map(|missing| std::future::ready(Ok(missing)))
+            .try_collect()
+            .await
     }
 
     /// The digest of what is needed, if it is not here.

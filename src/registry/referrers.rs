@@ -43,6 +43,12 @@ impl Repository {
         Ok(index.page(subject, artifact_type, last, limit))
     }
 
+    /// Everything that has a referrer here.
+    pub(super) async fn subjects(&self) -> Result<Vec<Digest>, StorageError> {
+        let mut state = self.coordinator().exclusive(&self.name).await;
+        Ok(self.referrers_index(&mut state).await?.subjects())
+    }
+
     async fn referrers_index<'a>(
         &self,
         state: &'a mut RepositoryState,

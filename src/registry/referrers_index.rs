@@ -53,6 +53,11 @@ impl ReferrersIndex {
         }
     }
 
+    /// Everything that has a referrer.
+    pub(super) fn subjects(&self) -> Vec<Digest> {
+        self.by_subject.keys().cloned().collect()
+    }
+
     /// A part of what refers to `subject`.
     pub(super) fn page(
         &self,

@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     config::{Config, Store},
-    registry::{Collection, Registry},
+    registry::{Collection, Inspection, Registry},
 };
 
 /// The longest line that asks.
@@ -34,6 +34,8 @@ const EVENTS: usize = 64;
 pub(crate) enum Request {
     /// A garbage collection.
     Collect(Collection),
+    /// A check of the whole store.
+    Fsck(Inspection),
 }
 
 /// A line of what a server answers.
@@ -55,17 +57,27 @@ pub(super) struct Control {
     directory: Directory,
 }
 
-/// The directory of the socket, open: the path of a socket may have 107 bytes, that of a store is longer sometimes.
+/// The longest path of a directory that a socket can be in, less its name: the system takes 107 bytes.
+const SOCKET_PATH: usize = 98;
+
+/// The directory of the socket, open: where its own path is too long, there is a shorter one to what is open.
 #[derive(Debug)]
-struct Directory(File);
+struct Directory {
+    path: PathBuf,
+    file: File,
+}
 
 impl Directory {
     fn open(root: &Path) -> io::Result<Self> {
-        File::open(root.join("wharf")).map(Self)
+        let path = root.join("wharf");
+        Ok(Self { file: File::open(&path)?, path })
     }
 
     fn socket(&self) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}/control", self.0.as_raw_fd()))
+        let is_short = self.path.as_os_str().len() < SOCKET_PATH;
+        let directory =
+            if is_short { self.path.clone() } else { format!("/proc/self/fd/{}", self.file.as_raw_fd()).into() };
+        directory.join("control")
     }
 }
 
@@ -140,6 +152,11 @@ async fn answer(stream: UnixStream, registry: Registry) {
         Ok(Request::Collect(collection)) => {
             let (sender, events) = mpsc::channel(EVENTS);
             let work = async { registry.collect(collection, sender).await };
+            relay(&mut write, events, work).await;
+        }
+        Ok(Request::Fsck(inspection)) => {
+            let (sender, events) = mpsc::channel(EVENTS);
+            let work = async { registry.fsck(inspection, sender).await };
             relay(&mut write, events, work).await;
         }
         Err(_) => {

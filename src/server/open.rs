@@ -6,7 +6,7 @@ use super::StartError;
 use crate::{
     api,
     config::{self, Config, Store},
-    registry::{Expiry, Gc, Missing, Registry, Rules},
+    registry::{Expiry, Gc, Missing, Registry, Rules, Verify},
     storage::{Durability, Storage, StorageError},
 };
 
@@ -67,9 +67,10 @@ fn rules(config: &Config) -> Rules {
         config::Missing::Refuse => Missing::Refuse,
         config::Missing::Allow => Missing::Allow,
     };
+    let verify = if config.storage.verify_reads { Verify::Whole } else { Verify::Nothing };
     let gc = config.storage.gc;
     // A registry that takes nothing new is one that shall stay as it is, unless it is asked.
     let interval = gc.interval.filter(|_| !config.storage.read_only);
     let gc = Gc { interval, grace: gc.grace, untagged: gc.untagged };
-    Rules { delete: config.storage.delete, missing, upload_limit: config.limits.upload_bytes, expiry, gc }
+    Rules { delete: config.storage.delete, missing, upload_limit: config.limits.upload_bytes, expiry, gc, verify }
 }

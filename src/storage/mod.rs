@@ -36,7 +36,7 @@ pub enum Durability {
 }
 
 /// What is known of an object without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stat {
     /// Its length in bytes.
     pub len: u64,

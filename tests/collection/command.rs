@@ -107,7 +107,7 @@ fn a_server_says_no_to_what_it_does_not_know() {
     }
     // Long before a newline, and gone without a word.
     let mut socket = UnixStream::connect(root.path().join("wharf/control")).unwrap();
-    let _ = socket.write_all(&[b'x'; 100_000]);
+    let _ = socket.write_all(&vec![b'x'; 100_000]);
     drop(socket);
     drop(UnixStream::connect(root.path().join("wharf/control")).unwrap());
     assert_eq!(figures(&collect(root.path(), &[])), [0; 4]);

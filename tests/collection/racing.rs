@@ -65,7 +65,7 @@ fn disconnect(server: &Server, repository: &Repository) {
     let location = repository.begin();
     let mut socket = TcpStream::connect(server.addr()).unwrap();
     write!(socket, "PATCH {location} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n").unwrap();
-    socket.write_all(&[7; 50_000]).unwrap();
+    socket.write_all(&vec![7; 50_000]).unwrap();
     drop(socket);
     send(repository.registry().request(Method::DELETE, &location));
 }
@@ -109,6 +109,12 @@ fn mount(own: &Repository, other: &Repository, image: &Image, tag: &str) {
     own.push_manifest(tag, image.manifest());
 }
 
+fn expect_blobs(repository: &Repository, manifest: &serde_json::Value) {
+    for blob in blobs(manifest) {
+        repository.get(&format!("blobs/{blob}")).expect(200);
+    }
+}
+
 /// Every manifest that can be read has all that it refers to.
 fn expect_whole(server: &Server) {
     for name in server.http().catalog() {
@@ -117,9 +123,9 @@ fn expect_whole(server: &Server) {
             let manifest = repository.manifest(&tag).expect(200);
             for child in manifest.json()["manifests"].as_array().into_iter().flatten() {
                 let child = repository.manifest(child["digest"].as_str().unwrap()).expect(200);
-                blobs(&child.json()).iter().for_each(|blob| drop(repository.get(&format!("blobs/{blob}")).expect(200)));
+                expect_blobs(&repository, &child.json());
             }
-            blobs(&manifest.json()).iter().for_each(|blob| drop(repository.get(&format!("blobs/{blob}")).expect(200)));
+            expect_blobs(&repository, &manifest.json());
         }
     }
 }
@@ -148,7 +154,7 @@ fn clients_never_miss_what_they_were_told_of_while_collections_run() {
                 wharf(root.path(), &["gc", "--untagged"]);
             }
         });
-        let rounds = clients.into_iter().map(|client| client.join()).collect::<Vec<_>>();
+        let rounds = clients.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>();
         over.store(true, Relaxed);
         rounds.into_iter().map(Result::unwrap).sum()
     });

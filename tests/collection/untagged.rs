@@ -79,7 +79,9 @@ fn indexes_in_indexes_live_and_die_together() {
     let top = levels.last().unwrap();
     repository.push_manifest("top", top);
     assert_eq!(figures(&collect(root.path(), &["--untagged"])), [0; 4]);
-    levels.iter().for_each(|level| repository.expect_manifest(level.digest(), level));
+    for level in &levels {
+        repository.expect_manifest(level.digest(), level);
+    }
     repository.delete("manifests/top").expect(202);
     assert_eq!(figures(&collect(root.path(), &["--untagged"])), [34, 3, 31, 1]);
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::Sender;
 
-use crate::oci::{Digest, RepositoryName};
+use crate::{
+    oci::{Digest, RepositoryName},
+    registry::Progress,
+};
 
 /// How many obstacles are told one by one.
 const OBSTACLES: usize = 100;
@@ -15,20 +18,9 @@ const OBSTACLES: usize = 100;
 #[serde(rename_all = "lowercase")]
 pub enum Event {
     /// How far it is.
-    Progress(Progress),
+    Progress(Progress<Phase>),
     /// Something went, or would go.
     Removed(Removal),
-}
-
-/// How far a collection is.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Progress {
-    /// What it does.
-    pub phase: Phase,
-    /// How much of that it has done.
-    pub done: u64,
-    /// Out of how much.
-    pub of: u64,
 }
 
 /// What a collection does at the moment.
@@ -126,9 +118,8 @@ impl Account {
     }
 
     pub(super) async fn progress(&self, phase: Phase, done: usize, of: usize) {
-        let (done, of) = (done as u64, of as u64);
         // Whoever does not listen any more is noticed elsewhere.
-        let _ = self.events.send(Event::Progress(Progress { phase, done, of })).await;
+        let _ = self.events.send(Event::Progress(Progress::new(phase, done, of))).await;
     }
 
     pub(super) async fn removed(&mut self, removal: Removal) {

@@ -30,13 +30,13 @@ impl Graph {
     }
 
     /// The manifests that neither are among the roots, nor are kept by one that lives, nor have a subject that lives: parents before their children.
-    pub(super) fn dead<'a>(&'a self, is_root: impl Fn(&Digest) -> bool) -> Vec<&'a Digest> {
+    pub(super) fn dead(&self, is_root: impl Fn(&Digest) -> bool) -> Vec<&Digest> {
         let living = self.living(is_root);
         let dead: HashSet<&Digest> = self.ties.keys().filter(|digest| !living.contains(digest)).collect();
         self.parents_first(&dead)
     }
 
-    fn living<'a>(&'a self, is_root: impl Fn(&Digest) -> bool) -> HashSet<&'a Digest> {
+    fn living(&self, is_root: impl Fn(&Digest) -> bool) -> HashSet<&Digest> {
         let mut referrers: HashMap<&Digest, Vec<&Digest>> = HashMap::new();
         for (digest, ties) in &self.ties {
             if let Some(subject) = &ties.subject {

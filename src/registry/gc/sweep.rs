@@ -82,7 +82,9 @@ impl Collector {
             if target.is_some() || self.registry.storage().stat(&link).await?.is_some() {
                 self.marks.contents.insert(&digest);
             }
-            target.iter().for_each(|target| self.marks.contents.insert(target));
+            if let Some(target) = target {
+                self.marks.contents.insert(&target);
+            }
         }
         Ok(())
     }

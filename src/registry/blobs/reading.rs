@@ -1,0 +1,113 @@
+//! A blob that is read.
+
+use std::{
+    io,
+    ops::Range,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use crate::{
+    oci::{Digest, Hasher},
+    registry::{Registry, Verify},
+    storage::{Object, Stat},
+};
+
+/// A blob that is open for reading.
+#[derive(Debug)]
+pub struct Blob {
+    registry: Registry,
+    digest: Digest,
+    /// The digest that the store has it under.
+    target: Digest,
+    object: Object,
+}
+
+impl Blob {
+    pub(super) fn new(registry: Registry, digest: Digest, target: Digest, object: Object) -> Self {
+        Self { registry, digest, target, object }
+    }
+
+    /// The digest it was asked for by.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// What is known of it.
+    #[must_use]
+    pub fn stat(&self) -> Stat {
+        self.object.stat()
+    }
+
+    /// The bytes of `range`. The last of them come only if the blob was not found damaged by then; with [`Verify::Whole`], a whole one is
+    /// compared with its digest before they come. Else the stream ends with an error, and its reader has less than was promised.
+    pub fn into_stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
+        let stat = self.object.stat();
+        let is_hashed = self.registry.0.rules.verify == Verify::Whole && range == (0..stat.len);
+        let hasher = is_hashed.then(|| Hasher::new(self.target.algorithm()));
+        let left = range.end - range.start;
+        Checked {
+            registry: self.registry,
+            target: self.target,
+            stat,
+            hasher,
+            left,
+            pieces: self.object.into_stream(range),
+        }
+    }
+}
+
+/// Pieces of a blob, of which the last one comes if all are right.
+struct Checked<S> {
+    registry: Registry,
+    target: Digest,
+    stat: Stat,
+    hasher: Option<Hasher>,
+    left: u64,
+    pieces: S,
+}
+
+impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Stream for Checked<S> {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let piece = ready!(Pin::new(&mut self.pieces).poll_next(cx));
+        let Some(Ok(bytes)) = &piece else { return Poll::Ready(piece) };
+        self.left = self.left.saturating_sub(bytes.len() as u64);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(bytes);
+        }
+        if self.left == 0 && !self.is_right() {
+            return Poll::Ready(Some(Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the content is not what its digest says",
+            ))));
+        }
+        Poll::Ready(piece)
+    }
+}
+
+impl<S> Checked<S> {
+    /// Whether nothing is known against the blob, now that its last piece has been read.
+    fn is_right(&mut self) -> bool {
+        if self.registry.0.condemned.has(&self.target, self.stat) {
+            return false;
+        }
+        let Some(hasher) = self.hasher.take() else { return true };
+        if hasher.finish() == self.target {
+            return true;
+        }
+        let (registry, target, stat) = (self.registry.clone(), self.target.clone(), self.stat);
+        // The reader need not wait for that.
+        tokio::spawn(async move {
+            if let Err(error) = registry.set_aside(&target, stat).await {
+                tracing::error!(%error, digest = %target, "damaged content can't be set aside");
+            }
+        });
+        false
+    }
+}

@@ -1,0 +1,100 @@
+//! A check of the whole store: every byte against its digest, and every link against what it leads to.
+//!
+//! It runs while the registry serves. What looks wrong is looked at again with the repository held alone, so that a push or a delete that is
+//! under way is never taken for damage. Content that is not what its digest says is set aside whether a repair was asked for or not: it
+//! must not be served.
+
+mod account;
+mod contents;
+mod manifests;
+mod pace;
+mod referrers_tags;
+mod repositories;
+
+use serde::{Deserialize, Serialize};
+use tokio::{sync::mpsc::Sender, time::Instant};
+
+use self::account::Account;
+use super::Registry;
+use crate::storage::StorageError;
+
+pub use account::{Diagnosis, Event, Finding, Outcome, Phase};
+pub(super) use pace::Pace;
+
+/// What a check shall do.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inspection {
+    /// Mend what can be mended.
+    #[serde(default)]
+    pub repair: bool,
+    /// Write the image indexes of the referrers tag schema, for a way back to a registry that has no referrers.
+    #[serde(default)]
+    pub write_referrers_tags: bool,
+    /// How many bytes a second are read at most.
+    #[serde(default)]
+    pub rate: Option<u64>,
+}
+
+/// Why a check did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum FsckError {
+    /// Whoever asked for it has gone, or the server stops.
+    #[error("the check was broken off")]
+    BrokenOff,
+    /// What was asked for needs a store that is written to.
+    #[error("the store is read-only: it can be checked, and not mended")]
+    ReadOnly,
+    /// A part of the store can't be read or written.
+    #[error("the store failed: {0}")]
+    Storage(#[from] StorageError),
+    /// The check met a mistake in wharf.
+    #[error("the check died; the log says why")]
+    Died,
+}
+
+impl Registry {
+    /// Checks the store, and tells `events` what is found. If nobody listens there any more, the check ends.
+    ///
+    /// # Errors
+    /// [`FsckError`].
+    pub async fn fsck(&self, inspection: Inspection, events: Sender<Event>) -> Result<Diagnosis, FsckError> {
+        if self.is_read_only() && (inspection.repair || inspection.write_referrers_tags) {
+            return Err(FsckError::ReadOnly);
+        }
+        let (registry, heard) = (self.clone(), events.clone());
+        let is_over = move || heard.is_closed() || registry.0.coordinator.is_finishing();
+        let pace = Pace::new(inspection.rate, is_over);
+        let inspector = Inspector { registry: self.clone(), inspection, pace, account: Account::new(events) };
+        let done = self.0.coordinator.own(async move { Ok(inspector.run().await) }).await;
+        done.unwrap_or(Err(FsckError::Died))
+    }
+}
+
+/// One check, from its beginning to its end.
+struct Inspector {
+    registry: Registry,
+    inspection: Inspection,
+    pace: Pace,
+    account: Account,
+}
+
+impl Inspector {
+    async fn run(mut self) -> Result<Diagnosis, FsckError> {
+        let begun = Instant::now();
+        self.check_contents().await?;
+        let names = self.check_repositories().await?;
+        if self.inspection.write_referrers_tags {
+            self.write_referrers_tags(&names).await?;
+        }
+        Ok(self.account.close(begun.elapsed()))
+    }
+
+    /// To be asked wherever it is safe to end.
+    fn go_on(&self) -> Result<(), FsckError> {
+        if self.account.is_closed() || self.registry.0.coordinator.is_finishing() {
+            return Err(FsckError::BrokenOff);
+        }
+        Ok(())
+    }
+}

@@ -111,11 +111,8 @@ impl Repository {
         if !self.has_manifest(digest).await? {
             return Ok(Some(Fault::Link));
         }
-        let manifest = match Manifest::parse(&bytes, None) {
-            Ok(manifest) => manifest,
-            // Another registry took it. What it refers to is found out where that matters.
-            Err(_) => return Ok(None),
-        };
+        // One that another registry took and this one would not: what it refers to is found out where that matters.
+        let Ok(manifest) = Manifest::parse(&bytes, None) else { return Ok(None) };
         match self.missing_references(&manifest).await {
             Ok(missing) if missing.is_empty() => Ok(None),
             Ok(missing) => {

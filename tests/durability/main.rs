@@ -4,13 +4,17 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod crashes;
 mod disk;
 mod faults;
 mod full_disk;
 mod journal;
+mod ledger;
+mod load;
 mod memory;
 mod power_cut;
 mod races;
 mod restart;
+mod rounds;
 mod strace;
 mod trace;

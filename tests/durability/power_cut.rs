@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Nothing gets to the disk by itself within the time of a test.
-const LAZY: &str = "noauto_da_alloc,commit=300";
+pub(crate) const LAZY: &str = "noauto_da_alloc,commit=300";
 
 fn lazy_disk() -> Disk {
     Disk::new(256 << 20, &[], LAZY)

@@ -88,6 +88,11 @@ impl Registry {
         send(self.request(Method::GET, path))
     }
 
+    /// As [`Registry::get`], of a registry that may be gone.
+    pub(crate) fn try_get(&self, path: &str) -> reqwest::Result<Answer> {
+        try_send(self.request(Method::GET, path))
+    }
+
     pub(crate) fn repository(&self, name: &str) -> Repository {
         Repository { registry: self.clone(), name: name.to_owned() }
     }

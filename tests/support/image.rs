@@ -49,6 +49,11 @@ impl Blob {
         Self::new(words.flatten().take(length).collect(), "application/octet-stream")
     }
 
+    /// The same under its sha512 name.
+    pub(crate) fn named_by_sha512(self) -> Self {
+        Self { digest: sha512(&self.bytes), ..self }
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -191,6 +191,11 @@ impl Server {
         self.wait()
     }
 
+    /// `kill -9`, while others hold it.
+    pub(crate) fn signal_kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
     /// Whether it has ended, by its own doing or a wrapper's.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use reqwest::StatusCode;
 
 use crate::support::{
-    http::{Answer, Registry},
+    http::{Answer, Registry, Repository},
     image::{Blob, Image},
 };
 
@@ -22,9 +22,25 @@ impl Journal {
     /// Pushes an image as far as the registry takes it and notes each acknowledgement. The answers that were no success come back, and whether
     /// the connection was lost.
     pub(crate) fn push(&self, registry: &Registry, repository: &str, tag: &str, image: &Image) -> Outcome {
+        self.push_by(registry, repository, tag, image, Repository::try_blob)
+    }
+
+    /// The same, with PATCH and PUT for each blob.
+    pub(crate) fn push_in_chunks(&self, registry: &Registry, repository: &str, tag: &str, image: &Image) -> Outcome {
+        self.push_by(registry, repository, tag, image, crate::load::in_chunks)
+    }
+
+    fn push_by(
+        &self,
+        registry: &Registry,
+        repository: &str,
+        tag: &str,
+        image: &Image,
+        push: impl Fn(&Repository, &Blob) -> reqwest::Result<Answer>,
+    ) -> Outcome {
         let (there, mut outcome) = (registry.repository(repository), Outcome::default());
         for blob in image.blobs() {
-            if outcome.note(there.try_blob(blob)) {
+            if outcome.note(push(&there, blob)) {
                 let (repository, blob) = (repository.to_owned(), blob.clone());
                 self.0.lock().unwrap().push(Entry::Blob { repository, blob });
             }
@@ -81,10 +97,23 @@ impl Outcome {
         self.refusals.is_empty() && !self.lost_connection
     }
 
+    /// Of requests that are answered with `success` if there is no fault.
+    pub(crate) fn of(answers: impl IntoIterator<Item = reqwest::Result<Answer>>, success: u16) -> Self {
+        let mut outcome = Self::default();
+        for answer in answers {
+            outcome.expect(answer, success);
+        }
+        outcome
+    }
+
     /// Whether it was a 201.
     fn note(&mut self, answer: reqwest::Result<Answer>) -> bool {
+        self.expect(answer, StatusCode::CREATED.as_u16())
+    }
+
+    fn expect(&mut self, answer: reqwest::Result<Answer>, success: u16) -> bool {
         match answer {
-            Ok(answer) if answer.status == StatusCode::CREATED => return true,
+            Ok(answer) if answer.status == success => return true,
             Ok(answer) => self.refusals.push(answer),
             Err(_) => self.lost_connection = true,
         }

@@ -165,7 +165,7 @@ impl<'a> Client<'a> {
 }
 
 /// As docker does: all of it in a PATCH, and a PUT without a body.
-fn in_chunks(repository: &Repository, blob: &Blob) -> reqwest::Result<crate::support::http::Answer> {
+pub(crate) fn in_chunks(repository: &Repository, blob: &Blob) -> reqwest::Result<crate::support::http::Answer> {
     let begun = try_send(repository.request(Method::POST, "blobs/uploads/"))?;
     let Some(location) = begun.header("location").filter(|_| begun.status == StatusCode::ACCEPTED) else {
         return Ok(begun);

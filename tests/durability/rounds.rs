@@ -7,11 +7,6 @@ pub(crate) fn rounds(short: u64) -> u64 {
     env::var("WHARF_ROUNDS").map_or(short, |rounds| rounds.parse().expect("WHARF_ROUNDS is a number"))
 }
 
-/// Whether the long form is asked for.
-pub(crate) fn are_many() -> bool {
-    env::var_os("WHARF_ROUNDS").is_some()
-}
-
 /// Numbers that look random, the same ones for the same seed.
 #[derive(Clone)]
 pub(crate) struct Dice(u64);

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Registry, RegistryError, Repository, catalog::Holds, layout, references, repository_state::RepositoryState,
+    verified_manifests::VerifiedManifest,
 };
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag},
@@ -69,8 +70,11 @@ impl Repository {
             Reference::Digest(digest) => digest.clone(),
             Reference::Tag(tag) => self.resolve(tag).await?.ok_or_else(unknown)?,
         };
-        let bytes = self.manifest_bytes(&digest).await?.ok_or_else(unknown)?;
-        let media_type = self.media_type_of(&digest, &bytes).await?;
+        let VerifiedManifest { bytes, media_type } = self.verified_manifest(&digest).await?.ok_or_else(unknown)?;
+        let media_type = match media_type {
+            Some(media_type) => media_type,
+            None => self.media_type_of(&digest, &bytes).await?,
+        };
         Ok(StoredManifest { digest, media_type, bytes })
     }
 
@@ -137,6 +141,10 @@ impl Repository {
 
     /// The bytes of a manifest of this repository, if they are what the digest says.
     pub(super) async fn manifest_bytes(&self, digest: &Digest) -> Result<Option<Bytes>, StorageError> {
+        Ok(self.verified_manifest(digest).await?.map(|manifest| manifest.bytes))
+    }
+
+    async fn verified_manifest(&self, digest: &Digest) -> Result<Option<VerifiedManifest>, StorageError> {
         if !self.has_manifest(digest).await? {
             return Ok(None);
         }
@@ -146,8 +154,9 @@ impl Repository {
             Ok(None) | Err(StorageError::TooLarge) => return Ok(None),
             Err(error) => return Err(error),
         };
-        if Digest::of(digest.algorithm(), &bytes) == *digest {
-            return Ok(Some(bytes));
+        let verified = self.registry.0.verified.verify(digest, bytes);
+        if verified.is_some() {
+            return Ok(verified);
         }
         // Looked at once more, as everything is before it is set aside.
         self.registry.is_intact(digest).await?;

@@ -22,6 +22,7 @@ mod session_id;
 mod sessions;
 mod tags;
 mod uploads;
+mod verified_manifests;
 mod walk;
 
 use std::{
@@ -49,7 +50,10 @@ pub use uploads::{Chunk, UploadStatus};
 // What its answers and errors are made of: what stands above names them from here, and never the storage.
 pub use crate::storage::{Stat, StorageError};
 
-use self::{catalog::Catalog, coordinator::Coordinator, integrity::Condemned, sessions::Sessions};
+use self::{
+    catalog::Catalog, coordinator::Coordinator, integrity::Condemned, sessions::Sessions,
+    verified_manifests::VerifiedManifests,
+};
 use crate::{oci::RepositoryName, storage::Storage};
 
 /// What the operator decides about the rules.
@@ -153,6 +157,7 @@ struct Inner {
     catalog: Catalog,
     beginning: Beginning,
     condemned: Condemned,
+    verified: VerifiedManifests,
 }
 
 /// When a registry began to serve, by the clock that files are dated with and by one that is never set.
@@ -199,6 +204,7 @@ impl Registry {
             sessions: Sessions::default(),
             catalog: Catalog::default(),
             condemned: Condemned::default(),
+            verified: VerifiedManifests::default(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }

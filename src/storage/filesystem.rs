@@ -1,7 +1,8 @@
 //! The filesystem back end: what is on the disk, and the order of writes and syncs by which it stays there.
 //!
-//! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away.
+//! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away; but for looks at what is in memory.
 
+mod at_once;
 mod content;
 mod directories;
 mod hash_state;
@@ -62,16 +63,25 @@ impl Filesystem {
     }
 
     pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+        if let Some(known) = self.volume.stat_at_once(key) {
+            return Ok(known);
+        }
         let key = key.clone();
         self.look(move |volume| volume.stat(&key)).await
     }
 
     pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
+        if let Some(known) = self.volume.read_at_once(key, limit) {
+            return Ok(known);
+        }
         let key = key.clone();
         self.look(move |volume| volume.read(&key, limit)).await
     }
 
     pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>, StorageError> {
+        if let Some(known) = self.volume.open_at_once(key) {
+            return Ok(known);
+        }
         let key = key.clone();
         self.look(move |volume| volume.open(&key)).await
     }

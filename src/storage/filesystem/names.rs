@@ -72,6 +72,15 @@ impl Names {
         }
     }
 
+    /// Whether nothing is known against a name that was just seen, nor against a tree that it is in. Never waits.
+    pub(super) fn is_settled(&self, path: &Path) -> bool {
+        if self.tracked.load(SeqCst) == 0 {
+            return true;
+        }
+        let entries = self.entries();
+        !path.ancestors().any(|path| entries.contains_key(path))
+    }
+
     /// The names directly under `directory` that can be seen and don't count; waits for the writers of those that are not settled.
     pub(super) fn absent_in(&self, directory: &Path) -> HashSet<OsString> {
         if self.tracked.load(SeqCst) == 0 {

@@ -95,7 +95,8 @@ pub(super) fn is_object(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
-fn stat_of(metadata: &Metadata) -> Stat {
+/// What a file's metadata says of the object.
+pub(super) fn stat_of(metadata: &Metadata) -> Stat {
     // Every filesystem that can be a store has this time.
     Stat { len: metadata.len(), modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) }
 }

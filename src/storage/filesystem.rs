@@ -1,6 +1,7 @@
 //! The filesystem back end: what is on the disk, and the order of writes and syncs by which it stays there.
 //!
-//! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away; but for looks at what is in memory.
+//! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away; except for looks at what the kernel has
+//! in memory, which are made at once.
 
 mod at_once;
 mod content;
@@ -63,24 +64,24 @@ impl Filesystem {
     }
 
     pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
-        if let Some(known) = self.volume.stat_at_once(key) {
-            return Ok(known);
+        if let Ok(stat) = self.volume.stat_at_once(key) {
+            return Ok(stat);
         }
         let key = key.clone();
         self.look(move |volume| volume.stat(&key)).await
     }
 
     pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
-        if let Some(known) = self.volume.read_at_once(key, limit) {
-            return Ok(known);
+        if let Ok(read) = self.volume.read_at_once(key, limit) {
+            return read;
         }
         let key = key.clone();
         self.look(move |volume| volume.read(&key, limit)).await
     }
 
     pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>, StorageError> {
-        if let Some(known) = self.volume.open_at_once(key) {
-            return Ok(known);
+        if let Ok(object) = self.volume.open_at_once(key) {
+            return Ok(object);
         }
         let key = key.clone();
         self.look(move |volume| volume.open(&key)).await

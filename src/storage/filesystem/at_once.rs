@@ -1,57 +1,124 @@
-//! Looks that need not wait for a disk, and so need no thread of their own.
+//! Looks that need not wait, for the thread that asks: what the kernel has in memory is had without a hop to a blocking thread.
 //!
-//! The kernel is asked for a file only if the whole way to it is in memory (`RESOLVE_CACHED`), and for its bytes only if they are (`RWF_NOWAIT`).
-//! Nothing is remembered here, so nothing can be stale. Where the kernel says no, or a writer is between a rename and its sync, there is no
-//! answer, and the usual look gives it.
+//! Nothing is remembered here, so nothing can be stale: it is the kernel that says whether it would have to wait. Wherever it would,
+//! or anything is out of the ordinary, the answer is [`WouldWait`], and the same look is made on a blocking thread.
 
-use std::{fs::File, io::IoSliceMut, os::fd::OwnedFd, path::Path};
+use std::{
+    fs::{File, Metadata},
+    io::IoSliceMut,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use bytes::Bytes;
 use rustix::{
     fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
-    io::{ReadWriteFlags, preadv2},
+    io::{Errno, ReadWriteFlags, preadv2},
 };
 
 use super::{
-    super::{Key, Object, Stat},
-    look::{is_none, stat_of},
+    super::{Key, Object, Stat, StorageError},
+    look::{means_none, stat_of},
+    names::Standing,
     volume::Volume,
 };
 
+/// What is longer is read elsewhere: copying it would hold up the others who wait for this thread.
+const READ_MAX_LEN: u64 = 64 * 1024;
+
+/// The look has to be made where it may block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WouldWait;
+
+/// What this kernel, and the filesystem that the store is on, can do without waiting.
+#[derive(Debug)]
+pub(super) struct AtOnce {
+    /// Whether files can be opened so (Linux 5.12, and nothing that filters the call).
+    opens: AtomicBool,
+    /// Whether the filesystem can say that a read would have to wait.
+    reads: AtomicBool,
+}
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        Self { opens: AtomicBool::new(true), reads: AtomicBool::new(true) }
+    }
+}
+
+#[cfg(test)]
+impl AtOnce {
+    /// As on a kernel that can do neither.
+    pub(super) fn turn_off(&self) {
+        self.opens.store(false, Relaxed);
+        self.reads.store(false, Relaxed);
+    }
+}
+
 impl Volume {
-    /// As [`Volume::stat`], if that is known at once.
-    pub(super) fn stat_at_once(&self, key: &Key) -> Option<Option<Stat>> {
-        Some(self.find_at_once(&self.path(key), OFlags::PATH)?.map(|(_, stat)| stat))
+    /// [`Volume::stat`], if it need not wait.
+    pub(super) fn stat_at_once(&self, key: &Key) -> Result<Option<Stat>, WouldWait> {
+        let found = self.find_at_once(&self.path(key), OFlags::PATH)?;
+        Ok(found.map(|(_, metadata)| stat_of(&metadata)))
     }
 
-    /// As [`Volume::read`] of an object that is small enough, if that is known at once.
-    pub(super) fn read_at_once(&self, key: &Key, limit: u64) -> Option<Option<Bytes>> {
-        let Some((file, stat)) = self.find_at_once(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)? else {
-            return Some(None);
-        };
-        let mut bytes = vec![0; usize::try_from(stat.len).ok().filter(|_| stat.len <= limit)?];
-        let read = preadv2(&file, &mut [IoSliceMut::new(&mut bytes)], 0, ReadWriteFlags::NOWAIT).ok()?;
-        (read == bytes.len()).then(|| Some(bytes.into()))
-    }
-
-    /// As [`Volume::open`], if that is known at once.
-    pub(super) fn open_at_once(&self, key: &Key) -> Option<Option<Object>> {
+    /// [`Volume::open`], if it need not wait.
+    pub(super) fn open_at_once(&self, key: &Key) -> Result<Option<Object>, WouldWait> {
         let found = self.find_at_once(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)?;
-        Some(found.map(|(file, stat)| Object::of_file(file, stat)))
+        Ok(found.map(|(file, metadata)| Object::of_file(file, stat_of(&metadata))))
     }
 
-    fn find_at_once(&self, path: &Path, flags: OFlags) -> Option<Option<(File, Stat)>> {
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file: OwnedFd = match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
-            Ok(file) => file,
-            Err(error) => return is_none(error).then_some(None),
-        };
-        let file = File::from(file);
-        let metadata = file.metadata().ok()?;
-        if !metadata.is_file() {
-            return Some(None);
+    /// [`Volume::read`], if it need not wait.
+    pub(super) fn read_at_once(&self, key: &Key, limit: u64) -> Result<Result<Option<Bytes>, StorageError>, WouldWait> {
+        if !self.at_once.reads.load(Relaxed) {
+            return Err(WouldWait);
         }
-        // Asked after the look, as everywhere.
-        self.names.is_settled(path).then(|| Some((file, stat_of(&metadata))))
+        let found = self.find_at_once(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let Some((file, metadata)) = found else { return Ok(Ok(None)) };
+        if metadata.len() > limit {
+            return Ok(Err(StorageError::TooLarge));
+        }
+        if metadata.len() > READ_MAX_LEN {
+            return Err(WouldWait);
+        }
+        let len = usize::try_from(metadata.len()).map_err(|_| WouldWait)?;
+        // One byte more, in case it has grown since.
+        let mut bytes = vec![0; len + 1];
+        match preadv2(&file, &mut [IoSliceMut::new(&mut bytes)], 0, ReadWriteFlags::NOWAIT) {
+            Ok(read) if read == len => {
+                bytes.truncate(len);
+                Ok(Ok(Some(bytes.into())))
+            }
+            Err(Errno::NOTSUP | Errno::NOSYS | Errno::INVAL) => {
+                self.at_once.reads.store(false, Relaxed);
+                Err(WouldWait)
+            }
+            // Only a part is in memory, or nothing, or the length has changed.
+            Ok(_) | Err(_) => Err(WouldWait),
+        }
+    }
+
+    /// The file at `path`, if the way to it is in memory.
+    fn find_at_once(&self, path: &Path, how: OFlags) -> Result<Option<(File, Metadata)>, WouldWait> {
+        if !self.at_once.opens.load(Relaxed) {
+            return Err(WouldWait);
+        }
+        let flags = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
+            Ok(file) => File::from(file),
+            Err(error) if means_none(&error.into()) => return Ok(None),
+            Err(error) => {
+                // Filters of calls that know this one no better answer with EPERM.
+                if matches!(error, Errno::NOSYS | Errno::INVAL | Errno::PERM) {
+                    self.at_once.opens.store(false, Relaxed);
+                }
+                return Err(WouldWait);
+            }
+        };
+        let metadata = file.metadata().map_err(|_| WouldWait)?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        let is_there = self.names.standing_at_once(path).ok_or(WouldWait)? == Standing::There;
+        Ok(is_there.then_some((file, metadata)))
     }
 }

@@ -95,6 +95,7 @@ pub(super) fn is_object(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
 }
 
+/// What a file's metadata says of the object.
 pub(super) fn stat_of(metadata: &Metadata) -> Stat {
     // Every filesystem that can be a store has this time.
     Stat { len: metadata.len(), modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) }
@@ -102,11 +103,6 @@ pub(super) fn stat_of(metadata: &Metadata) -> Stat {
 
 /// Whether this is how the system says that there is no such object: also a name that is too long to be one, a link and a device.
 pub(super) fn means_none(error: &io::Error) -> bool {
-    Errno::from_io_error(error).is_some_and(is_none)
-}
-
-/// The same of the number that the system gave.
-pub(super) fn is_none(error: Errno) -> bool {
     const NONE: [Errno; 5] = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG, Errno::LOOP, Errno::NXIO];
-    NONE.contains(&error)
+    Errno::from_io_error(error).is_some_and(|error| NONE.contains(&error))
 }

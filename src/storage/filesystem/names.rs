@@ -60,25 +60,20 @@ impl Names {
         }
         let mut entries = self.entries();
         loop {
-            let mut known = path.ancestors().filter_map(|path| entries.get(path)).peekable();
-            if known.peek().is_none() {
-                return Standing::There;
-            }
-            // An entry without writers is one that failed: all others are taken away with their last writer.
-            if !known.any(|entry| entry.writers > 0) {
-                return Standing::Absent;
+            if let Some(standing) = settled(&entries, path) {
+                return standing;
             }
             entries = self.wait(entries);
         }
     }
 
-    /// Whether nothing is known against a name that was just seen, nor against a tree that it is in. Never waits.
-    pub(super) fn is_settled(&self, path: &Path) -> bool {
+    /// [`Names::standing`], if that need not wait: neither for writers, nor for one who has the names and looks at the disk.
+    pub(super) fn standing_at_once(&self, path: &Path) -> Option<Standing> {
         if self.tracked.load(SeqCst) == 0 {
-            return true;
+            return Some(Standing::There);
         }
-        let entries = self.entries();
-        !path.ancestors().any(|path| entries.contains_key(path))
+        let entries = self.entries.try_lock().ok()?;
+        settled(&entries, path)
     }
 
     /// The names directly under `directory` that can be seen and don't count; waits for the writers of those that are not settled.
@@ -125,6 +120,16 @@ impl Names {
     fn entries(&self) -> MutexGuard<'_, HashMap<PathBuf, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How a name stands, unless it has writers.
+fn settled(entries: &HashMap<PathBuf, Entry>, path: &Path) -> Option<Standing> {
+    let mut known = path.ancestors().filter_map(|path| entries.get(path)).peekable();
+    if known.peek().is_none() {
+        return Some(Standing::There);
+    }
+    // An entry without writers is one that failed: all others are taken away with their last writer.
+    (!known.any(|entry| entry.writers > 0)).then_some(Standing::Absent)
 }
 
 impl Naming<'_> {

@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     super::{Durability, StorageError},
+    at_once::AtOnce,
     directories::Directories,
     lock,
     names::Names,
@@ -43,6 +44,7 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         syncs: Syncs::new(durability, &root),
         directories: Directories::new(&root),
         names: Names::default(),
+        at_once: AtOnce::default(),
         live: Arc::default(),
         boot_id: boot_id().unwrap_or_else(|| run_id.clone()),
         run_id,

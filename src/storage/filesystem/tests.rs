@@ -1,6 +1,7 @@
 //! What only a filesystem has to do.
 #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
 
+mod at_once;
 mod durability;
 mod failures;
 mod opening;

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     super::{Key, StorageError},
+    at_once::AtOnce,
     directories::Directories,
     live::Live,
     names::Names,
@@ -25,6 +26,7 @@ pub(super) struct Volume {
     pub(super) syncs: Syncs,
     pub(super) directories: Directories,
     pub(super) names: Names,
+    pub(super) at_once: AtOnce,
     pub(super) live: Arc<Live>,
     /// This run of the kernel.
     pub(super) boot_id: String,

@@ -58,3 +58,43 @@ fn referrers_are_listed_under_a_tag_as_well() {
     server.stop();
     expect_clean(root.path());
 }
+
+#[test]
+fn what_clients_listed_under_the_tag_is_kept_as_they_wrote_it() {
+    let root = tempfile::tempdir().unwrap();
+    let (server, image) = (Server::start(root.path()), Image::new(1, "amd64"));
+    let repository = server.http().repository("team/app");
+    repository.push("latest", &image);
+    let config = image.blobs().last().unwrap();
+    let tag = image.manifest().digest().replace(':', "-");
+    // One that an older client attached: without a subject, under an index that does not name its type, with fields that wharf has no use for.
+    let older = json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config.descriptor(), "layers": []});
+    let older = Manifest::new(&older, IMAGE_MANIFEST);
+    let mut descriptor = older.descriptor();
+    descriptor["platform"] = json!({"os": "linux", "architecture": "arm64"});
+    repository.push_manifest(older.digest(), &older);
+    let index = Manifest::new(&json!({"schemaVersion": 2, "manifests": [descriptor]}), IMAGE_INDEX);
+    repository.push_manifest(&tag, &index);
+    let one = referrer(config, image.manifest(), "application/vnd.test.one");
+    repository.push_manifest(one.digest(), &one);
+    assert_eq!(fsck(root.path(), &["--write-referrers-tags"]).1["referrers_tags"], 1);
+    let manifests = repository.manifest(&tag).expect(200).json()["manifests"].as_array().unwrap().clone();
+    assert_eq!(manifests.len(), 2);
+    assert!(manifests.contains(&descriptor), "{manifests:?}");
+    assert_eq!(fsck(root.path(), &["--write-referrers-tags"]).1["referrers_tags"], 0);
+}
+
+#[test]
+fn a_tag_that_is_somebodys_image_is_left_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let (server, [image, other]) = (Server::start(root.path()), [1, 2].map(|seed| Image::new(seed, "amd64")));
+    let repository = server.http().repository("team/app");
+    repository.push("latest", &image);
+    let tag = image.manifest().digest().replace(':', "-");
+    repository.push(&tag, &other);
+    let one = referrer(image.blobs().last().unwrap(), image.manifest(), "application/vnd.test.one");
+    repository.push_manifest(one.digest(), &one);
+    let (code, said) = fsck(root.path(), &["--write-referrers-tags"]);
+    assert_eq!((code, said["referrers_tags"].as_u64(), said["problems"].as_u64()), (1, Some(0), Some(1)));
+    repository.expect_image(&tag, &other);
+}

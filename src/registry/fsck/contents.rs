@@ -41,7 +41,12 @@ impl Inspector {
 
     async fn check_content(&mut self, digest: &Digest) -> Result<(), FsckError> {
         let Some(stat) = self.registry.storage().stat(&layout::data(digest)).await? else { return Ok(()) };
-        match self.registry.rehash(digest, &mut self.pace).await {
+        let mut judged = self.registry.rehash(digest, &mut self.pace).await;
+        if matches!(judged, Ok(false)) && self.registry.storage().stat(&layout::data(digest)).await?.is_some() {
+            // It was pushed again while it was read, or can't be set aside: what is there now counts.
+            judged = self.registry.rehash(digest, &mut self.pace).await;
+        }
+        match judged {
             Ok(true) => {}
             // Gone meanwhile, and nothing was set aside.
             Ok(false) if !self.is_damaged(digest).await? && !self.registry.is_read_only() => return Ok(()),

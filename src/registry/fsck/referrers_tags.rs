@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{FsckError, Inspector, Phase};
 use crate::{
-    oci::{Descriptor, Digest, MediaType, Reference, RepositoryName, Tag},
+    oci::{Digest, MediaType, Reference, RepositoryName, Tag},
     registry::{ManifestPush, Overwrite, RegistryError, Repository},
     storage::StorageError,
 };
@@ -16,14 +17,34 @@ use crate::{
 /// How many referrers are read at a time.
 const PAGE: usize = 1000;
 
-/// An image index, as far as one has to be merged.
+/// An image index that lists referrers. What clients wrote of each is kept as they wrote it.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Index {
     schema_version: u8,
+    // Clients may leave it out.
+    #[serde(default)]
     media_type: String,
     #[serde(default)]
-    manifests: Vec<Descriptor>,
+    manifests: Vec<Value>,
+}
+
+/// What is under the tag of a subject's referrers.
+enum Tagged {
+    /// Nothing that can be read.
+    Nothing,
+    /// An image index: what it lists, by digest.
+    Index(BTreeMap<Digest, Value>),
+    /// Something that somebody put there for another reason.
+    Other,
+}
+
+/// What became of the tag of a subject's referrers.
+enum Written {
+    Now,
+    Before,
+    /// The tag is somebody's for another reason, and was left alone.
+    Taken,
 }
 
 impl Inspector {
@@ -35,8 +56,12 @@ impl Inspector {
             for subject in repository.subjects().await? {
                 self.go_on()?;
                 match repository.tag_referrers(&subject).await {
-                    Ok(true) => self.account.figures.referrers_tags += 1,
-                    Ok(false) => {}
+                    Ok(Written::Now) => self.account.figures.referrers_tags += 1,
+                    Ok(Written::Before) => {}
+                    Ok(Written::Taken) => {
+                        let what = "has referrers, and their tag is in use for something that is no image index";
+                        self.account.problem(format!("{name}@{subject}"), what, "give that another tag").await;
+                    }
                     Err(RegistryError::Storage(error)) => return Err(error.into()),
                     Err(error) => {
                         let what = format!("has referrers that can't be listed under a tag: {error}");
@@ -51,28 +76,34 @@ impl Inspector {
 
 impl Repository {
     /// Writes the tag of one subject, unless it says all of it already.
-    async fn tag_referrers(&self, subject: &Digest) -> Result<bool, RegistryError> {
-        let Some(tag) = tag_of(subject) else { return Ok(false) };
+    async fn tag_referrers(&self, subject: &Digest) -> Result<Written, RegistryError> {
+        let Some(tag) = tag_of(subject) else { return Ok(Written::Before) };
         let before = self.resolve(&tag).await?;
-        let listed = self.listed_under(&tag).await?;
-        let mut manifests: BTreeMap<Digest, Descriptor> = BTreeMap::new();
-        for descriptor in &listed {
-            if self.has_manifest(&descriptor.digest).await? {
-                manifests.insert(descriptor.digest.clone(), descriptor.clone());
+        let listed = match self.tagged(&tag).await? {
+            Tagged::Other => return Ok(Written::Taken),
+            Tagged::Nothing => BTreeMap::new(),
+            Tagged::Index(listed) => listed,
+        };
+        let mut manifests = BTreeMap::new();
+        for (digest, descriptor) in &listed {
+            if self.has_manifest(digest).await? {
+                manifests.insert(digest.clone(), descriptor.clone());
             }
         }
         let mut last = None;
         loop {
             let page = self.list_referrers(subject, None, last.as_ref(), PAGE).await?;
             last = page.descriptors.last().map(|descriptor| descriptor.digest.clone());
-            manifests.extend(page.descriptors.into_iter().map(|descriptor| (descriptor.digest.clone(), descriptor)));
+            for descriptor in page.descriptors {
+                let said = || serde_json::json!(descriptor);
+                manifests.entry(descriptor.digest.clone()).or_insert_with(said);
+            }
             if !page.more {
                 break;
             }
         }
-        if listed.len() == manifests.len() && listed.iter().all(|descriptor| manifests.contains_key(&descriptor.digest))
-        {
-            return Ok(false);
+        if listed.keys().eq(manifests.keys()) {
+            return Ok(Written::Before);
         }
         let manifests = manifests.into_values().collect();
         let index = Index { schema_version: 2, media_type: MediaType::OCI_INDEX.to_owned(), manifests };
@@ -87,7 +118,7 @@ impl Repository {
         if let Some(before) = before.filter(|before| *before != digest) {
             self.remove_untagged_index(before).await?;
         }
-        Ok(true)
+        Ok(Written::Now)
     }
 
     /// Takes away the index that was under the tag, as clients do, unless it has another tag.
@@ -105,11 +136,17 @@ impl Repository {
             .await
     }
 
-    /// What an index under this tag lists; nothing, if there is none that can be read.
-    async fn listed_under(&self, tag: &Tag) -> Result<Vec<Descriptor>, StorageError> {
-        let Some(digest) = self.resolve(tag).await? else { return Ok(Vec::new()) };
-        let Some(bytes) = self.manifest_bytes(&digest).await? else { return Ok(Vec::new()) };
-        Ok(serde_json::from_slice::<Index>(&bytes).map(|index| index.manifests).unwrap_or_default())
+    /// What is under a tag.
+    async fn tagged(&self, tag: &Tag) -> Result<Tagged, StorageError> {
+        let Some(digest) = self.resolve(tag).await? else { return Ok(Tagged::Nothing) };
+        let Some(bytes) = self.manifest_bytes(&digest).await? else { return Ok(Tagged::Nothing) };
+        if self.media_type_of(&digest, &bytes).await?.as_str() != MediaType::OCI_INDEX {
+            return Ok(Tagged::Other);
+        }
+        let Ok(index) = serde_json::from_slice::<Index>(&bytes) else { return Ok(Tagged::Other) };
+        let by_digest = |entry: Value| Some((entry["digest"].as_str()?.parse().ok()?, entry));
+        let listed: Option<BTreeMap<_, _>> = index.manifests.into_iter().map(by_digest).collect();
+        Ok(listed.map_or(Tagged::Other, Tagged::Index))
     }
 }
 

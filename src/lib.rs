@@ -31,7 +31,14 @@
 //! [`Staging`](storage::Staging) writes and hashes in one pass. Only what [`verifies`](storage::Staged::verify) can be given a name:
 //! sync, rename, sync of the directory, then the link that makes the blob the repository's, then 201.
 //!
-//! *A pull of a manifest*: the tag's link, the manifest's bytes, hashed once more before they go out as they came in.
+//! *A pull of a manifest*: the tag's link, the manifest's bytes, compared with what was verified lately or hashed once more, before they go out as
+//! they came in. What the kernel has in memory is looked at on the worker's own thread; where that would have to wait, another one looks.
+//!
+//! *A collection* ([`Registry::collect`](registry::Registry::collect)): mark from the disk, then take each thing alone, look once more, and remove links before
+//! bytes. Whoever relies on content pins it (`registry/pins.rs`) from the look until the last link; a collection never takes what is pinned.
+//!
+//! *A command on a store that is served* (`wharf gc`, `wharf fsck`) asks its server through a socket in the store (`server/control.rs`); without a
+//! server it opens the store itself.
 //!
 //! # What holds everywhere
 //!
@@ -42,7 +49,7 @@
 //! 4. Every key comes from one file (`registry/layout.rs`), every status from one other (`api/error.rs`), whose table has no
 //!    row for the rest.
 //! 5. A manifest's bytes are never serialised again.
-//! 6. Nothing blocks an async worker: files are read and written, and passwords hashed, on other threads.
+//! 6. Nothing blocks an async worker: passwords are hashed and files are written on other threads, and read there unless they are in memory.
 //! 7. A commit or a delete is one owned task that runs to its end: a client that goes away ends its handler, never a write half-way.
 //! 8. Nothing is made up from a request's `Host` or `X-Forwarded-*`: what clients are told to go to comes from the settings.
 //!

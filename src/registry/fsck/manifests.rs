@@ -13,6 +13,8 @@ enum Fault {
     Link,
     /// The bytes are not here, or not right.
     Lost,
+    /// The disk does not give them.
+    Unreadable(String),
     /// Something that it refers to is not here, or not as long as it says.
     Missing(String),
 }
@@ -75,6 +77,12 @@ impl Inspector {
                 let todo = "push it again; --repair removes it and its tags; until then no garbage is collected";
                 self.account.problem(place, "is a manifest whose bytes are lost", todo).await;
             }
+            Fault::Unreadable(why) => {
+                drop(state);
+                self.account
+                    .problem(place, format!("is a manifest that can't be read: {why}"), "look at the disk")
+                    .await;
+            }
             Fault::Missing(what) => {
                 drop(state);
                 let todo = "push the image again; it may also be meant so (validation.manifests.missing = \"allow\")";
@@ -85,7 +93,8 @@ impl Inspector {
     }
 
     async fn note_type(&mut self, repository: &Repository, digest: &Digest) -> Result<(), FsckError> {
-        let Some(bytes) = repository.manifest_bytes(digest).await? else { return Ok(()) };
+        // What can't be read was found before.
+        let Ok(Some(bytes)) = repository.manifest_bytes(digest).await else { return Ok(()) };
         let media_type: MediaType = repository.media_type_of(digest, &bytes).await?;
         if !KNOWN_TO_OTHERS.contains(&media_type.as_str()) {
             let what =
@@ -105,7 +114,7 @@ impl Repository {
         let bytes = match self.storage().read(&layout::data(digest), Registry::MANIFEST_LIMIT).await {
             Ok(bytes) => bytes.filter(|bytes| Digest::of(digest.algorithm(), bytes) == *digest),
             Err(StorageError::TooLarge) => None,
-            Err(error) => return Err(error),
+            Err(error) => return Ok(Some(Fault::Unreadable(error.to_string()))),
         };
         let Some(bytes) = bytes else { return Ok(Some(Fault::Lost)) };
         if !self.has_manifest(digest).await? {

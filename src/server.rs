@@ -21,6 +21,7 @@ mod connection;
 pub(crate) mod control;
 mod listen;
 pub(crate) mod open;
+mod peers;
 mod tls;
 
 use std::{
@@ -38,7 +39,7 @@ use actix_web::{rt::System, web};
 pub use listen::StartError;
 pub use tls::{TlsError, check_certificate};
 
-use self::{listen::Sockets, tls::Reloading};
+use self::{listen::Sockets, peers::Peers, tls::Reloading};
 use crate::{
     api::Api,
     auth::{Authenticator, InvalidAccess},
@@ -229,12 +230,15 @@ fn build(
         .shutdown_timeout(rounded_up(config.http.drain_timeout))
         .disable_signals();
     let shutdown = server.graceful_shutdown_signal();
+    let peers = Peers::new(config.limits.connections_per_address);
     for socket in sockets.tcp {
-        let (api, shutdown) = (api.clone(), shutdown.clone());
+        let (api, shutdown, peers) = (api.clone(), shutdown.clone(), Arc::clone(&peers));
         server = match tls.map(Reloading::current) {
-            Some(tls) => server
-                .listen("https", socket, move || connection::tls(api.clone(), shutdown.clone(), Arc::clone(&tls)))?,
-            None => server.listen("http", socket, move || connection::plain(api.clone(), shutdown.clone()))?,
+            Some(tls) => server.listen("https", socket, move || {
+                connection::tls(api.clone(), shutdown.clone(), Arc::clone(&peers), Arc::clone(&tls))
+            })?,
+            None => server
+                .listen("http", socket, move || connection::plain(api.clone(), shutdown.clone(), Arc::clone(&peers)))?,
         };
     }
     for socket in sockets.unix {

@@ -9,8 +9,8 @@ use std::{
 use rand::Rng as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Incoming, error::ApiError};
-use crate::registry::RegistryError;
+use super::{Api, Incoming, error::ApiError};
+use crate::registry::{RegistryError, StorageError};
 
 /// The bounds, in seconds, of what a client is told to wait: spread, so that those who are sent away don't come back together.
 const RETRY_AFTER: std::ops::RangeInclusive<u64> = 1..=5;
@@ -49,7 +49,7 @@ impl Admission {
     /// # Errors
     /// 429 if there is none left, or the client has all that are its.
     pub(super) fn admit(&self, client: Client) -> Result<Place, ApiError> {
-        let full = || ApiError::TooManyRequests { retry_after: rand::rng().random_range(RETRY_AFTER) };
+        let full = || ApiError::TooManyRequests { retry_after: retry_after() };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| full())?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = clients.entry(client.clone()).or_default();
@@ -59,6 +59,11 @@ impl Admission {
         *taken += 1;
         Ok(Place { client, clients: Arc::clone(&self.clients), _permit: place })
     }
+}
+
+/// How many seconds a client is told to wait.
+pub(super) fn retry_after() -> u64 {
+    rand::rng().random_range(RETRY_AFTER)
 }
 
 impl Drop for Place {
@@ -79,12 +84,18 @@ impl Incoming<'_> {
     /// # Errors
     /// 507 if less is free than the operator wants.
     pub(super) async fn must_have_room(&self) -> Result<(), ApiError> {
-        let min_free = self.api.settings.min_free;
+        if self.api.has_room().await.map_err(RegistryError::from)? { Ok(()) } else { Err(ApiError::NoRoom) }
+    }
+}
+
+impl Api {
+    /// Whether as much is free in the store as the operator wants.
+    pub(super) async fn has_room(&self) -> Result<bool, StorageError> {
+        let min_free = self.settings.min_free;
         if min_free == 0 {
-            return Ok(());
+            return Ok(true);
         }
-        let free = self.api.registry.free_space().await.map_err(RegistryError::from)?;
-        if free.is_some_and(|free| free < min_free) { Err(ApiError::NoRoom) } else { Ok(()) }
+        Ok(self.registry.free_space().await?.is_none_or(|free| free >= min_free))
     }
 }
 

@@ -7,6 +7,7 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::admission::retry_after;
 use crate::{
     auth::TokenError,
     oci::{ErrorCode, InvalidContentRange, InvalidDigest, InvalidName, InvalidReference, InvalidTag, ResourceScope},
@@ -220,6 +221,9 @@ impl ApiError {
             Self::TooManyRequests { retry_after } | Self::Token(TokenError::Throttled { retry_after }) => {
                 response.insert_header((header::RETRY_AFTER, retry_after.to_string()));
             }
+            Self::Registry(RegistryError::TooManyUploads { .. }) => {
+                response.insert_header((header::RETRY_AFTER, retry_after().to_string()));
+            }
             Self::Range { len } => {
                 response.insert_header((header::CONTENT_RANGE, format!("bytes */{len}")));
             }
@@ -242,6 +246,7 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::ManifestBlobUnknown(_) => (StatusCode::BAD_REQUEST, Code::ManifestBlobUnknown),
         RegistryError::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
         RegistryError::TagExists(_) => (StatusCode::FORBIDDEN, Code::Denied),
+        RegistryError::TooManyUploads { .. } => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
         RegistryError::UploadUnknown => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
         RegistryError::UploadBusy => (StatusCode::CONFLICT, Code::BlobUploadInvalid),
         RegistryError::UploadOffset { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::BlobUploadInvalid),
@@ -251,6 +256,7 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         }
         RegistryError::Body(BodyError::Incomplete) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
         RegistryError::Body(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid),
+        RegistryError::Body(BodyError::NoRoom) => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable),
         RegistryError::DeleteDisabled => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
         RegistryError::Aborted => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
         RegistryError::Storage(error) => storage_row(error),

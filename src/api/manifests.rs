@@ -52,7 +52,7 @@ pub(super) async fn put(
     let api = request.api.clone();
     let bytes = request.receiver()?.whole(Registry::MANIFEST_LIMIT).await.map_err(|error| match error {
         BodyError::TooLarge => too_large(),
-        error @ (BodyError::Incomplete | BodyError::TooSlow) => error.into(),
+        error @ (BodyError::Incomplete | BodyError::TooSlow | BodyError::NoRoom) => error.into(),
     })?;
     let push = ManifestPush { reference, tags, content_type, bytes, overwrite: of.overwrite() };
     let pushed = of.repository().put_manifest(push).await?;

@@ -40,6 +40,8 @@ use self::{
     query::Query,
     routes::{OpenResource, Resource, Route},
 };
+pub use receive::Rate;
+
 use crate::{auth::Authenticator, registry::Registry};
 
 /// What the operator decides about the way the registry is served.
@@ -67,6 +69,8 @@ pub struct Settings {
     pub tls: bool,
     /// How long a body may pause.
     pub body_idle: Duration,
+    /// How fast it has to come.
+    pub body_rate: Rate,
     /// How many requests may send a body at the same time.
     pub uploads: usize,
     /// How many of them may come from one user, or from one address.
@@ -89,6 +93,7 @@ impl Default for Settings {
             access_log: true,
             tls: false,
             body_idle: Duration::from_secs(30),
+            body_rate: Rate::default(),
             uploads: 256,
             uploads_per_client: 32,
             min_free: 0,

@@ -23,9 +23,30 @@ use super::{
 };
 use crate::registry::{Body, BodyError, BodySender, body};
 
-/// How long the rate of a body is averaged over, and the fewest bytes that have to come in that time.
-const RATE_WINDOW: Duration = Duration::from_secs(60);
-const RATE_BYTES: u64 = 60 * 1024;
+/// After how many bytes it is looked again whether the store has room for more.
+const LOOK: u64 = 64 * 1024 * 1024;
+
+/// How fast a body has to come.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// So many bytes a second; 0: as slowly as it likes.
+    pub bytes: u64,
+    /// On average over this time, of which only what is spent waiting counts.
+    pub window: Duration,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { bytes: 1024, window: Duration::from_secs(60) }
+    }
+}
+
+impl Rate {
+    /// Whether `came` bytes in a window are too few.
+    fn is_missed_by(self, came: u64) -> bool {
+        u128::from(came) * 1000 < u128::from(self.bytes) * self.window.as_millis()
+    }
+}
 
 /// The body of a request, read piece by piece and within limits of time: the server itself sets none.
 pub(super) struct Receiver {
@@ -33,6 +54,10 @@ pub(super) struct Receiver {
     idle: Duration,
     waited: Duration,
     came: u64,
+    rate: Rate,
+    /// How many bytes are left until it is looked whether there is room.
+    until_look: u64,
+    api: web::Data<Api>,
     _place: Place,
 }
 
@@ -73,7 +98,8 @@ impl Receiver {
         }
         let place = api.admission.admit(client)?;
         let idle = api.settings.body_idle;
-        Ok(Self { payload, idle, waited: Duration::ZERO, came: 0, _place: place })
+        let (rate, api) = (api.settings.body_rate, api.clone());
+        Ok(Self { payload, idle, waited: Duration::ZERO, came: 0, rate, until_look: LOOK, api, _place: place })
     }
 
     /// The whole of a small body.
@@ -124,11 +150,19 @@ impl Receiver {
         let piece = piece.map_err(|_| BodyError::Incomplete)?;
         self.waited += asked.elapsed();
         self.came += piece.len() as u64;
-        if self.waited > RATE_WINDOW {
-            if self.came < RATE_BYTES {
+        if self.waited > self.rate.window {
+            if self.rate.is_missed_by(self.came) {
                 return Err(BodyError::TooSlow);
             }
             (self.waited, self.came) = (Duration::ZERO, 0);
+        }
+        self.until_look = self.until_look.saturating_sub(piece.len() as u64);
+        if self.until_look == 0 {
+            self.until_look = LOOK;
+            // What can't be told now is no reason to break off.
+            if !self.api.has_room().await.unwrap_or(true) {
+                return Err(BodyError::NoRoom);
+            }
         }
         Ok(Some(piece))
     }

@@ -10,14 +10,22 @@ use super::{Kind, Setting};
 pub struct Limits {
     /// `limits.connections`: connections at a time.
     pub connections: usize,
+    /// `limits.connections_per_address`: of these, those of one address.
+    pub connections_per_address: usize,
     /// `limits.uploads`: requests at a time that send a body.
     pub uploads: usize,
     /// `limits.uploads_per_client`: of these, those of one user or, without one, of one address.
     pub uploads_per_client: usize,
     /// `limits.upload_bytes`: bytes of one upload session; `None` for no limit.
     pub upload_bytes: Option<u64>,
+    /// `limits.unfinished_uploads`: uploads of one repository that were begun and not ended.
+    pub unfinished_uploads: usize,
     /// `limits.body_idle`: how long a body may pause.
     pub body_idle: Duration,
+    /// `limits.body_rate`: bytes of a body that have to come in a second, on average.
+    pub body_rate: u64,
+    /// `limits.body_window`: the time that this is averaged over.
+    pub body_window: Duration,
     /// `catalog.maxentries`: names in one answer of the catalog.
     pub catalog_entries: usize,
     /// `tags.maxtags`: tags in one answer of a tag list.
@@ -26,6 +34,12 @@ pub struct Limits {
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("limits.connections", Kind::Count, "4096", "Connections at a time."),
+    Setting::new(
+        "limits.connections_per_address",
+        Kind::Count,
+        "256",
+        "Of these, those of one address (of one /64 for IPv6); more are turned away with 429.",
+    ),
     Setting::new("limits.uploads", Kind::Count, "256", "Requests at a time that send a body; more get 429."),
     Setting::new(
         "limits.uploads_per_client",
@@ -34,7 +48,20 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Of these, those of one user or, without a user, of one address.",
     ),
     Setting::new("limits.upload_bytes", Kind::Size, "0", "The largest blob; 0 for no limit."),
+    Setting::new(
+        "limits.unfinished_uploads",
+        Kind::Count,
+        "1000",
+        "Uploads of one repository that were begun and not ended; more get 429 until some end or are purged.",
+    ),
     Setting::new("limits.body_idle", Kind::Duration, "30s", "How long the body of a request may pause."),
+    Setting::new(
+        "limits.body_rate",
+        Kind::Size,
+        "1KiB",
+        "Bytes of a body that have to come in a second, on average over `body_window`; 0 for no such limit.",
+    ),
+    Setting::new("limits.body_window", Kind::Duration, "60s", "The time that `body_rate` is averaged over."),
     Setting::new("catalog.maxentries", Kind::Count, "1000", "The most repositories in one answer of the catalog."),
     Setting::new("tags.maxtags", Kind::Count, "1000", "The most tags in one answer of a tag list."),
 ];
@@ -42,16 +69,22 @@ pub(super) const SETTINGS: &[Setting] = &[
 pub(super) fn read(values: &mut Values) -> Limits {
     let limits = Limits {
         connections: at_least_one(values, "limits.connections"),
+        connections_per_address: at_least_one(values, "limits.connections_per_address"),
         uploads: at_least_one(values, "limits.uploads"),
         uploads_per_client: at_least_one(values, "limits.uploads_per_client"),
         upload_bytes: Some(values.size("limits.upload_bytes")).filter(|bytes| *bytes > 0),
+        unfinished_uploads: at_least_one(values, "limits.unfinished_uploads"),
         body_idle: values.duration("limits.body_idle"),
+        body_rate: values.size("limits.body_rate"),
+        body_window: values.duration("limits.body_window"),
         catalog_entries: at_least_one(values, "catalog.maxentries"),
         tags: at_least_one(values, "tags.maxtags"),
     };
-    if limits.body_idle.is_zero() {
-        let place = values.source("limits.body_idle");
-        values.bad::<()>("limits.body_idle", place, "it must be longer than nothing");
+    for (key, time) in [("limits.body_idle", limits.body_idle), ("limits.body_window", limits.body_window)] {
+        if time.is_zero() {
+            let place = values.source(key);
+            values.bad::<()>(key, place, "it must be longer than nothing");
+        }
     }
     limits
 }

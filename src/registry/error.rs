@@ -43,6 +43,12 @@ pub enum RegistryError {
     /// The repository has no such upload session.
     #[error("there is no such upload")]
     UploadUnknown,
+    /// The repository has as many uploads that nobody has ended as it may have.
+    #[error("{limit} uploads to this repository were begun and not ended")]
+    TooManyUploads {
+        /// How many it may have.
+        limit: usize,
+    },
     /// Another request is writing to the session.
     #[error("another request is writing to this upload")]
     UploadBusy,
@@ -87,6 +93,9 @@ pub enum BodyError {
     /// It has more bytes than are taken.
     #[error("the body is too large")]
     TooLarge,
+    /// The store has no more room for it than the operator wants to keep free.
+    #[error("the store has no room for more")]
+    NoRoom,
 }
 
 impl From<AppendError<BodyError>> for RegistryError {

@@ -65,6 +65,8 @@ pub struct Rules {
     pub missing: Missing,
     /// How many bytes an upload may have at most; `None`: as many as the store takes.
     pub upload_limit: Option<u64>,
+    /// How many uploads of one repository may be begun and not ended.
+    pub unfinished_limit: usize,
     /// What becomes of uploads that nobody ends.
     pub expiry: Expiry,
     /// What becomes of content that nothing refers to.
@@ -79,6 +81,7 @@ impl Default for Rules {
             delete: true,
             missing: Missing::Refuse,
             upload_limit: None,
+            unfinished_limit: 1000,
             expiry: Expiry::default(),
             gc: Gc::default(),
             verify: Verify::default(),

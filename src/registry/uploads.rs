@@ -31,10 +31,14 @@ impl Repository {
     /// Begins an upload ([distribution-spec, pushing blobs]), to be hashed with `algorithm` while it comes.
     ///
     /// # Errors
-    /// What the store met.
+    /// [`RegistryError::TooManyUploads`].
     ///
     /// [distribution-spec, pushing blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<SessionId, RegistryError> {
+        let limit = self.rules().unfinished_limit;
+        if self.storage().children(&layout::uploads(&self.name)).await?.len() >= limit {
+            return Err(RegistryError::TooManyUploads { limit });
+        }
         let session = SessionId::random();
         let key = layout::upload(&self.name, &session);
         let staging = self.storage().stage(&key, algorithm).await?;

@@ -12,11 +12,12 @@ use actix_web::{App, body::BoxBody, dev::AppConfig, web};
 use arc_swap::ArcSwap;
 use rustix::net::sockopt;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpStream, UnixStream},
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
+use super::peers::{Peers, Seated};
 use crate::api::{self, Api};
 
 /// How long the head of a request may take.
@@ -27,6 +28,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const LINGER: Duration = Duration::from_secs(5);
 /// How long a client may take nothing of what is sent to it.
 const WRITE_STALL: Duration = Duration::from_secs(60);
+/// How long is spent on a client that is turned away.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). No HTTP method begins with it.
@@ -36,6 +39,12 @@ const HANDSHAKE: u8 = 22;
 const PLAIN_ON_TLS: &str = concat!(
     "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 110\r\nConnection: close\r\n\r\n",
     "{\"errors\":[{\"code\":\"UNSUPPORTED\",\"message\":\"this port speaks HTTPS: use an https:// address\",\"detail\":null}]}\n"
+);
+
+/// What a client gets whose address has all the connections that it may have.
+const TOO_MANY: &str = concat!(
+    "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 116\r\nRetry-After: 2\r\nConnection: close\r\n\r\n",
+    "{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"too many connections from this address: use fewer\",\"detail\":null}]}\n"
 );
 
 /// The HTTP service for a stream of any kind.
@@ -64,11 +73,19 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
 pub(super) fn plain(
     api: web::Data<Api>,
     shutdown: GracefulShutdownSignal,
+    peers: Arc<Peers>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
-    fn_service(|io: TcpStream| async move {
-        prepare(&io);
-        let peer = io.peer_addr().ok();
-        Ok((io, Protocol::Http1, peer))
+    fn_service(move |io: TcpStream| {
+        let peers = Arc::clone(&peers);
+        async move {
+            prepare(&io);
+            let peer = io.peer_addr().map_err(drop)?;
+            let Some(seat) = peers.admit(peer.ip()) else {
+                turn_away(io).await;
+                return Err(());
+            };
+            Ok((Seated::new(io, seat), Protocol::Http1, Some(peer)))
+        }
     })
     .and_then(http(api, shutdown))
 }
@@ -85,24 +102,39 @@ pub(super) fn unix(
 pub(super) fn tls(
     api: web::Data<Api>,
     shutdown: GracefulShutdownSignal,
+    peers: Arc<Peers>,
     config: Arc<ArcSwap<ServerConfig>>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     fn_service(move |io: TcpStream| {
-        let config = config.load_full();
+        let (config, peers) = (config.load_full(), Arc::clone(&peers));
         async move {
             prepare(&io);
-            let peer = io.peer_addr().ok();
+            let peer = io.peer_addr().map_err(drop)?;
+            // What is said before the handshake, nobody would understand.
+            let seat = peers.admit(peer.ip()).ok_or(())?;
             let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake(io, config)).await;
             match handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(io) => Ok((io, Protocol::Http1, peer)),
+                Ok(io) => Ok((Seated::new(io, seat), Protocol::Http1, Some(peer))),
                 Err(error) => {
-                    tracing::debug!(%error, ?peer, "no TLS connection came about");
+                    tracing::debug!(%error, %peer, "no TLS connection came about");
                     Err(())
                 }
             }
         }
     })
     .and_then(http(api, shutdown))
+}
+
+/// Says why it is not served, to a client that listens at once.
+async fn turn_away(mut io: TcpStream) {
+    let last_words = async {
+        io.write_all(TOO_MANY.as_bytes()).await?;
+        io.shutdown().await?;
+        // What it has sent already is read, or the system would take back the answer.
+        while io.read(&mut [0; 1024]).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
 }
 
 async fn handshake(mut io: TcpStream, config: Arc<ServerConfig>) -> io::Result<TlsStream<TcpStream>> {
@@ -131,9 +163,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_in_the_clear_is_as_long_as_it_says() {
-        let (head, body) = PLAIN_ON_TLS.split_once("\r\n\r\n").unwrap_or_default();
-        assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
-        assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+    fn answers_in_the_clear_are_as_long_as_they_say() {
+        for answer in [PLAIN_ON_TLS, TOO_MANY] {
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+            assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{}", body.len());
+            assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+        }
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn settings(config: &Config) -> api::Settings {
         access_log: config.log.access_log,
         tls: config.http.tls.is_some(),
         body_idle: config.limits.body_idle,
+        body_rate: api::Rate { bytes: config.limits.body_rate, window: config.limits.body_window },
         uploads: config.limits.uploads,
         uploads_per_client: config.limits.uploads_per_client,
         min_free: config.storage.min_free,
@@ -72,5 +73,13 @@ fn rules(config: &Config) -> Rules {
     // A registry that takes nothing new is one that shall stay as it is, unless it is asked.
     let interval = gc.interval.filter(|_| !config.storage.read_only);
     let gc = Gc { interval, grace: gc.grace, untagged: gc.untagged };
-    Rules { delete: config.storage.delete, missing, upload_limit: config.limits.upload_bytes, expiry, gc, verify }
+    Rules {
+        delete: config.storage.delete,
+        missing,
+        upload_limit: config.limits.upload_bytes,
+        unfinished_limit: config.limits.unfinished_uploads,
+        expiry,
+        gc,
+        verify,
+    }
 }

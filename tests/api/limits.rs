@@ -91,6 +91,81 @@ async fn h5_a_body_that_stalls_is_given_up() {
     registry.with_body(Method::PUT, &format!("{session}?digest={digest}"), "rest").await.expect(201);
 }
 
+/// A body that keeps coming, and too slowly, is given up as well; one that is fast enough is not.
+#[tokio::test]
+async fn h5_a_body_that_trickles_is_given_up() {
+    for (rate, status) in [(1000, 408), (10, 202)] {
+        let registry = TestRegistry::with(|config| {
+            config.limits.body_rate = rate;
+            config.limits.body_window = Duration::from_millis(300);
+        });
+        let session = registry.begin_upload("a").await;
+        let head = format!("PATCH {session} HTTP/1.1\r\nHost: {}\r\nContent-Length: 40\r\n\r\n", registry.address());
+        let mut connection = Connection::to(&registry);
+        connection.write(head.as_bytes());
+        for _ in 0..8 {
+            std::thread::sleep(Duration::from_millis(60));
+            connection.write(b"01234");
+        }
+        let answer = connection.answer();
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+}
+
+/// As many connections as an address may have are served, one more is told so, and places come back.
+#[tokio::test]
+async fn an_address_has_no_more_connections_than_it_may() {
+    const LIMIT: usize = 5;
+    let registry = TestRegistry::with(|config| config.limits.connections_per_address = LIMIT);
+    let get = format!("GET /v2/ HTTP/1.1\r\nHost: {}\r\n\r\n", registry.address());
+    for _ in 0..3 {
+        let mut open: Vec<_> = (0..LIMIT).map(|_| Connection::to(&registry)).collect();
+        for connection in &mut open {
+            connection.write(get.as_bytes());
+            assert_eq!(connection.head().status, 200);
+        }
+        let refused = raw::parse(&Connection::to(&registry).rest());
+        refused.refused(429, "TOOMANYREQUESTS");
+        assert_eq!(refused.header("connection"), "close");
+        drop(open);
+        // A server sees that a client went in its own time.
+        while raw::parse(&raw::exchange(&registry, get.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").as_bytes()))
+            .status
+            != 200
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// Uploads that were begun and not ended are bounded for each repository, over a restart too; each end makes room for one.
+#[tokio::test]
+async fn g7_unfinished_uploads_of_a_repository_are_bounded() {
+    const LIMIT: usize = 4;
+    let mut registry = TestRegistry::filesystem_with(|config| config.limits.unfinished_uploads = LIMIT);
+    let mut sessions = Vec::new();
+    for _ in 0..LIMIT {
+        sessions.push(registry.begin_upload("a").await);
+    }
+    for _ in 0..2 {
+        let refused = registry.post("/v2/a/blobs/uploads/").await;
+        refused.refused(429, "TOOMANYREQUESTS");
+        assert!((1..=5).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "{refused:?}");
+        registry.restart();
+    }
+    // Others have room, and so has what needs no session.
+    registry.begin_upload("b").await;
+    let single = format!("/v2/a/blobs/uploads/?digest={}", sha256(b"x"));
+    registry.with_body(Method::POST, &single, "x").await.expect(201);
+    registry.delete(&sessions[0]).await.expect(204);
+    let ended = format!("{}?digest={}", sessions[1], sha256(b"y"));
+    registry.with_body(Method::PUT, &ended, "y").await.expect(201);
+    registry.begin_upload("a").await;
+    registry.begin_upload("a").await;
+    registry.post("/v2/a/blobs/uploads/").await.refused(429, "TOOMANYREQUESTS");
+}
+
 /// Over the number of bodies at a time: told so in the form that clients know, with a time to come back. The places come back by whatever
 /// end a request finds.
 #[tokio::test]

@@ -227,7 +227,8 @@ impl ApiError {
             Self::Range { len } => {
                 response.insert_header((header::CONTENT_RANGE, format!("bytes */{len}")));
             }
-            Self::Upgrade => {
+            // What comes after it, if anything does, is not known to be a request.
+            Self::Upgrade | Self::Registry(RegistryError::Body(_)) => {
                 response.force_close();
             }
             _ => {}

@@ -21,6 +21,7 @@ mod referrers;
 mod routes;
 mod tags;
 mod token;
+mod unread;
 mod uploads;
 mod version;
 
@@ -39,6 +40,7 @@ use self::{
     error::ApiError,
     query::Query,
     routes::{OpenResource, Resource, Route},
+    unread::Unread,
 };
 pub use receive::Rate;
 
@@ -127,19 +129,21 @@ impl Api {
 /// Answers a request.
 pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let mut log = AccessLog::begin(&request);
-    let mut response = match answer(&api, &request, payload, &mut log).await {
+    let unread = Unread::new(payload);
+    let mut response = match answer(&api, &request, &unread, &mut log).await {
         Ok(response) => response,
         Err(error) => version::refuse_in_own_words(&api.settings, &error),
     };
     headers::complete(&api, &request, &mut response);
     let response = headers::without_body_if_head(&request, response);
-    if api.settings.access_log { log.end(response) } else { response }
+    let response = if api.settings.access_log { log.end(response) } else { response };
+    unread.keep_with(&request, response)
 }
 
 async fn answer(
     api: &web::Data<Api>,
     request: &HttpRequest,
-    payload: Payload,
+    unread: &Unread,
     log: &mut AccessLog,
 ) -> Result<HttpResponse, ApiError> {
     limits::check_head(request)?;
@@ -150,7 +154,7 @@ async fn answer(
         return match resource {
             OpenResource::Home => Ok(health::home()),
             OpenResource::Health => Ok(health::health(api).await),
-            OpenResource::Token => token::issue(api, request, payload).await,
+            OpenResource::Token => token::issue(api, request, unread).await,
         };
     }
     let resource = Resource::parse(request.path(), prefix);
@@ -165,7 +169,7 @@ async fn answer(
         Err(error) => return Err(caller.refuse_or(error)),
     };
     check_method(request, resource.route()).map_err(|error| caller.refuse_or(error))?;
-    let request = Incoming { api, request, payload, query: Query::parse(request.query_string()), caller };
+    let request = Incoming { api, request, unread, query: Query::parse(request.query_string()), caller };
     request.dispatch(resource).await
 }
 
@@ -177,7 +181,7 @@ fn check_method(request: &HttpRequest, route: Route) -> Result<(), ApiError> {
 struct Incoming<'a> {
     api: &'a web::Data<Api>,
     request: &'a HttpRequest,
-    payload: Payload,
+    unread: &'a Unread,
     query: Query,
     caller: Caller<'a>,
 }

@@ -20,6 +20,7 @@ use super::{
     Api, Incoming,
     admission::{Client, Place},
     error::ApiError,
+    unread::Unread,
 };
 use crate::registry::{Body, BodyError, BodySender, body};
 
@@ -50,7 +51,9 @@ impl Rate {
 
 /// The body of a request, read piece by piece and within limits of time: the server itself sets none.
 pub(super) struct Receiver {
-    payload: Payload,
+    /// `None` once it has been read to its end.
+    payload: Option<Payload>,
+    unread: Unread,
     idle: Duration,
     waited: Duration,
     came: u64,
@@ -77,7 +80,13 @@ impl Incoming<'_> {
             Some(user) => Client::User(user.to_owned()),
             None => Client::Address(self.caller.address()),
         };
-        Receiver::of(self.api, self.request, self.payload, client)
+        Receiver::of(self.api, self.request, self.unread, client)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.payload.take().into_iter().for_each(|payload| self.unread.put(payload));
     }
 }
 
@@ -89,7 +98,7 @@ impl Receiver {
     pub(super) fn of(
         api: &web::Data<Api>,
         request: &HttpRequest,
-        payload: Payload,
+        unread: &Unread,
         client: Client,
     ) -> Result<Self, ApiError> {
         let encoding = request.headers().get(header::CONTENT_ENCODING);
@@ -99,7 +108,17 @@ impl Receiver {
         let place = api.admission.admit(client)?;
         let idle = api.settings.body_idle;
         let (rate, api) = (api.settings.body_rate, api.clone());
-        Ok(Self { payload, idle, waited: Duration::ZERO, came: 0, rate, until_look: LOOK, api, _place: place })
+        Ok(Self {
+            payload: unread.take(),
+            unread: unread.clone(),
+            idle,
+            waited: Duration::ZERO,
+            came: 0,
+            rate,
+            until_look: LOOK,
+            api,
+            _place: place,
+        })
     }
 
     /// The whole of a small body.
@@ -145,8 +164,12 @@ impl Receiver {
 
     async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         let asked = Instant::now();
-        let piece = tokio::time::timeout(self.idle, self.payload.next()).await.map_err(|_| BodyError::TooSlow)?;
-        let Some(piece) = piece else { return Ok(None) };
+        let Some(payload) = &mut self.payload else { return Ok(None) };
+        let piece = tokio::time::timeout(self.idle, payload.next()).await.map_err(|_| BodyError::TooSlow)?;
+        let Some(piece) = piece else {
+            self.payload = None;
+            return Ok(None);
+        };
         let piece = piece.map_err(|_| BodyError::Incomplete)?;
         self.waited += asked.elapsed();
         self.came += piece.len() as u64;

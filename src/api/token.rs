@@ -6,10 +6,12 @@
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{Method, header},
-    web::{self, Payload},
+    web,
 };
 
-use super::{Api, admission::Client, authorize::credentials, error::ApiError, headers, receive::Receiver};
+use super::{
+    Api, admission::Client, authorize::credentials, error::ApiError, headers, receive::Receiver, unread::Unread,
+};
 use crate::auth::{TokenError, TokenRequest};
 
 /// The longest form, in bytes.
@@ -19,14 +21,14 @@ const FORM: u64 = 16 * 1024;
 pub(super) async fn issue(
     api: &web::Data<Api>,
     request: &HttpRequest,
-    payload: Payload,
+    unread: &Unread,
 ) -> Result<HttpResponse, ApiError> {
     if !api.authenticator.issues_tokens() {
         return Err(TokenError::NotHere.into());
     }
     let credentials = credentials(request)?;
     let asked = if request.method() == Method::POST {
-        let receiver = Receiver::of(api, request, payload, Client::Address(credentials.address))?;
+        let receiver = Receiver::of(api, request, unread, Client::Address(credentials.address))?;
         TokenRequest::from_form(&receiver.whole(FORM).await?)
     } else {
         TokenRequest::from_query(request.query_string())

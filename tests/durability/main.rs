@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bad_clients;
 mod crashes;
 mod disk;
 mod faults;
@@ -16,5 +17,6 @@ mod power_cut;
 mod races;
 mod restart;
 mod rounds;
+mod sandbox;
 mod strace;
 mod trace;

@@ -6,7 +6,10 @@
 use std::{
     fs::{self, File},
     io,
-    os::{fd::AsRawFd as _, unix::net::UnixStream as Connection},
+    os::{
+        fd::AsRawFd as _,
+        unix::{fs::PermissionsExt as _, net::UnixStream as Connection},
+    },
     path::{Path, PathBuf},
 };
 
@@ -106,7 +109,10 @@ pub(super) fn open(config: &Config, registry: &Registry) -> Option<Control> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        Ok(Control { listener: UnixListener::bind(directory.socket())?, directory })
+        let listener = UnixListener::bind(directory.socket())?;
+        // Who else may connect is asked who he is, too.
+        fs::set_permissions(directory.socket(), fs::Permissions::from_mode(0o600))?;
+        Ok(Control { listener, directory })
     });
     opened.inspect_err(|error| tracing::warn!(%error, "commands such as `wharf gc` can't ask this server: its socket in the store can't be made")).ok()
 }

@@ -12,7 +12,7 @@ use crate::{
     strace::{self, Attached},
     support::{
         http::{Answer, Registry, try_send},
-        image::{Blob, Image},
+        image::{Blob, Image, sha256},
         server::{Launch, Program, Server},
         store,
     },
@@ -136,10 +136,23 @@ impl Trial {
     }
 
     /// After the fault, whole or not at all; and the same again works, and is right.
-    fn look_and_repeat(&self, registry: &Registry, tag: &str, image: &Image) {
+    fn look_and_repeat(&self, registry: &Registry, tag: &str, image: &Image, was_done: bool) {
         let repository = registry.repository("faulty");
-        if self.work != Work::Retag {
-            expect_whole_or_absent(registry, "faulty", tag, image);
+        match self.work {
+            // The tag leads to what it did or to what was asked for; to that, if it was said so.
+            Work::Retag => {
+                let before = Image::new(9_999, "amd64");
+                let leads_to = sha256(&repository.manifest(tag).expect(200).body);
+                let is_moved = leads_to == image.manifest().digest();
+                assert!(is_moved || (!was_done && leads_to == before.manifest().digest()), "{tag} leads to {leads_to}");
+                repository.expect_image(tag, if is_moved { image } else { &before });
+            }
+            Work::Delete if was_done => {
+                repository.manifest(tag).expect(404);
+                repository.manifest(image.manifest().digest()).expect(404);
+            }
+            Work::Mount | Work::Push | Work::Chunks if was_done => repository.expect_image(tag, image),
+            _ => expect_whole_or_absent(registry, "faulty", tag, image),
         }
         let outcome = self.act(registry, tag, image);
         match self.work {
@@ -188,7 +201,7 @@ impl Trial {
         }
         let registry = server.http();
         self.journal.check(&registry);
-        self.look_and_repeat(&registry, &tag, &image);
+        self.look_and_repeat(&registry, &tag, &image, outcome.is_clean());
         self.server = Some(server);
         struck.disk + struck.elsewhere > 0
     }

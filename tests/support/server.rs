@@ -25,6 +25,8 @@ pub(crate) enum Program {
     Wharf,
     /// CNCF Distribution 2, Debian's `docker-registry`.
     Registry2,
+    /// CNCF Distribution 3, whose program is called `registry`.
+    Registry3,
 }
 
 impl Program {
@@ -53,6 +55,7 @@ impl Launch {
         let binary = match program {
             Program::Wharf => PathBuf::from(env!("CARGO_BIN_EXE_wharf")),
             Program::Registry2 => find("docker-registry"),
+            Program::Registry3 => find("registry"),
         };
         Self { program, root: root.to_owned(), binary, wrapper: Vec::new(), variables: Vec::new() }
     }
@@ -107,10 +110,10 @@ impl Launch {
                 command.args(["serve", "--ready-file"]).arg(&ready).env("REGISTRY_HTTP_ADDR", "127.0.0.1:0");
                 command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &self.root);
             }
-            Program::Registry2 => {
+            Program::Registry2 | Program::Registry3 => {
                 let config = scratch.path().join("config.yml");
                 fs::write(&config, registry2_config(&self.root, port)).unwrap();
-                command.arg("serve").arg(&config);
+                command.arg("serve").arg(&config).env("OTEL_TRACES_EXPORTER", "none");
             }
         }
         command.envs(self.variables).current_dir(scratch.path()).stdin(Stdio::null());
@@ -232,7 +235,7 @@ impl Server {
                         return Ok(());
                     }
                 }
-                Program::Registry2 => {
+                Program::Registry2 | Program::Registry3 => {
                     if TcpStream::connect(self.addr).is_ok() {
                         self.pid = i32::try_from(innermost(self.child.id())).unwrap();
                         return Ok(());

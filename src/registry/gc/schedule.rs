@@ -9,8 +9,10 @@ use crate::registry::{Inner, Registry};
 
 /// Collects again and again, for as long as the registry is there.
 pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) {
+    let mut wait = interval;
     loop {
-        tokio::time::sleep(interval).await;
+        tokio::time::sleep(wait).await;
+        wait = interval;
         let Some(inner) = registry.upgrade() else { return };
         let registry = Registry(inner);
         let untagged = registry.0.rules.gc.untagged;
@@ -19,7 +21,9 @@ pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) 
         let listening = async { while unheard.recv().await.is_some() {} };
         match tokio::join!(collected, listening).0 {
             Ok(report) => log(&report),
-            Err(CollectionError::TooEarly { .. } | CollectionError::UnderWay | CollectionError::BrokenOff) => {}
+            // As soon as it is possible, and not a whole interval later.
+            Err(CollectionError::TooEarly { wait: seconds, .. }) => wait = interval.min(Duration::from_secs(seconds)),
+            Err(CollectionError::UnderWay | CollectionError::BrokenOff) => {}
             Err(error) => tracing::error!("no collection: {error}"),
         }
     }
@@ -28,6 +32,10 @@ pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) 
 /// One line for each collection.
 fn log(report: &Report) {
     let Report { contents, bytes, links, manifests, repositories, uploads, seconds, .. } = report;
+    if report.is_incomplete() {
+        tracing::warn!(manifests, uploads, seconds, "no blob was collected: an error before this says what stopped it");
+        return;
+    }
     tracing::info!(
         contents,
         bytes,

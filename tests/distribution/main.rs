@@ -1,4 +1,4 @@
-//! Stores that move between wharf and registry:2, both ways, with nothing converted.
+//! Stores that move between wharf, registry:2 and registry:3, every way, with nothing converted.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
 
 #[path = "../support/mod.rs"]

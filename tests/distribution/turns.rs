@@ -1,6 +1,6 @@
 //! One store, served and collected in turns.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use serde_json::json;
 
@@ -60,19 +60,35 @@ impl Expected {
     }
 }
 
-/// registry:2's garbage collection of a store that nobody serves.
-fn collect(root: &Path) {
+/// Garbage collection, by one of them, of a store that nobody serves.
+fn collect_by(program: Program, root: &Path) {
     let home = tempfile::tempdir().unwrap();
     let config = home.path().join("config.yml");
     fs::write(&config, registry2_config(root, 0)).unwrap();
-    client::run(command("docker-registry", home.path()).arg("garbage-collect").arg(config));
+    let mut command = match program {
+        Program::Wharf => {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+            // The others would take it for the name of a storage driver.
+            command.env("REGISTRY_STORAGE_GC_GRACE", "0s");
+            command
+        }
+        Program::Registry2 => command("docker-registry", home.path()),
+        Program::Registry3 => command("registry", home.path()),
+    };
+    command.env("OTEL_TRACES_EXPORTER", "none");
+    client::run(command.arg("garbage-collect").arg(config));
     store::expect_honest_blobs(root);
 }
 
+/// registry:2's.
+fn collect(root: &Path) {
+    collect_by(Program::Registry2, root);
+}
+
 /// In each turn one program reads all there is, pushes to what others made, makes a repository of its own and deletes what an earlier turn made.
-fn in_turns(programs: [Program; 4]) {
+fn in_turns(programs: &[Program], collectors: &[Program]) {
     let (root, mut expected) = (tempfile::tempdir().unwrap(), Expected::default());
-    for (turn, program) in programs.into_iter().enumerate() {
+    for (turn, program) in programs.iter().copied().enumerate() {
         let seed = 1000 * turn as u64;
         let server = Launch::new(program, root.path()).start();
         let registry = server.http();
@@ -93,9 +109,11 @@ fn in_turns(programs: [Program; 4]) {
         expected.check(&registry);
         drop(registry);
         server.stop();
-        collect(root.path());
+        for collector in collectors {
+            collect_by(*collector, root.path());
+        }
     }
-    for program in [Program::Wharf, Program::Registry2] {
+    for program in programs.iter().copied() {
         expected.check(&Launch::new(program, root.path()).start().http());
     }
 }
@@ -103,13 +121,34 @@ fn in_turns(programs: [Program; 4]) {
 #[test]
 #[ignore = "needs docker-registry: run ./test"]
 fn a_store_that_registry2_began_is_used_in_turns_needs_docker_registry() {
-    in_turns([Program::Registry2, Program::Wharf, Program::Registry2, Program::Wharf]);
+    in_turns(&[Program::Registry2, Program::Wharf, Program::Registry2, Program::Wharf], &[Program::Registry2]);
 }
 
 #[test]
 #[ignore = "needs docker-registry: run ./test"]
 fn a_store_that_wharf_began_is_used_in_turns_needs_docker_registry() {
-    in_turns([Program::Wharf, Program::Registry2, Program::Wharf, Program::Registry2]);
+    in_turns(&[Program::Wharf, Program::Registry2, Program::Wharf, Program::Registry2], &[Program::Registry2]);
+}
+
+#[test]
+#[ignore = "needs docker-registry: run ./test"]
+fn what_wharf_collected_is_collected_by_registry2_and_nothing_is_lost_needs_docker_registry() {
+    let collectors = [Program::Wharf, Program::Registry2, Program::Wharf];
+    in_turns(&[Program::Wharf, Program::Registry2, Program::Wharf, Program::Registry2], &collectors);
+}
+
+#[test]
+#[ignore = "needs registry:3: run ./test"]
+fn a_store_goes_through_wharf_and_registry3_in_turns_and_is_collected_by_both_needs_registry3() {
+    let collectors = [Program::Wharf, Program::Registry3];
+    in_turns(&[Program::Registry3, Program::Wharf, Program::Registry3, Program::Wharf], &collectors);
+}
+
+#[test]
+#[ignore = "needs docker-registry and registry:3: run ./test"]
+fn a_store_goes_through_all_three_and_is_collected_by_all_needs_docker_registry_and_registry3() {
+    const ALL: [Program; 3] = [Program::Wharf, Program::Registry2, Program::Registry3];
+    in_turns(&[Program::Wharf, Program::Registry2, Program::Registry3, Program::Wharf], &ALL);
 }
 
 /// registry:2 keeps such a blob under its sha256 name.

@@ -85,6 +85,8 @@ pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod config;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod oci;
 pub mod registry;
 pub mod server;

@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 9] = [
+const USES: [(&str, &[&str]); 10] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("auth", &["oci"]),
@@ -13,6 +13,7 @@ const USES: [(&str, &[&str]); 9] = [
     ("config", &["oci"]),
     ("server", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("cli", &["oci", "storage", "registry", "auth", "config", "server"]),
+    ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("main", &["cli"]),
 ];
 

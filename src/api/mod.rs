@@ -10,6 +10,8 @@ mod authorize;
 mod blobs;
 mod catalog;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod headers;
 mod health;
 mod limits;

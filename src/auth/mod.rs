@@ -14,6 +14,8 @@ mod builtin;
 mod challenge;
 mod error;
 mod external;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod glob;
 mod htpasswd;
 mod inspect;

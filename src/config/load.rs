@@ -100,7 +100,7 @@ pub(super) fn defaults() -> Config {
 
 /// What a text in a file of this name and these variables come to, for tests: settings, errors, notices. What is only "not
 /// there yet" is no error here, so that the rules are tested before they are switched on.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) fn tried(name: &str, text: &str, variables: &[(&str, &str)]) -> (Config, Vec<String>, Vec<String>) {
     let mut values = Values::default();
     match file::parse(text, Path::new(name)) {

@@ -19,6 +19,8 @@ mod duration;
 mod environment;
 mod error;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod http;
 mod limits;
 mod load;

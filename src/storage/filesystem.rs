@@ -33,6 +33,8 @@ use bytes::Bytes;
 use super::{Child, Condition, Durability, Key, Object, Stat, StorageError};
 use crate::oci::Algorithm;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use hash_state::fuzz as fuzz_hash_state;
 pub(super) use upload::Upload;
 use {start::Gate, temporary::Temporary, volume::Volume};
 

@@ -20,6 +20,9 @@ use crate::oci::Algorithm;
 
 use {filesystem::Filesystem, memory::Memory, staging::Upload};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use filesystem::fuzz_hash_state;
+
 pub use error::StorageError;
 pub use key::Key;
 pub use object::Object;

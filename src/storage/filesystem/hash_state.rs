@@ -105,3 +105,13 @@ fn parse(text: &str) -> Option<(&str, SavedHash)> {
     let hasher = Hasher::restore(algorithm, &hex::decode(lines.next()?).ok()?)?;
     Some((key, SavedHash { boot_id: boot_id.to_owned(), offset, hasher }))
 }
+
+/// A file of a saved hash, for the fuzzer.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        parse(text);
+        // What nobody can guess is filled in, so that the rest is reached.
+        parse(&format!("{text}{}\n", Digest::of(Algorithm::Sha256, text.as_bytes())));
+    }
+}

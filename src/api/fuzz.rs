@@ -1,0 +1,34 @@
+//! The request's target, for the fuzzer.
+
+use super::{
+    pagination::{PageSize, Pagination},
+    query::Query,
+    routes::{OpenResource, Resource},
+};
+use crate::oci::{RepositoryName, Tag};
+
+/// A path and a query: no resource has a name that is none, and no page is larger than it may be.
+pub(crate) fn request(bytes: &[u8]) {
+    const SIZE: PageSize = PageSize { default: 100, max: 1000 };
+    let Ok(target) = std::str::from_utf8(bytes) else { return };
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let _ = OpenResource::parse(path, "");
+    if let Ok(resource) = Resource::parse(path, "")
+        && let Some(name) = resource.repository()
+    {
+        assert_eq!(name.to_string().parse::<RepositoryName>().as_ref(), Ok(name));
+    }
+    let query = Query::parse(query);
+    for limit in [
+        Pagination::<Tag>::parse(&query, SIZE).map(|page| page.limit),
+        Pagination::<RepositoryName>::parse(&query, SIZE).map(|page| page.limit),
+    ] {
+        assert!(limit.is_ok_and(|limit| limit <= SIZE.max) || !query_is_plain(&query));
+    }
+    let _ = (query.one("digest"), query.one("mount"), query.one("from"), query.all("tag").count());
+}
+
+/// Whether nothing is asked for that could be refused.
+fn query_is_plain(query: &Query) -> bool {
+    matches!((query.one("n"), query.one("last")), (Ok(None), Ok(None)))
+}

@@ -1,0 +1,53 @@
+//! What comes to authentication from clients and from files, for the fuzzer.
+
+use std::sync::Arc;
+
+use super::{
+    Glob, TokenRequest,
+    authorization::Authorization,
+    htpasswd::Htpasswd,
+    read_token,
+    token::{KeySet, Verifier},
+};
+
+/// The value of an `Authorization` header.
+pub(crate) fn authorization(bytes: &[u8]) {
+    let _ = Authorization::parse(Some(bytes));
+}
+
+/// An htpasswd file. No password is checked: that takes its time.
+pub(crate) fn htpasswd(bytes: &[u8]) {
+    if let Ok(users) = Htpasswd::parse(bytes) {
+        assert!(users.names().all(|name| !name.is_empty() && !name.contains(':')));
+    }
+}
+
+/// A pattern, and after a newline a name that it may match.
+pub(crate) fn glob(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (pattern, name) = text.split_once('\n').unwrap_or((text, "team/app"));
+    if let (Ok(glob), Ok(name)) = (pattern.parse::<Glob>(), name.parse()) {
+        let _ = glob.matches(&name);
+    }
+}
+
+/// A token, of which none is ever taken: nobody's key is trusted.
+pub(crate) fn token(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = read_token(text);
+    let verifier = Verifier::own(Arc::new(KeySet::default()), "issuer", "service");
+    assert!(verifier.verify(text, 1_800_000_000).is_err());
+}
+
+/// A file of keys, in either form.
+pub(crate) fn jwks(bytes: &[u8]) {
+    let _ = KeySet::from_jwks(bytes);
+    let _ = KeySet::from_bundle(bytes);
+}
+
+/// The query of a request for a token.
+pub(crate) fn token_request(bytes: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = TokenRequest::from_query(text);
+    }
+}

@@ -230,7 +230,7 @@ fn build(
         .shutdown_timeout(rounded_up(config.http.drain_timeout))
         .disable_signals();
     let shutdown = server.graceful_shutdown_signal();
-    let peers = Peers::new(config.limits.connections_per_address);
+    let peers = Peers::new(config.limits.connections_per_address, open::proxies(config));
     for socket in sockets.tcp {
         let (api, shutdown, peers) = (api.clone(), shutdown.clone(), Arc::clone(&peers));
         server = match tls.map(Reloading::current) {

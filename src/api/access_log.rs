@@ -14,7 +14,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 
-use super::routes::Route;
+use super::{Proxies, routes::Route};
 use crate::oci::RepositoryName;
 
 /// What the line will say. Never the query, a header or a body: they may hold secrets.
@@ -30,15 +30,14 @@ pub(super) struct AccessLog {
 }
 
 impl AccessLog {
-    pub(super) fn begin(request: &HttpRequest) -> Self {
+    pub(super) fn begin(request: &HttpRequest, proxies: &Proxies) -> Self {
         Self {
             begun: Instant::now(),
             method: request.method().clone(),
             route: "-",
             repository: None,
             user: None,
-            // One socket for both families shows IPv4 as a part of IPv6.
-            address: request.peer_addr().map(|address| address.ip().to_canonical()),
+            address: proxies.client(request),
             status: StatusCode::OK,
             bytes: 0,
         }

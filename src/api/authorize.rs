@@ -65,7 +65,7 @@ impl<'a> Caller<'a> {
         request: &'a HttpRequest,
         resource: Option<&Resource>,
     ) -> Result<Self, ApiError> {
-        let credentials = credentials(request)?;
+        let credentials = credentials(api, request)?;
         let wanted = match resource {
             Some(Resource::Version) => None,
             Some(resource) => Some(wanted(resource, request)),
@@ -157,14 +157,14 @@ fn challenge(
 ///
 /// # Errors
 /// 400 if it says it twice.
-pub(super) fn credentials(request: &HttpRequest) -> Result<Credentials<'_>, ApiError> {
+pub(super) fn credentials<'a>(api: &Api, request: &'a HttpRequest) -> Result<Credentials<'a>, ApiError> {
     let mut values = request.headers().get_all(header::AUTHORIZATION);
     let authorization = match (values.next(), values.next()) {
         (value, None) => value.map(header::HeaderValue::as_bytes),
         (_, Some(_)) => return Err(ApiError::AuthorizationTwice),
     };
     // A Unix socket has no address: all of its clients are one.
-    let address = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |address| address.ip().to_canonical());
+    let address = api.settings.proxies.client(request).unwrap_or(IpAddr::from([0, 0, 0, 0]));
     Ok(Credentials { authorization, address })
 }
 

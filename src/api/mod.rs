@@ -17,6 +17,7 @@ mod health;
 mod limits;
 mod manifests;
 mod pagination;
+mod proxies;
 mod query;
 mod receive;
 mod referrers;
@@ -44,6 +45,7 @@ use self::{
     routes::{OpenResource, Resource, Route},
     unread::Unread,
 };
+pub use proxies::Proxies;
 pub use receive::Rate;
 
 use crate::{auth::Authenticator, registry::Registry};
@@ -69,6 +71,8 @@ pub struct Settings {
     pub read_only: bool,
     /// Whether each request is logged.
     pub access_log: bool,
+    /// Who is believed about where a request comes from.
+    pub proxies: Proxies,
     /// Whether TLS is ours, so that clients may be told to use nothing else.
     pub tls: bool,
     /// How long a body may pause.
@@ -95,6 +99,7 @@ impl Default for Settings {
             unauthorized_content_type: None,
             read_only: false,
             access_log: true,
+            proxies: Proxies::default(),
             tls: false,
             body_idle: Duration::from_secs(30),
             body_rate: Rate::default(),
@@ -130,7 +135,7 @@ impl Api {
 
 /// Answers a request.
 pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let mut log = AccessLog::begin(&request);
+    let mut log = AccessLog::begin(&request, &api.settings.proxies);
     let unread = Unread::new(payload);
     let mut response = match answer(&api, &request, &unread, &mut log).await {
         Ok(response) => response,

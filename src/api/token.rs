@@ -26,7 +26,7 @@ pub(super) async fn issue(
     if !api.authenticator.issues_tokens() {
         return Err(TokenError::NotHere.into());
     }
-    let credentials = credentials(request)?;
+    let credentials = credentials(api, request)?;
     let asked = if request.method() == Method::POST {
         let receiver = Receiver::of(api, request, unread, Client::Address(credentials.address))?;
         TokenRequest::from_form(&receiver.whole(FORM).await?)

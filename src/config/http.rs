@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Status::Ignored;
 use super::values::Values;
-use super::{Address, Kind, Setting, Tls, tls};
+use super::{Address, Kind, Setting, Tls, TrustedProxy, proxies, tls};
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct Http {
     pub drain_timeout: Duration,
     /// `http.headers`: added to every response, in this order. Names and values are valid ones.
     pub headers: Vec<(String, Vec<String>)>,
+    /// `http.trustedproxies`: those that are believed when they say from whom a request comes.
+    pub trusted_proxies: Vec<TrustedProxy>,
     /// `http.tls`, if a certificate was given.
     pub tls: Option<Tls>,
 }
@@ -79,6 +81,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Headers that every response gets, by name: `X-Content-Type-Options = [\"nosniff\"]`. One that wharf sends itself is \
          replaced.",
     ),
+    proxies::TRUSTED,
     Setting::new("http.secret", Kind::Text, "", "")
         .secret()
         .with(Ignored("what is known of an upload stays on the disk, so nothing is signed with it")),
@@ -112,6 +115,7 @@ pub(super) fn read(values: &mut Values) -> Http {
         relative_urls,
         drain_timeout: values.duration("http.draintimeout"),
         headers: headers(values),
+        trusted_proxies: proxies::read(values),
         tls: tls::read(values),
     }
 }

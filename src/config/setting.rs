@@ -41,6 +41,8 @@ pub enum Kind {
     Url,
     /// `host:port`, or a list of them.
     Addresses,
+    /// A list of addresses and networks (`10.0.0.0/8`).
+    Networks,
     /// A list of texts; one text alone is a list of one.
     List,
     /// A table of texts by name.
@@ -138,6 +140,7 @@ impl Kind {
             Self::Path => "path".to_owned(),
             Self::Url => "URL".to_owned(),
             Self::Addresses => "address, or a list of them".to_owned(),
+            Self::Networks => "list of networks".to_owned(),
             Self::List => "list of texts".to_owned(),
             Self::Texts => "table of texts".to_owned(),
             Self::Lists => "table of lists".to_owned(),

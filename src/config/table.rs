@@ -88,6 +88,7 @@ mod tests {
             Kind::Path => "/other/path".to_owned(),
             Kind::Url => "https://other.test".to_owned(),
             Kind::Addresses => "192.0.2.7:77".to_owned(),
+            Kind::Networks => "[192.0.2.0/24]".to_owned(),
             Kind::List => "[ES256]".to_owned(),
             Kind::Texts => "{name: text}".to_owned(),
             Kind::Lists => "{name: [text]}".to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::StartError;
 use crate::{
     api,
-    config::{self, Config, Store},
+    config::{self, Config, Store, TrustedProxy},
     registry::{Expiry, Gc, Missing, Registry, Rules, Verify},
     storage::{Durability, Storage, StorageError},
 };
@@ -47,6 +47,7 @@ pub(super) fn settings(config: &Config) -> api::Settings {
         unauthorized_content_type: config.auth.content_type.clone(),
         read_only: config.storage.read_only,
         access_log: config.log.access_log,
+        proxies: proxies(config),
         tls: config.http.tls.is_some(),
         body_idle: config.limits.body_idle,
         body_rate: api::Rate { bytes: config.limits.body_rate, window: config.limits.body_window },
@@ -54,6 +55,18 @@ pub(super) fn settings(config: &Config) -> api::Settings {
         uploads_per_client: config.limits.uploads_per_client,
         min_free: config.storage.min_free,
     }
+}
+
+/// Who is believed about where a request comes from.
+pub(super) fn proxies(config: &Config) -> api::Proxies {
+    let mut proxies = api::Proxies::default();
+    for proxy in &config.http.trusted_proxies {
+        match *proxy {
+            TrustedProxy::Unix => proxies.unix = true,
+            TrustedProxy::Network { address, bits } => proxies.networks.push((address, bits)),
+        }
+    }
+    proxies
 }
 
 /// What the operator decides about the rules.

@@ -12,6 +12,8 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::api::Proxies;
+
 /// How often the log says that there are too many.
 const SAID: Duration = Duration::from_secs(60);
 
@@ -19,6 +21,7 @@ const SAID: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Peers {
     limit: usize,
+    proxies: Proxies,
     connected: Mutex<Connected>,
 }
 
@@ -31,18 +34,27 @@ struct Connected {
 /// One connection's place, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
+    /// `None` for a proxy.
+    _counted: Option<Counted>,
+}
+
+#[derive(Debug)]
+struct Counted {
     peers: Arc<Peers>,
     peer: IpAddr,
 }
 
 impl Peers {
-    /// Each address may have `limit` connections at a time.
-    pub(super) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, connected: Mutex::default() })
+    /// Each address may have `limit` connections at a time, and those of `proxies` any number: they stand for many clients.
+    pub(super) fn new(limit: usize, proxies: Proxies) -> Arc<Self> {
+        Arc::new(Self { limit, proxies, connected: Mutex::default() })
     }
 
     /// A place for one more connection from `address`, if that has one left.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+        if self.proxies.trusts(address) {
+            return Some(Seat { _counted: None });
+        }
         let peer = network(address);
         let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
         let count = connected.by_peer.entry(peer).or_default();
@@ -54,7 +66,7 @@ impl Peers {
             return None;
         }
         *count += 1;
-        Some(Seat { peers: Arc::clone(self), peer })
+        Some(Seat { _counted: Some(Counted { peers: Arc::clone(self), peer }) })
     }
 }
 
@@ -69,7 +81,7 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Counted {
     fn drop(&mut self) {
         let mut connected = self.peers.connected.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = connected.by_peer.get_mut(&self.peer) {
@@ -136,7 +148,7 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_places_and_they_come_back() {
-        let peers = Peers::new(2);
+        let peers = Peers::new(2, Proxies::default());
         let first = peers.admit(ip("192.0.2.1"));
         let second = peers.admit(ip("::ffff:192.0.2.1"));
         assert!(first.is_some() && second.is_some() && peers.admit(ip("192.0.2.1")).is_none());
@@ -148,8 +160,17 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_has_as_many_as_it_likes() {
+        let peers = Peers::new(1, Proxies { networks: vec![(ip("192.0.2.1"), 32)], unix: false });
+        let seats: Vec<_> = (0..3).map(|_| peers.admit(ip("::ffff:192.0.2.1"))).collect();
+        assert!(seats.iter().all(Option::is_some));
+        let _other = peers.admit(ip("192.0.2.2"));
+        assert!(peers.admit(ip("192.0.2.2")).is_none());
+    }
+
+    #[test]
     fn a_network_of_64_bits_is_one_address() {
-        let peers = Peers::new(1);
+        let peers = Peers::new(1, Proxies::default());
         let _one = peers.admit(ip("2001:db8:1:2::1"));
         assert!(peers.admit(ip("2001:db8:1:2:ffff::9")).is_none());
         assert!(peers.admit(ip("2001:db8:1:3::1")).is_some());

@@ -24,6 +24,10 @@ struct Program {
 
 impl Program {
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    fn start_with(variables: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
             .current_dir(&directory)
@@ -31,6 +35,7 @@ impl Program {
             .env("REGISTRY_HTTP_ADDR", "127.0.0.1:0")
             .env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", directory.path())
             .env("REGISTRY_LOG_FORMATTER", "json")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -137,6 +142,24 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
     }
     // The two methods that are none were the parser's to refuse.
     assert!(access >= requests.len() - 2, "{access}: {written}");
+}
+
+/// Whom a request comes from is what a proxy says that was named, and nobody else.
+#[test]
+fn the_log_has_the_address_of_the_client_and_not_of_the_proxy() {
+    let fields = "X-Forwarded-For: 10.0.0.1, 192.0.2.7\r\nX-Real-IP: 10.0.0.2\r\nForwarded: for=10.0.0.3\r\n";
+    for (trusted, expected) in [("[]", "127.0.0.1"), ("[192.0.2.0/24]", "127.0.0.1"), ("[127.0.0.0/8]", "192.0.2.7")] {
+        let program = Program::start_with(&[("REGISTRY_HTTP_TRUSTEDPROXIES", trusted)]);
+        assert_eq!(program.send("GET", "/v2/", fields, b""), 200);
+        let written = program.end();
+        let addresses: Vec<Value> = written
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|record| record.get("status").is_some())
+            .map(|record| record["address"].clone())
+            .collect();
+        assert_eq!(addresses, [expected], "{trusted}: {written}");
+    }
 }
 
 /// A store that fails in the middle of a download is no client's mistake: the client sees that the body broke off, and the operator reads which

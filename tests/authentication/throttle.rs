@@ -3,8 +3,11 @@
 use reqwest::Method;
 
 use crate::{
-    site::{Mode, Site, basic},
-    support::{http::Answer, image::Image},
+    site::{Mode, RULES, Site, basic},
+    support::{
+        http::{Answer, send},
+        image::Image,
+    },
 };
 
 /// A wrong login, by the way that the mode has.
@@ -42,6 +45,26 @@ fn ten_guesses_and_then_a_pause() {
         if let Some(token) = token {
             site.get("/v2/a/tags/list", &token).expect(200);
         }
+    }
+}
+
+/// Behind a proxy that was named, one who guesses holds up nobody else, whatever it writes into the field itself; without its name the
+/// field changes nothing.
+#[test]
+fn who_guesses_through_a_proxy_holds_up_nobody_else() {
+    let ask = |site: &Site, forwarded: &str, password: &str| {
+        let request = site.http().request(Method::GET, "/v2/").header("Authorization", basic("alice", password));
+        send(request.header("X-Forwarded-For", forwarded))
+    };
+    let proxies = "[http]\ntrustedproxies = [\"127.0.0.0/8\", \"::1\"]\n";
+    for (settings, others) in [(proxies, 200), ("", 429)] {
+        let site = Site::with(Mode::Htpasswd, &format!("{settings}{RULES}"));
+        for number in 0..10 {
+            let forwarded = format!("198.51.100.{number}, 192.0.2.1");
+            ask(&site, &forwarded, &format!("guess-{number}")).expect(401);
+        }
+        ask(&site, "198.51.100.99, 192.0.2.1", "guess-10").expect(429);
+        ask(&site, "192.0.2.2", "alice-pw").expect(others);
     }
 }
 
@@ -96,7 +119,7 @@ fn identity_tokens_are_not_guessed_for_ever() {
     );
     let form =
         |number: usize| [("grant_type", "refresh_token".to_owned()), ("refresh_token", format!("wharf_{number}"))];
-    let ask = |number| crate::support::http::send(site.http().request(Method::POST, "/token").form(&form(number)));
+    let ask = |number| send(site.http().request(Method::POST, "/token").form(&form(number)));
     for number in 0..10 {
         ask(number).expect(401);
     }

@@ -1,8 +1,13 @@
-//! `/` and `/healthz`: is the server there, and does its store take writes. Open to everybody, and so they say nothing else.
+//! `/` and `/healthz`: is the server there, and does its store take writes. Open to everybody, and so they say nothing else, and cost no more
+//! the more often they are asked.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use actix_web::{HttpResponse, web};
+use tokio::sync::Mutex;
 
 use super::Api;
+use crate::registry::Registry;
 
 pub(super) fn home() -> HttpResponse {
     HttpResponse::Ok().finish()
@@ -10,14 +15,52 @@ pub(super) fn home() -> HttpResponse {
 
 /// 503 if the store is not writable any more. One that never was is served read-only, which is what was wanted.
 pub(super) async fn health(api: &web::Data<Api>) -> HttpResponse {
-    if api.registry.is_read_only() {
-        return HttpResponse::Ok().finish();
+    if api.registry.is_read_only() || api.probes.is_well(&api.registry).await {
+        HttpResponse::Ok().finish()
+    } else {
+        super::error::ApiError::Unavailable.to_response()
     }
-    match api.registry.probe().await {
-        Ok(()) => HttpResponse::Ok().finish(),
-        Err(error) => {
+}
+
+/// The probes of the store: one at a time, which is everybody's who asked before it began.
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    begun: AtomicU64,
+    last: Mutex<bool>,
+}
+
+impl Probes {
+    async fn is_well(&self, registry: &Registry) -> bool {
+        let asked = self.begun.load(SeqCst);
+        let mut last = self.last.lock().await;
+        if self.begun.load(SeqCst) > asked {
+            // One began since, so it is no older than the question.
+            return *last;
+        }
+        self.begun.fetch_add(1, SeqCst);
+        let probed = registry.probe().await;
+        if let Err(error) = &probed {
             tracing::error!(%error, "the store takes no writes");
-            super::error::ApiError::Unavailable.to_response()
+        }
+        *last = probed.is_ok();
+        *last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::{registry::Rules, storage::Storage};
+
+    #[tokio::test]
+    async fn many_questions_at_once_are_one_or_two_probes() {
+        let (registry, probes) = (Registry::new(Storage::memory(), Rules::default()), Probes::default());
+        for round in 1..=3 {
+            let answers = join_all((0..100).map(|_| probes.is_well(&registry))).await;
+            assert!(answers.into_iter().all(|is_well| is_well));
+            assert!(probes.begun.load(SeqCst) <= 2 * round);
         }
     }
 }

@@ -41,6 +41,7 @@ use self::{
     admission::Admission,
     authorize::Caller,
     error::ApiError,
+    health::Probes,
     query::Query,
     routes::{OpenResource, Resource, Route},
     unread::Unread,
@@ -117,6 +118,7 @@ pub struct Api {
     authenticator: Arc<Authenticator>,
     settings: Settings,
     admission: Admission,
+    probes: Probes,
 }
 
 impl Api {
@@ -124,7 +126,7 @@ impl Api {
     #[must_use]
     pub fn new(registry: Registry, authenticator: Arc<Authenticator>, settings: Settings) -> Self {
         let admission = Admission::new(settings.uploads, settings.uploads_per_client);
-        Self { registry, authenticator, settings, admission }
+        Self { registry, authenticator, settings, admission, probes: Probes::default() }
     }
 
     /// The value of a `Location` header.

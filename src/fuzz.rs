@@ -19,7 +19,7 @@ use crate::{
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets. `fuzz/seeds` has a directory for each.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     ("digest", digest),
     ("name", name),
     ("reference", reference),
@@ -36,6 +36,7 @@ pub const TARGETS: [Target; 21] = [
     ("htpasswd", auth::fuzz::htpasswd),
     ("glob", auth::fuzz::glob),
     ("token", auth::fuzz::token),
+    ("claims", auth::fuzz::claims),
     ("jwks", auth::fuzz::jwks),
     ("token_request", auth::fuzz::token_request),
     ("settings", config::fuzz::settings),
@@ -78,10 +79,8 @@ fn is_component(text: &str) -> bool {
 }
 
 fn name(bytes: &[u8]) {
-    if let Some(name) = there_and_back::<RepositoryName>(bytes) {
-        let name = name.to_string();
-        assert!(name.len() <= 255 && name.split('/').all(is_component), "{name:?} is no name");
-    }
+    let is_name = |text: &str| text.len() <= 255 && text.split('/').all(is_component);
+    assert_eq!(there_and_back::<RepositoryName>(bytes).is_some(), text(bytes).is_some_and(is_name));
 }
 
 /// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`
@@ -179,6 +178,18 @@ mod tests {
             }
             assert!(count > 0, "{name} has no seeds");
         }
+    }
+
+    #[test]
+    fn every_target_has_a_program() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+        let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+        for (name, _) in TARGETS {
+            assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is not in fuzz/Cargo.toml");
+            let program = fs::read_to_string(root.join("fuzz_targets").join(format!("{name}.rs"))).unwrap();
+            assert!(program.contains(&format!("run(\"{name}\", bytes)")), "{name} is another target's program");
+        }
+        assert_eq!(manifest.matches("[[bin]]").count(), TARGETS.len());
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use super::{
     authorization::Authorization,
     htpasswd::Htpasswd,
     read_token,
-    token::{KeySet, Verifier},
+    token::{KeySet, Verifier, fuzz_claims},
 };
 
 /// The value of an `Authorization` header.
@@ -37,6 +37,11 @@ pub(crate) fn token(bytes: &[u8]) {
     let _ = read_token(text);
     let verifier = Verifier::own(Arc::new(KeySet::default()), "issuer", "service");
     assert!(verifier.verify(text, 1_800_000_000).is_err());
+}
+
+/// What a token says, signed rightly.
+pub(crate) fn claims(bytes: &[u8]) {
+    fuzz_claims(bytes);
 }
 
 /// A file of keys, in either form.

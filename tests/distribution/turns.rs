@@ -205,6 +205,16 @@ fn sha512_content_of_wharf_is_served_and_collected_by_registry2_needs_docker_reg
 #[test]
 #[ignore = "needs docker-registry: run ./test"]
 fn referrers_and_cache_indexes_outlive_the_collection_of_registry2_needs_docker_registry() {
+    referrers_and_cache_indexes_outlive_a_collection(Program::Registry2);
+}
+
+#[test]
+#[ignore = "needs registry:3: run ./test"]
+fn referrers_and_cache_indexes_outlive_the_collection_of_registry3_needs_registry3() {
+    referrers_and_cache_indexes_outlive_a_collection(Program::Registry3);
+}
+
+fn referrers_and_cache_indexes_outlive_a_collection(other: Program) {
     let root = tempfile::tempdir().unwrap();
     let (image, layer) = (Image::new(1, "amd64"), Blob::noise(4, 10_000));
     let config = image.blobs().last().unwrap();
@@ -226,8 +236,9 @@ fn referrers_and_cache_indexes_outlive_the_collection_of_registry2_needs_docker_
     repository.push_manifest("cache", &cache);
     server.stop();
 
-    collect(root.path());
-    let server = Launch::new(Program::Registry2, root.path()).start();
+    collect_by(Program::Wharf, root.path());
+    collect_by(other, root.path());
+    let server = Launch::new(other, root.path()).start();
     let repository = server.http().repository("app");
     repository.expect_manifest(referrer.digest(), &referrer);
     repository.expect_manifest("cache", &cache);
@@ -244,6 +255,16 @@ fn referrers_and_cache_indexes_outlive_the_collection_of_registry2_needs_docker_
 #[test]
 #[ignore = "needs docker-registry: run ./test"]
 fn referrers_follow_what_registry2_did_in_between_needs_docker_registry() {
+    referrers_follow_what_was_done_in_between(Program::Registry2);
+}
+
+#[test]
+#[ignore = "needs registry:3: run ./test"]
+fn referrers_follow_what_registry3_did_in_between_needs_registry3() {
+    referrers_follow_what_was_done_in_between(Program::Registry3);
+}
+
+fn referrers_follow_what_was_done_in_between(other: Program) {
     let root = tempfile::tempdir().unwrap();
     let image = Image::new(1, "amd64");
     let config = image.blobs().last().unwrap();
@@ -267,7 +288,7 @@ fn referrers_follow_what_registry2_did_in_between_needs_docker_registry() {
     assert_eq!(listed(&server.http()), [old.digest()]);
     server.stop();
 
-    let server = Launch::new(Program::Registry2, root.path()).start();
+    let server = Launch::new(other, root.path()).start();
     server.http().repository("app").push_manifest(new.digest(), &new);
     server.http().repository("app").delete(&format!("manifests/{}", old.digest())).expect(202);
     server.stop();

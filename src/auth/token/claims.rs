@@ -121,6 +121,19 @@ impl Claims {
     }
 }
 
+/// The claims of a token whose signature is right, for the fuzzer: what is taken is for this issuer and service, and now.
+#[cfg(any(test, fuzzing))]
+pub(in crate::auth) fn fuzz(payload: &[u8]) {
+    const NOW: u64 = 1_800_000_000;
+    let Ok(claims) = Claims::parse(payload) else { return };
+    let expected = Expected { issuer: "issuer".to_owned(), service: "service".to_owned(), not_before: true };
+    if claims.check(&expected, NOW).is_ok() {
+        assert!(claims.iss == "issuer" && claims.aud.contains("service") && claims.exp > NOW - 2 * LEEWAY);
+    }
+    let named: BTreeSet<_> = claims.access.iter().map(|entry| &entry.name).collect();
+    assert!(claims.grants().repositories.keys().all(|name| named.contains(name)), "a right that is not in the token");
+}
+
 /// The actions of the registry that one of a scope stands for.
 pub(super) fn expand(action: &ScopeAction) -> Vec<Action> {
     match action {

@@ -27,6 +27,8 @@ pub use response::{TokenError, TokenResponse};
 
 pub(super) use accepted::{Accepted, AcceptedTokens};
 pub(super) use claims::Expected;
+#[cfg(any(test, fuzzing))]
+pub(super) use claims::fuzz as fuzz_claims;
 pub(super) use grant::{grant, scope_text};
 pub(super) use identity::IdentityRefusal;
 pub(super) use issuer::{Issuer, NotIssued};

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,7 +10,10 @@ use rand::Rng as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Api, Incoming, error::ApiError};
-use crate::registry::{RegistryError, StorageError};
+use crate::{
+    auth,
+    registry::{RegistryError, StorageError},
+};
 
 /// The bounds, in seconds, of what a client is told to wait: spread, so that those who are sent away don't come back together.
 const RETRY_AFTER: std::ops::RangeInclusive<u64> = 1..=5;
@@ -27,7 +30,14 @@ pub(super) struct Admission {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Client {
     User(String),
-    Address(IpAddr),
+    Address(Ipv6Addr),
+}
+
+impl Client {
+    /// Somebody without a name: who has one address of a network of IPv6 has all of them.
+    pub(super) fn at(address: IpAddr) -> Self {
+        Self::Address(auth::network(address))
+    }
 }
 
 /// A place, given back when it is dropped.
@@ -108,7 +118,7 @@ mod tests {
     #[test]
     fn g6_places_are_bounded_and_come_back() {
         let admission = Admission::new(3, 2);
-        let (a, b) = (Client::User("a".to_owned()), Client::Address([127, 0, 0, 1].into()));
+        let (a, b) = (Client::User("a".to_owned()), Client::at([127, 0, 0, 1].into()));
         let first = admission.admit(a.clone()).unwrap();
         let _second = admission.admit(a.clone()).unwrap();
         assert_eq!(admission.admit(a.clone()).unwrap_err().status(), 429);

@@ -78,7 +78,7 @@ impl Incoming<'_> {
     pub(super) fn receiver(self) -> Result<Receiver, ApiError> {
         let client = match self.caller.user() {
             Some(user) => Client::User(user.to_owned()),
-            None => Client::Address(self.caller.address()),
+            None => Client::at(self.caller.address()),
         };
         Receiver::of(self.api, self.request, self.unread, client)
     }

@@ -28,7 +28,7 @@ pub(super) async fn issue(
     }
     let credentials = credentials(api, request)?;
     let asked = if request.method() == Method::POST {
-        let receiver = Receiver::of(api, request, unread, Client::Address(credentials.address))?;
+        let receiver = Receiver::of(api, request, unread, Client::at(credentials.address))?;
         TokenRequest::from_form(&receiver.whole(FORM).await?)
     } else {
         TokenRequest::from_query(request.query_string())

@@ -48,4 +48,5 @@ pub use principal::{Method, Principal};
 pub use realm::{InvalidRealm, Realm};
 pub use secret::Secret;
 pub use settings::{BuiltinSettings, ExternalSettings, KeySource, Settings};
+pub(crate) use throttle::network;
 pub use token::{IdentityToken, IdentityTokens, TokenError, TokenRefusal, TokenRequest, TokenResponse, rotate_keys};

@@ -123,7 +123,7 @@ impl Count {
 }
 
 /// An address of IPv4, or the /64 of one of IPv6: who has one has all of its addresses.
-fn network(address: IpAddr) -> Ipv6Addr {
+pub(crate) fn network(address: IpAddr) -> Ipv6Addr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)),

@@ -35,6 +35,9 @@ impl Registry {
     /// # Errors
     /// What the store met.
     pub(super) async fn expire_uploads(&self, dry_run: bool) -> Result<usize, StorageError> {
+        if !self.0.rules.expiry.enabled {
+            return Ok(0);
+        }
         let dry_run = dry_run || self.0.rules.expiry.dry_run;
         let own = self.expire_own(dry_run).await?;
         let foreign = self.expire_foreign(dry_run).await?;
@@ -98,6 +101,21 @@ impl Registry {
             }
         }
         Ok(expired)
+    }
+
+    /// Whether another registry has an upload in a repository that is younger than `age`.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(super) async fn has_foreign_uploads(&self, name: &RepositoryName, age: Duration) -> Result<bool, StorageError> {
+        let uploads = layout::foreign_uploads(name);
+        for child in self.storage().children(&uploads).await? {
+            let youngest = self.youngest(&uploads.join(&child.name)).await?;
+            if youngest.is_some_and(|youngest| youngest.elapsed().map_or(true, |passed| passed < age)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether another registry writes to a repository while this one serves.

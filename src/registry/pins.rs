@@ -148,6 +148,17 @@ impl Run {
         Some(Taken { pins: Arc::clone(&self.0), digest: digest.clone() })
     }
 
+    /// Takes all of some content alone, or, if somebody relies on any of it, none.
+    pub(super) fn take_all(&self, digests: &[Digest]) -> Option<Vec<Taken>> {
+        let mut state = self.0.state();
+        if digests.iter().any(|digest| state.is_relied_on(digest) || state.taken.contains(digest)) {
+            return None;
+        }
+        state.taken.extend(digests.iter().cloned());
+        let taken = |digest: &Digest| Taken { pins: Arc::clone(&self.0), digest: digest.clone() };
+        Some(digests.iter().map(taken).collect())
+    }
+
     /// Whether somebody relies on content, or did since this began, or was told of it lately.
     pub(super) fn is_relied_on(&self, digest: &Digest) -> bool {
         self.0.state().is_relied_on(digest)
@@ -250,6 +261,23 @@ mod tests {
         assert!(pins.begin().is_none());
         drop(run);
         assert!(pins.begin().is_some());
+    }
+
+    #[tokio::test]
+    async fn all_is_taken_or_nothing() {
+        let pins = Pins::new(GRACE);
+        let (run, all) = (run(&pins), ["a", "b", "c"].map(digest));
+        let pin = pins.pin([all[1].clone()]).await;
+        assert!(run.take_all(&all).is_none());
+        assert!(run.take(&all[0]).is_some(), "what was refused was taken");
+        drop((pin, run));
+        let run = super::tests::run(&pins);
+        let taken = run.take_all(&all);
+        assert!(taken.is_some() && run.take_all(&all[2..]).is_none());
+        let mut pin = pin!(pins.pin([all[2].clone()]));
+        assert!(pin.as_mut().now_or_never().is_none());
+        drop(taken);
+        pin.await;
     }
 
     #[tokio::test]

@@ -27,6 +27,15 @@ pub struct Chunk {
     pub body: Body,
 }
 
+/// What becomes of an upload after a chunk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// More of it comes, perhaps after a restart.
+    More,
+    /// It is committed.
+    Commit,
+}
+
 impl Repository {
     /// Begins an upload ([distribution-spec, pushing blobs]), to be hashed with `algorithm` while it comes.
     ///
@@ -63,11 +72,13 @@ impl Repository {
     ///
     /// [distribution-spec, pushing a blob in chunks]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
     pub async fn append_upload(&self, session: SessionId, chunk: Chunk) -> Result<UploadStatus, RegistryError> {
+        // Had before the task begins that outlives the caller: a client that sees its connection end, and asks where the upload is, is told of
+        // everything that will be kept.
+        let mut turn = self.turn(session).await?;
         let this = self.clone();
         self.coordinator()
             .own(async move {
-                let mut turn = this.turn(session).await?;
-                let offset = this.append(&mut turn, chunk).await?;
+                let offset = this.append(&mut turn, chunk, After::More).await?;
                 Ok(UploadStatus { session, offset })
             })
             .await
@@ -78,11 +89,11 @@ impl Repository {
     /// # Errors
     /// [`RegistryError::DigestMismatch`], [`RegistryError::UploadOffset`], [`RegistryError::Body`], …
     pub async fn finish_upload(&self, session: SessionId, digest: &Digest, last: Chunk) -> Result<(), RegistryError> {
+        let mut turn = self.turn(session).await?;
         let (this, digest) = (self.clone(), digest.clone());
         self.coordinator()
             .own(async move {
-                let mut turn = this.turn(session).await?;
-                this.append(&mut turn, last).await?;
+                this.append(&mut turn, last, After::Commit).await?;
                 let staging = turn.end().ok_or(RegistryError::UploadUnknown)?;
                 this.registry.0.sessions.forget(&layout::upload(&this.name, &session));
                 this.commit_blob(staging, &digest).await
@@ -135,8 +146,9 @@ impl Repository {
         self.registry.0.sessions.turn(self.storage(), &key).await
     }
 
-    /// Receives a chunk into a session. The status that it leaves is durable, whether all of the chunk came or not.
-    async fn append(&self, turn: &mut Session, chunk: Chunk) -> Result<u64, RegistryError> {
+    /// Receives a chunk into a session. The status that it leaves is durable, whether all of the chunk came or not; but for one that came whole
+    /// before a commit, which syncs it, or ends the session.
+    async fn append(&self, turn: &mut Session, chunk: Chunk, after: After) -> Result<u64, RegistryError> {
         let staging = turn.staging().ok_or(RegistryError::UploadUnknown)?;
         let offset = staging.offset();
         if chunk.range.is_some_and(|range| range.first != offset) {
@@ -151,6 +163,7 @@ impl Repository {
         let synced = match &received {
             // The store threw the content away.
             Err(RegistryError::Storage(_)) => Ok(()),
+            Ok(()) if after == After::Commit => Ok(()),
             _ => staging.sync().await,
         };
         let offset = staging.offset();

@@ -11,6 +11,7 @@ use std::{
         unix::{fs::PermissionsExt as _, net::UnixStream as Connection},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -27,6 +28,9 @@ use crate::{
 
 /// The longest line that asks.
 const REQUEST: u64 = 4096;
+
+/// How long a command may take none of what it is told, before it counts as gone.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many events may wait for a command that reads slowly.
 const EVENTS: usize = 64;
@@ -128,7 +132,7 @@ impl Control {
                 }
                 Ok(_) => tracing::warn!("a command of another user was turned away from the store's socket"),
                 // Out of descriptors, as a rule: they come back.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+                Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
     }
@@ -198,7 +202,8 @@ async fn relay<E: Serialize, R: Serialize, X: std::fmt::Display>(
 async fn say(write: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
-    write.write_all(&line).await
+    // One who reads nothing any more must not hold up what it asked for, nor what others ask.
+    tokio::time::timeout(PATIENCE, write.write_all(&line)).await?
 }
 
 /// Asks the server at the other end of `connection`, and hands each event to `tell`; its report, or in words why there is none.

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::api::Proxies;
+use crate::{api::Proxies, auth::network};
 
 /// How often the log says that there are too many.
 const SAID: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ pub(super) struct Peers {
 
 #[derive(Debug, Default)]
 struct Connected {
-    by_peer: HashMap<IpAddr, usize>,
+    by_peer: HashMap<Ipv6Addr, usize>,
     said: Option<Instant>,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Seat {
 #[derive(Debug)]
 struct Counted {
     peers: Arc<Peers>,
-    peer: IpAddr,
+    peer: Ipv6Addr,
 }
 
 impl Peers {
@@ -61,23 +61,12 @@ impl Peers {
         if *count >= self.limit {
             if connected.said.is_none_or(|said| said.elapsed() >= SAID) {
                 connected.said = Some(Instant::now());
-                tracing::warn!(address = %peer, limit = self.limit, "more connections than limits.connections_per_address are turned away");
+                tracing::warn!(%address, limit = self.limit, "more connections than limits.connections_per_address are turned away");
             }
             return None;
         }
         *count += 1;
         Some(Seat { _counted: Some(Counted { peers: Arc::clone(self), peer }) })
-    }
-}
-
-/// Whom an address belongs to: IPv6 is given out by networks of 64 bits.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        address @ IpAddr::V4(_) => address,
     }
 }
 

@@ -1,6 +1,11 @@
 //! What stays although it looks as if nothing referred to it.
 
-use std::{fs, thread::sleep, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, SystemTime},
+};
 
 use serde_json::json;
 
@@ -10,7 +15,7 @@ use crate::{
         image::{Blob, IMAGE_INDEX, Image, Manifest, sha512},
         store,
     },
-    wharf::{collect, figures, hasty, with_grace},
+    wharf::{collect, figures, hasty, wharf_with, with_grace},
 };
 
 #[test]
@@ -64,6 +69,53 @@ fn content_of_two_repositories_stays_for_the_other() {
     assert_eq!(figures(&collect(root.path(), &[])), [0, 3, 0, 1]);
     b.expect_image("latest", &image);
     a.get(&format!("blobs/{}", image.blobs().next().unwrap().digest())).expect(404);
+}
+
+fn foreign_upload(root: &Path, age: Duration) -> PathBuf {
+    let session = store::repository(root, "team/app/_uploads/0a71e3a4-1111-4222-8333-444444444444");
+    fs::create_dir_all(&session).unwrap();
+    fs::write(session.join("startedat"), "2026-01-01T00:00:00Z").unwrap();
+    make_older(&session.join("startedat"), age);
+    session
+}
+
+fn make_older(path: &Path, age: Duration) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - age).unwrap();
+}
+
+/// A repository that another registry has pushed to lately keeps what its clients may have been told of.
+#[test]
+fn a_repository_with_an_upload_of_another_registry_keeps_its_blobs() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let (root, blob) = (tempfile::tempdir().unwrap(), Blob::noise(1, 1000));
+    let server = hasty(root.path());
+    server.http().repository("team/app").push_blob(&blob);
+    server.stop();
+    let link = store::repository(root.path(), "team/app/_layers/sha256").join(&blob.digest()[7..]).join("link");
+    for path in [link, store::blob(root.path(), blob.digest())] {
+        make_older(&path, 3 * HOUR);
+    }
+    let upload = foreign_upload(root.path(), HOUR);
+    let grace = ("REGISTRY_STORAGE_GC_GRACE", "2h");
+    for (age, is_kept) in [(HOUR, true), (3 * HOUR, false)] {
+        make_older(&upload.join("startedat"), age);
+        assert!(wharf_with(root.path(), &["gc"], &[grace]).status.success());
+        assert_eq!(store::blob(root.path(), blob.digest()).exists(), is_kept);
+    }
+}
+
+/// Uploads that nobody ended stay where purging is off.
+#[test]
+fn a_collection_purges_no_uploads_if_purging_is_off() {
+    let root = tempfile::tempdir().unwrap();
+    let upload = foreign_upload(root.path(), Duration::from_secs(40 * 86_400));
+    let off = ("REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_ENABLED", "false");
+    for (variables, is_there) in [(&[off][..], true), (&[], false)] {
+        let output = wharf_with(root.path(), &["gc"], variables);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(upload.exists(), is_there);
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::{
         server::{Launch, Program, Server},
         store,
     },
-    wharf::wharf,
+    wharf::{hasty, wharf},
 };
 
 const CLIENTS: u64 = 6;
@@ -128,6 +128,43 @@ fn expect_whole(server: &Server) {
             expect_blobs(&repository, &manifest.json());
         }
     }
+}
+
+/// Whoever tags what has no tag, without sending its parts again, is refused or has all of it.
+#[test]
+fn what_is_tagged_during_a_collection_of_the_untagged_is_whole_or_refused() {
+    const INDEXES: u64 = 12;
+    let root = tempfile::tempdir().unwrap();
+    let server = hasty(root.path());
+    let repository = server.http().repository("retagged");
+    let (mut kept, mut refused) = (0, 0);
+    for round in 0..6 {
+        let indexes: Vec<_> = (0..INDEXES).map(|count| Index::two_platforms(1000 * round + 10 * count)).collect();
+        for index in &indexes {
+            index.images().iter().for_each(|image| repository.push(image.manifest().digest(), image));
+            repository.push_manifest(index.manifest().digest(), index.manifest());
+        }
+        let answers: Vec<_> = thread::scope(|scope| {
+            let collection = scope.spawn(|| wharf(root.path(), &["gc", "--untagged"]));
+            let tag = |(count, index): (usize, &Index)| {
+                thread::sleep(Duration::from_millis(5));
+                repository.try_manifest(&format!("r{round}-{count}"), index.manifest()).unwrap()
+            };
+            let answers = indexes.iter().enumerate().map(tag).collect();
+            assert!(collection.join().unwrap().status.success());
+            answers
+        });
+        for (count, (index, answer)) in indexes.iter().zip(answers).enumerate() {
+            if answer.status == StatusCode::CREATED {
+                repository.expect_index(&format!("r{round}-{count}"), index);
+                kept += 1;
+            } else {
+                assert_eq!(answer.expect(400).code(), "MANIFEST_BLOB_UNKNOWN");
+                refused += 1;
+            }
+        }
+    }
+    assert!(kept > 0 && refused > 0, "{kept} kept, {refused} refused: nothing raced");
 }
 
 #[test]

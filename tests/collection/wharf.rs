@@ -21,9 +21,19 @@ pub(crate) fn with_grace(root: &Path, grace: &str) -> Server {
 
 /// `wharf` with a command on the store at `root`.
 pub(crate) fn wharf(root: &Path, arguments: &[&str]) -> Output {
+    wharf_with(root, arguments, &[])
+}
+
+/// The same, with settings of the test's own.
+pub(crate) fn wharf_with(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
     command.args(arguments).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", root);
-    command.env("REGISTRY_STORAGE_GC_GRACE", "0s").current_dir(root.parent().unwrap()).output().unwrap()
+    command
+        .env("REGISTRY_STORAGE_GC_GRACE", "0s")
+        .envs(variables.iter().copied())
+        .current_dir(root.parent().unwrap())
+        .output()
+        .unwrap()
 }
 
 /// What a collection did, or would do. It must not meet an obstacle.

@@ -20,7 +20,7 @@ pub struct Ties {
 }
 
 impl Ties {
-    /// Reads a stored body. One that is JSON and no manifest that would be taken today may be another registry's: everything in it that is a digest is kept.
+    /// Reads a stored body. One that names no type may have been pushed as any; one that is JSON and no manifest that would be taken today may be another registry's: everything in it that is a digest is kept.
     ///
     /// # Errors
     /// [`InvalidManifest`] if it is not JSON, so that what it refers to can't be known.
@@ -28,6 +28,7 @@ impl Ties {
         let parsed = Manifest::parse(body, None);
         let subject = parsed.as_ref().ok().and_then(|manifest| manifest.subject.clone());
         if let Ok(manifest) = &parsed
+            && manifest.names_its_type
             && Shape::of(&manifest.media_type) != Shape::Unknown
         {
             let blobs = manifest.blobs.iter().map(|blob| &blob.digest);
@@ -143,6 +144,17 @@ mod tests {
         assert_eq!(texts, [&a, &b, &c, &d].map(String::as_str));
         // No manifest, but JSON that somebody stored as one.
         assert_eq!(Ties::of(format!(r#"["{a}"]"#).as_bytes()).unwrap().references, [digest(1)]);
+    }
+
+    #[test]
+    fn a_body_without_a_type_may_have_been_pushed_as_any() {
+        let [config, other] = [1, 2].map(digest);
+        let body = serde_json::json!({
+            "schemaVersion": 2, "config": {"mediaType": "a/b", "digest": config, "size": 1}, "layers": [],
+            "parts": [{"digest": other}],
+        });
+        let references = Ties::of(body.to_string().as_bytes()).unwrap().references;
+        assert!(references.contains(&config) && references.contains(&other), "{references:?}");
     }
 
     #[test]

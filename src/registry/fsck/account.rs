@@ -95,9 +95,9 @@ impl Account {
         self.events.is_closed()
     }
 
-    pub(super) async fn progress(&self, phase: Phase, done: usize, of: usize) {
-        // Whoever does not listen any more is noticed elsewhere.
-        let _ = self.events.send(Event::Progress(Progress::new(phase, done, of))).await;
+    pub(super) fn progress(&self, phase: Phase, done: usize, of: usize) {
+        // One who reads slowly misses some; one who does not listen any more is noticed elsewhere.
+        let _ = self.events.try_send(Event::Progress(Progress::new(phase, done, of)));
     }
 
     pub(super) async fn note(&mut self, place: impl ToString, what: impl ToString) {

@@ -17,7 +17,7 @@ impl Inspector {
         for algorithm in Algorithm::ALL {
             let prefix = layout::contents(algorithm);
             for part in self.registry.storage().children(&prefix).await? {
-                self.account.progress(Phase::Contents, done.min(PARTS), PARTS).await;
+                self.account.progress(Phase::Contents, done.min(PARTS), PARTS);
                 done += 1;
                 for child in self.registry.storage().children(&prefix.join(&part.name)).await? {
                     self.go_on()?;

@@ -51,7 +51,7 @@ impl Inspector {
     /// Tags, for each subject, an index of its referrers, with what such a tag lists already.
     pub(super) async fn write_referrers_tags(&mut self, names: &[RepositoryName]) -> Result<(), FsckError> {
         for (done, name) in names.iter().enumerate() {
-            self.account.progress(Phase::Referrers, done, names.len()).await;
+            self.account.progress(Phase::Referrers, done, names.len());
             let repository = self.registry.repository(name.clone());
             for subject in repository.subjects().await? {
                 self.go_on()?;

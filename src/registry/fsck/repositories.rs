@@ -25,7 +25,7 @@ impl Inspector {
         }
         for (done, name) in census.names.iter().enumerate() {
             self.go_on()?;
-            self.account.progress(Phase::Repositories, done, census.names.len()).await;
+            self.account.progress(Phase::Repositories, done, census.names.len());
             let repository = self.registry.repository(name.clone());
             self.check_skeleton(&repository).await?;
             self.check_layers(&repository).await?;

@@ -117,9 +117,9 @@ impl Account {
         self.report.uploads += count as u64;
     }
 
-    pub(super) async fn progress(&self, phase: Phase, done: usize, of: usize) {
-        // Whoever does not listen any more is noticed elsewhere.
-        let _ = self.events.send(Event::Progress(Progress::new(phase, done, of))).await;
+    pub(super) fn progress(&self, phase: Phase, done: usize, of: usize) {
+        // One who reads slowly misses some; one who does not listen any more is noticed elsewhere.
+        let _ = self.events.try_send(Event::Progress(Progress::new(phase, done, of)));
     }
 
     pub(super) async fn removed(&mut self, removal: Removal) {

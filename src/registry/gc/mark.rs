@@ -26,7 +26,7 @@ impl Collector {
     pub(super) async fn mark(&mut self, names: &[RepositoryName]) -> Result<(), CollectionError> {
         for (done, name) in names.iter().enumerate() {
             self.go_on()?;
-            self.account.progress(Phase::Mark, done, names.len()).await;
+            self.account.progress(Phase::Mark, done, names.len());
             self.mark_repository(name).await?;
         }
         Ok(())

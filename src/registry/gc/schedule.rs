@@ -23,7 +23,7 @@ pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) 
             Ok(report) => log(&report),
             // As soon as it is possible, and not a whole interval later.
             Err(CollectionError::TooEarly { wait: seconds, .. }) => wait = interval.min(Duration::from_secs(seconds)),
-            Err(CollectionError::UnderWay | CollectionError::BrokenOff) => {}
+            Err(CollectionError::BrokenOff) => {}
             Err(error) => tracing::error!("no collection: {error}"),
         }
     }

@@ -17,7 +17,7 @@ impl Collector {
     pub(super) async fn sweep_links(&mut self, names: &[RepositoryName]) -> Result<(), CollectionError> {
         for (done, name) in names.iter().enumerate() {
             self.go_on()?;
-            self.account.progress(Phase::Links, done, names.len()).await;
+            self.account.progress(Phase::Links, done, names.len());
             let repository = self.registry.repository(name.clone());
             self.sweep_links_of(&repository).await?;
             self.remove_if_empty(&repository).await?;
@@ -27,7 +27,9 @@ impl Collector {
 
     async fn sweep_links_of(&mut self, repository: &Repository) -> Result<(), CollectionError> {
         // Whoever is pushing here may have been told what is here long ago.
-        let is_busy = repository.has_uploads().await?;
+        let grace = self.registry.0.rules.gc.grace;
+        let is_busy =
+            repository.has_uploads().await? || self.registry.has_foreign_uploads(&repository.name, grace).await?;
         let linked = repository.linked_below(&layout::layers(&repository.name)).await?;
         let (dead, living): (Vec<_>, Vec<_>) =
             linked.into_iter().partition(|digest| !is_busy && !self.marks.links.has((&repository.name, digest)));
@@ -108,7 +110,7 @@ impl Collector {
             let prefix = layout::contents(algorithm);
             for part in self.registry.storage().children(&prefix).await? {
                 self.go_on()?;
-                self.account.progress(Phase::Contents, done.min(PARTS), PARTS).await;
+                self.account.progress(Phase::Contents, done.min(PARTS), PARTS);
                 done += 1;
                 let names = self.registry.storage().children(&prefix.join(&part.name)).await?;
                 let digests = names.into_iter().filter_map(|child| format!("{algorithm}:{}", child.name).parse().ok());

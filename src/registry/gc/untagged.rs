@@ -5,26 +5,76 @@ use std::collections::HashSet;
 use super::{CollectionError, Collector, Phase, Removal, Removed, graph::Graph};
 use crate::{
     oci::{Digest, RepositoryName},
-    registry::{Repository, layout, repository_state::RepositoryState},
+    registry::{Repository, layout, pins::Taken, repository_state::RepositoryState},
 };
 
 /// How many manifests go while a repository is held alone: pushes wait for as long.
 const AT_ONCE: usize = 32;
+
+/// How often it is worked out anew what may go, because somebody has come to rely on some of it meanwhile.
+const ATTEMPTS: usize = 20;
+
+/// Manifests that may go, parents before children. Nobody can come to rely on one of them for as long as this is held.
+struct Dead {
+    digests: Vec<Digest>,
+    _taken: Vec<Taken>,
+}
 
 impl Collector {
     /// Takes manifests away that have no tag, are no child of one that stays, and no referrer of one.
     pub(super) async fn remove_untagged(&mut self, names: &[RepositoryName]) -> Result<(), CollectionError> {
         for (done, name) in names.iter().enumerate() {
             self.go_on()?;
-            self.account.progress(Phase::Untag, done, names.len()).await;
+            self.account.progress(Phase::Untag, done, names.len());
             let repository = self.registry.repository(name.clone());
             let mut graph = Graph::default();
             // Most is read before others have to wait.
             if !self.read(&repository, &mut graph).await? {
                 continue;
             }
-            while self.remove_some(&repository, &mut graph).await? {
-                self.go_on()?;
+            if let Some(dead) = self.find_dead(&repository, &mut graph).await? {
+                self.remove_dead(&repository, dead).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What may go, taken; `None` if that can't be known, or if others rely on some of it whenever it is tried.
+    async fn find_dead(&mut self, repository: &Repository, graph: &mut Graph) -> Result<Option<Dead>, CollectionError> {
+        for _ in 0..ATTEMPTS {
+            // Nobody changes a tag or adds a manifest in between, and whoever is about to has pinned what it needs.
+            let _alone = repository.coordinator().exclusive(&repository.name).await;
+            if !self.read(repository, graph).await? {
+                return Ok(None);
+            }
+            let Some(tagged) = self.tagged(repository).await? else { return Ok(None) };
+            let young = self.young(repository, graph, &tagged).await?;
+            let is_root =
+                |digest: &Digest| tagged.contains(digest) || young.contains(digest) || self.run.is_relied_on(digest);
+            let digests: Vec<Digest> = graph.dead(is_root).into_iter().cloned().collect();
+            // All at once, or what one keeps could be taken after somebody has come to rely on that one.
+            if let Some(taken) = self.run.take_all(&digests) {
+                return Ok(Some(Dead { digests, _taken: taken }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn remove_dead(&mut self, repository: &Repository, dead: Dead) -> Result<(), CollectionError> {
+        for digests in dead.digests.chunks(AT_ONCE) {
+            self.go_on()?;
+            if !self.collection.dry_run {
+                let mut state = repository.coordinator().exclusive(&repository.name).await;
+                self.remove(repository, &mut state, digests).await?;
+            }
+            for digest in digests {
+                let name = repository.name.clone();
+                if self.collection.dry_run {
+                    self.gone.insert((name.clone(), digest.clone()));
+                }
+                let digest = Some(digest.clone());
+                let removal = Removal { kind: Removed::Manifest, repository: Some(name), digest, bytes: 0 };
+                self.account.removed(removal).await;
             }
         }
         Ok(())
@@ -50,42 +100,12 @@ impl Collector {
         Ok(is_known)
     }
 
-    /// Takes some away; whether there may be more.
-    async fn remove_some(&mut self, repository: &Repository, graph: &mut Graph) -> Result<bool, CollectionError> {
-        let mut state = repository.coordinator().exclusive(&repository.name).await;
-        if !self.read(repository, graph).await? {
-            return Ok(false);
-        }
-        let Some(tagged) = self.tagged(repository).await? else { return Ok(false) };
-        let young = self.young(repository, graph, &tagged).await?;
-        let dead =
-            graph.dead(|digest| tagged.contains(digest) || young.contains(digest) || self.run.is_relied_on(digest));
-        let more = dead.len() > AT_ONCE && !self.collection.dry_run;
-        let taken = if self.collection.dry_run { dead.len() } else { AT_ONCE };
-        let dead: Vec<Digest> = dead.into_iter().take(taken).cloned().collect();
-        self.remove(repository, &mut state, &dead).await?;
-        drop(state);
-        for digest in dead {
-            let name = repository.name.clone();
-            if self.collection.dry_run {
-                self.gone.insert((name.clone(), digest.clone()));
-            }
-            self.account
-                .removed(Removal { kind: Removed::Manifest, repository: Some(name), digest: Some(digest), bytes: 0 })
-                .await;
-        }
-        Ok(more)
-    }
-
     async fn remove(
         &self,
         repository: &Repository,
         state: &mut RepositoryState,
         dead: &[Digest],
     ) -> Result<(), CollectionError> {
-        if dead.is_empty() || self.collection.dry_run {
-            return Ok(());
-        }
         let mut removed = Ok(());
         for digest in dead {
             removed = repository.remove_manifest(state, digest).await;

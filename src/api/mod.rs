@@ -46,6 +46,7 @@ use self::{
     routes::{OpenResource, Resource, Route},
     unread::Unread,
 };
+pub use limits::HeadLimits;
 pub use proxies::Proxies;
 pub use receive::Rate;
 
@@ -76,6 +77,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// Whether TLS is ours, so that clients may be told to use nothing else.
     pub tls: bool,
+    /// How large the head of a request may be.
+    pub head: HeadLimits,
     /// How long a body may pause.
     pub body_idle: Duration,
     /// How fast it has to come.
@@ -102,6 +105,7 @@ impl Default for Settings {
             access_log: true,
             proxies: Proxies::default(),
             tls: false,
+            head: HeadLimits::default(),
             body_idle: Duration::from_secs(30),
             body_rate: Rate::default(),
             uploads: 256,
@@ -155,7 +159,7 @@ async fn answer(
     unread: &Unread,
     log: &mut AccessLog,
 ) -> Result<HttpResponse, ApiError> {
-    limits::check_head(request)?;
+    limits::check_head(request, api.settings.head)?;
     let prefix = &api.settings.prefix;
     if let Some(resource) = OpenResource::parse(request.path(), prefix) {
         log.route(resource.route());

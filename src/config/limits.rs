@@ -20,6 +20,12 @@ pub struct Limits {
     pub upload_bytes: Option<u64>,
     /// `limits.unfinished_uploads`: uploads of one repository that were begun and not ended.
     pub unfinished_uploads: usize,
+    /// `limits.target_bytes`: bytes of a request's path and query.
+    pub target_bytes: usize,
+    /// `limits.head_bytes`: bytes of the fields in a request's head.
+    pub head_bytes: usize,
+    /// `limits.head_fields`: fields in a request's head.
+    pub head_fields: usize,
     /// `limits.body_idle`: how long a body may pause.
     pub body_idle: Duration,
     /// `limits.body_rate`: bytes of a body that have to come in a second, on average.
@@ -54,6 +60,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         "1000",
         "Uploads of one repository that were begun and not ended; more get 429 until some end or are purged.",
     ),
+    Setting::new("limits.target_bytes", Kind::Size, "4KiB", "The longest path and query of a request; 60 KiB at most."),
+    Setting::new(
+        "limits.head_bytes",
+        Kind::Size,
+        "16KiB",
+        "The names and values of all fields in the head of a request; 120 KiB at most.",
+    ),
+    Setting::new("limits.head_fields", Kind::Count, "64", "The fields in the head of a request; 96 at most."),
     Setting::new("limits.body_idle", Kind::Duration, "30s", "How long the body of a request may pause."),
     Setting::new(
         "limits.body_rate",
@@ -74,12 +88,19 @@ pub(super) fn read(values: &mut Values) -> Limits {
         uploads_per_client: at_least_one(values, "limits.uploads_per_client"),
         upload_bytes: Some(values.size("limits.upload_bytes")).filter(|bytes| *bytes > 0),
         unfinished_uploads: at_least_one(values, "limits.unfinished_uploads"),
+        target_bytes: within(values, "limits.target_bytes", 60 * 1024),
+        head_bytes: within(values, "limits.head_bytes", 120 * 1024),
+        head_fields: at_least_one(values, "limits.head_fields"),
         body_idle: values.duration("limits.body_idle"),
         body_rate: values.size("limits.body_rate"),
         body_window: values.duration("limits.body_window"),
         catalog_entries: at_least_one(values, "catalog.maxentries"),
         tags: at_least_one(values, "tags.maxtags"),
     };
+    if limits.head_fields > FIELDS {
+        let place = values.source("limits.head_fields");
+        values.bad::<()>("limits.head_fields", place, "the server takes no more than 96");
+    }
     for (key, time) in [("limits.body_idle", limits.body_idle), ("limits.body_window", limits.body_window)] {
         if time.is_zero() {
             let place = values.source(key);
@@ -87,6 +108,20 @@ pub(super) fn read(values: &mut Values) -> Limits {
         }
     }
     limits
+}
+
+/// The most fields that the server's parser takes.
+const FIELDS: usize = 96;
+
+/// A size that the server's parser can take.
+fn within(values: &mut Values, key: &'static str, most: u64) -> usize {
+    let size = values.size(key);
+    if size == 0 || size > most {
+        let place = values.source(key);
+        let text = format!("it must be 1 byte or more, and {} KiB at most", most / 1024);
+        values.bad::<()>(key, place, &text);
+    }
+    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 fn at_least_one(values: &mut Values, key: &'static str) -> usize {

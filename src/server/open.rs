@@ -49,6 +49,11 @@ pub(super) fn settings(config: &Config) -> api::Settings {
         access_log: config.log.access_log,
         proxies: proxies(config),
         tls: config.http.tls.is_some(),
+        head: api::HeadLimits {
+            target: config.limits.target_bytes,
+            bytes: config.limits.head_bytes,
+            fields: config.limits.head_fields,
+        },
         body_idle: config.limits.body_idle,
         body_rate: api::Rate { bytes: config.limits.body_rate, window: config.limits.body_window },
         uploads: config.limits.uploads,

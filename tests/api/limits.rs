@@ -38,6 +38,27 @@ fn h3_the_head_of_a_request_is_bounded() {
     assert_eq!(raw::parse(&endless).status, 431);
 }
 
+/// The same, where the settings say otherwise.
+#[test]
+fn h3_the_head_of_a_request_is_bounded_as_it_is_set() {
+    let registry = TestRegistry::with(|config| {
+        config.limits.target_bytes = 100;
+        config.limits.head_fields = 5;
+        config.limits.head_bytes = 1000;
+    });
+    let target = |len: usize| format!("/v2/?{}", "x".repeat(len - "/v2/?".len()));
+    assert_eq!(raw::get(&registry, &target(100)).status, 200);
+    raw::get(&registry, &target(101)).refused(414, "UNSUPPORTED");
+    // A request of this test has Host and Connection already.
+    let fields = |count: usize| vec!["X: y"; count - 2];
+    assert_eq!(raw::send(&registry, "GET", "/v2/", &fields(5), b"").status, 200);
+    raw::send(&registry, "GET", "/v2/", &fields(6), b"").refused(431, "UNSUPPORTED");
+    let known = "host".len() + registry.address().to_string().len() + "connection".len() + "close".len();
+    let long = |len: usize| format!("x: {}", "y".repeat(len - known - 1));
+    assert_eq!(raw::send(&registry, "GET", "/v2/", &[&long(1000)], b"").status, 200);
+    raw::send(&registry, "GET", "/v2/", &[&long(1001)], b"").refused(431, "UNSUPPORTED");
+}
+
 /// Lists in fields that clients may make long: refused with the head, or read in one go.
 #[tokio::test]
 async fn g3_long_lists_in_fields_are_read_once() {

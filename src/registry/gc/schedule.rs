@@ -24,6 +24,7 @@ pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) 
             // As soon as it is possible, and not a whole interval later.
             Err(CollectionError::TooEarly { wait: seconds, .. }) => wait = interval.min(Duration::from_secs(seconds)),
             Err(CollectionError::BrokenOff) => {}
+            Err(error @ CollectionError::UnderWay) => tracing::warn!("a collection that was due is left out: {error}"),
             Err(error) => tracing::error!("no collection: {error}"),
         }
     }

@@ -16,6 +16,7 @@ mod headers;
 mod health;
 mod limits;
 mod manifests;
+mod outlet;
 mod pagination;
 mod proxies;
 mod query;
@@ -47,6 +48,7 @@ use self::{
     unread::Unread,
 };
 pub use limits::HeadLimits;
+pub use outlet::Outlet;
 pub use proxies::Proxies;
 pub use receive::Rate;
 
@@ -149,7 +151,7 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
     };
     headers::complete(&api, &request, &mut response);
     let response = headers::without_body_if_head(&request, response);
-    let response = if api.settings.access_log { log.end(response) } else { response };
+    let response = if api.settings.access_log { log.end(&request, response) } else { response };
     unread.keep_with(&request, response)
 }
 

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod delivery;
 mod error;
 mod filesystem;
 mod key;
@@ -23,6 +24,7 @@ use {filesystem::Filesystem, memory::Memory, staging::Upload};
 #[cfg(any(test, fuzzing))]
 pub(crate) use filesystem::fuzz_hash_state;
 
+pub use delivery::Delivery;
 pub use error::StorageError;
 pub use key::Key;
 pub use object::Object;

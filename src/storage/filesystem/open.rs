@@ -16,6 +16,7 @@ use super::{
     directories::Directories,
     lock,
     names::Names,
+    recent::Recent,
     sync::Syncs,
     volume::{Volume, hashes, own, temporary},
 };
@@ -45,6 +46,7 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         directories: Directories::new(&root),
         names: Names::default(),
         at_once: AtOnce::default(),
+        recent: Recent::default(),
         live: Arc::default(),
         boot_id: boot_id().unwrap_or_else(|| run_id.clone()),
         run_id,

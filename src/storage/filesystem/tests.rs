@@ -6,6 +6,7 @@ mod durability;
 mod failures;
 mod opening;
 mod races;
+mod recent;
 mod uploads;
 
 use std::path::Path;

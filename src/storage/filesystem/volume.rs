@@ -12,9 +12,11 @@ use std::{
 use super::{
     super::{Key, StorageError},
     at_once::AtOnce,
+    changes::Unchanged,
     directories::Directories,
     live::Live,
     names::Names,
+    recent::Recent,
     sync::Syncs,
 };
 
@@ -27,6 +29,7 @@ pub(super) struct Volume {
     pub(super) directories: Directories,
     pub(super) names: Names,
     pub(super) at_once: AtOnce,
+    pub(super) recent: Recent,
     pub(super) live: Arc<Live>,
     /// This run of the kernel.
     pub(super) boot_id: String,
@@ -59,6 +62,15 @@ impl Volume {
     /// The directory that `path`, which is in the store, is in.
     pub(super) fn parent<'a>(&'a self, path: &'a Path) -> &'a Path {
         path.parent().unwrap_or(&self.root)
+    }
+
+    /// How the directory of an object stands, unless it is being changed, or others may change it.
+    pub(super) fn at_rest(&self, key: &Key) -> Option<Unchanged> {
+        if self.read_only {
+            return None;
+        }
+        let path = self.path(key);
+        self.directories.changes().now(self.parent(&path))
     }
 
     /// How many bytes can still be written.

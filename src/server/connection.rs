@@ -8,7 +8,12 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use actix_http::{Extensions, HttpService, Protocol, Request};
 use actix_server::GracefulShutdownSignal;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::{App, body::BoxBody, dev::AppConfig, web};
+use actix_web::{
+    App,
+    body::BoxBody,
+    dev::{AppConfig, ServiceRequest, ServiceResponse},
+    web,
+};
 use arc_swap::ArcSwap;
 use rustix::net::sockopt;
 use tokio::{
@@ -56,7 +61,15 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     shutdown: GracefulShutdownSignal,
     data: impl Fn(&T, &mut Extensions) + 'static,
 ) -> impl ServiceFactory<(T, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()> {
-    let app = App::new().app_data(api).default_service(web::to(api::serve));
+    let serve = move |request: ServiceRequest| {
+        let api = api.clone();
+        async move {
+            let (request, payload) = request.into_parts();
+            let response = api::serve(api, request.clone(), payload).await;
+            Ok::<_, actix_web::Error>(ServiceResponse::new(request, response))
+        }
+    };
+    let app = App::new().default_service(fn_service(serve));
     let app = IntoServiceFactory::<_, Request>::into_factory(app);
     let app = app.map_err(|error: actix_web::Error| error.error_response().map_into_boxed_body());
     HttpService::<T, _, BoxBody>::build()

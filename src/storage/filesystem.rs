@@ -59,6 +59,10 @@ impl Filesystem {
         self.volume.read_only
     }
 
+    pub(super) fn look_afresh(&self) {
+        self.volume.recent.clear();
+    }
+
     pub(super) async fn probe(&self) -> Result<(), StorageError> {
         self.write(|volume| Temporary::file(volume, b"probe").map(drop)).await
     }

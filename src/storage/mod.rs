@@ -104,6 +104,14 @@ impl Storage {
         }
     }
 
+    /// Remembers nothing of what was read before: what is read from now on is what is there, also where somebody else laid hands on the store.
+    pub fn look_afresh(&self) {
+        match &self.0 {
+            Backend::Filesystem(store) => store.look_afresh(),
+            Backend::Memory(_) => {}
+        }
+    }
+
     /// Writes and removes a small object, to see whether the store takes writes at this moment.
     ///
     /// # Errors

@@ -56,6 +56,11 @@ impl Recent {
         is_so_still.then_some(entry.bytes)
     }
 
+    /// Forgets all of it.
+    pub(super) fn clear(&self) {
+        self.0.clear();
+    }
+
     /// Keeps what was read, after it was asked how its directory stands.
     pub(super) fn keep(&self, directory: Unchanged, key: &Key, bytes: &Bytes) {
         if bytes.len() <= MAX_LEN {

@@ -10,6 +10,7 @@ mod hash_state;
 mod live;
 mod lock;
 mod look;
+mod many;
 mod names;
 mod open;
 mod pipe;

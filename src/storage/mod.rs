@@ -8,6 +8,7 @@ mod conformance;
 mod error;
 mod filesystem;
 mod key;
+mod many;
 mod memory;
 mod object;
 mod staging;

@@ -4,6 +4,7 @@
 mod at_once;
 mod durability;
 mod failures;
+mod many;
 mod opening;
 mod races;
 mod uploads;

@@ -14,6 +14,7 @@ use super::{
     at_once::AtOnce,
     directories::Directories,
     live::Live,
+    many::Threads,
     names::Names,
     sync::Syncs,
 };
@@ -28,6 +29,7 @@ pub(super) struct Volume {
     pub(super) names: Names,
     pub(super) at_once: AtOnce,
     pub(super) live: Arc<Live>,
+    pub(super) threads: Threads,
     /// This run of the kernel.
     pub(super) boot_id: String,
     /// This run of the process, in the names of temporary files.

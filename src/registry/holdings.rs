@@ -38,7 +38,7 @@ impl Repository {
                 let below = prefix.join(algorithm.as_str());
                 let children = self.some_children(&below, limit).await?;
                 for digest in digests(algorithm, children) {
-                    if self.storage().stat(&layout::link(&below.join(digest.hex()))).await?.is_some() {
+                    if self.storage().stat(&layout::link(&below.join(&digest.hex()))).await?.is_some() {
                         return Ok(true);
                     }
                 }
@@ -97,7 +97,7 @@ impl Registry {
         let (mut links, mut owners) = (Vec::new(), Vec::new());
         for (owner, children) in listed.into_iter().enumerate() {
             for digest in digests(USUAL, children.unwrap_or_default()) {
-                links.push(layout::link(&prefixes[owner].join(digest.hex())));
+                links.push(layout::link(&prefixes[owner].join(&digest.hex())));
                 owners.push(owner);
             }
         }

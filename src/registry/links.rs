@@ -106,7 +106,7 @@ impl Repository {
     /// Removes the prefixes of links that other registries leave behind when they delete.
     async fn remove_empty_links(&self, prefix: &Key) -> Result<(), StorageError> {
         for digest in self.linked_below(prefix).await? {
-            let left = prefix.join(digest.algorithm().as_str()).join(digest.hex());
+            let left = prefix.join(digest.algorithm().as_str()).join(&digest.hex());
             self.storage().remove_empty_prefixes(&[left]).await?;
         }
         Ok(())

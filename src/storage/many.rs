@@ -1,4 +1,4 @@
-//! Many looks in one call, for what goes over a whole store: made one by one, most of the time would go by between them.
+//! Many things in one call, for what goes over a whole store: done one by one, most of the time would go by between them.
 
 use bytes::Bytes;
 
@@ -38,6 +38,17 @@ impl Storage {
         match &self.0 {
             Backend::Filesystem(store) => store.read_all(keys, limit).await,
             Backend::Memory(store) => keys.iter().map(|key| store.read(key, limit)).collect(),
+        }
+    }
+
+    /// [`Storage::delete_tree`] of each of `prefixes`, in the order of these. It takes about as long as one: they are made durable together.
+    ///
+    /// # Errors
+    /// What the removal met; some of them may be gone then.
+    pub async fn delete_trees(&self, prefixes: &[Key]) -> Result<Vec<bool>, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.delete_trees(prefixes).await,
+            Backend::Memory(store) => Ok(prefixes.iter().map(|prefix| store.delete_tree(prefix)).collect()),
         }
     }
 

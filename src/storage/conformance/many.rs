@@ -23,6 +23,15 @@ pub(super) async fn many_answers_come_in_order(storage: &Storage) {
     assert!(storage.stat_all(&[]).await.is_empty() && storage.read_all(&[], 9).await.is_empty());
 }
 
+pub(super) async fn many_trees_go_at_once(storage: &Storage) {
+    for name in ["t/a/x", "t/a/y/z", "t/b/x", "t/c"] {
+        put(storage, name, "x").await;
+    }
+    let deleted = storage.delete_trees(&["t/a", "t/none", "t/b", "t/c", "t/a"].map(key)).await.unwrap();
+    assert_eq!(deleted, [true, false, true, false, false]);
+    assert_eq!(children(storage, "t").await, ["c"]);
+}
+
 pub(super) async fn one_failure_among_many_is_one(storage: &Storage) {
     put(storage, "m/a", "short").await;
     put(storage, "m/b", "much longer").await;

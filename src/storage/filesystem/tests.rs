@@ -45,6 +45,10 @@ impl Disk {
         Some(String::from_utf8(bytes.to_vec()).unwrap())
     }
 
+    async fn delete_tree(&self, at: &str) -> Result<bool, StorageError> {
+        Ok(self.store.delete_trees(&[key(at)]).await? == [true])
+    }
+
     async fn names(&self, at: &str) -> Vec<String> {
         self.store.children(&key(at)).await.unwrap().into_iter().map(|child| child.name).collect()
     }

@@ -1,6 +1,6 @@
 //! Digests: the name of content is its hash.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Deref, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256, Sha512, digest::common::hazmat::SerializableState};
@@ -66,9 +66,21 @@ impl FromStr for Algorithm {
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Digest {
-    algorithm: Algorithm,
-    hex: Box<str>,
+pub struct Digest(Value);
+
+/// The hash itself, and not its digits: an index of many tags or blobs keeps as many of them in memory. The order is that of the digests' texts.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Value {
+    Sha256([u8; 32]),
+    // Rare, and twice as long as the others need be.
+    Sha512(Box<[u8; 64]>),
+}
+
+/// The value of a digest in lower-case hexadecimal.
+#[derive(Clone, Copy)]
+pub struct Hex {
+    digits: [u8; 128],
+    len: usize,
 }
 
 /// Why a text is not a digest.
@@ -97,25 +109,69 @@ impl Digest {
     /// The algorithm, before the colon.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
-        self.algorithm
+        match self.0 {
+            Value::Sha256(_) => Algorithm::Sha256,
+            Value::Sha512(_) => Algorithm::Sha512,
+        }
     }
 
     /// The value, after the colon.
     #[must_use]
-    pub fn hex(&self) -> &str {
-        &self.hex
+    pub fn hex(&self) -> Hex {
+        const TABLE: &[u8; 16] = b"0123456789abcdef";
+        let value: &[u8] = match &self.0 {
+            Value::Sha256(value) => value,
+            Value::Sha512(value) => &value[..],
+        };
+        let mut digits = [b'0'; 128];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(value) {
+            pair[0] = TABLE[usize::from(byte >> 4)];
+            pair[1] = TABLE[usize::from(byte & 15)];
+        }
+        Hex { digits, len: 2 * value.len() }
+    }
+
+    /// `None` if the value has not the length of the algorithm's.
+    fn of_value(algorithm: Algorithm, value: &[u8]) -> Option<Self> {
+        Some(Self(match algorithm {
+            Algorithm::Sha256 => Value::Sha256(value.try_into().ok()?),
+            Algorithm::Sha512 => Value::Sha512(Box::new(value.try_into().ok()?)),
+        }))
     }
 
     /// Whether this names the content of no bytes at all.
     #[must_use]
     pub fn is_of_nothing(&self) -> bool {
-        *self == Self::of(self.algorithm, b"")
+        *self == Self::of(self.algorithm(), b"")
+    }
+}
+
+impl Deref for Hex {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        // It is made of digits, so there always is a text.
+        std::str::from_utf8(&self.digits[..self.len]).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for Hex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm, self.hex)
+        f.write_str(self.algorithm().as_str())?;
+        f.write_str(":")?;
+        f.write_str(&self.hex())
     }
 }
 
@@ -135,7 +191,10 @@ impl FromStr for Digest {
         if hex.len() != algorithm.hex_len() || !hex.bytes().all(is_hex) {
             return Err(InvalidDigest::Value);
         }
-        Ok(Self { algorithm, hex: hex.into() })
+        let mut value = [0; 64];
+        let value = &mut value[..hex.len() / 2];
+        hex::decode_to_slice(hex, value).map_err(|_| InvalidDigest::Value)?;
+        Self::of_value(algorithm, value).ok_or(InvalidDigest::Value)
     }
 }
 
@@ -192,12 +251,10 @@ impl Hasher {
     /// The digest of all that was hashed.
     #[must_use]
     pub fn finish(self) -> Digest {
-        let algorithm = self.algorithm();
-        let hex = match self {
-            Self::Sha256(hash) => hex::encode(hash.finalize()),
-            Self::Sha512(hash) => hex::encode(hash.finalize()),
-        };
-        Digest { algorithm, hex: hex.into() }
+        Digest(match self {
+            Self::Sha256(hash) => Value::Sha256(hash.finalize().into()),
+            Self::Sha512(hash) => Value::Sha512(Box::new(hash.finalize().into())),
+        })
     }
 
     /// The state, to go on from later with [`Hasher::restore`].

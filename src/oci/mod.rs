@@ -11,7 +11,7 @@ mod reference;
 mod scope;
 
 pub use descriptor::Descriptor;
-pub use digest::{Algorithm, Digest, Hasher, InvalidDigest};
+pub use digest::{Algorithm, Digest, Hasher, Hex, InvalidDigest};
 pub use error_code::ErrorCode;
 pub use manifest::{BlobReference, InvalidManifest, Manifest, Ties};
 pub use media_type::{InvalidMediaType, MediaType};

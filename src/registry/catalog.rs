@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::SetOnce;
 
-use super::Registry;
+use super::{Registry, holdings::Holds};
 use crate::oci::RepositoryName;
 
 /// A part of a list.
@@ -31,13 +31,6 @@ impl<T> Page<T> {
         let more = !page.is_empty() && entries.next().is_some();
         Self { entries: page, more }
     }
-}
-
-/// What a repository holds; one that holds only blobs is not listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
-    Blobs,
-    Manifests,
 }
 
 /// The names of all repositories.
@@ -136,18 +129,11 @@ pub(super) async fn load(registry: Registry) {
 }
 
 async fn read_names(registry: &Registry) -> BTreeMap<RepositoryName, Holds> {
-    let mut names = BTreeMap::new();
     let census = registry.census(|error| {
         // One that can't be read must not hide all others.
         tracing::error!(%error, "a part of the store can't be listed");
         Ok(())
     });
-    for name in census.await.unwrap_or_default().names {
-        match registry.repository(name.clone()).holds().await {
-            Ok(Some(holds)) => drop(names.insert(name, holds)),
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, repository = %name, "what the repository holds can't be read"),
-        }
-    }
-    names
+    let names = census.await.unwrap_or_default().names;
+    registry.holdings(names).await.into_iter().collect()
 }

@@ -28,6 +28,9 @@ pub(super) type Shared = OwnedRwLockReadGuard<RepositoryState>;
 /// Keeps everybody else from changing a repository's links.
 pub(super) type Exclusive = OwnedRwLockWriteGuard<RepositoryState>;
 
+/// The turn to read a long list of one repository.
+pub(super) type Listing = OwnedMutexGuard<()>;
+
 /// Keeps the bytes of one digest as they are: nobody stores them or sets them aside meanwhile.
 pub(super) type Content = OwnedMutexGuard<()>;
 
@@ -35,6 +38,7 @@ pub(super) type Content = OwnedMutexGuard<()>;
 #[derive(Debug)]
 pub(super) struct Coordinator {
     repositories: Locks<RepositoryName, RwLock<RepositoryState>>,
+    listings: Locks<RepositoryName, tokio::sync::Mutex<()>>,
     contents: Locks<Digest, tokio::sync::Mutex<()>>,
     /// Content is read again for one request at a time: anybody who may push can cause it.
     readings: Semaphore,
@@ -48,6 +52,7 @@ impl Coordinator {
     pub(super) fn new(grace: Duration) -> Self {
         Self {
             repositories: Locks::default(),
+            listings: Locks::default(),
             contents: Locks::default(),
             readings: Semaphore::new(1),
             pins: Pins::new(grace),
@@ -64,6 +69,11 @@ impl Coordinator {
     /// Takes a repository alone.
     pub(super) async fn exclusive(&self, name: &RepositoryName) -> Exclusive {
         self.repositories.of(name).write_owned().await
+    }
+
+    /// Waits for the turn to read a long list of a repository. Not for one who has the repository, shared or alone.
+    pub(super) async fn listing(&self, name: &RepositoryName) -> Listing {
+        self.listings.of(name).lock_owned().await
     }
 
     /// Takes the bytes of one digest alone.

@@ -41,7 +41,7 @@ pub(super) fn contents(algorithm: Algorithm) -> Key {
 /// Where one blob or manifest is; its bytes are the only object under this prefix.
 pub(super) fn content(digest: &Digest) -> Key {
     let hex = digest.hex();
-    contents(digest.algorithm()).join(&hex[..2]).join(hex)
+    contents(digest.algorithm()).join(&hex[..2]).join(&hex)
 }
 
 /// Where the bytes of a blob or a manifest are.
@@ -160,7 +160,7 @@ pub(super) fn all_damaged(algorithm: Algorithm) -> Key {
 
 /// Where content goes that is not what its name says.
 pub(super) fn damaged(digest: &Digest) -> Key {
-    all_damaged(digest.algorithm()).join(digest.hex())
+    all_damaged(digest.algorithm()).join(&digest.hex())
 }
 
 fn distribution() -> Key {
@@ -172,5 +172,5 @@ fn own() -> Key {
 }
 
 fn under_digest(prefix: &Key, digest: &Digest) -> Key {
-    prefix.join(digest.algorithm().as_str()).join(digest.hex())
+    prefix.join(digest.algorithm().as_str()).join(&digest.hex())
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     RegistryError, Repository,
-    catalog::Holds,
+    holdings::{self, Holds},
     layout::{self, LINK_MAX_LEN},
     repository_state::RepositoryState,
 };
@@ -16,17 +16,13 @@ use crate::{
 impl Repository {
     /// The digest that the link at `key` names. A link that another registry left empty or torn names nothing.
     pub(super) async fn read_link(&self, key: &Key) -> Result<Option<Digest>, StorageError> {
-        let bytes = match self.storage().read(key, LINK_MAX_LEN).await {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(None),
-            Err(StorageError::TooLarge) => Bytes::new(),
-            Err(error) => return Err(error),
-        };
-        let digest = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-        if digest.is_none() {
-            tracing::warn!(%key, "a link names no digest; it is taken as missing");
-        }
-        Ok(digest)
+        target(key, self.storage().read(key, LINK_MAX_LEN).await)
+    }
+
+    /// [`Repository::read_link`] for each of `keys`, in the order of these.
+    pub(super) async fn read_links(&self, keys: &[Key]) -> Result<Vec<Option<Digest>>, StorageError> {
+        let read = self.storage().read_all(keys, LINK_MAX_LEN).await;
+        keys.iter().zip(read).map(|(key, read)| target(key, read)).collect()
     }
 
     /// Writes the link at `key`, over whatever is there: a link that is written again is young again.
@@ -44,20 +40,6 @@ impl Repository {
     /// Whether somebody is uploading to it.
     pub(super) async fn has_uploads(&self) -> Result<bool, StorageError> {
         Ok(!self.storage().children(&layout::uploads(&self.name)).await?.is_empty())
-    }
-
-    /// Whether there is such a repository, be it empty.
-    pub(super) async fn is_there(&self) -> Result<bool, StorageError> {
-        let children = self.storage().children(&layout::repository(&self.name)).await?;
-        Ok(children.iter().any(|child| matches!(child.name.as_str(), "_layers" | "_manifests")))
-    }
-
-    /// Whether the repository holds a manifest or a tag.
-    pub(super) async fn holds(&self) -> Result<Option<Holds>, StorageError> {
-        if self.any_link_below(&layout::revisions(&self.name)).await? || self.any_tag().await? {
-            return Ok(Some(Holds::Manifests));
-        }
-        Ok(self.is_there().await?.then_some(Holds::Blobs))
     }
 
     /// Ends a delete. If it failed, what is gone and what is not is not known here: the next one who asks reads it from the store.
@@ -111,24 +93,12 @@ impl Repository {
         Ok(())
     }
 
-    /// Whether a link is left below `prefix`, which has an algorithm and then a digest under it.
-    async fn any_link_below(&self, prefix: &Key) -> Result<bool, StorageError> {
-        for digest in self.linked_below(prefix).await? {
-            let link = layout::link(&prefix.join(digest.algorithm().as_str()).join(digest.hex()));
-            if self.storage().stat(&link).await?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// The digests below `prefix`; whether their links are there is not looked at.
     pub(super) async fn linked_below(&self, prefix: &Key) -> Result<Vec<Digest>, StorageError> {
         let mut digests = Vec::new();
         for algorithm in Algorithm::ALL {
             let children = self.storage().children(&prefix.join(algorithm.as_str())).await?;
-            let named = children.into_iter().filter_map(|child| format!("{algorithm}:{}", child.name).parse().ok());
-            digests.extend(named);
+            digests.extend(holdings::digests(algorithm, children));
         }
         Ok(digests)
     }
@@ -136,9 +106,24 @@ impl Repository {
     /// Removes the prefixes of links that other registries leave behind when they delete.
     async fn remove_empty_links(&self, prefix: &Key) -> Result<(), StorageError> {
         for digest in self.linked_below(prefix).await? {
-            let left = prefix.join(digest.algorithm().as_str()).join(digest.hex());
+            let left = prefix.join(digest.algorithm().as_str()).join(&digest.hex());
             self.storage().remove_empty_prefixes(&[left]).await?;
         }
         Ok(())
     }
+}
+
+/// The digest in what was read of a link.
+fn target(key: &Key, read: Result<Option<Bytes>, StorageError>) -> Result<Option<Digest>, StorageError> {
+    let bytes = match read {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(None),
+        Err(StorageError::TooLarge) => Bytes::new(),
+        Err(error) => return Err(error),
+    };
+    let digest = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+    if digest.is_none() {
+        tracing::warn!(%key, "a link names no digest; it is taken as missing");
+    }
+    Ok(digest)
 }

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Registry, RegistryError, Repository, catalog::Holds, layout, references, repository_state::RepositoryState,
-    verified_manifests::VerifiedManifest,
+    Registry, RegistryError, Repository, holdings::Holds, layout, references, referrers_index::ReferrerChange,
+    repository_state::RepositoryState, tag_index::TagIndex, verified_manifests::VerifiedManifest,
 };
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag},
@@ -124,6 +124,8 @@ impl Repository {
         let (this, digest) = (self.clone(), digest.clone());
         self.coordinator()
             .own(async move {
+                // Which tags name it is read before others have to wait.
+                drop(this.with::<TagIndex>().await?);
                 let mut state = this.coordinator().exclusive(&this.name).await;
                 if !this.has_manifest(&digest).await? {
                     return Err(RegistryError::ManifestUnknown(digest.to_string()));
@@ -225,8 +227,8 @@ impl Repository {
         }
         self.write_link(&layout::link(&layout::revision(&self.name, digest)), digest).await?;
         self.registry.0.catalog.set(&self.name, Some(Holds::Manifests));
-        if let Some(referrers) = &mut state.referrers {
-            referrers.add(digest, manifest, size);
+        if let Some(added) = ReferrerChange::added(digest, manifest, size) {
+            state.referrers.note(added);
         }
         for tag in tags {
             self.set_tag(state, tag, digest).await?;
@@ -246,14 +248,11 @@ impl Repository {
         state: &mut RepositoryState,
         digest: &Digest,
     ) -> Result<(), StorageError> {
-        let tags = self.tag_index(state).await?;
-        let named: Vec<Tag> = tags.iter().filter(|(_, target)| *target == digest).map(|(tag, _)| tag.clone()).collect();
+        let named: Vec<Tag> = self.know::<TagIndex>(state).await?.naming(digest).cloned().collect();
         for tag in named {
             self.remove_tag(state, &tag).await?;
         }
-        if let Some(referrers) = &mut state.referrers {
-            referrers.remove(digest);
-        }
+        state.referrers.note(ReferrerChange::Removed(digest.clone()));
         self.storage().delete_tree(&layout::revision(&self.name, digest)).await?;
         self.storage().delete(&layout::content_type(&self.name, digest)).await?;
         Ok(())

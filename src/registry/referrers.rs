@@ -7,7 +7,10 @@
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
-    ReferrersPage, RegistryError, Repository, layout, referrers_index::ReferrersIndex,
+    ReferrersPage, RegistryError, Repository,
+    known::{Known, List},
+    layout,
+    referrers_index::{ReferrerChange, ReferrersIndex},
     repository_state::RepositoryState,
 };
 use crate::{
@@ -33,51 +36,53 @@ impl Repository {
         last: Option<&Digest>,
         limit: usize,
     ) -> Result<ReferrersPage, RegistryError> {
-        let state = self.coordinator().shared(&self.name).await;
-        if let Some(index) = &state.referrers {
-            return Ok(index.page(subject, artifact_type, last, limit));
-        }
-        drop(state);
-        let mut state = self.coordinator().exclusive(&self.name).await;
-        let index = self.referrers_index(&mut state).await?;
-        Ok(index.page(subject, artifact_type, last, limit))
+        let state = self.with::<ReferrersIndex>().await?;
+        let known = state.referrers.all();
+        Ok(known.map_or_else(ReferrersPage::default, |index| index.page(subject, artifact_type, last, limit)))
     }
 
     /// Everything that has a referrer here.
     pub(super) async fn subjects(&self) -> Result<Vec<Digest>, StorageError> {
-        let mut state = self.coordinator().exclusive(&self.name).await;
-        Ok(self.referrers_index(&mut state).await?.subjects())
+        Ok(self.with::<ReferrersIndex>().await?.referrers.all().map_or_else(Vec::new, ReferrersIndex::subjects))
     }
 
-    async fn referrers_index<'a>(
-        &self,
-        state: &'a mut RepositoryState,
-    ) -> Result<&'a mut ReferrersIndex, StorageError> {
-        if state.referrers.is_none() {
-            state.referrers = Some(self.read_referrers().await?);
-        }
-        Ok(state.referrers.get_or_insert_default())
-    }
-
-    async fn read_referrers(&self) -> Result<ReferrersIndex, StorageError> {
-        let digests = self.linked_below(&layout::revisions(&self.name)).await?;
-        let read = stream::iter(digests).map(|digest| self.read_referrer(digest)).buffer_unordered(READS);
-        let found: Vec<_> = read.try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await?;
-        let mut index = ReferrersIndex::default();
-        for (digest, manifest, size) in found {
-            index.add(&digest, &manifest, size);
-        }
-        Ok(index)
-    }
-
-    /// A manifest that has a subject.
-    async fn read_referrer(&self, digest: Digest) -> Result<Option<(Digest, Manifest, u64)>, StorageError> {
+    /// A manifest, if it has a subject.
+    async fn read_referrer(&self, digest: Digest) -> Result<Option<ReferrerChange>, StorageError> {
         let Some(bytes) = self.manifest_bytes(&digest).await? else { return Ok(None) };
         let Ok(mut manifest) = Manifest::parse(&bytes, None) else { return Ok(None) };
         if manifest.subject.is_none() {
             return Ok(None);
         }
         manifest.media_type = self.media_type_of(&digest, &bytes).await?;
-        Ok(Some((digest, manifest, bytes.len() as u64)))
+        Ok(ReferrerChange::added(&digest, &manifest, bytes.len() as u64))
+    }
+}
+
+impl List for ReferrersIndex {
+    type Change = ReferrerChange;
+
+    fn of(state: &mut RepositoryState) -> &mut Known<Self> {
+        &mut state.referrers
+    }
+
+    fn seen(state: &RepositoryState) -> Option<&Self> {
+        state.referrers.all()
+    }
+
+    async fn read(repository: &Repository) -> Result<Self, StorageError> {
+        let digests = repository.linked_below(&layout::revisions(&repository.name)).await?;
+        let mut read = stream::iter(digests).map(|digest| repository.read_referrer(digest)).buffer_unordered(READS);
+        let mut index = Self::default();
+        while let Some(found) = read.try_next().await? {
+            found.into_iter().for_each(|added| index.apply(added));
+        }
+        Ok(index)
+    }
+
+    fn apply(&mut self, change: ReferrerChange) {
+        match change {
+            ReferrerChange::Added { subject, descriptor } => self.add(subject, *descriptor),
+            ReferrerChange::Removed(digest) => self.remove(&digest),
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::oci::{Descriptor, Digest, Manifest};
 const PAGE_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 
 /// A part of the referrers of a subject, in the order of their digests.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReferrersPage {
     /// What each says of itself.
     pub descriptors: Vec<Descriptor>,
@@ -26,10 +26,17 @@ pub(super) struct ReferrersIndex {
     subjects: HashMap<Digest, Digest>,
 }
 
-impl ReferrersIndex {
-    /// Notes a manifest of `size` bytes, if it has a subject.
-    pub(super) fn add(&mut self, digest: &Digest, manifest: &Manifest, size: u64) {
-        let Some(subject) = &manifest.subject else { return };
+/// What can happen to a manifest of a repository.
+#[derive(Debug)]
+pub(super) enum ReferrerChange {
+    Added { subject: Digest, descriptor: Box<Descriptor> },
+    Removed(Digest),
+}
+
+impl ReferrerChange {
+    /// A manifest of `size` bytes was added; `None` if it has no subject.
+    pub(super) fn added(digest: &Digest, manifest: &Manifest, size: u64) -> Option<Self> {
+        let subject = manifest.subject.clone()?;
         let descriptor = Descriptor {
             media_type: manifest.media_type.clone(),
             digest: digest.clone(),
@@ -38,8 +45,15 @@ impl ReferrersIndex {
             annotations: manifest.annotations.clone(),
             urls: Vec::new(),
         };
-        self.by_subject.entry(subject.clone()).or_default().insert(digest.clone(), descriptor);
-        self.subjects.insert(digest.clone(), subject.clone());
+        Some(Self::Added { subject, descriptor: Box::new(descriptor) })
+    }
+}
+
+impl ReferrersIndex {
+    /// Notes a manifest that refers to `subject`.
+    pub(super) fn add(&mut self, subject: Digest, descriptor: Descriptor) {
+        self.subjects.insert(descriptor.digest.clone(), subject.clone());
+        self.by_subject.entry(subject).or_default().insert(descriptor.digest.clone(), descriptor);
     }
 
     /// Forgets a manifest.

@@ -1,12 +1,11 @@
 //! Tags of a repository.
 
-use std::ops::Bound::{Excluded, Unbounded};
-
 use bytes::Bytes;
 
 use super::{
     Page, RegistryError, Repository, layout,
-    repository_state::{RepositoryState, TagIndex},
+    repository_state::RepositoryState,
+    tag_index::{TagChange, TagIndex},
 };
 use crate::{
     oci::{Digest, Tag},
@@ -24,13 +23,8 @@ impl Repository {
         if !self.is_there().await? {
             return Err(RegistryError::NameUnknown(self.name.clone()));
         }
-        let state = self.coordinator().shared(&self.name).await;
-        if let Some(tags) = &state.tags {
-            return Ok(page_of(tags, last, limit));
-        }
-        drop(state);
-        let mut state = self.coordinator().exclusive(&self.name).await;
-        Ok(page_of(self.tag_index(&mut state).await?, last, limit))
+        let state = self.with::<TagIndex>().await?;
+        Ok(state.tags.all().map_or_else(|| Page::of(std::iter::empty(), limit), |tags| tags.page(last, limit)))
     }
 
     /// Takes away one tag; what it named, and its other tags, stay ([distribution-spec, deleting tags]).
@@ -78,37 +72,15 @@ impl Repository {
             let StorageError::Exists = error else { return Err(error) };
             self.move_tag(&current, &index, digest).await?;
         }
-        if let Some(tags) = &mut state.tags {
-            tags.insert(tag.clone(), digest.clone());
-        }
+        state.tags.note(TagChange::Set(tag.clone(), digest.clone()));
         Ok(())
     }
 
     /// Takes a tag away, durably. The caller has the repository alone.
     pub(super) async fn remove_tag(&self, state: &mut RepositoryState, tag: &Tag) -> Result<(), StorageError> {
         self.storage().delete_tree(&layout::tag(&self.name, tag)).await?;
-        if let Some(tags) = &mut state.tags {
-            tags.remove(tag);
-        }
+        state.tags.note(TagChange::Removed(tag.clone()));
         Ok(())
-    }
-
-    /// All tags, read from the store at their first use. The caller has the repository alone.
-    pub(super) async fn tag_index<'a>(&self, state: &'a mut RepositoryState) -> Result<&'a mut TagIndex, StorageError> {
-        if state.tags.is_none() {
-            state.tags = Some(self.read_tags().await?);
-        }
-        Ok(state.tags.get_or_insert_default())
-    }
-
-    /// Whether there is any tag.
-    pub(super) async fn any_tag(&self) -> Result<bool, StorageError> {
-        for tag in self.tag_names().await? {
-            if self.resolve(&tag).await?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     async fn move_tag(&self, current: &Key, index: &Key, digest: &Digest) -> Result<(), StorageError> {
@@ -116,24 +88,9 @@ impl Repository {
         self.write_link(current, digest).await
     }
 
-    async fn read_tags(&self) -> Result<TagIndex, StorageError> {
-        let mut tags = TagIndex::new();
-        for tag in self.tag_names().await? {
-            if let Some(digest) = self.resolve(&tag).await? {
-                tags.insert(tag, digest);
-            }
-        }
-        Ok(tags)
-    }
-
     /// The names that may be tags; whether each has a current link is not looked at.
     pub(super) async fn tag_names(&self) -> Result<Vec<Tag>, StorageError> {
         let children = self.storage().children(&layout::tags(&self.name)).await?;
         Ok(children.into_iter().filter_map(|child| child.name.parse().ok()).collect())
     }
-}
-
-fn page_of(tags: &TagIndex, last: Option<&Tag>, limit: usize) -> Page<Tag> {
-    let after = last.map_or(Unbounded, Excluded);
-    Page::of(tags.range::<Tag, _>((after, Unbounded)).map(|(tag, _)| tag.clone()), limit)
 }

@@ -6,6 +6,10 @@ use crate::{
     storage::{Key, StorageError},
 };
 
+/// How many things of a long list are asked of the store in one call: so many that the store is busy, and so few that what is in
+/// hand takes little memory.
+pub(super) const AT_A_TIME: usize = 1024;
+
 /// The repositories in a store.
 #[derive(Debug, Default)]
 pub(super) struct Census {
@@ -25,31 +29,43 @@ impl Registry {
         unlisted: impl Fn(StorageError) -> Result<(), StorageError>,
     ) -> Result<Census, StorageError> {
         let mut census = Census::default();
-        let mut unread: Vec<(Key, String)> = vec![(layout::repositories(), String::new())];
-        while let Some((prefix, path)) = unread.pop() {
-            let children = match self.storage().children(&prefix).await {
-                Ok(children) => children,
-                Err(error) => {
-                    unlisted(error)?;
-                    continue;
+        // Paths below the prefix of all repositories, and not keys, which are longer: there may be very many at a time.
+        let mut unread: Vec<Box<str>> = vec![Box::default()];
+        while !unread.is_empty() {
+            let paths = unread.split_off(unread.len().saturating_sub(AT_A_TIME));
+            let prefixes: Vec<Key> = paths.iter().map(|path| prefix_of(path)).collect();
+            let listed = self.storage().children_of(&prefixes, usize::MAX).await;
+            for ((path, prefix), children) in paths.iter().zip(prefixes).zip(listed) {
+                let children = match children {
+                    Ok(children) => children,
+                    Err(error) => {
+                        unlisted(error)?;
+                        continue;
+                    }
+                };
+                let mut is_repository = false;
+                for child in children.into_iter().filter(|child| child.is_prefix) {
+                    // What begins with `_` is a part of a repository, and no name does.
+                    if child.name.starts_with('_') {
+                        is_repository = true;
+                    } else if path.is_empty() {
+                        unread.push(child.name.into());
+                    } else {
+                        unread.push(format!("{path}/{}", child.name).into());
+                    }
                 }
-            };
-            let mut is_repository = false;
-            for child in children.into_iter().filter(|child| child.is_prefix) {
-                // What begins with `_` is a part of a repository, and no name does.
-                if child.name.starts_with('_') {
-                    is_repository = true;
-                } else {
-                    let name = if path.is_empty() { child.name.clone() } else { format!("{path}/{}", child.name) };
-                    unread.push((prefix.join(&child.name), name));
+                match path.parse() {
+                    Ok(name) if is_repository => census.names.push(name),
+                    Err(_) if is_repository => census.nameless.push(prefix),
+                    _ => {}
                 }
-            }
-            match path.parse() {
-                Ok(name) if is_repository => census.names.push(name),
-                Err(_) if is_repository => census.nameless.push(prefix),
-                _ => {}
             }
         }
         Ok(census)
     }
+}
+
+fn prefix_of(path: &str) -> Key {
+    let components = path.split('/').filter(|component| !component.is_empty());
+    components.fold(layout::repositories(), |prefix, component| prefix.join(component))
 }

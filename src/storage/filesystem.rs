@@ -11,6 +11,7 @@ mod hash_state;
 mod live;
 mod lock;
 mod look;
+mod many;
 mod names;
 mod open;
 mod pipe;
@@ -128,9 +129,9 @@ impl Filesystem {
         self.write(move |volume| volume.delete(&key)).await
     }
 
-    pub(super) async fn delete_tree(&self, prefix: &Key) -> Result<bool, StorageError> {
-        let prefix = prefix.clone();
-        self.write(move |volume| volume.delete_tree(&prefix)).await
+    pub(super) async fn delete_trees(&self, prefixes: &[Key]) -> Result<Vec<bool>, StorageError> {
+        let prefixes = prefixes.to_owned();
+        self.write(move |volume| volume.delete_trees(&prefixes)).await
     }
 
     pub(super) async fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {

@@ -9,6 +9,7 @@ mod delivery;
 mod error;
 mod filesystem;
 mod key;
+mod many;
 mod memory;
 mod object;
 mod staging;
@@ -206,10 +207,8 @@ impl Storage {
     /// # Errors
     /// What the removal met.
     pub async fn delete_tree(&self, prefix: &Key) -> Result<bool, StorageError> {
-        match &self.0 {
-            Backend::Filesystem(store) => store.delete_tree(prefix).await,
-            Backend::Memory(store) => Ok(store.delete_tree(prefix)),
-        }
+        let deleted = self.delete_trees(std::slice::from_ref(prefix)).await?;
+        Ok(deleted.into_iter().any(|was_there| was_there))
     }
 
     /// Makes the prefixes visible although nothing is under them yet, in this order, durably. A back end without directories does nothing.

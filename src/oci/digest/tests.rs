@@ -115,6 +115,18 @@ proptest! {
     }
 
     #[test]
+    fn the_order_of_digests_is_that_of_their_texts(one: [u8; 2], other: [u8; 2], algorithms in [algorithm(), algorithm()]) {
+        // Values that begin alike, and differ late.
+        let text = |algorithm: Algorithm, [first, last]: [u8; 2]| {
+            format!("{algorithm}:{:02x}{}{last:02x}", first % 2, "7f".repeat(algorithm.hex_len() / 2 - 2))
+        };
+        let texts = [text(algorithms[0], one), text(algorithms[1], other)];
+        let digests = [0, 1].map(|n| texts[n].parse::<Digest>().unwrap());
+        prop_assert_eq!(digests[0].cmp(&digests[1]), texts[0].cmp(&texts[1]));
+        prop_assert_eq!(&*digests[0].hex(), &texts[0][7..]);
+    }
+
+    #[test]
     fn a_hash_that_was_saved_anywhere_ends_the_same(algorithm in algorithm(), bytes in prop::collection::vec(any::<u8>(), 0..600), at: prop::sample::Index) {
         let at = at.index(bytes.len() + 1);
         let mut hasher = Hasher::new(algorithm);

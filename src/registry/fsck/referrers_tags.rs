@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{FsckError, Inspector, Phase};
 use crate::{
     oci::{Digest, MediaType, Reference, RepositoryName, Tag},
-    registry::{ManifestPush, Overwrite, RegistryError, Repository},
+    registry::{ManifestPush, Overwrite, RegistryError, Repository, tag_index::TagIndex},
     storage::StorageError,
 };
 
@@ -126,8 +126,9 @@ impl Repository {
         let this = self.clone();
         self.coordinator()
             .own(async move {
+                drop(this.with::<TagIndex>().await?);
                 let mut state = this.coordinator().exclusive(&this.name).await;
-                if this.tag_index(&mut state).await?.values().any(|target| *target == digest) {
+                if this.know::<TagIndex>(&mut state).await?.naming(&digest).next().is_some() {
                     return Ok(());
                 }
                 let removed = this.remove_manifest(&mut state, &digest).await;

@@ -3,7 +3,7 @@
 use super::{FsckError, Inspector, Phase};
 use crate::{
     oci::{Digest, RepositoryName, Tag},
-    registry::{Repository, layout},
+    registry::{Repository, layout, repository_state::RepositoryState},
     storage::StorageError,
 };
 
@@ -122,8 +122,13 @@ impl Inspector {
         };
         let place = format!("{}:{tag}", repository.name);
         if self.inspection.repair {
-            repository.remove_tag(&mut state, tag).await?;
+            let removed = repository.remove_tag(&mut state, tag).await;
+            if removed.is_err() {
+                // Whether it is gone is not known here: the next one who asks reads it from the store.
+                *state = RepositoryState::default();
+            }
             drop(state);
+            removed?;
             self.account.mended(place, what, "removed the tag").await;
         } else {
             drop(state);

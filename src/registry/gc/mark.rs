@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, stream};
 use super::{CollectionError, Collector, Phase};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Ties},
-    registry::{Registry, Repository, layout, pins::Fingerprints},
+    registry::{Registry, Repository, layout, pins::Fingerprints, walk::AT_A_TIME},
     storage::StorageError,
 };
 
@@ -72,10 +72,13 @@ impl Collector {
             }
         }
         let mut revisions = Vec::new();
-        for digest in repository.linked_below(&prefix).await? {
-            let link = layout::link(&layout::revision(&repository.name, &digest));
-            if self.registry.storage().stat(&link).await?.is_some() {
-                revisions.push(digest);
+        for digests in repository.linked_below(&prefix).await?.chunks(AT_A_TIME) {
+            let links: Vec<_> =
+                digests.iter().map(|digest| layout::link(&layout::revision(&repository.name, digest))).collect();
+            for (digest, stat) in digests.iter().zip(self.registry.storage().stat_all(&links).await) {
+                if stat?.is_some() {
+                    revisions.push(digest.clone());
+                }
             }
         }
         Ok(revisions)

@@ -1,16 +1,24 @@
 //! What nothing refers to goes: links first, content last.
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::HashSet;
 
 use super::{CollectionError, Collector, Phase, Removal, Removed};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
-    registry::{Repository, layout},
-    storage::{Stat, StorageError},
+    registry::{Repository, layout, pins::Taken, walk::AT_A_TIME},
+    storage::{Key, Stat},
 };
 
-/// How many things are removed at a time. Each waits for the disk, and readers wait with it.
-const REMOVALS: usize = 4;
+/// How many things go at once: the disk is waited for once for all of them, and whoever would rely on one waits for as long.
+const AT_ONCE: usize = 32;
+
+/// Something that may go. Nobody can come to rely on it for as long as this is held.
+struct Old {
+    digest: Digest,
+    /// What was known of it at both looks.
+    seen: Stat,
+    _taken: Taken,
+}
 
 impl Collector {
     /// Takes away the links to blobs that no manifest of the same repository refers to, and the repositories that have nothing left.
@@ -31,61 +39,69 @@ impl Collector {
         let is_busy =
             repository.has_uploads().await? || self.registry.has_foreign_uploads(&repository.name, grace).await?;
         let linked = repository.linked_below(&layout::layers(&repository.name)).await?;
-        let (dead, living): (Vec<_>, Vec<_>) =
+        let (dead, mut kept): (Vec<_>, Vec<_>) =
             linked.into_iter().partition(|digest| !is_busy && !self.marks.links.has((&repository.name, digest)));
-        let mut kept = living;
-        let mut removals = stream::iter(dead)
-            .map(|digest| {
-                let this = &*self;
-                async move { this.remove_link(repository, &digest).await.map(|removed| (digest, removed)) }
-            })
-            .buffer_unordered(REMOVALS)
-            .map_err(CollectionError::from);
-        let mut removed = Vec::new();
-        while let Some((digest, was_removed)) = removals.try_next().await? {
-            if was_removed { removed.push(digest) } else { kept.push(digest) }
+        for digests in dead.chunks(AT_ONCE) {
+            let removed = self.remove_links(repository, digests).await?;
+            for digest in digests {
+                if !removed.contains(digest) {
+                    kept.push(digest.clone());
+                    continue;
+                }
+                let (repository, digest) = (Some(repository.name.clone()), Some(digest.clone()));
+                self.account.removed(Removal { kind: Removed::Link, repository, digest, bytes: 0 }).await;
+            }
         }
-        drop(removals);
-        for digest in removed {
-            let repository = Some(repository.name.clone());
-            self.account.removed(Removal { kind: Removed::Link, repository, digest: Some(digest), bytes: 0 }).await;
-        }
-        self.keep(repository, kept).await
+        self.keep(repository, &kept).await
     }
 
-    /// Takes one link away, unless it is young or somebody relies on it.
-    async fn remove_link(&self, repository: &Repository, digest: &Digest) -> Result<bool, StorageError> {
-        let prefix = layout::layer(&repository.name, digest);
-        let link = layout::link(&prefix);
-        let storage = self.registry.storage();
-        let Some(seen) = storage.stat(&link).await? else { return Ok(false) };
-        if !self.is_old(seen.modified) || self.go_on().is_err() {
-            return Ok(false);
-        }
-        let Some(_taken) = self.run.take(digest) else { return Ok(false) };
-        if storage.stat(&link).await? != Some(seen) {
-            return Ok(false);
-        }
+    /// Takes links away, but for those that are young or that somebody relies on; which went.
+    async fn remove_links(
+        &self,
+        repository: &Repository,
+        digests: &[Digest],
+    ) -> Result<HashSet<Digest>, CollectionError> {
+        let link = |digest: &Digest| layout::link(&layout::layer(&repository.name, digest));
+        let taken = self.take_old(digests, link).await?;
+        let prefixes: Vec<_> = taken.iter().map(|old| layout::layer(&repository.name, &old.digest)).collect();
         if !self.collection.dry_run {
-            storage.delete_tree(&prefix).await?;
+            self.registry.storage().delete_trees(&prefixes).await?;
         }
-        Ok(true)
+        Ok(taken.into_iter().map(|old| old.digest).collect())
+    }
+
+    /// Takes alone what is old enough and relied on by nobody, by the object that `key` says; and looks at it once more, when nobody can come to rely on it.
+    async fn take_old(&self, digests: &[Digest], key: impl Fn(&Digest) -> Key) -> Result<Vec<Old>, CollectionError> {
+        self.go_on()?;
+        let keys: Vec<_> = digests.iter().map(&key).collect();
+        let mut taken = Vec::new();
+        for (digest, seen) in digests.iter().zip(self.registry.storage().stat_all(&keys).await) {
+            let Some(seen) = seen?.filter(|seen| self.is_old(seen.modified)) else { continue };
+            let hold = self.run.take(digest);
+            taken.extend(hold.map(|taken| Old { digest: digest.clone(), seen, _taken: taken }));
+        }
+        let keys: Vec<_> = taken.iter().map(|old| key(&old.digest)).collect();
+        let mut again =
+            self.registry.storage().stat_all(&keys).await.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
+        taken.retain(|old| again.next().flatten() == Some(old.seen));
+        Ok(taken)
     }
 
     /// Content that a repository still has a link to stays.
-    async fn keep(&mut self, repository: &Repository, linked: Vec<Digest>) -> Result<(), CollectionError> {
-        for digest in linked {
-            let link = layout::link(&layout::layer(&repository.name, &digest));
-            // registry:2 keeps a sha512 blob under its sha256 name. Only there does the link say more than its path.
-            let target = match digest.algorithm() {
-                Algorithm::Sha512 => repository.read_link(&link).await?,
-                Algorithm::Sha256 => None,
-            };
-            if target.is_some() || self.registry.storage().stat(&link).await?.is_some() {
-                self.marks.contents.insert(&digest);
+    async fn keep(&mut self, repository: &Repository, linked: &[Digest]) -> Result<(), CollectionError> {
+        let link = |digest: &Digest| layout::link(&layout::layer(&repository.name, digest));
+        for digests in linked.chunks(AT_A_TIME) {
+            let links: Vec<_> = digests.iter().map(link).collect();
+            for (digest, stat) in digests.iter().zip(self.registry.storage().stat_all(&links).await) {
+                if stat?.is_some() {
+                    self.marks.contents.insert(digest);
+                }
             }
-            if let Some(target) = target {
-                self.marks.contents.insert(&target);
+            // registry:2 keeps a sha512 blob under its sha256 name. Only there does the link say more than its path.
+            for digest in digests.iter().filter(|digest| digest.algorithm() == Algorithm::Sha512) {
+                if let Some(target) = repository.read_link(&link(digest)).await? {
+                    self.marks.contents.insert(&target);
+                }
             }
         }
         Ok(())
@@ -122,40 +138,27 @@ impl Collector {
 
     async fn sweep_contents_of(&mut self, digests: Vec<Digest>) -> Result<(), CollectionError> {
         let dead = digests.into_iter().filter(|digest| !self.marks.contents.has(digest));
-        let mut removals = stream::iter(dead.collect::<Vec<_>>())
-            .map(|digest| {
-                let this = &*self;
-                async move { this.remove_content(&digest).await.map(|removed| Some((digest, removed?.len))) }
-            })
-            .buffer_unordered(REMOVALS)
-            .map_err(CollectionError::from);
-        let mut removed = Vec::new();
-        while let Some(one) = removals.try_next().await? {
-            removed.extend(one);
-        }
-        drop(removals);
-        for (digest, bytes) in removed {
-            let digest = Some(digest);
-            self.account.removed(Removal { kind: Removed::Content, repository: None, digest, bytes }).await;
+        for digests in dead.collect::<Vec<_>>().chunks(AT_ONCE) {
+            for (digest, bytes) in self.remove_contents(digests).await? {
+                let digest = Some(digest);
+                self.account.removed(Removal { kind: Removed::Content, repository: None, digest, bytes }).await;
+            }
         }
         Ok(())
     }
 
-    /// Takes one blob or manifest from the disk, unless it is young or somebody relies on it; what was known of it, if it went.
-    async fn remove_content(&self, digest: &Digest) -> Result<Option<Stat>, StorageError> {
-        let (storage, data) = (self.registry.storage(), layout::data(digest));
-        let Some(seen) = storage.stat(&data).await? else { return Ok(None) };
-        if !self.is_old(seen.modified) || self.go_on().is_err() {
-            return Ok(None);
+    /// Takes blobs or manifests from the disk, but for those that are young or that somebody relies on; what went, and how many bytes of it.
+    async fn remove_contents(&self, digests: &[Digest]) -> Result<Vec<(Digest, u64)>, CollectionError> {
+        let mut alone = Vec::new();
+        for digest in digests {
+            alone.push(self.registry.0.coordinator.content(digest).await);
         }
-        let Some(_taken) = self.run.take(digest) else { return Ok(None) };
-        let _alone = self.registry.0.coordinator.content(digest).await;
-        if storage.stat(&data).await? != Some(seen) {
-            return Ok(None);
-        }
+        let taken = self.take_old(digests, layout::data).await?;
+        let prefixes: Vec<_> = taken.iter().map(|old| layout::content(&old.digest)).collect();
         if !self.collection.dry_run {
-            storage.delete_tree(&layout::content(digest)).await?;
+            self.registry.storage().delete_trees(&prefixes).await?;
         }
-        Ok(Some(seen))
+        // Whoever waits for one of them need not wait until it has been told.
+        Ok(taken.into_iter().map(|old| (old.digest, old.seen.len)).collect())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{CollectionError, Collector, Phase, Removal, Removed, graph::Graph};
 use crate::{
     oci::{Digest, RepositoryName},
-    registry::{Repository, layout, pins::Taken, repository_state::RepositoryState},
+    registry::{Repository, layout, pins::Taken, repository_state::RepositoryState, tag_index::TagIndex},
 };
 
 /// How many manifests go while a repository is held alone: pushes wait for as long.
@@ -64,6 +64,7 @@ impl Collector {
         for digests in dead.digests.chunks(AT_ONCE) {
             self.go_on()?;
             if !self.collection.dry_run {
+                drop(repository.with::<TagIndex>().await?);
                 let mut state = repository.coordinator().exclusive(&repository.name).await;
                 self.remove(repository, &mut state, digests).await?;
             }

@@ -80,7 +80,7 @@ impl Volume {
     }
 
     fn hash_path(&self, key: &Key) -> PathBuf {
-        hashes(&self.root).join(Digest::of(Algorithm::Sha256, key.as_str().as_bytes()).hex())
+        hashes(&self.root).join(&*Digest::of(Algorithm::Sha256, key.as_str().as_bytes()).hex())
     }
 }
 

@@ -52,27 +52,34 @@ impl Volume {
     /// The names in a directory, in byte order. Names that are no UTF-8 are none of ours.
     pub(super) fn children(&self, prefix: &Key) -> Result<Vec<Child>, StorageError> {
         let path = self.path(prefix);
-        let error = |error| StorageError::io("list", &path, error);
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(failure) if means_none(&failure) => return Ok(Vec::new()),
-            Err(failure) => return Err(error(failure)),
-        };
-        let mut children = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(error)?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let kind = entry.file_type().map_err(error)?;
-            let is_prefix = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
-            children.push(Child { name, is_prefix });
-        }
-        if self.names.standing(&path) == Standing::Absent {
-            return Ok(Vec::new());
-        }
-        let absent = self.names.absent_in(&path);
-        children.retain(|child| !absent.contains(child.name.as_ref() as &std::ffi::OsStr));
+        let mut children = list(&path, usize::MAX)?;
+        self.retain_durable(&path, &mut children);
         children.sort_unstable();
         Ok(children)
+    }
+
+    /// The names in a directory, or any `limit` of them.
+    pub(super) fn some_children(&self, prefix: &Key, limit: usize) -> Result<Vec<Child>, StorageError> {
+        let path = self.path(prefix);
+        let mut children = list(&path, limit)?;
+        let seen = children.len();
+        self.retain_durable(&path, &mut children);
+        if children.len() < seen && seen == limit {
+            // There may be others in the place of those that don't count.
+            children = self.children(prefix)?;
+            children.truncate(limit);
+        }
+        children.sort_unstable();
+        Ok(children)
+    }
+
+    /// Takes out of the names that were seen in a directory those that don't count.
+    fn retain_durable(&self, path: &Path, children: &mut Vec<Child>) {
+        if self.names.standing(path) == Standing::Absent {
+            children.clear();
+        }
+        let absent = self.names.absent_in(path);
+        children.retain(|child| !absent.contains(child.name.as_ref() as &std::ffi::OsStr));
     }
 
     fn find(&self, path: &Path) -> Result<Option<(File, Metadata)>, StorageError> {
@@ -88,6 +95,28 @@ impl Volume {
         let metadata = file.metadata().map_err(|error| StorageError::io("fstat", path, error))?;
         Ok((metadata.is_file() && self.names.standing(path) == Standing::There).then_some((file, metadata)))
     }
+}
+
+/// `limit` names at most in a directory, be they durable or not.
+fn list(path: &Path, limit: usize) -> Result<Vec<Child>, StorageError> {
+    let error = |error| StorageError::io("list", path, error);
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(failure) if means_none(&failure) => return Ok(Vec::new()),
+        Err(failure) => return Err(error(failure)),
+    };
+    let mut children = Vec::new();
+    for entry in entries {
+        if children.len() == limit {
+            break;
+        }
+        let entry = entry.map_err(error)?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let kind = entry.file_type().map_err(error)?;
+        let is_prefix = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+        children.push(Child { name, is_prefix });
+    }
+    Ok(children)
 }
 
 /// Whether there is a file, be it durable or not.

@@ -4,6 +4,7 @@
 mod at_once;
 mod durability;
 mod failures;
+mod many;
 mod opening;
 mod races;
 mod recent;
@@ -43,6 +44,10 @@ impl Disk {
     async fn read(&self, at: &str) -> Option<String> {
         let bytes = self.store.read(&key(at), 1 << 20).await.unwrap()?;
         Some(String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
+    async fn delete_tree(&self, at: &str) -> Result<bool, StorageError> {
+        Ok(self.store.delete_trees(&[key(at)]).await? == [true])
     }
 
     async fn names(&self, at: &str) -> Vec<String> {

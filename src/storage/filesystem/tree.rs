@@ -37,21 +37,26 @@ impl Volume {
         self.place_tree(tree.path(), &self.path(prefix))
     }
 
-    /// Moves the tree out of sight, makes that durable, and then removes it.
-    pub(super) fn delete_tree(&self, prefix: &Key) -> Result<bool, StorageError> {
-        let top = self.path(prefix);
-        if !top.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
-            // Someone else may have removed it, and not have synced yet.
-            self.directories.settle_removal(&self.syncs, self.parent(&top))?;
-            return Ok(false);
+    /// Moves the trees out of sight, makes that durable with one sync for each directory that they were in, and then removes them;
+    /// whether each was there.
+    pub(super) fn delete_trees(&self, prefixes: &[Key]) -> Result<Vec<bool>, StorageError> {
+        let (mut parents, mut removed, mut were_there) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let moved = prefixes.iter().map(|prefix| self.path(prefix)).try_for_each(|top| {
+            // Also if it is gone: someone else may have removed it, and not have synced yet.
+            parents.insert(self.parent(&top).to_owned());
+            let is_tree = top.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+            let was_there = is_tree && self.names.standing(&top) == Standing::There;
+            let tree = if is_tree { self.move_out(&top)? } else { None };
+            were_there.push(was_there && tree.is_some());
+            removed.extend(tree);
+            Ok(())
+        });
+        let settled = parents.iter().try_for_each(|parent| self.directories.settle_removal(&self.syncs, parent));
+        if settled.is_err() {
+            // A power cut could bring them back, and then they must be whole: the next start removes them.
+            removed.iter().for_each(Temporary::keep);
         }
-        let was_there = self.names.standing(&top) == Standing::There;
-        let Some(removed) = self.move_out(&top)? else { return Ok(false) };
-        self.directories.settle_removal(&self.syncs, self.parent(&top)).inspect_err(|_| {
-            // A power cut could bring it back, and then it must be whole: the next start removes it.
-            removed.keep();
-        })?;
-        Ok(was_there)
+        moved.and(settled).map(|()| were_there)
     }
 
     fn place_tree(&self, tree: &Path, top: &Path) -> Result<(), StorageError> {

@@ -15,6 +15,7 @@ use super::{
     changes::Unchanged,
     directories::Directories,
     live::Live,
+    many::Threads,
     names::Names,
     recent::Recent,
     sync::Syncs,
@@ -31,6 +32,7 @@ pub(super) struct Volume {
     pub(super) at_once: AtOnce,
     pub(super) recent: Recent,
     pub(super) live: Arc<Live>,
+    pub(super) threads: Threads,
     /// This run of the kernel.
     pub(super) boot_id: String,
     /// This run of the process, in the names of temporary files.

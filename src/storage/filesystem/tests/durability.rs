@@ -80,15 +80,30 @@ async fn removals_sync_where_the_name_was() {
     disk.synced();
     disk.store.delete(&key("a/b/x")).await.unwrap();
     assert_eq!(disk.synced(), ["fsync directory a/b"]);
-    disk.store.delete_tree(&key("c/d")).await.unwrap();
+    disk.delete_tree("c/d").await.unwrap();
     assert_eq!(disk.synced(), ["fsync directory c"]);
     disk.store.remove_empty_prefixes(&[key("a/b"), key("a")]).await.unwrap();
     assert_eq!(disk.synced(), ["fsync directory "], "what was in `a` needs no sync: it is gone");
     disk.store.rename(&key("e/x"), &key("c/x")).await.unwrap();
     assert_eq!(disk.synced(), ["fsync directory c", "fsync directory e"]);
     disk.store.delete(&key("e/x")).await.unwrap();
-    disk.store.delete_tree(&key("e/y")).await.unwrap();
+    disk.delete_tree("e/y").await.unwrap();
     assert!(disk.synced().is_empty(), "there was nothing to remove");
+}
+
+#[tokio::test]
+async fn many_trees_that_go_at_once_are_synced_together() {
+    let disk = Disk::new().await;
+    let trees: Vec<_> = (0..20).map(|n| format!("{}/{n}", ["a", "b"][n % 2])).collect();
+    for tree in &trees {
+        disk.put(&format!("{tree}/x"), "x").await.unwrap();
+    }
+    disk.synced();
+    let prefixes: Vec<_> = trees.iter().map(|tree| key(tree)).chain([key("none/x")]).collect();
+    let deleted = disk.store.delete_trees(&prefixes).await.unwrap();
+    assert_eq!(deleted, [vec![true; 20], vec![false]].concat());
+    assert_eq!(disk.synced(), ["fsync directory a", "fsync directory b"]);
+    assert_eq!(disk.temporary_files(), 0);
 }
 
 #[tokio::test]

@@ -87,12 +87,12 @@ async fn a_removal_whose_sync_failed_is_synced_when_it_is_asked_for_again() {
     disk.put("d/t/y", "1").await.unwrap();
     disk.volume().syncs.watch.fail(DIRECTORY, "d");
     assert!(is_io(disk.store.delete(&key("d/x")).await));
-    assert!(is_io(disk.store.delete_tree(&key("d/t")).await));
+    assert!(is_io(disk.delete_tree("d/t").await));
     assert!(is_io(disk.store.delete(&key("d/x")).await));
     assert_eq!(disk.temporary_files(), 1, "a power cut may bring the tree back, so it is kept whole");
     disk.volume().syncs.watch.heal();
     disk.synced();
-    assert!(!disk.store.delete_tree(&key("d/t")).await.unwrap());
+    assert!(!disk.delete_tree("d/t").await.unwrap());
     assert_eq!(disk.synced(), ["fsync directory d"]);
     assert!(!disk.store.delete(&key("d/x")).await.unwrap());
     assert!(disk.synced().is_empty());
@@ -117,7 +117,7 @@ async fn a_tree_whose_sync_failed_is_absent_until_it_is_written_again() {
         }
         assert_eq!(disk.read("t/u/link").await.as_deref(), Some("2"));
         assert_eq!(disk.names("t").await, ["other", "u"]);
-        assert!(disk.store.delete_tree(&key("t/u")).await.unwrap());
+        assert!(disk.delete_tree("t/u").await.unwrap());
     }
     assert_eq!(disk.temporary_files(), 0);
 }

@@ -60,7 +60,7 @@ async fn what_can_not_be_written_is_served_read_only() {
     assert!(is_refused(store.put(&at, Bytes::new(), Condition::Any).await));
     assert!(is_refused(store.put_tree(&at, vec![]).await));
     assert!(is_refused(store.delete(&at).await.map(drop)));
-    assert!(is_refused(store.delete_tree(&at).await.map(drop)));
+    assert!(is_refused(store.delete_trees(std::slice::from_ref(&at)).await.map(drop)));
     assert!(is_refused(store.make_prefixes(from_ref(&at)).await));
     assert!(is_refused(store.remove_empty_prefixes(from_ref(&at)).await.map(drop)));
     assert!(is_refused(store.rename(&at, &at).await));
@@ -170,5 +170,5 @@ async fn a_temporary_directory_that_was_cleaned_away_is_made_again() {
     disk.put("a", "x").await.unwrap();
     fs::remove_dir(disk.path("wharf/tmp")).unwrap();
     disk.store.put_tree(&key("t"), vec![(key("t/a"), Bytes::from("x"))]).await.unwrap();
-    assert!(disk.store.delete_tree(&key("t")).await.unwrap());
+    assert!(disk.delete_tree("t").await.unwrap());
 }

@@ -1,0 +1,115 @@
+//! What a repository holds: looks that stop at the first thing they find.
+
+use super::{Registry, Repository, layout, walk::AT_A_TIME};
+use crate::{
+    oci::{Algorithm, Digest, RepositoryName},
+    storage::{Child, Key, StorageError},
+};
+
+/// How many names are looked at before all are listed. The first is enough, unless another registry deleted here: it leaves empty prefixes.
+const FEW: usize = 4;
+
+/// What a repository holds; one that holds only blobs is not listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    Blobs,
+    Manifests,
+}
+
+impl Repository {
+    /// Whether there is such a repository, be it empty.
+    pub(super) async fn is_there(&self) -> Result<bool, StorageError> {
+        let children = self.storage().children(&layout::repository(&self.name)).await?;
+        Ok(children.iter().any(|child| matches!(child.name.as_str(), "_layers" | "_manifests")))
+    }
+
+    /// Whether the repository holds a manifest or a tag.
+    pub(super) async fn holds(&self) -> Result<Option<Holds>, StorageError> {
+        if self.any_link_below(&layout::revisions(&self.name)).await? || self.any_tag().await? {
+            return Ok(Some(Holds::Manifests));
+        }
+        Ok(self.is_there().await?.then_some(Holds::Blobs))
+    }
+
+    /// Whether a link is left below `prefix`, which has an algorithm and then a digest under it.
+    pub(super) async fn any_link_below(&self, prefix: &Key) -> Result<bool, StorageError> {
+        for limit in [FEW, usize::MAX] {
+            for algorithm in Algorithm::ALL {
+                let below = prefix.join(algorithm.as_str());
+                let children = self.some_children(&below, limit).await?;
+                for digest in digests(algorithm, children) {
+                    if self.storage().stat(&layout::link(&below.join(&digest.hex()))).await?.is_some() {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether there is any tag.
+    async fn any_tag(&self) -> Result<bool, StorageError> {
+        for limit in [FEW, usize::MAX] {
+            let children = self.some_children(&layout::tags(&self.name), limit).await?;
+            for tag in children.into_iter().filter_map(|child| child.name.parse().ok()) {
+                if self.resolve(&tag).await?.is_some() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    async fn some_children(&self, prefix: &Key, limit: usize) -> Result<Vec<Child>, StorageError> {
+        let listed = self.storage().children_of(std::slice::from_ref(prefix), limit).await;
+        Ok(listed.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+}
+
+impl Registry {
+    /// What each of many repositories holds. One of which that can't be read is told of, and left out.
+    pub(super) async fn holdings(&self, names: Vec<RepositoryName>) -> Vec<(RepositoryName, Holds)> {
+        let mut holdings = Vec::with_capacity(names.len());
+        for names in names.chunks(AT_A_TIME) {
+            let have_manifests = self.have_manifests(names).await;
+            for (name, has_manifests) in names.iter().zip(have_manifests) {
+                let holds = match has_manifests {
+                    true => Ok(Some(Holds::Manifests)),
+                    false => self.repository(name.clone()).holds().await,
+                };
+                match holds {
+                    Ok(Some(holds)) => holdings.push((name.clone(), holds)),
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::error!(%error, repository = %name, "what the repository holds can't be read")
+                    }
+                }
+            }
+        }
+        holdings
+    }
+
+    /// Whether each of some repositories has a manifest, as far as a short look tells: if it says no, a longer one is needed.
+    async fn have_manifests(&self, names: &[RepositoryName]) -> Vec<bool> {
+        const USUAL: Algorithm = Algorithm::Sha256;
+        let prefixes: Vec<Key> = names.iter().map(|name| layout::revisions(name).join(USUAL.as_str())).collect();
+        let listed = self.storage().children_of(&prefixes, FEW).await;
+        let (mut links, mut owners) = (Vec::new(), Vec::new());
+        for (owner, children) in listed.into_iter().enumerate() {
+            for digest in digests(USUAL, children.unwrap_or_default()) {
+                links.push(layout::link(&prefixes[owner].join(&digest.hex())));
+                owners.push(owner);
+            }
+        }
+        let mut have = vec![false; names.len()];
+        for (owner, stat) in owners.into_iter().zip(self.storage().stat_all(&links).await) {
+            have[owner] |= matches!(stat, Ok(Some(_)));
+        }
+        have
+    }
+}
+
+/// The names under the prefix of an algorithm that are digests.
+pub(super) fn digests(algorithm: Algorithm, children: Vec<Child>) -> impl Iterator<Item = Digest> {
+    children.into_iter().filter_map(move |child| format!("{algorithm}:{}", child.name).parse().ok())
+}

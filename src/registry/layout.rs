@@ -30,33 +30,33 @@ pub(super) const LINK_MAX_LEN: u64 = 256;
 
 /// Where every repository is.
 pub(super) fn repositories() -> Key {
-    distribution().join("repositories")
+    distribution().then("repositories")
 }
 
 /// Where all blobs and manifests of one algorithm are, by the first two digits of their digests.
 pub(super) fn contents(algorithm: Algorithm) -> Key {
-    distribution().join("blobs").join(algorithm.as_str())
+    distribution().then("blobs").then(algorithm.as_str())
 }
 
 /// Where one blob or manifest is; its bytes are the only object under this prefix.
 pub(super) fn content(digest: &Digest) -> Key {
     let hex = digest.hex();
-    contents(digest.algorithm()).join(&hex[..2]).join(&hex)
+    contents(digest.algorithm()).then(&hex[..2]).then(&hex)
 }
 
 /// Where the bytes of a blob or a manifest are.
 pub(super) fn data(digest: &Digest) -> Key {
-    content(digest).join("data")
+    content(digest).then("data")
 }
 
 /// Where a repository is.
 pub(super) fn repository(name: &RepositoryName) -> Key {
-    name.components().fold(repositories(), |key, component| key.join(component))
+    name.components().fold(repositories(), |key, component| key.then(component))
 }
 
 /// Where a repository's blob links are.
 pub(super) fn layers(name: &RepositoryName) -> Key {
-    repository(name).join("_layers")
+    repository(name).then("_layers")
 }
 
 /// Where the link of one blob is; it is the only object under this prefix.
@@ -66,12 +66,12 @@ pub(super) fn layer(name: &RepositoryName, digest: &Digest) -> Key {
 
 /// Where a repository's manifests and tags are.
 pub(super) fn manifests(name: &RepositoryName) -> Key {
-    repository(name).join("_manifests")
+    repository(name).then("_manifests")
 }
 
 /// Where a repository's manifest links are.
 pub(super) fn revisions(name: &RepositoryName) -> Key {
-    manifests(name).join("revisions")
+    manifests(name).then("revisions")
 }
 
 /// Where the link of one manifest is; it is the only object under this prefix.
@@ -81,22 +81,22 @@ pub(super) fn revision(name: &RepositoryName, digest: &Digest) -> Key {
 
 /// Where a repository's tags are.
 pub(super) fn tags(name: &RepositoryName) -> Key {
-    manifests(name).join("tags")
+    manifests(name).then("tags")
 }
 
 /// Where a tag and its history are.
 pub(super) fn tag(name: &RepositoryName, tag: &Tag) -> Key {
-    tags(name).join(tag.as_str())
+    tags(name).then(tag.as_str())
 }
 
 /// The link that says what a tag means now.
 pub(super) fn tag_current(name: &RepositoryName, tag: &Tag) -> Key {
-    link(&self::tag(name, tag).join("current"))
+    self::tag(name, tag).then("current").then("link")
 }
 
 /// The link that says that a tag has meant `digest`.
 pub(super) fn tag_index(name: &RepositoryName, tag: &Tag, digest: &Digest) -> Key {
-    link(&under_digest(&self::tag(name, tag).join("index"), digest))
+    link(&under_digest(&self::tag(name, tag).then("index"), digest))
 }
 
 /// The link under a prefix.
@@ -129,42 +129,42 @@ pub(super) fn empty_repository(name: &RepositoryName) -> Vec<Key> {
 
 /// Where other registries keep the uploads of a repository.
 pub(super) fn foreign_uploads(name: &RepositoryName) -> Key {
-    repository(name).join("_uploads")
+    repository(name).then("_uploads")
 }
 
 /// Where all upload sessions are.
 pub(super) fn all_uploads() -> Key {
-    own().join("uploads")
+    own().then("uploads")
 }
 
 /// Where the upload sessions of a repository are.
 pub(super) fn uploads(name: &RepositoryName) -> Key {
-    name.components().fold(all_uploads(), |key, component| key.join(component)).join("_uploads")
+    name.components().fold(all_uploads(), |key, component| key.then(component)).then("_uploads")
 }
 
 /// Where the content of an upload session is.
 pub(super) fn upload(name: &RepositoryName, session: &SessionId) -> Key {
-    uploads(name).join(&session.to_string())
+    uploads(name).then(&session.to_string())
 }
 
 /// Where the Content-Type is that a manifest was pushed with, if its body does not say.
 pub(super) fn content_type(name: &RepositoryName, digest: &Digest) -> Key {
-    let repository = name.components().fold(own().join("repositories"), |key, component| key.join(component));
-    under_digest(&repository.join("_content_types"), digest)
+    let repository = name.components().fold(own().then("repositories"), |key, component| key.then(component));
+    under_digest(&repository.then("_content_types"), digest)
 }
 
 /// Where all content of one algorithm goes that is not what its name says.
 pub(super) fn all_damaged(algorithm: Algorithm) -> Key {
-    own().join("damaged").join(algorithm.as_str())
+    own().then("damaged").then(algorithm.as_str())
 }
 
 /// Where content goes that is not what its name says.
 pub(super) fn damaged(digest: &Digest) -> Key {
-    all_damaged(digest.algorithm()).join(&digest.hex())
+    all_damaged(digest.algorithm()).then(&digest.hex())
 }
 
 fn distribution() -> Key {
-    Key::new("docker").join("registry").join("v2")
+    Key::new("docker").then("registry").then("v2")
 }
 
 fn own() -> Key {
@@ -172,5 +172,5 @@ fn own() -> Key {
 }
 
 fn under_digest(prefix: &Key, digest: &Digest) -> Key {
-    prefix.join(digest.algorithm().as_str()).join(&digest.hex())
+    prefix.join(digest.algorithm().as_str()).then(&digest.hex())
 }

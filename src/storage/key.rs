@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+/// Most keys are shorter: so they are built where they are.
+const USUAL_LEN: usize = 192;
+
 /// The place of an object or of a prefix: components joined by `/`.
 ///
-/// Invariants: no component is empty, `.` or `..`, or holds `/` or NUL. The only way to a longer key is [`Key::join`], which
-/// takes one component; so a key never leaves the store.
+/// Invariants: no component is empty, `.` or `..`, or holds `/` or NUL. The only ways to a longer key are [`Key::join`] and [`Key::then`], which
+/// take one component; so a key never leaves the store.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
@@ -16,8 +19,9 @@ impl Key {
     /// If `component` breaks the invariants: components come from parsed nouns or from literals, so this is a mistake in the code.
     #[must_use]
     pub fn new(component: &str) -> Self {
-        assert!(is_component(component), "not a component of a key: {component:?}");
-        Self(component.to_owned())
+        let mut text = String::with_capacity(USUAL_LEN);
+        push(&mut text, component);
+        Self(text)
     }
 
     /// This key and one more component.
@@ -26,8 +30,20 @@ impl Key {
     /// As [`Key::new`].
     #[must_use]
     pub fn join(&self, component: &str) -> Self {
-        assert!(is_component(component), "not a component of a key: {component:?}");
-        Self(format!("{}/{component}", self.0))
+        let mut text = String::with_capacity(self.0.len() + 1 + component.len());
+        text.push_str(&self.0);
+        Self(text).then(component)
+    }
+
+    /// As [`Key::join`], in the place of this key.
+    ///
+    /// # Panics
+    /// As [`Key::new`].
+    #[must_use]
+    pub fn then(mut self, component: &str) -> Self {
+        self.0.push('/');
+        push(&mut self.0, component);
+        self
     }
 
     /// The text, with `/` between the components.
@@ -47,6 +63,11 @@ impl Key {
     pub fn last(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
+}
+
+fn push(text: &mut String, component: &str) {
+    assert!(is_component(component), "not a component of a key: {component:?}");
+    text.push_str(component);
 }
 
 fn is_component(text: &str) -> bool {

@@ -49,6 +49,7 @@ impl Blob {
     ///
     /// # Errors
     /// The blob: its bytes have to go through this process.
+    #[expect(clippy::result_large_err, reason = "it is no failure, and is used at once")]
     pub fn into_delivery(self, range: Range<u64>) -> Result<BlobDelivery, Self> {
         if self.registry.0.rules.verify == Verify::Whole {
             return Err(self);

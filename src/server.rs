@@ -22,6 +22,7 @@ pub(crate) mod control;
 mod listen;
 pub(crate) mod open;
 mod peers;
+mod sending;
 mod tls;
 
 use std::{

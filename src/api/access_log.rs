@@ -14,7 +14,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 
-use super::{Proxies, routes::Route};
+use super::{Outlet, Proxies, routes::Route};
 use crate::oci::RepositoryName;
 
 /// What the line will say. Never the query, a header or a body: they may hold secrets.
@@ -56,7 +56,7 @@ impl AccessLog {
     }
 
     /// Writes the line now, or, if the answer is a stream, at its end: a download that breaks off is seen to.
-    pub(super) fn end(mut self, response: HttpResponse) -> HttpResponse {
+    pub(super) fn end(mut self, request: &HttpRequest, response: HttpResponse) -> HttpResponse {
         self.status = response.status();
         response.map_body(|_, body| match body.try_into_bytes() {
             Ok(bytes) => {
@@ -64,7 +64,7 @@ impl AccessLog {
                 self.write();
                 BoxBody::new(bytes)
             }
-            Err(body) => BoxBody::new(Logged { body, log: self }),
+            Err(body) => BoxBody::new(Logged { body, outlet: request.conn_data().cloned(), log: self }),
         })
     }
 
@@ -86,6 +86,8 @@ impl AccessLog {
 /// A body that writes the line when it is over.
 struct Logged {
     body: BoxBody,
+    /// Where bytes may go that are not seen here.
+    outlet: Option<Outlet>,
     log: AccessLog,
 }
 
@@ -107,6 +109,7 @@ impl MessageBody for Logged {
 
 impl Drop for Logged {
     fn drop(&mut self) {
+        self.log.bytes += self.outlet.as_ref().map_or(0, Outlet::take_sent);
         self.log.write();
     }
 }

@@ -51,8 +51,6 @@ pub(super) struct Caller<'a> {
     request: &'a HttpRequest,
     principal: Principal,
     address: IpAddr,
-    /// What the request needs; `None` if it is only asked whether there is a registry.
-    wanted: Option<Vec<ResourceScope>>,
 }
 
 impl<'a> Caller<'a> {
@@ -60,20 +58,11 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// 401 for credentials that don't hold, 429 for too many of them.
-    pub(super) async fn of(
-        api: &'a Api,
-        request: &'a HttpRequest,
-        resource: Option<&Resource>,
-    ) -> Result<Self, ApiError> {
+    pub(super) async fn of(api: &'a Api, request: &'a HttpRequest) -> Result<Self, ApiError> {
         let credentials = credentials(api, request)?;
-        let wanted = match resource {
-            Some(Resource::Version) => None,
-            Some(resource) => Some(wanted(resource, request)),
-            None => Some(Vec::new()),
-        };
         let refused = |error| {
-            let challenge = challenge(api, request, wanted.as_deref(), error);
-            ApiError::Unauthorized { challenge, wanted: wanted.clone() }
+            let wanted = wanted(api, request);
+            ApiError::Unauthorized { challenge: challenge(api, request, wanted.as_deref(), error), wanted }
         };
         let principal = api.authenticator.authenticate(credentials).await.map_err(|refusal| match refusal {
             Refusal::Invalid => refused(None),
@@ -81,7 +70,7 @@ impl<'a> Caller<'a> {
             Refusal::Throttled { retry_after } => ApiError::TooManyRequests { retry_after },
             Refusal::Unavailable => ApiError::Unavailable,
         })?;
-        Ok(Self { api, request, principal, address: credentials.address, wanted })
+        Ok(Self { api, request, principal, address: credentials.address })
     }
 
     pub(super) fn user(&self) -> Option<&str> {
@@ -123,22 +112,26 @@ impl<'a> Caller<'a> {
         if allowed {
             return Ok(());
         }
-        let wanted = self.wanted.clone().unwrap_or_default();
+        let wanted = wanted(self.api, self.request);
         Err(match self.principal.method() {
-            auth::Method::Open | auth::Method::Basic => ApiError::Denied { wanted },
-            auth::Method::Bearer => ApiError::InsufficientScope { challenge: self.challenge(), wanted },
+            auth::Method::Open | auth::Method::Basic => ApiError::Denied { wanted: wanted.unwrap_or_default() },
+            auth::Method::Bearer => {
+                let challenge = self.challenge(wanted.as_deref());
+                ApiError::InsufficientScope { challenge, wanted: wanted.unwrap_or_default() }
+            }
             auth::Method::Anonymous => self.unauthorized(),
         })
     }
 
     fn unauthorized(&self) -> ApiError {
-        ApiError::Unauthorized { challenge: self.challenge(), wanted: self.wanted.clone() }
+        let wanted = wanted(self.api, self.request);
+        ApiError::Unauthorized { challenge: self.challenge(wanted.as_deref()), wanted }
     }
 
     /// What a 401 to this request says.
-    fn challenge(&self) -> Option<String> {
+    fn challenge(&self, wanted: Option<&[ResourceScope]>) -> Option<String> {
         let error = (self.principal.method() == auth::Method::Bearer).then_some("insufficient_scope");
-        challenge(self.api, self.request, self.wanted.as_deref(), error)
+        challenge(self.api, self.request, wanted, error)
     }
 }
 
@@ -204,8 +197,18 @@ impl Incoming<'_> {
     }
 }
 
+/// What a request needs; `None` if it is only asked whether there is a registry. Only a refusal says it, so only then is the path taken
+/// apart once more.
+fn wanted(api: &Api, request: &HttpRequest) -> Option<Vec<ResourceScope>> {
+    match Resource::parse(request.path(), &api.settings.prefix) {
+        Ok(Resource::Version) => None,
+        Ok(resource) => Some(scopes(&resource, request)),
+        Err(_) => Some(Vec::new()),
+    }
+}
+
 /// The scopes that a token needs for a request, as registry:2 asks for them.
-fn wanted(resource: &Resource, request: &HttpRequest) -> Vec<ResourceScope> {
+fn scopes(resource: &Resource, request: &HttpRequest) -> Vec<ResourceScope> {
     let is_upload = matches!(resource, Resource::Upload { .. });
     let actions: &[Action] = match *request.method() {
         Method::DELETE if !is_upload => &[Action::Delete],

@@ -1,7 +1,9 @@
 //! `/v2/<name>/blobs/<digest>`: end-2, end-10.
 
+use std::ops::Range;
+
 use actix_web::{
-    HttpResponse,
+    HttpResponse, HttpResponseBuilder,
     body::{BoxBody, SizedStream},
     http::{StatusCode, header},
 };
@@ -13,11 +15,15 @@ use super::{
     authorize::{Authorized, Delete, Pull},
     error::ApiError,
     headers::{self, Freshness},
+    outlet::{Delivered, Outlet},
 };
 use crate::{
     oci::{ByteRange, Digest},
     registry::{Blob, Stat},
 };
+
+/// From how many bytes on the kernel sends them: what is shorter goes out with the head of the answer.
+const DELIVERED_MIN_LEN: u64 = 64 * 1024;
 
 pub(super) async fn head(
     request: &Incoming<'_>,
@@ -67,14 +73,31 @@ fn answer(request: &Incoming<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
             (first, last + 1)
         }
     };
-    Ok(response.body(match blob {
-        Some(blob) => {
-            let digest = blob.digest().clone();
-            // The head is sent by then, so the client can only be cut off: the operator has to be told.
-            let failed = move |error: &std::io::Error| tracing::error!(%digest, %error, "a download broke off");
-            let pieces = blob.into_stream(first..end).inspect_err(failed);
-            BoxBody::new(SizedStream::new(end - first, Box::pin(pieces)))
-        }
-        None => headers::only_length(end - first),
-    }))
+    Ok(match blob {
+        Some(blob) => with_bytes(request, response, blob, first..end),
+        None => response.body(headers::only_length(end - first)),
+    })
+}
+
+/// The answer with the bytes of `range`: sent by the kernel, where it can and they are many; else through this process.
+fn with_bytes(
+    request: &Incoming<'_>,
+    mut response: HttpResponseBuilder,
+    blob: Blob,
+    range: Range<u64>,
+) -> HttpResponse {
+    let len = range.end - range.start;
+    let outlet = request.request.conn_data::<Outlet>().filter(|_| len >= DELIVERED_MIN_LEN);
+    let blob = match outlet {
+        None => blob,
+        Some(outlet) => match blob.into_delivery(range.clone()) {
+            Ok(delivery) => return response.no_chunking(len).body(Delivered::new(outlet.clone(), delivery)),
+            Err(blob) => blob,
+        },
+    };
+    let digest = blob.digest().clone();
+    // The head is sent by then, so the client can only be cut off: the operator has to be told.
+    let failed = move |error: &std::io::Error| tracing::error!(%digest, %error, "a download broke off");
+    let pieces = blob.into_stream(range).inspect_err(failed);
+    response.body(BoxBody::new(SizedStream::new(len, Box::pin(pieces))))
 }

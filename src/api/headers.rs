@@ -90,12 +90,11 @@ pub(super) fn identify(response: &mut HttpResponseBuilder, digest: &Digest) {
 impl Incoming<'_> {
     /// Whether the client says that it has this content (`If-None-Match`; RFC 9110, section 13.1.2).
     pub(super) fn has(&self, digest: &Digest) -> bool {
-        let digest = digest.to_string();
+        let fields = self.request.headers().get_all(header::IF_NONE_MATCH);
         let is_this = |tag: &str| {
             let tag = tag.trim();
-            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == digest
+            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == digest.to_string()
         };
-        let fields = self.request.headers().get_all(header::IF_NONE_MATCH);
         fields.filter_map(|value| value.to_str().ok()).any(|value| value.split(',').any(is_this))
     }
 

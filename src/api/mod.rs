@@ -16,6 +16,7 @@ mod headers;
 mod health;
 mod limits;
 mod manifests;
+mod outlet;
 mod pagination;
 mod proxies;
 mod query;
@@ -30,11 +31,7 @@ mod version;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::Method,
-    web::{self, Payload},
-};
+use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::Method, web};
 
 use self::{
     access_log::AccessLog,
@@ -47,6 +44,7 @@ use self::{
     unread::Unread,
 };
 pub use limits::HeadLimits;
+pub use outlet::Outlet;
 pub use proxies::Proxies;
 pub use receive::Rate;
 
@@ -149,7 +147,7 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
     };
     headers::complete(&api, &request, &mut response);
     let response = headers::without_body_if_head(&request, response);
-    let response = if api.settings.access_log { log.end(response) } else { response };
+    let response = if api.settings.access_log { log.end(&request, response) } else { response };
     unread.keep_with(&request, response)
 }
 
@@ -166,8 +164,8 @@ async fn answer(
         check_method(request, resource.route())?;
         return match resource {
             OpenResource::Home => Ok(health::home()),
-            OpenResource::Health => Ok(health::health(api).await),
-            OpenResource::Token => token::issue(api, request, unread).await,
+            OpenResource::Health => Ok(Box::pin(health::health(api)).await),
+            OpenResource::Token => Box::pin(token::issue(api, request, unread)).await,
         };
     }
     let resource = Resource::parse(request.path(), prefix);
@@ -175,7 +173,7 @@ async fn answer(
         log.route(resource.route());
         log.repository(resource.repository());
     }
-    let caller = Caller::of(api, request, resource.as_ref().ok()).await?;
+    let caller = Caller::of(api, request).await?;
     log.user(caller.user());
     let resource = match resource {
         Ok(resource) => resource,
@@ -205,38 +203,42 @@ impl Incoming<'_> {
         let method = self.request.method().clone();
         match (resource, method) {
             (Resource::Version, _) => version::version(&self),
-            (Resource::Catalog, _) => catalog::list(&self).await,
-            (Resource::Tags { name }, _) => tags::list(&self, &self.pull(name)?).await,
-            (Resource::Referrers { name, digest }, _) => referrers::list(&self, &self.pull(name)?, &digest).await,
+            (Resource::Catalog, _) => Box::pin(catalog::list(&self)).await,
+            (Resource::Tags { name }, _) => Box::pin(tags::list(&self, &self.pull(name)?)).await,
+            (Resource::Referrers { name, digest }, _) => {
+                Box::pin(referrers::list(&self, &self.pull(name)?, &digest)).await
+            }
             (Resource::Blob { name, digest }, Method::DELETE) => {
-                blobs::delete(&self, &self.delete(name)?, &digest).await
+                Box::pin(blobs::delete(&self, &self.delete(name)?, &digest)).await
             }
             (Resource::Blob { name, digest }, Method::HEAD) => blobs::head(&self, &self.pull(name)?, &digest).await,
             (Resource::Blob { name, digest }, _) => blobs::get(&self, &self.pull(name)?, &digest).await,
             (Resource::Manifest { name, reference }, Method::PUT) => {
                 let repository = self.push(name)?;
-                manifests::put(self, &repository, reference).await
+                Box::pin(manifests::put(self, &repository, reference)).await
             }
             (Resource::Manifest { name, reference }, Method::DELETE) => {
-                manifests::delete(&self, &self.delete(name)?, &reference).await
+                Box::pin(manifests::delete(&self, &self.delete(name)?, &reference)).await
             }
             (Resource::Manifest { name, reference }, _) => manifests::get(&self, &self.pull(name)?, &reference).await,
             (Resource::Uploads { name }, _) => {
                 let repository = self.push(name)?;
-                uploads::start(self, &repository).await
+                Box::pin(uploads::start(self, &repository)).await
             }
             (Resource::Upload { name, session }, Method::PATCH) => {
                 let repository = self.push(name)?;
-                uploads::append(self, &repository, session).await
+                Box::pin(uploads::append(self, &repository, session)).await
             }
             (Resource::Upload { name, session }, Method::PUT) => {
                 let repository = self.push(name)?;
-                uploads::finish(self, &repository, session).await
+                Box::pin(uploads::finish(self, &repository, session)).await
             }
             (Resource::Upload { name, session }, Method::DELETE) => {
-                uploads::cancel(&self, &self.push(name)?, session).await
+                Box::pin(uploads::cancel(&self, &self.push(name)?, session)).await
             }
-            (Resource::Upload { name, session }, _) => uploads::status(&self, &self.push(name)?, session).await,
+            (Resource::Upload { name, session }, _) => {
+                Box::pin(uploads::status(&self, &self.push(name)?, session)).await
+            }
         }
     }
 }

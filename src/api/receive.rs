@@ -5,11 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{
-    HttpRequest,
-    http::header,
-    web::{self, Payload},
-};
+use actix_web::{HttpRequest, dev::Payload, http::header, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{
     StreamExt as _,

@@ -13,8 +13,8 @@ use std::{
 use actix_web::{
     HttpRequest, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
+    dev::Payload,
     http::header,
-    web::Payload,
 };
 use bytes::Bytes;
 

@@ -109,7 +109,7 @@ impl Authenticator {
             (Mode::External(_), Authorization::Nothing) => Ok(Principal::anonymous(Arc::default())),
             (_, Authorization::Nothing) => Ok(Principal::anonymous(access)),
             (Mode::Htpasswd { login, .. }, Authorization::Basic { user, password }) => {
-                login.check(credentials.address, &user, &password).await?;
+                Box::pin(login.check(credentials.address, &user, &password)).await?;
                 Ok(Principal::user_by_password(&user, access))
             }
             (Mode::Builtin(mode), Authorization::Bearer(token)) => mode.authenticate(token, access, unix_time()),

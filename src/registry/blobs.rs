@@ -8,7 +8,7 @@ use crate::{
     storage::{Stat, StorageError},
 };
 
-pub use reading::Blob;
+pub use reading::{Blob, BlobDelivery};
 
 impl Repository {
     /// What is known of a blob without reading it ([distribution-spec, checking if content exists]).

@@ -118,6 +118,7 @@ impl Collector {
 
     async fn run(mut self) -> Result<Report, CollectionError> {
         let begun = Instant::now();
+        self.registry.storage().look_afresh();
         let expired = self.registry.expire_uploads(self.collection.dry_run).await?;
         self.account.uploads(expired);
         let names = self.names().await?;

@@ -47,7 +47,8 @@ impl Registry {
         if stat.len > 0 || digest.is_of_nothing() {
             return Ok(false);
         }
-        self.set_aside(digest, stat).await?;
+        // Seldom: the usual way through here is short, and takes no room for it.
+        Box::pin(self.set_aside(digest, stat)).await?;
         Ok(true)
     }
 

@@ -73,7 +73,7 @@ impl Repository {
         let VerifiedManifest { bytes, media_type } = self.verified_manifest(&digest).await?.ok_or_else(unknown)?;
         let media_type = match media_type {
             Some(media_type) => media_type,
-            None => self.media_type_of(&digest, &bytes).await?,
+            None => Box::pin(self.media_type_of(&digest, &bytes)).await?,
         };
         Ok(StoredManifest { digest, media_type, bytes })
     }
@@ -161,7 +161,7 @@ impl Repository {
             return Ok(verified);
         }
         // Looked at once more, as everything is before it is set aside.
-        self.registry.is_intact(digest).await?;
+        Box::pin(self.registry.is_intact(digest)).await?;
         Ok(None)
     }
 

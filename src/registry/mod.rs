@@ -35,7 +35,7 @@ use std::{
 
 use tokio::time::Instant;
 
-pub use blobs::Blob;
+pub use blobs::{Blob, BlobDelivery};
 pub use body::{Body, BodySender, body};
 pub use catalog::Page;
 pub use error::{BodyError, RegistryError};

@@ -5,10 +5,15 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_http::{HttpService, Protocol, Request};
+use actix_http::{Extensions, HttpService, Protocol, Request};
 use actix_server::GracefulShutdownSignal;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
-use actix_web::{App, body::BoxBody, dev::AppConfig, web};
+use actix_web::{
+    App,
+    body::BoxBody,
+    dev::{AppConfig, ServiceRequest, ServiceResponse},
+    web,
+};
 use arc_swap::ArcSwap;
 use rustix::net::sockopt;
 use tokio::{
@@ -17,7 +22,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
-use super::peers::{Peers, Seated};
+use super::{
+    peers::{Peers, Seated},
+    sending::Sending,
+};
 use crate::api::{self, Api};
 
 /// How long the head of a request may take.
@@ -47,12 +55,21 @@ const TOO_MANY: &str = concat!(
     "{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"too many connections from this address: use fewer\",\"detail\":null}]}\n"
 );
 
-/// The HTTP service for a stream of any kind.
+/// The HTTP service for a stream of any kind; `data` puts what requests are to know of their connection where they find it.
 fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     api: web::Data<Api>,
     shutdown: GracefulShutdownSignal,
+    data: impl Fn(&T, &mut Extensions) + 'static,
 ) -> impl ServiceFactory<(T, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()> {
-    let app = App::new().app_data(api).default_service(web::to(api::serve));
+    let serve = move |request: ServiceRequest| {
+        let api = api.clone();
+        async move {
+            let (request, payload) = request.into_parts();
+            let response = api::serve(api, request.clone(), payload).await;
+            Ok::<_, actix_web::Error>(ServiceResponse::new(request, response))
+        }
+    };
+    let app = App::new().default_service(fn_service(serve));
     let app = IntoServiceFactory::<_, Request>::into_factory(app);
     let app = app.map_err(|error: actix_web::Error| error.error_response().map_into_boxed_body());
     HttpService::<T, _, BoxBody>::build()
@@ -61,6 +78,7 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         .client_disconnect_timeout(LINGER)
         // A client that has gone must end its handler.
         .h1_allow_half_closed(false)
+        .on_connect_ext(data)
         .graceful_shutdown_signal(move || {
             let shutdown = shutdown.clone();
             async move { shutdown.notified().await }
@@ -84,10 +102,12 @@ pub(super) fn plain(
                 turn_away(io).await;
                 return Err(());
             };
-            Ok((Seated::new(io, seat), Protocol::Http1, Some(peer)))
+            Ok((Seated::new(Sending::new(io), seat), Protocol::Http1, Some(peer)))
         }
     })
-    .and_then(http(api, shutdown))
+    .and_then(http(api, shutdown, |io: &Seated<Sending>, data| {
+        data.insert(io.io().outlet());
+    }))
 }
 
 /// HTTP over a Unix socket.
@@ -95,7 +115,7 @@ pub(super) fn unix(
     api: web::Data<Api>,
     shutdown: GracefulShutdownSignal,
 ) -> impl ServiceFactory<UnixStream, Config = (), Response = (), Error = (), InitError = ()> {
-    fn_service(|io: UnixStream| async move { Ok((io, Protocol::Http1, None)) }).and_then(http(api, shutdown))
+    fn_service(|io: UnixStream| async move { Ok((io, Protocol::Http1, None)) }).and_then(http(api, shutdown, |_, _| {}))
 }
 
 /// HTTP over TLS; each connection with the configuration that holds when it begins.
@@ -122,7 +142,7 @@ pub(super) fn tls(
             }
         }
     })
-    .and_then(http(api, shutdown))
+    .and_then(http(api, shutdown, |_, _| {}))
 }
 
 /// Says why it is not served, to a client that listens at once.

@@ -93,6 +93,10 @@ impl<T> Seated<T> {
     pub(super) fn new(io: T, seat: Seat) -> Self {
         Self { io, _seat: seat }
     }
+
+    pub(super) fn io(&self) -> &T {
+        &self.io
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Seated<T> {

@@ -4,6 +4,7 @@
 //! in memory, which are made at once.
 
 mod at_once;
+mod changes;
 mod content;
 mod directories;
 mod hash_state;
@@ -15,6 +16,7 @@ mod names;
 mod open;
 mod pipe;
 mod place;
+mod recent;
 mod remove;
 mod start;
 mod sync;
@@ -58,6 +60,10 @@ impl Filesystem {
         self.volume.read_only
     }
 
+    pub(super) fn look_afresh(&self) {
+        self.volume.recent.clear();
+    }
+
     pub(super) async fn probe(&self) -> Result<(), StorageError> {
         self.write(|volume| Temporary::file(volume, b"probe").map(drop)).await
     }
@@ -75,11 +81,20 @@ impl Filesystem {
     }
 
     pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
-        if let Ok(read) = self.volume.read_at_once(key, limit) {
-            return read;
+        if let Some(bytes) = self.volume.recent.get(self.volume.directories.changes(), key) {
+            return if bytes.len() as u64 > limit { Err(StorageError::TooLarge) } else { Ok(Some(bytes)) };
         }
-        let key = key.clone();
-        self.look(move |volume| volume.read(&key, limit)).await
+        let directory = self.volume.at_rest(key);
+        let read = if let Ok(read) = self.volume.read_at_once(key, limit) {
+            read?
+        } else {
+            let key = key.clone();
+            self.look(move |volume| volume.read(&key, limit)).await?
+        };
+        if let (Some(directory), Some(bytes)) = (directory, &read) {
+            self.volume.recent.keep(directory, key, bytes);
+        }
+        Ok(read)
     }
 
     pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>, StorageError> {

@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod delivery;
 mod error;
 mod filesystem;
 mod key;
@@ -24,6 +25,7 @@ use {filesystem::Filesystem, memory::Memory, staging::Upload};
 #[cfg(any(test, fuzzing))]
 pub(crate) use filesystem::fuzz_hash_state;
 
+pub use delivery::Delivery;
 pub use error::StorageError;
 pub use key::Key;
 pub use object::Object;
@@ -109,6 +111,14 @@ impl Storage {
         match &self.0 {
             Backend::Filesystem(store) => store.is_read_only(),
             Backend::Memory(_) => false,
+        }
+    }
+
+    /// Remembers nothing of what was read before: what is read from now on is what is there, also where somebody else laid hands on the store.
+    pub fn look_afresh(&self) {
+        match &self.0 {
+            Backend::Filesystem(store) => store.look_afresh(),
+            Backend::Memory(_) => {}
         }
     }
 

@@ -16,7 +16,7 @@ use futures_util::Stream;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::task::JoinHandle;
 
-use super::Stat;
+use super::{Delivery, Stat};
 
 /// How many bytes a piece has at most. The server copies each piece into a buffer that it frees when it gets larger than twice this.
 const PIECE_LEN: u64 = 64 * 1024;
@@ -47,6 +47,18 @@ impl Object {
     #[must_use]
     pub fn stat(&self) -> Stat {
         self.stat
+    }
+
+    /// The bytes of `range`, to be sent by the kernel itself; the object again, if it is no file, or one of a filesystem that can't say
+    /// what it would have to wait for.
+    ///
+    /// # Errors
+    /// The object: it can be read all the same.
+    pub fn into_delivery(self, range: Range<u64>) -> Result<Delivery, Self> {
+        match &self.source {
+            Source::File(file) if is_cached(file, range.start).is_ok() => Ok(Delivery::new(Arc::clone(file), range)),
+            _ => Err(self),
+        }
     }
 
     /// The bytes of `range`, in pieces of 64 KiB at most.
@@ -130,6 +142,18 @@ fn read_cached(file: &File, range: Range<u64>) -> Result<Option<Bytes>, Errno> {
             Err(Errno::AGAIN) => Ok(None),
             Err(error) => Err(error),
         };
+    }
+}
+
+/// Whether the byte at `at` is in memory.
+///
+/// # Errors
+/// The file can't be read, or its filesystem can't tell.
+pub(super) fn is_cached(file: &File, at: u64) -> Result<bool, Errno> {
+    match preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT) {
+        Ok(len) => Ok(len == 1),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

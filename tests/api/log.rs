@@ -162,6 +162,28 @@ fn the_log_has_the_address_of_the_client_and_not_of_the_proxy() {
     }
 }
 
+/// The line of a download says how many bytes the client was sent, whichever way they went.
+#[test]
+fn the_log_has_the_bytes_of_each_download() {
+    let program = Program::start();
+    let content = vec![7; 100_000];
+    let digest = sha256(&content);
+    assert_eq!(program.send("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), "", &content), 201);
+    let request = |range: &str| format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\nRange: bytes={range}\r\n\r\n");
+    let mut connection = Connection::at(program.address);
+    for range in ["0-", "5-20", "10-99999", "100000-", "1-80000"] {
+        connection.write(request(range).as_bytes()).answer();
+    }
+    drop(connection);
+    let written = program.end();
+    let records = written.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let downloads: Vec<Value> = records
+        .filter(|record| record["method"] == "GET" && record["status"] != 416)
+        .map(|r| r["bytes"].clone())
+        .collect();
+    assert_eq!(downloads, [100_000, 16, 99_990, 80_000], "{written}");
+}
+
 /// A store that fails in the middle of a download is no client's mistake: the client sees that the body broke off, and the operator reads which
 /// blob it was.
 #[test]

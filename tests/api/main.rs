@@ -27,6 +27,7 @@ mod catalog;
 mod clients;
 mod deletes;
 mod docker;
+mod downloads;
 mod errors;
 mod framing;
 mod headers;

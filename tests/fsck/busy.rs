@@ -30,11 +30,12 @@ fn what_is_under_way_is_no_damage() {
                 }
             });
         }
-        for options in [&[][..], &["--repair"], &[], &["--repair"]] {
-            let (code, said) = fsck(root.path(), options);
-            assert_eq!((code, findings(&said)), (0, vec![]), "{options:?}");
-        }
+        let said = [&[][..], &["--repair"], &[], &["--repair"]].map(|options| fsck(root.path(), options));
+        // Before anything is judged, or those who push would never end.
         over.store(true, Relaxed);
+        for (code, said) in said {
+            assert_eq!((code, findings(&said)), (0, vec![]));
+        }
     });
     assert_eq!(fsck(root.path(), &[]).0, 0);
 }

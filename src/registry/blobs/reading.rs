@@ -3,6 +3,7 @@
 use std::{
     io,
     ops::Range,
+    os::fd::BorrowedFd,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -13,7 +14,7 @@ use futures_util::Stream;
 use crate::{
     oci::{Digest, Hasher},
     registry::{Registry, Verify},
-    storage::{Object, Stat},
+    storage::{Delivery, Object, Stat},
 };
 
 /// A blob that is open for reading.
@@ -43,6 +44,23 @@ impl Blob {
         self.object.stat()
     }
 
+    /// The bytes of `range`, to be sent by the kernel itself. As with [`Blob::into_stream`], the last of them come only if the blob was not
+    /// found damaged by then.
+    ///
+    /// # Errors
+    /// The blob: its bytes have to go through this process.
+    pub fn into_delivery(self, range: Range<u64>) -> Result<BlobDelivery, Self> {
+        if self.registry.0.rules.verify == Verify::Whole {
+            return Err(self);
+        }
+        let Self { registry, digest, target, object } = self;
+        let stat = object.stat();
+        match object.into_delivery(range) {
+            Ok(delivery) => Ok(BlobDelivery { registry, target, stat, delivery }),
+            Err(object) => Err(Self { registry, digest, target, object }),
+        }
+    }
+
     /// The bytes of `range`. The last of them come only if the blob was not found damaged by then; with [`Verify::Whole`], a whole one is
     /// compared with its digest before they come. Else the stream ends with an error, and its reader has less than was promised.
     pub fn into_stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
@@ -59,6 +77,52 @@ impl Blob {
             pieces: self.object.into_stream(range),
         }
     }
+}
+
+/// A part of a blob that the kernel sends.
+#[derive(Debug)]
+pub struct BlobDelivery {
+    registry: Registry,
+    target: Digest,
+    stat: Stat,
+    delivery: Delivery,
+}
+
+impl BlobDelivery {
+    /// The digest that the store has the blob under.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.target
+    }
+
+    /// How many bytes are still to be sent.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.delivery.left()
+    }
+
+    /// Waits until the next bytes can be sent without waiting for a disk.
+    ///
+    /// # Errors
+    /// As [`Delivery::poll_ready`].
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.delivery.poll_ready(cx)
+    }
+
+    /// Sends of what is ready as many bytes as `socket` takes, `most` at most; how many that were.
+    ///
+    /// # Errors
+    /// As [`Delivery::send`]; and instead of the last bytes, if the blob was found damaged.
+    pub fn send(&mut self, socket: BorrowedFd<'_>, most: u64) -> io::Result<u64> {
+        if self.left() <= most && self.registry.0.condemned.has(&self.target, self.stat) {
+            return Err(damaged());
+        }
+        self.delivery.send(socket, most)
+    }
+}
+
+fn damaged() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the content is not what its digest says")
 }
 
 /// Pieces of a blob, of which the last one comes if all are right.
@@ -82,10 +146,7 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Stream for Checked<S> {
             hasher.update(bytes);
         }
         if self.left == 0 && !self.is_right() {
-            return Poll::Ready(Some(Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the content is not what its digest says",
-            ))));
+            return Poll::Ready(Some(Err(damaged())));
         }
         Poll::Ready(piece)
     }

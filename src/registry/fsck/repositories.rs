@@ -91,13 +91,24 @@ impl Inspector {
             self.go_on()?;
             let current = layout::tag_current(&repository.name, &tag);
             if self.registry.storage().stat(&current).await?.is_none() {
-                self.account.note(format!("{}:{tag}", repository.name), "is left of a tag, and is none").await;
+                self.check_rest_of_tag(repository, &tag).await?;
                 continue;
             }
             self.account.figures.tags += 1;
             if repository.tag_fault(&tag).await?.is_some() {
                 self.check_tag_again(repository, &tag).await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Looks again while nobody takes the tag away.
+    async fn check_rest_of_tag(&mut self, repository: &Repository, tag: &Tag) -> Result<(), FsckError> {
+        let alone = repository.coordinator().exclusive(&repository.name).await;
+        let is_rest = repository.resolve(tag).await?.is_none() && repository.tag_names().await?.contains(tag);
+        drop(alone);
+        if is_rest {
+            self.account.note(format!("{}:{tag}", repository.name), "is left of a tag, and is none").await;
         }
         Ok(())
     }

@@ -11,7 +11,11 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{super::StorageError, sync::Syncs};
+use super::{
+    super::StorageError,
+    changes::{Changes, Changing},
+    sync::Syncs,
+};
 
 /// How often a directory that someone else keeps removing is made again.
 pub(super) const ATTEMPTS: usize = 16;
@@ -24,6 +28,7 @@ const MARKS: usize = 4096;
 pub(super) struct Directories {
     root: PathBuf,
     marks: Mutex<Marks>,
+    changes: Changes,
 }
 
 #[derive(Debug, Default)]
@@ -44,18 +49,24 @@ struct Mark {
 pub(super) struct Change<'a> {
     directories: &'a Directories,
     path: &'a Path,
+    _changing: Changing<'a>,
 }
 
 impl Directories {
     /// The directories below `root`, of which none is marked.
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), marks: Mutex::default() }
+        Self { root: root.to_owned(), marks: Mutex::default(), changes: Changes::default() }
     }
 
     /// Marks `directory`: names in it are about to change.
     pub(super) fn change<'a>(&'a self, directory: &'a Path) -> Change<'a> {
         self.marks().turn(directory).changing += 1;
-        Change { directories: self, path: directory }
+        Change { directories: self, path: directory, _changing: self.changes.change(directory) }
+    }
+
+    /// What those look at who remember what is in a directory.
+    pub(super) fn changes(&self) -> &Changes {
+        &self.changes
     }
 
     /// Makes `directory` and what is missing above it.

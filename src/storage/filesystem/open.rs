@@ -17,6 +17,7 @@ use super::{
     lock,
     many::Threads,
     names::Names,
+    recent::Recent,
     sync::Syncs,
     volume::{Volume, hashes, own, temporary},
 };
@@ -46,6 +47,7 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         directories: Directories::new(&root),
         names: Names::default(),
         at_once: AtOnce::default(),
+        recent: Recent::default(),
         live: Arc::default(),
         threads: Threads::default(),
         boot_id: boot_id().unwrap_or_else(|| run_id.clone()),

@@ -7,6 +7,7 @@ mod failures;
 mod many;
 mod opening;
 mod races;
+mod recent;
 mod uploads;
 
 use std::path::Path;

@@ -86,7 +86,7 @@ impl Volume {
     fn move_out(&self, top: &Path) -> Result<Option<Temporary>, StorageError> {
         let before = self.directories.last();
         let removed = Temporary::unused(self)?;
-        let change = self.directories.change(self.parent(top));
+        let change = (self.directories.change(self.parent(top)), self.directories.changes().change_tree());
         let renamed = fs::rename(top, removed.path());
         drop(change);
         match renamed {

@@ -12,10 +12,12 @@ use std::{
 use super::{
     super::{Key, StorageError},
     at_once::AtOnce,
+    changes::Unchanged,
     directories::Directories,
     live::Live,
     many::Threads,
     names::Names,
+    recent::Recent,
     sync::Syncs,
 };
 
@@ -28,6 +30,7 @@ pub(super) struct Volume {
     pub(super) directories: Directories,
     pub(super) names: Names,
     pub(super) at_once: AtOnce,
+    pub(super) recent: Recent,
     pub(super) live: Arc<Live>,
     pub(super) threads: Threads,
     /// This run of the kernel.
@@ -61,6 +64,15 @@ impl Volume {
     /// The directory that `path`, which is in the store, is in.
     pub(super) fn parent<'a>(&'a self, path: &'a Path) -> &'a Path {
         path.parent().unwrap_or(&self.root)
+    }
+
+    /// How the directory of an object stands, unless it is being changed, or others may change it.
+    pub(super) fn at_rest(&self, key: &Key) -> Option<Unchanged> {
+        if self.read_only {
+            return None;
+        }
+        let path = self.path(key);
+        self.directories.changes().now(self.parent(&path))
     }
 
     /// How many bytes can still be written.

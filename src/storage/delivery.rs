@@ -1,0 +1,194 @@
+//! Bytes of a stored file on their way to a socket, without a copy of them in this process.
+
+use std::{
+    fs::File,
+    future::Future as _,
+    io,
+    ops::Range,
+    os::{fd::BorrowedFd, unix::fs::FileExt as _},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use rustix::fs::{Advice, fadvise, sendfile};
+use tokio::task::JoinHandle;
+
+use super::object::is_cached;
+
+/// How many bytes are looked for in memory at a time, and read from the disk if they are not there.
+const STRETCH: u64 = 1024 * 1024;
+/// How far apart the looks are. Each costs the hundredth part of what sending so much does.
+const STRIDE: usize = 256 * 1024;
+/// How far ahead the disk is told what will be wanted.
+const AHEAD: u64 = 4 * STRETCH;
+
+/// A part of a stored file that the kernel sends (`sendfile(2)`).
+///
+/// Whoever sends must not wait for a disk. So the next bytes are first made sure to be in memory, on a blocking thread if they are not.
+#[derive(Debug)]
+pub struct Delivery {
+    file: Arc<File>,
+    /// What is still to be sent.
+    left: Range<u64>,
+    /// Where the part ends that is known to be in memory.
+    ready: u64,
+    reading: Option<JoinHandle<io::Result<u64>>>,
+}
+
+impl Delivery {
+    pub(super) fn new(file: Arc<File>, range: Range<u64>) -> Self {
+        Self { ready: range.start, file, left: range, reading: None }
+    }
+
+    /// How many bytes are still to be sent.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.left.end - self.left.start
+    }
+
+    /// Waits until the next bytes can be sent without waiting for a disk.
+    ///
+    /// # Errors
+    /// The file can't be read, or has lost bytes since it was opened ([`io::ErrorKind::UnexpectedEof`]).
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.ready > self.left.start || self.left.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let stretch = self.left.start..self.left.end.min(self.left.start + STRETCH);
+        if self.reading.is_none() {
+            self.ready = cached_until(&self.file, &stretch);
+            if self.ready > stretch.start {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        let file = &self.file;
+        let reading = self.reading.get_or_insert_with(|| {
+            let file = Arc::clone(file);
+            tokio::task::spawn_blocking(move || read(&file, stretch))
+        });
+        let read = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        self.ready = read.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends of what is ready as many bytes as `socket` takes, `most` at most; how many that were.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`], if `socket` takes none now; what the socket says; [`io::ErrorKind::UnexpectedEof`], if the file has
+    /// lost bytes.
+    pub fn send(&mut self, socket: BorrowedFd<'_>, most: u64) -> io::Result<u64> {
+        let wanted = (self.ready - self.left.start).min(most);
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        // The offset is moved on by what was sent.
+        let sent = sendfile(socket, &self.file, Some(&mut self.left.start), wanted)?;
+        if sent == 0 && wanted > 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(sent as u64)
+    }
+}
+
+/// Where the part of `stretch` ends that is in memory, as far as looks here and there can tell.
+fn cached_until(file: &File, stretch: &Range<u64>) -> u64 {
+    // An error is met again where it can be told.
+    let is_missing = |at: &u64| !matches!(is_cached(file, *at), Ok(true));
+    let mut looks = (stretch.start..stretch.end).step_by(STRIDE).chain([stretch.end - 1]);
+    match looks.find(is_missing) {
+        Some(at) if at == stretch.end - 1 => stretch.start,
+        Some(at) => at,
+        None => stretch.end,
+    }
+}
+
+/// Reads `stretch` into the kernel's memory; where what was read ends.
+fn read(file: &File, stretch: Range<u64>) -> io::Result<u64> {
+    // Advice: what can't be told is read all the same.
+    let _ = fadvise(file, stretch.start, AHEAD.try_into().ok(), Advice::WillNeed);
+    let mut buffer = vec![0; 64 * 1024];
+    let mut at = stretch.start;
+    while at < stretch.end {
+        let wanted = usize::try_from(stretch.end - at).unwrap_or(buffer.len()).min(buffer.len());
+        match file.read_at(&mut buffer[..wanted], at) {
+            Ok(0) if at == stretch.start => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(0) => break,
+            Ok(read) => at += read as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(at)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
+    use std::{
+        future::poll_fn,
+        io::Read as _,
+        os::{fd::AsFd as _, unix::net::UnixStream},
+        thread,
+    };
+
+    use super::*;
+
+    const LEN: u64 = 3 * STRETCH + 12345;
+
+    fn file() -> (tempfile::NamedTempFile, Vec<u8>) {
+        let bytes: Vec<u8> = (0..LEN).map(|n| (n / 7 % 253) as u8).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &bytes).unwrap();
+        (file, bytes)
+    }
+
+    fn make_cold(file: &tempfile::NamedTempFile) {
+        file.as_file().sync_all().unwrap();
+        fadvise(file.as_file(), 0, None, Advice::DontNeed).unwrap();
+    }
+
+    fn delivery(file: &tempfile::NamedTempFile, range: Range<u64>) -> Delivery {
+        Delivery::new(Arc::new(file.reopen().unwrap()), range)
+    }
+
+    /// What comes out at the other end.
+    async fn sent(mut delivery: Delivery) -> io::Result<Vec<u8>> {
+        let (socket, mut other) = UnixStream::pair()?;
+        let reader = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            other.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        while delivery.left() > 0 {
+            poll_fn(|cx| delivery.poll_ready(cx)).await?;
+            delivery.send(socket.as_fd(), 777_777)?;
+        }
+        drop(socket);
+        reader.join().unwrap()
+    }
+
+    #[tokio::test]
+    async fn all_bytes_are_sent_be_they_in_memory_or_not() {
+        let (file, bytes) = file();
+        let ranges = [0..LEN, 1..2, STRETCH - 1..STRETCH + 1, LEN - 1..LEN, 5..LEN - 5, 7..7];
+        for range in ranges {
+            let expected = &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()];
+            assert!(sent(delivery(&file, range.clone())).await.unwrap() == expected, "{range:?}");
+            make_cold(&file);
+            assert!(sent(delivery(&file, range.clone())).await.unwrap() == expected, "{range:?} from the disk");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_lost_bytes_ends_with_an_error() {
+        for is_cold in [true, false] {
+            let (file, _) = file();
+            if is_cold {
+                make_cold(&file);
+            }
+            let delivery = delivery(&file, 0..LEN);
+            file.as_file().set_len(LEN / 2).unwrap();
+            assert_eq!(sent(delivery).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Tells whether the names in a directory may have changed since somebody looked.
+//!
+//! Directories share a limited number of states: a change in one may look like a change in another, and never the other way around.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+};
+
+/// How many states there are.
+const STATES: usize = 1024;
+
+/// The states of all directories of a store.
+#[derive(Debug)]
+pub(super) struct Changes {
+    hash: RandomState,
+    states: Box<[State]>,
+    /// Of what is moved with all that is below it.
+    trees: State,
+}
+
+/// In the lower half, how many changes go on; in the upper one, how many have ended.
+#[derive(Debug, Default)]
+struct State(AtomicU64);
+
+const ENDED: u64 = 1 << 32;
+
+/// A change that goes on until this is dropped.
+#[derive(Debug)]
+pub(super) struct Changing<'a>(&'a State);
+
+/// How a directory stood at some moment at which nothing in it changed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unchanged {
+    state: usize,
+    seen: u64,
+    trees: u64,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        let states = (0..STATES).map(|_| State::default()).collect();
+        Self { hash: RandomState::new(), states, trees: State::default() }
+    }
+}
+
+impl Changes {
+    /// Names in `directory` are about to change.
+    pub(super) fn change(&self, directory: &Path) -> Changing<'_> {
+        self.states[self.state_of(directory)].begin()
+    }
+
+    /// A directory is about to move, and all that is below it.
+    pub(super) fn change_tree(&self) -> Changing<'_> {
+        self.trees.begin()
+    }
+
+    /// How `directory` stands, unless it is being changed. To be asked before the look that is to be relied on later.
+    pub(super) fn now(&self, directory: &Path) -> Option<Unchanged> {
+        let state = self.state_of(directory);
+        Some(Unchanged { state, seen: self.states[state].at_rest()?, trees: self.trees.at_rest()? })
+    }
+
+    /// Whether nothing has changed since, nor does now.
+    pub(super) fn are_none_since(&self, before: Unchanged) -> bool {
+        self.states[before.state].0.load(SeqCst) == before.seen && self.trees.0.load(SeqCst) == before.trees
+    }
+
+    fn state_of(&self, directory: &Path) -> usize {
+        usize::try_from(self.hash.hash_one(directory.as_os_str()) % STATES as u64).unwrap_or_default()
+    }
+}
+
+impl State {
+    fn begin(&self) -> Changing<'_> {
+        self.0.fetch_add(1, SeqCst);
+        Changing(self)
+    }
+
+    fn at_rest(&self) -> Option<u64> {
+        Some(self.0.load(SeqCst)).filter(|state| state % ENDED == 0)
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(ENDED - 1, SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn a_change_is_seen_while_it_goes_on_and_ever_after() {
+        let (changes, directory) = (Changes::default(), Path::new("/a/b"));
+        let before = changes.now(directory).unwrap();
+        assert!(changes.are_none_since(before));
+        for tree in [false, true] {
+            let before = changes.now(directory).unwrap();
+            let begin = || if tree { changes.change_tree() } else { changes.change(directory) };
+            let (one, other) = (begin(), begin());
+            assert!(!changes.are_none_since(before) && changes.now(directory).is_none());
+            drop(one);
+            assert!(!changes.are_none_since(before) && changes.now(directory).is_none());
+            drop(other);
+            assert!(!changes.are_none_since(before));
+            assert!(changes.are_none_since(changes.now(directory).unwrap()));
+        }
+        assert!(!changes.are_none_since(before));
+    }
+}

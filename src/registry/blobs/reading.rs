@@ -49,6 +49,10 @@ impl Blob {
     ///
     /// # Errors
     /// The blob: its bytes have to go through this process.
+    #[expect(
+        clippy::result_large_err,
+        reason = "what could not be delivered is given back as it is, once for each blob"
+    )]
     pub fn into_delivery(self, range: Range<u64>) -> Result<BlobDelivery, Self> {
         if self.registry.0.rules.verify == Verify::Whole {
             return Err(self);

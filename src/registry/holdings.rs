@@ -73,15 +73,16 @@ impl Registry {
         for names in names.chunks(AT_A_TIME) {
             let have_manifests = self.have_manifests(names).await;
             for (name, has_manifests) in names.iter().zip(have_manifests) {
-                let holds = match has_manifests {
-                    true => Ok(Some(Holds::Manifests)),
-                    false => self.repository(name.clone()).holds().await,
+                let holds = if has_manifests {
+                    Ok(Some(Holds::Manifests))
+                } else {
+                    self.repository(name.clone()).holds().await
                 };
                 match holds {
                     Ok(Some(holds)) => holdings.push((name.clone(), holds)),
                     Ok(None) => {}
                     Err(error) => {
-                        tracing::error!(%error, repository = %name, "what the repository holds can't be read")
+                        tracing::error!(%error, repository = %name, "what the repository holds can't be read");
                     }
                 }
             }

@@ -67,7 +67,9 @@ impl<L: List> Known<L> {
     /// The reading has ended; whether all of it is known now. It is not if a change failed meanwhile, or there were too many.
     fn end(&mut self, mut read: L) -> bool {
         if let Self::Changes(changes) = self {
-            std::mem::take(changes).into_iter().for_each(|change| read.apply(change));
+            for change in std::mem::take(changes) {
+                read.apply(change);
+            }
             *self = Self::All(read);
         }
         self.all().is_some()

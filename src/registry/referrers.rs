@@ -74,7 +74,9 @@ impl List for ReferrersIndex {
         let mut read = stream::iter(digests).map(|digest| repository.read_referrer(digest)).buffer_unordered(READS);
         let mut index = Self::default();
         while let Some(found) = read.try_next().await? {
-            found.into_iter().for_each(|added| index.apply(added));
+            if let Some(added) = found {
+                index.apply(added);
+            }
         }
         Ok(index)
     }

@@ -33,7 +33,7 @@ use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, Durability, Key, Object, Stat, StorageError};
+use super::{Child, Condition, Durability, Key, Object, Pace, Stat, StorageError};
 use crate::oci::Algorithm;
 
 #[cfg(any(test, fuzzing))]
@@ -129,9 +129,9 @@ impl Filesystem {
         self.write(move |volume| volume.delete(&key)).await
     }
 
-    pub(super) async fn delete_trees(&self, prefixes: &[Key]) -> Result<Vec<bool>, StorageError> {
+    pub(super) async fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>, StorageError> {
         let prefixes = prefixes.to_owned();
-        self.write(move |volume| volume.delete_trees(&prefixes)).await
+        self.write(move |volume| volume.delete_trees(&prefixes, pace)).await
     }
 
     pub(super) async fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Backend, Child, Key, Stat, Storage, StorageError};
+use super::{Backend, Child, Key, Pace, Stat, Storage, StorageError};
 
 impl Storage {
     /// [`Storage::children`] of each of `prefixes`, in the order of these. Where there are more than `limit` names, it may be any `limit` of them.
@@ -45,9 +45,9 @@ impl Storage {
     ///
     /// # Errors
     /// What the removal met; some of them may be gone then.
-    pub async fn delete_trees(&self, prefixes: &[Key]) -> Result<Vec<bool>, StorageError> {
+    pub async fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>, StorageError> {
         match &self.0 {
-            Backend::Filesystem(store) => store.delete_trees(prefixes).await,
+            Backend::Filesystem(store) => store.delete_trees(prefixes, pace).await,
             Backend::Memory(store) => Ok(prefixes.iter().map(|prefix| store.delete_tree(prefix)).collect()),
         }
     }

@@ -68,6 +68,15 @@ pub enum Condition {
     IfAbsent,
 }
 
+/// How much of the machine a long piece of work may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// As much as there is.
+    Full,
+    /// Half of a core, and never for long at a time: who is served meanwhile hardly waits for it.
+    Gentle,
+}
+
 /// A store of bytes. Cheap to clone: all clones are the same store.
 #[derive(Clone, Debug)]
 pub struct Storage(Backend);
@@ -207,7 +216,7 @@ impl Storage {
     /// # Errors
     /// What the removal met.
     pub async fn delete_tree(&self, prefix: &Key) -> Result<bool, StorageError> {
-        let deleted = self.delete_trees(std::slice::from_ref(prefix)).await?;
+        let deleted = self.delete_trees(std::slice::from_ref(prefix), Pace::Full).await?;
         Ok(deleted.into_iter().any(|was_there| was_there))
     }
 

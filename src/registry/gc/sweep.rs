@@ -6,7 +6,7 @@ use super::{CollectionError, Collector, Phase, Removal, Removed};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
     registry::{Repository, layout, pins::Taken, walk::AT_A_TIME},
-    storage::{Key, Stat},
+    storage::{Key, Pace, Stat},
 };
 
 /// How many things go at once: the disk is waited for once for all of them, and whoever would rely on one waits for as long.
@@ -65,7 +65,7 @@ impl Collector {
         let taken = self.take_old(digests, link).await?;
         let prefixes: Vec<_> = taken.iter().map(|old| layout::layer(&repository.name, &old.digest)).collect();
         if !self.collection.dry_run {
-            self.registry.storage().delete_trees(&prefixes).await?;
+            self.registry.storage().delete_trees(&prefixes, self.pace()).await?;
         }
         Ok(taken.into_iter().map(|old| old.digest).collect())
     }
@@ -85,6 +85,11 @@ impl Collector {
             self.registry.storage().stat_all(&keys).await.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
         taken.retain(|old| again.next().flatten() == Some(old.seen));
         Ok(taken)
+    }
+
+    /// Readers come first, if there are any.
+    fn pace(&self) -> Pace {
+        if self.registry.0.beginning.serving.is_some() { Pace::Gentle } else { Pace::Full }
     }
 
     /// Content that a repository still has a link to stays.
@@ -156,7 +161,7 @@ impl Collector {
         let taken = self.take_old(digests, layout::data).await?;
         let prefixes: Vec<_> = taken.iter().map(|old| layout::content(&old.digest)).collect();
         if !self.collection.dry_run {
-            self.registry.storage().delete_trees(&prefixes).await?;
+            self.registry.storage().delete_trees(&prefixes, self.pace()).await?;
         }
         // Whoever waits for one of them need not wait until it has been told.
         Ok(taken.into_iter().map(|old| (old.digest, old.seen.len)).collect())

@@ -1,7 +1,7 @@
 //! Many looks in one call.
 
 use super::{
-    super::{Key, Storage, StorageError},
+    super::{Key, Pace, Storage, StorageError},
     children, key, put,
 };
 
@@ -24,12 +24,14 @@ pub(super) async fn many_answers_come_in_order(storage: &Storage) {
 }
 
 pub(super) async fn many_trees_go_at_once(storage: &Storage) {
-    for name in ["t/a/x", "t/a/y/z", "t/b/x", "t/c"] {
-        put(storage, name, "x").await;
+    for pace in [Pace::Full, Pace::Gentle] {
+        for name in ["t/a/x", "t/a/y/z", "t/b/x", "t/c"] {
+            put(storage, name, "x").await;
+        }
+        let deleted = storage.delete_trees(&["t/a", "t/none", "t/b", "t/c", "t/a"].map(key), pace).await.unwrap();
+        assert_eq!(deleted, [true, false, true, false, false]);
+        assert_eq!(children(storage, "t").await, ["c"]);
     }
-    let deleted = storage.delete_trees(&["t/a", "t/none", "t/b", "t/c", "t/a"].map(key)).await.unwrap();
-    assert_eq!(deleted, [true, false, true, false, false]);
-    assert_eq!(children(storage, "t").await, ["c"]);
 }
 
 pub(super) async fn one_failure_among_many_is_one(storage: &Storage) {

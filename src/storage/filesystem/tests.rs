@@ -15,7 +15,7 @@ use std::path::Path;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{super::Durability, Condition, Filesystem, Key, StorageError, volume::Volume};
+use super::{super::Durability, Condition, Filesystem, Key, Pace, StorageError, volume::Volume};
 
 struct Disk {
     directory: tempfile::TempDir,
@@ -47,7 +47,7 @@ impl Disk {
     }
 
     async fn delete_tree(&self, at: &str) -> Result<bool, StorageError> {
-        Ok(self.store.delete_trees(&[key(at)]).await? == [true])
+        Ok(self.store.delete_trees(&[key(at)], Pace::Full).await? == [true])
     }
 
     async fn names(&self, at: &str) -> Vec<String> {

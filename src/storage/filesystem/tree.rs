@@ -5,16 +5,22 @@ use std::{
     fs, io,
     io::Write as _,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
 
 use super::{
-    super::{Condition, Key, StorageError},
+    super::{Condition, Key, Pace, StorageError},
     names::Standing,
     temporary::{Temporary, create},
     volume::Volume,
 };
+
+/// How long work that gives way to others goes on until it does: less than the system lets a thread run while others wait.
+const TURN: Duration = Duration::from_millis(1);
 
 impl Volume {
     /// Builds the tree beside, syncs it, and gives it its name.
@@ -39,14 +45,16 @@ impl Volume {
 
     /// Moves the trees out of sight, makes that durable with one sync for each directory that they were in, and then removes them;
     /// whether each was there.
-    pub(super) fn delete_trees(&self, prefixes: &[Key]) -> Result<Vec<bool>, StorageError> {
+    pub(super) fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>, StorageError> {
         let (mut parents, mut removed, mut were_there) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let mut turn = Turn::new(pace);
         let moved = prefixes.iter().map(|prefix| self.path(prefix)).try_for_each(|top| {
             // Also if it is gone: someone else may have removed it, and not have synced yet.
             parents.insert(self.parent(&top).to_owned());
             let is_tree = top.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
             let was_there = is_tree && self.names.standing(&top) == Standing::There;
             let tree = if is_tree { self.move_out(&top)? } else { None };
+            turn.step();
             were_there.push(was_there && tree.is_some());
             removed.extend(tree);
             Ok(())
@@ -55,6 +63,10 @@ impl Volume {
         if settled.is_err() {
             // A power cut could bring them back, and then they must be whole: the next start removes them.
             removed.iter().for_each(Temporary::keep);
+        }
+        for tree in removed {
+            drop(tree);
+            turn.step();
         }
         moved.and(settled).map(|()| were_there)
     }
@@ -86,6 +98,33 @@ impl Volume {
         self.names.forget(top);
         Ok(Some(removed))
     }
+}
+
+/// How long this thread has had a core since others had it. To wait for the disk, or for a core, takes it from nobody.
+struct Turn {
+    pace: Pace,
+    begun: Duration,
+}
+
+impl Turn {
+    fn new(pace: Pace) -> Self {
+        Self { pace, begun: time_on_a_core() }
+    }
+
+    /// To be called after each step of a long piece of work.
+    fn step(&mut self) {
+        let now = time_on_a_core();
+        let passed = now.saturating_sub(self.begun);
+        if self.pace == Pace::Gentle && passed >= TURN {
+            thread::sleep(passed);
+            self.begun = now;
+        }
+    }
+}
+
+/// Of this thread.
+fn time_on_a_core() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
 }
 
 /// The path of `key` from `prefix` on.

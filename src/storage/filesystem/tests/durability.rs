@@ -100,7 +100,7 @@ async fn many_trees_that_go_at_once_are_synced_together() {
     }
     disk.synced();
     let prefixes: Vec<_> = trees.iter().map(|tree| key(tree)).chain([key("none/x")]).collect();
-    let deleted = disk.store.delete_trees(&prefixes).await.unwrap();
+    let deleted = disk.store.delete_trees(&prefixes, super::super::Pace::Full).await.unwrap();
     assert_eq!(deleted, [vec![true; 20], vec![false]].concat());
     assert_eq!(disk.synced(), ["fsync directory a", "fsync directory b"]);
     assert_eq!(disk.temporary_files(), 0);

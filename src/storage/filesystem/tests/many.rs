@@ -22,8 +22,8 @@ async fn many_looks_take_few_hops() {
 #[tokio::test]
 async fn others_are_served_while_all_threads_for_many_looks_are_taken() {
     let disk = Disk::new().await;
-    let taken = disk.volume().threads.free.acquire_many(disk.volume().threads.free.available_permits() as u32);
-    let taken = taken.await.unwrap();
+    let free = &disk.volume().threads.free;
+    let taken = free.acquire_many(u32::try_from(free.available_permits()).unwrap()).await.unwrap();
     let all = ["d/x", "d/y"].map(key);
     let mut looks = std::pin::pin!(disk.store.stat_all(&all));
     assert!(futures_util::poll!(looks.as_mut()).is_pending());

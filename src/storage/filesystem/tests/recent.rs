@@ -35,11 +35,11 @@ async fn what_is_written_moved_and_removed_is_seen_at_once() {
     for _ in 0..2 {
         disk.put("a/b/c", "under a tree").await.unwrap();
         assert_eq!(disk.read("a/b/c").await.as_deref(), Some("under a tree"));
-        disk.store.delete_trees(&[key("a")]).await.unwrap();
+        disk.delete_tree("a").await.unwrap();
         assert_eq!(disk.read("a/b/c").await, None);
         disk.store.put_tree(&key("a"), vec![(key("a/b/c"), Bytes::from_static(b"of a tree"))]).await.unwrap();
         assert_eq!(disk.read("a/b/c").await.as_deref(), Some("of a tree"));
-        disk.store.delete_trees(&[key("a/b")]).await.unwrap();
+        disk.delete_tree("a/b").await.unwrap();
         assert_eq!(disk.read("a/b/c").await, None);
     }
 }

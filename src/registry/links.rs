@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     oci::{Algorithm, Digest},
-    storage::{Condition, Key, StorageError},
+    storage::{Key, Step, StorageError},
 };
 
 impl Repository {
@@ -29,9 +29,9 @@ impl Repository {
         Ok(digest)
     }
 
-    /// Writes the link at `key`, over whatever is there: a link that is written again is young again.
-    pub(super) async fn write_link(&self, key: &Key, target: &Digest) -> Result<(), StorageError> {
-        self.storage().put(key, Bytes::from(target.to_string()), Condition::Any).await
+    /// What comes before the first link of a repository, as [`Repository::make`].
+    pub(super) fn make_step(&self) -> Step {
+        Step::MakePrefixes(layout::skeleton(&self.name).to_vec())
     }
 
     /// Makes the repository, if it is not there, so that every registry that shares the store believes in it.
@@ -60,7 +60,7 @@ impl Repository {
         Ok(self.is_there().await?.then_some(Holds::Blobs))
     }
 
-    /// Ends a delete. If it failed, what is gone and what is not is not known here: the next one who asks reads it from the store.
+    /// Ends a delete.
     pub(super) async fn settle(
         &self,
         state: &mut RepositoryState,
@@ -71,12 +71,17 @@ impl Repository {
             Err(error) => Err(error),
         };
         if settled.is_err() {
-            *state = RepositoryState::default();
-            if let Ok(holds) = self.holds().await {
-                self.registry.0.catalog.set(&self.name, holds);
-            }
+            self.forget(state).await;
         }
         Ok(settled?)
+    }
+
+    /// Forgets what is known of the repository after a change that failed: what of it reached the store is found out from there.
+    pub(super) async fn forget(&self, state: &mut RepositoryState) {
+        *state = RepositoryState::default();
+        if let Ok(holds) = self.holds().await {
+            self.registry.0.catalog.set(&self.name, holds);
+        }
     }
 
     /// Takes the repository away if it holds nothing; whether it did.
@@ -141,4 +146,9 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// Writes the link at `key`, over whatever is there: a link that is written again is young again.
+pub(super) fn link_to(key: Key, target: &Digest) -> Step {
+    Step::Put(key, Bytes::from(target.to_string()))
 }

@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use super::{
@@ -35,6 +35,33 @@ pub(super) struct Directories {
 struct Marks {
     last: u64,
     by_path: HashMap<PathBuf, Mark>,
+    /// The syncs that are under way, or are to follow those.
+    flights: HashMap<PathBuf, Flights>,
+}
+
+/// The syncs of one directory: one at a time, and one more for all who came too late for that.
+#[derive(Debug, Default)]
+struct Flights {
+    running: Option<Arc<Flight>>,
+    next: Option<Arc<Flight>>,
+}
+
+/// One sync, for all who rely on it. If it fails, it has failed for all of them.
+#[derive(Debug, Default)]
+struct Flight {
+    /// The mark of the directory when it began; nothing as long as it has not.
+    seen: OnceLock<u64>,
+    outcome: OnceLock<Result<(), StorageError>>,
+}
+
+/// How somebody gets a sync.
+enum Boarding {
+    /// It needs none.
+    Settled,
+    /// Another does it.
+    Passenger(Arc<Flight>),
+    /// It does it itself, after the one that is under way.
+    Pilot { flight: Arc<Flight>, before: Option<Arc<Flight>> },
 }
 
 /// `id` changes with every beginning and end of a change, so that a sync can tell whether it saw the last of them.
@@ -74,25 +101,27 @@ impl Directories {
     /// # Errors
     /// [`StorageError::Exists`] if something that is no directory is in the way.
     pub(super) fn make(&self, directory: &Path) -> Result<(), StorageError> {
+        if directory.is_dir() { Ok(()) } else { self.make_missing(directory) }
+    }
+
+    /// [`Directories::make`], for one that was not there just now.
+    pub(super) fn make_missing(&self, directory: &Path) -> Result<(), StorageError> {
         for _ in 0..ATTEMPTS {
-            if directory.is_dir() {
-                return Ok(());
-            }
             let parent = directory.parent().filter(|_| directory != self.root);
             let Some(parent) = parent else { break };
-            self.make(parent)?;
             let change = self.change(parent);
             let made = fs::create_dir(directory);
             drop(change);
             match made {
                 Ok(()) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) if is_in_the_way(&error) => {
-                    // If nothing is there any more, it was a directory that someone else made and removed.
-                    if directory.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-                        return Err(StorageError::Exists);
-                    }
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_missing(parent)?,
+                Err(error) if is_in_the_way(&error) => match directory.metadata() {
+                    Ok(metadata) if metadata.is_dir() => return Ok(()),
+                    Ok(_) => return Err(StorageError::Exists),
+                    Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(StorageError::Exists),
+                    // It was a directory that someone else made and removed.
+                    Err(_) => {}
+                },
                 Err(error) => return Err(StorageError::io("mkdir", directory, error)),
             }
         }
@@ -134,13 +163,63 @@ impl Directories {
     }
 
     fn settle_one(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
-        let Some(seen) = self.marks().by_path.get(directory).copied() else { return Ok(()) };
-        syncs.directory(directory)?;
-        let mut marks = self.marks();
-        if marks.by_path.get(directory).is_some_and(|mark| mark.changing == 0 && mark.id == seen.id) {
+        let flight = match self.board(directory) {
+            Boarding::Settled => return Ok(()),
+            Boarding::Passenger(flight) => return flight.outcome(),
+            Boarding::Pilot { flight, before } => {
+                if let Some(before) = before {
+                    // How it ends is of no interest to those who came after it began.
+                    before.outcome.wait();
+                }
+                flight
+            }
+        };
+        self.begin(&flight, directory);
+        let outcome = syncs.directory(directory);
+        self.land(&flight, directory, outcome);
+        flight.outcome()
+    }
+
+    /// Finds out which sync of `directory` the caller, whose change has ended, has to wait for: one that began after that.
+    fn board(&self, directory: &Path) -> Boarding {
+        let marks = &mut *self.marks();
+        let Some(mark) = marks.by_path.get(directory) else { return Boarding::Settled };
+        let flights = marks.flights.entry(directory.to_owned()).or_default();
+        if let Some(running) = &flights.running
+            && running.seen.get().is_none_or(|seen| *seen == mark.id)
+        {
+            return Boarding::Passenger(running.clone());
+        }
+        if let Some(next) = &flights.next {
+            return Boarding::Passenger(next.clone());
+        }
+        let flight = Arc::<Flight>::default();
+        let before = flights.running.clone();
+        *(if before.is_some() { &mut flights.next } else { &mut flights.running }) = Some(flight.clone());
+        Boarding::Pilot { flight, before }
+    }
+
+    /// From here on nobody can join any more whose change ended later.
+    fn begin(&self, flight: &Arc<Flight>, directory: &Path) {
+        let marks = &mut *self.marks();
+        // One that has no mark any more has nothing left to settle.
+        let _ = flight.seen.set(marks.by_path.get(directory).map_or(0, |mark| mark.id));
+    }
+
+    fn land(&self, flight: &Arc<Flight>, directory: &Path, outcome: Result<(), StorageError>) {
+        let marks = &mut *self.marks();
+        let is_seen = |mark: &Mark| mark.changing == 0 && flight.seen.get() == Some(&mark.id);
+        if outcome.is_ok() && marks.by_path.get(directory).is_some_and(is_seen) {
             marks.by_path.remove(directory);
         }
-        Ok(())
+        if let Some(flights) = marks.flights.get_mut(directory) {
+            flights.running = flights.next.take();
+            if flights.running.is_none() {
+                marks.flights.remove(directory);
+            }
+        }
+        // Last, as the next one begins with this.
+        let _ = flight.outcome.set(outcome);
     }
 
     fn thin_out(&self, syncs: &Syncs) -> Result<(), StorageError> {
@@ -158,6 +237,16 @@ impl Directories {
 
     fn marks(&self) -> MutexGuard<'_, Marks> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    /// Waits until it has ended.
+    fn outcome(&self) -> Result<(), StorageError> {
+        match self.outcome.wait() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(error.again()),
+        }
     }
 }
 
@@ -192,6 +281,14 @@ mod tests {
     impl Directories {
         pub(in super::super) fn are_settled(&self) -> bool {
             self.marks().by_path.is_empty()
+        }
+
+        /// How many have the sync of `directory` that is under way, and how many the one after it.
+        pub(in super::super) fn aboard(&self, directory: &Path) -> (usize, usize) {
+            let marks = self.marks();
+            let count =
+                |flight: &Option<Arc<Flight>>| flight.as_ref().map_or(0, |flight| Arc::strong_count(flight) - 1);
+            marks.flights.get(directory).map_or((0, 0), |flights| (count(&flights.running), count(&flights.next)))
         }
     }
 

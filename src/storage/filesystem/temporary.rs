@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    super::StorageError,
+    super::{Condition, StorageError},
     start::remove_any,
     volume::{Volume, temporary},
 };
@@ -17,12 +17,21 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Temporary {
     path: PathBuf,
+    /// The file, until it is synced.
+    file: Option<File>,
     is_kept: Cell<bool>,
 }
 
 impl Temporary {
     /// A file that holds `bytes`, synced.
     pub(super) fn file(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
+        let mut this = Self::written(volume, bytes)?;
+        this.sync(volume)?;
+        Ok(this)
+    }
+
+    /// A file that holds `bytes`.
+    pub(super) fn written(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
         let path = volume.temporary_path();
         let error = |error| StorageError::io("write", &path, error);
         let mut file = create(&path).or_else(|_| {
@@ -30,10 +39,23 @@ impl Temporary {
             volume.directories.make(&temporary(&volume.root))?;
             create(&path).map_err(error)
         })?;
-        let this = Self::at(path.clone());
+        let mut this = Self::at(path.clone());
         file.write_all(bytes).map_err(error)?;
-        volume.syncs.file(&file, &path)?;
+        this.file = Some(file);
         Ok(this)
+    }
+
+    /// Makes what was written to it durable.
+    pub(super) fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
+        self.file.take().map_or(Ok(()), |file| volume.syncs.file(&file, &self.path))
+    }
+
+    /// Gives it its name, durably. Its content is synced.
+    pub(super) fn place(&self, volume: &Volume, to: &Path, condition: Condition) -> Result<(), StorageError> {
+        let placed = volume.place(&self.path, to, condition);
+        // It need not be looked for where it is no more.
+        self.is_kept.set(placed.is_ok());
+        placed
     }
 
     /// An empty directory.
@@ -60,7 +82,7 @@ impl Temporary {
     }
 
     fn at(path: PathBuf) -> Self {
-        Self { path, is_kept: Cell::new(false) }
+        Self { path, file: None, is_kept: Cell::new(false) }
     }
 }
 

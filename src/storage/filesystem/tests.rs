@@ -14,7 +14,9 @@ use std::path::Path;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{super::Durability, Condition, Filesystem, Key, StorageError, volume::Volume};
+use super::{
+    super::Durability, Condition, Filesystem, Key, StorageError, Upload, blocking, commit::Step, volume::Volume,
+};
 
 struct Disk {
     directory: tempfile::TempDir,
@@ -88,6 +90,12 @@ async fn open(root: &Path) -> Filesystem {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Commits an upload and nothing else.
+async fn promote(store: &Filesystem, upload: Upload, at: &str) -> Result<(), StorageError> {
+    let (volume, step) = (store.volume.clone(), Step::Promote(upload.turn().await?, key(at)));
+    blocking(move || volume.commit(vec![step])).await
 }
 
 fn key(text: &str) -> Key {

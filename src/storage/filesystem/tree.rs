@@ -2,8 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
-    io::Write as _,
+    fs::{self, File},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -16,25 +16,57 @@ use super::{
     volume::Volume,
 };
 
-impl Volume {
-    /// Builds the tree beside, syncs it, and gives it its name.
-    pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<(), StorageError> {
-        let tree = Temporary::directory(self)?;
-        let (mut files, mut directories) = (Vec::new(), BTreeSet::from([tree.path().to_owned()]));
+/// A tree that is built beside.
+#[derive(Debug)]
+pub(super) struct NewTree {
+    top: Temporary,
+    files: Vec<(File, PathBuf)>,
+    directories: BTreeSet<PathBuf>,
+}
+
+impl NewTree {
+    /// Writes it. `objects` have whole keys, that begin with `prefix`.
+    pub(super) fn write(volume: &Volume, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<Self, StorageError> {
+        let top = Temporary::directory(volume)?;
+        let (mut files, mut directories) = (Vec::new(), BTreeSet::from([top.path().to_owned()]));
         for (key, bytes) in objects {
-            let path = tree.path().join(below(prefix, key)?);
+            let path = top.path().join(below(prefix, key)?);
             let error = |error| StorageError::io("write", &path, error);
-            let parent = self.parent(&path);
+            let parent = volume.parent(&path);
             fs::create_dir_all(parent).map_err(error)?;
-            directories.extend(parent.ancestors().take_while(|path| *path != tree.path()).map(Path::to_owned));
+            directories.extend(parent.ancestors().take_while(|path| *path != top.path()).map(Path::to_owned));
             let mut file = create(&path).map_err(error)?;
             file.write_all(bytes).map_err(error)?;
             files.push((file, path));
         }
-        // Everything is made before anything is synced: then most of the syncs have nothing left to do.
-        files.iter().try_for_each(|(file, path)| self.syncs.file(file, path))?;
-        directories.iter().rev().try_for_each(|path| self.syncs.directory(path))?;
-        self.place_tree(tree.path(), &self.path(prefix))
+        Ok(Self { top, files, directories })
+    }
+
+    /// Makes it durable. Everything is made before anything is synced: then most of the syncs have nothing left to do.
+    pub(super) fn sync(&self, volume: &Volume) -> Result<(), StorageError> {
+        self.files.iter().try_for_each(|(file, path)| volume.syncs.file(file, path))?;
+        self.directories.iter().rev().try_for_each(|path| volume.syncs.directory(path))
+    }
+
+    /// Gives it its name, durably.
+    pub(super) fn place(&self, volume: &Volume, to: &Path) -> Result<(), StorageError> {
+        match self.top.place(volume, to, Condition::Any) {
+            // What is there was never durable and counts as absent, so it gives way.
+            Err(StorageError::Exists) if volume.names.standing(to) == Standing::Absent => {
+                let _removed = volume.move_out(to)?;
+                self.top.place(volume, to, Condition::Any)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Volume {
+    /// Builds the tree beside, syncs it, and gives it its name.
+    pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<(), StorageError> {
+        let tree = NewTree::write(self, prefix, objects)?;
+        tree.sync(self)?;
+        tree.place(self, &self.path(prefix))
     }
 
     /// Moves the tree out of sight, makes that durable, and then removes it.
@@ -52,17 +84,6 @@ impl Volume {
             removed.keep();
         })?;
         Ok(was_there)
-    }
-
-    fn place_tree(&self, tree: &Path, top: &Path) -> Result<(), StorageError> {
-        match self.place(tree, top, Condition::Any) {
-            // What is there was never durable and counts as absent, so it gives way.
-            Err(StorageError::Exists) if self.names.standing(top) == Standing::Absent => {
-                let _removed = self.move_out(top)?;
-                self.place(tree, top, Condition::Any)
-            }
-            other => other,
-        }
     }
 
     /// Gives `top` a temporary name; `None` if it is not there.

@@ -10,6 +10,7 @@ mod content;
 mod directories;
 mod early_sync;
 mod hash_state;
+mod job;
 mod live;
 mod lock;
 mod look;

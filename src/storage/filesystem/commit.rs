@@ -1,11 +1,13 @@
 //! Several writes of which each relies on those before it, on one thread and with as few waits for the disk as their order allows.
 //!
-//! All files are written, then all are synced: a filesystem with a journal writes it once for them. Only then the first gets its name.
+//! All files are written, then all are synced, at the same time: a filesystem with a journal writes it once for them. Only then the first
+//! gets its name.
 
 use bytes::Bytes;
 
 use super::{
     super::{Condition, Key, StorageError},
+    job::{Work, together},
     pipe::Turn,
     temporary::Temporary,
     tree::NewTree,
@@ -40,10 +42,9 @@ impl Volume {
                 Err(error) => return Err(given_up(written, error)),
             }
         }
-        for step in &mut written {
-            if let Err(error) = step.sync(self) {
-                return Err(given_up(written, error));
-            }
+        let syncs: Result<Vec<_>, _> = written.iter_mut().map(|step| step.sync(self)).collect();
+        if let Err(error) = syncs.and_then(|syncs| together(syncs.into_iter().flatten())) {
+            return Err(given_up(written, error));
         }
         let mut written = written.into_iter();
         while let Some(step) = written.next() {
@@ -68,12 +69,16 @@ impl Volume {
 }
 
 impl Written {
-    fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
+    /// What makes its bytes durable.
+    fn sync(&mut self, volume: &Volume) -> Result<Vec<Work>, StorageError> {
         match self {
-            Self::Content(turn, _) => turn.run(|volume, content| content.sync_to_promote(volume)),
-            Self::Prefixes(_) => Ok(()),
-            Self::Object(file, _) => file.sync(volume),
-            Self::Tree(tree, _) => tree.sync(volume),
+            Self::Content(turn, _) => {
+                let sync = turn.run(|volume, content| content.sync_to_promote(volume))?;
+                Ok(sync.into_iter().collect())
+            }
+            Self::Prefixes(_) => Ok(Vec::new()),
+            Self::Object(file, _) => Ok(file.sync(volume).into_iter().collect()),
+            Self::Tree(tree, _) => Ok(tree.sync(volume)),
         }
     }
 

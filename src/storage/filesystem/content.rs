@@ -16,6 +16,7 @@ use super::{
     super::{Condition, Key, StorageError},
     directories::{ATTEMPTS, is_in_the_way},
     early_sync::EarlySyncs,
+    job::Work,
     look::is_object,
     temporary::create,
     volume::Volume,
@@ -225,14 +226,15 @@ impl Content {
         }
     }
 
-    /// Makes durable what is there, but not its name, which it is about to lose.
-    pub(super) fn sync_to_promote(&mut self, volume: &Volume) -> Result<(), StorageError> {
-        if !self.is_synced {
-            self.early_syncs.end()?;
-            volume.syncs.file(&self.file, &self.path)?;
-            self.is_synced = true;
+    /// What makes durable what is there, but not its name, which it is about to lose; nothing if it is.
+    pub(super) fn sync_to_promote(&mut self, volume: &Volume) -> Result<Option<Work>, StorageError> {
+        self.write_held()?;
+        if self.is_synced {
+            return Ok(None);
         }
-        Ok(())
+        self.early_syncs.end()?;
+        let (syncs, file, path) = (volume.syncs.clone(), self.file.clone(), self.path.clone());
+        Ok(Some(Box::new(move || syncs.file(&file, &path))))
     }
 
     /// Gives what is synced its name for good, over whatever has that name.

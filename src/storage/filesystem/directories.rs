@@ -14,6 +14,7 @@ use std::{
 use super::{
     super::StorageError,
     changes::{Changes, Changing},
+    job::{Work, together},
     sync::Syncs,
 };
 
@@ -128,13 +129,18 @@ impl Directories {
         Err(StorageError::io("mkdir", directory, io::Error::from(io::ErrorKind::NotFound)))
     }
 
-    /// Makes the names in `directory` durable, and the way to it.
-    pub(super) fn settle(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+    /// Makes the names in `directory` durable, and the way to it: what has to be synced for that is, all at the same time.
+    pub(super) fn settle(self: &Arc<Self>, syncs: &Arc<Syncs>, directory: &Path) -> Result<(), StorageError> {
         self.thin_out(syncs)?;
-        for directory in directory.ancestors().take_while(|path| path.starts_with(&self.root)) {
-            self.settle_one(syncs, directory)?;
-        }
-        Ok(())
+        let marked: Vec<_> = {
+            let marks = self.marks();
+            let way = directory.ancestors().take_while(|path| path.starts_with(&self.root));
+            way.filter(|path| marks.by_path.contains_key(*path)).map(Path::to_owned).collect()
+        };
+        together(marked.into_iter().map(|directory| {
+            let (this, syncs) = (self.clone(), syncs.clone());
+            Box::new(move || this.settle_one(&syncs, &directory)) as Work
+        }))
     }
 
     /// Makes it durable that names in `directory` are gone. If it is gone itself, the one above it says so.
@@ -292,10 +298,10 @@ mod tests {
         }
     }
 
-    fn new() -> (tempfile::TempDir, Directories, Syncs) {
+    fn new() -> (tempfile::TempDir, Arc<Directories>, Arc<Syncs>) {
         let root = tempfile::tempdir().unwrap();
         let (directories, syncs) = (Directories::new(root.path()), Syncs::new(Durability::Full, root.path()));
-        (root, directories, syncs)
+        (root, Arc::new(directories), Arc::new(syncs))
     }
 
     #[test]

@@ -1,15 +1,8 @@
 //! Syncs of what a long upload has written so far, while more of it comes: then the last one, which the client waits for, has little to do.
 
-use std::{
-    fs::File,
-    path::Path,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-};
+use std::{fs::File, path::Path, sync::Arc};
 
-use super::{super::StorageError, volume::Volume};
+use super::{super::StorageError, job::Job, volume::Volume};
 
 /// After how many bytes there is another one, if the last has ended.
 const INTERVAL: u64 = 16 * 1024 * 1024;
@@ -19,14 +12,6 @@ const INTERVAL: u64 = 16 * 1024 * 1024;
 pub(super) struct EarlySyncs {
     begun_at: u64,
     running: Option<Arc<Job>>,
-}
-
-/// One that runs on a thread of its own, or is about to.
-#[derive(Debug, Default)]
-struct Job {
-    /// Whether it has begun, or shall not any more.
-    is_claimed: AtomicBool,
-    outcome: OnceLock<Result<(), StorageError>>,
 }
 
 impl EarlySyncs {
@@ -44,21 +29,13 @@ impl EarlySyncs {
         if len - self.begun_at < INTERVAL || !volume.syncs.are_on() {
             return Ok(());
         }
-        match self.running.as_ref().map(|job| job.outcome.get()) {
-            Some(None) => return Ok(()),
-            Some(Some(Err(error))) => return Err(error.again()),
-            Some(Some(Ok(()))) | None => {}
+        if let Some(job) = &self.running {
+            let Some(outcome) = job.outcome() else { return Ok(()) };
+            outcome?;
         }
         self.begun_at = len;
-        let job = Arc::<Job>::default();
-        self.running = Some(job.clone());
         let (volume, file, path) = (volume.clone(), file.clone(), path.to_owned());
-        tokio::task::spawn_blocking(move || {
-            if !job.is_claimed.swap(true, SeqCst) {
-                // Nobody else sets it.
-                let _ = job.outcome.set(volume.syncs.data(&file, &path));
-            }
-        });
+        self.running = Some(Job::begin(Box::new(move || volume.syncs.data(&file, &path))));
         Ok(())
     }
 
@@ -67,14 +44,6 @@ impl EarlySyncs {
     /// # Errors
     /// What it met.
     pub(super) fn end(&mut self) -> Result<(), StorageError> {
-        let Some(job) = self.running.take() else { return Ok(()) };
-        if !job.is_claimed.swap(true, SeqCst) {
-            // It waits for a thread, perhaps for this one.
-            return Ok(());
-        }
-        match job.outcome.wait() {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.again()),
-        }
+        self.running.take().map_or(Ok(()), |job| job.end())
     }
 }

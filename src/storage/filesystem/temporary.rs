@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     super::{Condition, StorageError},
+    job::{Work, together},
     start::remove_any,
     volume::{Volume, temporary},
 };
@@ -26,7 +27,7 @@ impl Temporary {
     /// A file that holds `bytes`, synced.
     pub(super) fn file(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
         let mut this = Self::written(volume, bytes)?;
-        this.sync(volume)?;
+        together(this.sync(volume))?;
         Ok(this)
     }
 
@@ -45,9 +46,10 @@ impl Temporary {
         Ok(this)
     }
 
-    /// Makes what was written to it durable.
-    pub(super) fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
-        self.file.take().map_or(Ok(()), |file| volume.syncs.file(&file, &self.path))
+    /// What makes durable what was written to it.
+    pub(super) fn sync(&mut self, volume: &Volume) -> Option<Work> {
+        let (syncs, path) = (volume.syncs.clone(), self.path.clone());
+        self.file.take().map(|file| Box::new(move || syncs.file(&file, &path)) as Work)
     }
 
     /// Gives it its name, durably. Its content is synced.

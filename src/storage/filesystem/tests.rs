@@ -63,6 +63,14 @@ impl Disk {
         shown.collect()
     }
 
+    /// As [`Disk::synced`], with those between `first` and the last `last` in the order of their names: they may go on at the same time.
+    fn synced_between(&self, first: usize, last: usize) -> Vec<String> {
+        let mut synced = self.synced();
+        let end = synced.len() - last;
+        synced[first..end].sort_unstable();
+        synced
+    }
+
     /// Ends this store and opens it again, as a restart does.
     async fn restart(self) -> Self {
         let Self { directory, store } = self;

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs::{self, File},
     io::{self, Write as _},
+    mem,
     path::{Path, PathBuf},
 };
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 
 use super::{
     super::{Condition, Key, StorageError},
+    job::{Work, together},
     names::Standing,
     temporary::{Temporary, create},
     volume::Volume,
@@ -42,10 +44,17 @@ impl NewTree {
         Ok(Self { top, files, directories })
     }
 
-    /// Makes it durable. Everything is made before anything is synced: then most of the syncs have nothing left to do.
-    pub(super) fn sync(&self, volume: &Volume) -> Result<(), StorageError> {
-        self.files.iter().try_for_each(|(file, path)| volume.syncs.file(file, path))?;
-        self.directories.iter().rev().try_for_each(|path| volume.syncs.directory(path))
+    /// What makes it durable.
+    pub(super) fn sync(&mut self, volume: &Volume) -> Vec<Work> {
+        let files = mem::take(&mut self.files).into_iter().map(|(file, path)| {
+            let syncs = volume.syncs.clone();
+            Box::new(move || syncs.file(&file, &path)) as Work
+        });
+        let directories = mem::take(&mut self.directories).into_iter().rev().map(|path| {
+            let syncs = volume.syncs.clone();
+            Box::new(move || syncs.directory(&path)) as Work
+        });
+        files.chain(directories).collect()
     }
 
     /// Gives it its name, durably.
@@ -64,8 +73,8 @@ impl NewTree {
 impl Volume {
     /// Builds the tree beside, syncs it, and gives it its name.
     pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<(), StorageError> {
-        let tree = NewTree::write(self, prefix, objects)?;
-        tree.sync(self)?;
+        let mut tree = NewTree::write(self, prefix, objects)?;
+        together(tree.sync(self))?;
         tree.place(self, &self.path(prefix))
     }
 

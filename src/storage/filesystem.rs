@@ -9,6 +9,7 @@ mod commit;
 mod content;
 mod directories;
 mod early_sync;
+mod flights;
 mod hash_state;
 mod job;
 mod live;

@@ -8,12 +8,13 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     super::StorageError,
     changes::{Changes, Changing},
+    flights::{Boarding, Flights},
     job::{Work, together},
     sync::Syncs,
 };
@@ -36,33 +37,7 @@ pub(super) struct Directories {
 struct Marks {
     last: u64,
     by_path: HashMap<PathBuf, Mark>,
-    /// The syncs that are under way, or are to follow those.
-    flights: HashMap<PathBuf, Flights>,
-}
-
-/// The syncs of one directory: one at a time, and one more for all who came too late for that.
-#[derive(Debug, Default)]
-struct Flights {
-    running: Option<Arc<Flight>>,
-    next: Option<Arc<Flight>>,
-}
-
-/// One sync, for all who rely on it. If it fails, it has failed for all of them.
-#[derive(Debug, Default)]
-struct Flight {
-    /// The mark of the directory when it began; nothing as long as it has not.
-    seen: OnceLock<u64>,
-    outcome: OnceLock<Result<(), StorageError>>,
-}
-
-/// How somebody gets a sync.
-enum Boarding {
-    /// It needs none.
-    Settled,
-    /// Another does it.
-    Passenger(Arc<Flight>),
-    /// It does it itself, after the one that is under way.
-    Pilot { flight: Arc<Flight>, before: Option<Arc<Flight>> },
+    flights: Flights,
 }
 
 /// `id` changes with every beginning and end of a change, so that a sync can tell whether it saw the last of them.
@@ -169,63 +144,35 @@ impl Directories {
     }
 
     fn settle_one(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
-        let flight = match self.board(directory) {
-            Boarding::Settled => return Ok(()),
+        let boarding = {
+            let marks = &mut *self.marks();
+            let Some(mark) = marks.by_path.get(directory) else { return Ok(()) };
+            marks.flights.board(directory, mark.id)
+        };
+        let flight = match boarding {
             Boarding::Passenger(flight) => return flight.outcome(),
-            Boarding::Pilot { flight, before } => {
+            Boarding::Pilot(flight, before) => {
+                // How that one ends is of no interest to those who came after it began.
                 if let Some(before) = before {
-                    // How it ends is of no interest to those who came after it began.
-                    before.outcome.wait();
+                    before.wait();
                 }
                 flight
             }
         };
-        self.begin(&flight, directory);
-        let outcome = syncs.directory(directory);
-        self.land(&flight, directory, outcome);
-        flight.outcome()
-    }
-
-    /// Finds out which sync of `directory` the caller, whose change has ended, has to wait for: one that began after that.
-    fn board(&self, directory: &Path) -> Boarding {
-        let marks = &mut *self.marks();
-        let Some(mark) = marks.by_path.get(directory) else { return Boarding::Settled };
-        let flights = marks.flights.entry(directory.to_owned()).or_default();
-        if let Some(running) = &flights.running
-            && running.seen.get().is_none_or(|seen| *seen == mark.id)
         {
-            return Boarding::Passenger(running.clone());
+            let marks = self.marks();
+            // One that has no mark any more has nothing left to settle.
+            flight.begin(marks.by_path.get(directory).map_or(0, |mark| mark.id));
         }
-        if let Some(next) = &flights.next {
-            return Boarding::Passenger(next.clone());
-        }
-        let flight = Arc::<Flight>::default();
-        let before = flights.running.clone();
-        *(if before.is_some() { &mut flights.next } else { &mut flights.running }) = Some(flight.clone());
-        Boarding::Pilot { flight, before }
-    }
-
-    /// From here on nobody can join any more whose change ended later.
-    fn begin(&self, flight: &Arc<Flight>, directory: &Path) {
+        let outcome = syncs.directory(directory);
         let marks = &mut *self.marks();
-        // One that has no mark any more has nothing left to settle.
-        let _ = flight.seen.set(marks.by_path.get(directory).map_or(0, |mark| mark.id));
-    }
-
-    fn land(&self, flight: &Arc<Flight>, directory: &Path, outcome: Result<(), StorageError>) {
-        let marks = &mut *self.marks();
-        let is_seen = |mark: &Mark| mark.changing == 0 && flight.seen.get() == Some(&mark.id);
-        if outcome.is_ok() && marks.by_path.get(directory).is_some_and(is_seen) {
+        let is_settled = |mark: &Mark| mark.changing == 0 && flight.has_seen(mark.id);
+        if outcome.is_ok() && marks.by_path.get(directory).is_some_and(is_settled) {
             marks.by_path.remove(directory);
         }
-        if let Some(flights) = marks.flights.get_mut(directory) {
-            flights.running = flights.next.take();
-            if flights.running.is_none() {
-                marks.flights.remove(directory);
-            }
-        }
-        // Last, as the next one begins with this.
-        let _ = flight.outcome.set(outcome);
+        marks.flights.landed(directory);
+        flight.land(outcome);
+        flight.outcome()
     }
 
     fn thin_out(&self, syncs: &Syncs) -> Result<(), StorageError> {
@@ -243,16 +190,6 @@ impl Directories {
 
     fn marks(&self) -> MutexGuard<'_, Marks> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Flight {
-    /// Waits until it has ended.
-    fn outcome(&self) -> Result<(), StorageError> {
-        match self.outcome.wait() {
-            Ok(()) => Ok(()),
-            Err(error) => Err(error.again()),
-        }
     }
 }
 
@@ -289,12 +226,8 @@ mod tests {
             self.marks().by_path.is_empty()
         }
 
-        /// How many have the sync of `directory` that is under way, and how many the one after it.
         pub(in super::super) fn aboard(&self, directory: &Path) -> (usize, usize) {
-            let marks = self.marks();
-            let count =
-                |flight: &Option<Arc<Flight>>| flight.as_ref().map_or(0, |flight| Arc::strong_count(flight) - 1);
-            marks.flights.get(directory).map_or((0, 0), |flights| (count(&flights.running), count(&flights.next)))
+            self.marks().flights.aboard(directory)
         }
     }
 

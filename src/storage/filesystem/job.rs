@@ -76,7 +76,9 @@ pub(super) fn together(works: impl IntoIterator<Item = Work>) -> Result<(), Stor
     let Some(mine) = works.next() else { return Ok(()) };
     let others: Vec<_> = works.map(Job::begin).collect();
     let mine = mine();
-    others.iter().for_each(|job| job.run());
+    for job in &others {
+        job.run();
+    }
     others.iter().map(|job| again(job.outcome.wait())).fold(mine, Result::and)
 }
 

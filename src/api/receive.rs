@@ -136,10 +136,11 @@ impl Receiver {
     pub(super) async fn feed<T>(self, work: impl AsyncFnOnce(Body) -> T) -> T {
         let (sender, body) = body();
         let (work, pump) = (pin!(work(body)), pin!(self.pump(sender)));
-        match select(work, pump).await {
+        // What has come already is there when the work begins, which then need not be woken for it.
+        match select(pump, work).await {
+            Either::Left(((), work)) => work.await,
             // An answer does not wait for the rest of a body that nobody reads.
-            Either::Left((done, _)) => done,
-            Either::Right(((), work)) => work.await,
+            Either::Right((done, _)) => done,
         }
     }
 
@@ -152,8 +153,8 @@ impl Receiver {
                         return;
                     }
                 }
-                Ok(None) => return sender.end().await,
-                Err(error) => return sender.fail(error).await,
+                Ok(None) => return sender.end(),
+                Err(error) => return sender.fail(error),
             }
         }
     }

@@ -2,10 +2,10 @@
 
 mod reading;
 
-use super::{Registry, RegistryError, Repository, layout};
+use super::{Registry, RegistryError, Repository, layout, links::link_to};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
-    storage::{Stat, StorageError},
+    storage::{Stat, Step, StorageError},
 };
 
 pub use reading::{Blob, BlobDelivery};
@@ -80,7 +80,7 @@ impl Repository {
                     return Ok(false);
                 }
                 let _shared = this.coordinator().shared(&this.name).await;
-                this.link_blob(&digest, &target).await?;
+                this.link_blob(None, &digest, &target).await?;
                 Ok(true)
             })
             .await
@@ -107,10 +107,18 @@ impl Repository {
         Ok(false)
     }
 
-    /// Says, durably, that this repository may read a blob. The caller has a lock on the repository, and the blob is in the store.
-    pub(super) async fn link_blob(&self, digest: &Digest, target: &Digest) -> Result<(), StorageError> {
-        self.make().await?;
-        self.write_link(&layout::link(&layout::layer(&self.name, digest)), target).await
+    /// Says, durably, that this repository may read a blob. The caller has a lock on the repository, and the blob is in the store, or will be
+    /// by `promotion`.
+    pub(super) async fn link_blob(
+        &self,
+        promotion: Option<Step>,
+        digest: &Digest,
+        target: &Digest,
+    ) -> Result<(), StorageError> {
+        let link = link_to(layout::link(&layout::layer(&self.name, digest)), target);
+        self.storage().commit(promotion.into_iter().chain([self.make_step(), link]).collect()).await?;
+        self.registry.0.catalog.exists(&self.name);
+        Ok(())
     }
 
     /// The digest under which the store has a blob of this repository: its own, or, for a sha512 blob that was pushed to registry:2, its sha256 one.

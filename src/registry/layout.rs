@@ -51,7 +51,7 @@ pub(super) fn data(digest: &Digest) -> Key {
 
 /// Where a repository is.
 pub(super) fn repository(name: &RepositoryName) -> Key {
-    name.components().fold(repositories(), |key, component| key.then(component))
+    name.components().fold(repositories(), Key::then)
 }
 
 /// Where a repository's blob links are.
@@ -139,7 +139,7 @@ pub(super) fn all_uploads() -> Key {
 
 /// Where the upload sessions of a repository are.
 pub(super) fn uploads(name: &RepositoryName) -> Key {
-    name.components().fold(all_uploads(), |key, component| key.then(component)).then("_uploads")
+    name.components().fold(all_uploads(), Key::then).then("_uploads")
 }
 
 /// Where the content of an upload session is.
@@ -149,7 +149,7 @@ pub(super) fn upload(name: &RepositoryName, session: &SessionId) -> Key {
 
 /// Where the Content-Type is that a manifest was pushed with, if its body does not say.
 pub(super) fn content_type(name: &RepositoryName, digest: &Digest) -> Key {
-    let repository = name.components().fold(own().then("repositories"), |key, component| key.then(component));
+    let repository = name.components().fold(own().then("repositories"), Key::then);
     under_digest(&repository.then("_content_types"), digest)
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     oci::{Algorithm, Digest},
-    storage::{Condition, Key, StorageError},
+    storage::{Key, Step, StorageError},
 };
 
 impl Repository {
@@ -25,9 +25,9 @@ impl Repository {
         keys.iter().zip(read).map(|(key, read)| target(key, read)).collect()
     }
 
-    /// Writes the link at `key`, over whatever is there: a link that is written again is young again.
-    pub(super) async fn write_link(&self, key: &Key, target: &Digest) -> Result<(), StorageError> {
-        self.storage().put(key, Bytes::from(target.to_string()), Condition::Any).await
+    /// What comes before the first link of a repository, as [`Repository::make`].
+    pub(super) fn make_step(&self) -> Step {
+        Step::MakePrefixes(layout::skeleton(&self.name).to_vec())
     }
 
     /// Makes the repository, if it is not there, so that every registry that shares the store believes in it.
@@ -53,12 +53,17 @@ impl Repository {
             Err(error) => Err(error),
         };
         if settled.is_err() {
-            *state = RepositoryState::default();
-            if let Ok(holds) = self.holds().await {
-                self.registry.0.catalog.set(&self.name, holds);
-            }
+            self.forget(state).await;
         }
         Ok(settled?)
+    }
+
+    /// Forgets what is known of the repository after a change that failed: what of it reached the store is found out from there.
+    pub(super) async fn forget(&self, state: &mut RepositoryState) {
+        *state = RepositoryState::default();
+        if let Ok(holds) = self.holds().await {
+            self.registry.0.catalog.set(&self.name, holds);
+        }
     }
 
     /// Takes the repository away if it holds nothing; whether it did.
@@ -126,4 +131,9 @@ fn target(key: &Key, read: Result<Option<Bytes>, StorageError>) -> Result<Option
         tracing::warn!(%key, "a link names no digest; it is taken as missing");
     }
     Ok(digest)
+}
+
+/// Writes the link at `key`, over whatever is there: a link that is written again is young again.
+pub(super) fn link_to(key: Key, target: &Digest) -> Step {
+    Step::Put(key, Bytes::from(target.to_string()))
 }

@@ -3,12 +3,19 @@
 use bytes::Bytes;
 
 use super::{
-    Registry, RegistryError, Repository, holdings::Holds, layout, references, referrers_index::ReferrerChange,
-    repository_state::RepositoryState, tag_index::TagIndex, verified_manifests::VerifiedManifest,
+    Registry, RegistryError, Repository,
+    holdings::Holds,
+    layout,
+    links::link_to,
+    references,
+    referrers_index::ReferrerChange,
+    repository_state::RepositoryState,
+    tag_index::{TagChange, TagIndex},
+    verified_manifests::VerifiedManifest,
 };
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag},
-    storage::{Condition, StorageError},
+    storage::{Condition, Step, StorageError},
 };
 
 /// A manifest that a client pushes.
@@ -206,7 +213,7 @@ impl Repository {
         let linked = self.link_manifest(&mut state, &digest, &manifest, push.bytes.len() as u64, &tags).await;
         if linked.is_err() {
             // What reached the store and what did not is not known here: the next one who asks reads it there.
-            *state = RepositoryState::default();
+            self.forget(&mut state).await;
         }
         linked?;
         Ok(PushedManifest { digest, subject: manifest.subject, tags })
@@ -221,25 +228,39 @@ impl Repository {
         size: u64,
         tags: &[Tag],
     ) -> Result<(), StorageError> {
-        self.make().await?;
-        if !manifest.names_its_type {
-            self.remember_media_type(digest, &manifest.media_type).await?;
+        let mut steps = self.revision_steps(digest, manifest);
+        for tag in tags {
+            steps.extend(self.tag_steps(tag, digest).await?);
         }
-        self.write_link(&layout::link(&layout::revision(&self.name, digest)), digest).await?;
+        match self.storage().commit(steps).await {
+            // Another registry may have left the prefix of a tag without its current link. Which one is found out one by one.
+            Err(StorageError::Exists) => {
+                self.storage().commit(self.revision_steps(digest, manifest)).await?;
+                for tag in tags {
+                    self.set_tag(tag, digest).await?;
+                }
+            }
+            other => other?,
+        }
         self.registry.0.catalog.set(&self.name, Some(Holds::Manifests));
         if let Some(added) = ReferrerChange::added(digest, manifest, size) {
             state.referrers.note(added);
         }
         for tag in tags {
-            self.set_tag(state, tag, digest).await?;
+            state.tags.note(TagChange::Set(tag.clone(), digest.clone()));
         }
         Ok(())
     }
 
-    /// Keeps the type that a manifest was pushed with where its body does not say it.
-    async fn remember_media_type(&self, digest: &Digest, media_type: &MediaType) -> Result<(), StorageError> {
-        let text = Bytes::from(media_type.to_string());
-        self.storage().put(&layout::content_type(&self.name, digest), text, Condition::Any).await
+    fn revision_steps(&self, digest: &Digest, manifest: &Manifest) -> Vec<Step> {
+        let mut steps = vec![self.make_step()];
+        if !manifest.names_its_type {
+            // The type that it was pushed with is kept where its body does not say it.
+            let text = Bytes::from(manifest.media_type.to_string());
+            steps.push(Step::Put(layout::content_type(&self.name, digest), text));
+        }
+        steps.push(link_to(layout::link(&layout::revision(&self.name, digest)), digest));
+        steps
     }
 
     /// Takes a manifest away: its tags first, so that none is seen that leads nowhere.

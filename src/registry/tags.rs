@@ -4,12 +4,13 @@ use bytes::Bytes;
 
 use super::{
     Page, RegistryError, Repository, layout,
+    links::link_to,
     repository_state::RepositoryState,
     tag_index::{TagChange, TagIndex},
 };
 use crate::{
     oci::{Digest, Tag},
-    storage::{Key, StorageError},
+    storage::{Step, StorageError},
 };
 
 impl Repository {
@@ -53,27 +54,15 @@ impl Repository {
         self.read_link(&layout::tag_current(&self.name, tag)).await
     }
 
-    /// Makes `tag` mean `digest`, durably. The caller has the repository alone, and `digest` is one of its manifests.
-    pub(super) async fn set_tag(
-        &self,
-        state: &mut RepositoryState,
-        tag: &Tag,
-        digest: &Digest,
-    ) -> Result<(), StorageError> {
+    /// What makes `tag` mean `digest`. The caller has the repository alone, and `digest` is one of its manifests by then.
+    pub(super) async fn tag_steps(&self, tag: &Tag, digest: &Digest) -> Result<Vec<Step>, StorageError> {
         let (current, index) = (layout::tag_current(&self.name, tag), layout::tag_index(&self.name, tag, digest));
-        let link = Bytes::from(digest.to_string());
-        let known = self.storage().stat(&current).await?.is_some();
-        // A tag that is new appears whole: others list it as soon as they see its prefix.
-        let tree = vec![(current.clone(), link.clone()), (index.clone(), link)];
-        if known {
-            self.move_tag(&current, &index, digest).await?;
-        } else if let Err(error) = self.storage().put_tree(&layout::tag(&self.name, tag), tree).await {
-            // Another registry may have left the prefix without its current link.
-            let StorageError::Exists = error else { return Err(error) };
-            self.move_tag(&current, &index, digest).await?;
+        if self.storage().stat(&current).await?.is_some() {
+            return Ok(self.move_tag(tag, digest).into());
         }
-        state.tags.note(TagChange::Set(tag.clone(), digest.clone()));
-        Ok(())
+        // A tag that is new appears whole: others list it as soon as they see its prefix.
+        let link = Bytes::from(digest.to_string());
+        Ok(vec![Step::PutTree(layout::tag(&self.name, tag), vec![(current, link.clone()), (index, link)])])
     }
 
     /// Takes a tag away, durably. The caller has the repository alone.
@@ -83,9 +72,18 @@ impl Repository {
         Ok(())
     }
 
-    async fn move_tag(&self, current: &Key, index: &Key, digest: &Digest) -> Result<(), StorageError> {
-        self.write_link(index, digest).await?;
-        self.write_link(current, digest).await
+    /// Makes `tag` mean `digest`, also where its prefix is there and its current link is not.
+    pub(super) async fn set_tag(&self, tag: &Tag, digest: &Digest) -> Result<(), StorageError> {
+        match self.storage().commit(self.tag_steps(tag, digest).await?).await {
+            Err(StorageError::Exists) => self.storage().commit(self.move_tag(tag, digest).into()).await,
+            other => other,
+        }
+    }
+
+    /// What makes `tag`, whose prefix is there, mean `digest`: in its history first.
+    fn move_tag(&self, tag: &Tag, digest: &Digest) -> [Step; 2] {
+        let (current, index) = (layout::tag_current(&self.name, tag), layout::tag_index(&self.name, tag, digest));
+        [link_to(index, digest), link_to(current, digest)]
     }
 
     /// The names that may be tags; whether each has a current link is not looked at.

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt as _};
 use super::{Body, BodyError, RegistryError, Repository, SessionId, layout, sessions::Session};
 use crate::{
     oci::{Algorithm, ContentRange, Digest},
-    storage::Staging,
+    storage::{Staging, Step},
 };
 
 /// Where an upload session is.
@@ -45,12 +45,10 @@ impl Repository {
     /// [distribution-spec, pushing blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<SessionId, RegistryError> {
         let limit = self.rules().unfinished_limit;
-        if self.storage().children(&layout::uploads(&self.name)).await?.len() >= limit {
-            return Err(RegistryError::TooManyUploads { limit });
-        }
         let session = SessionId::random();
         let key = layout::upload(&self.name, &session);
-        let staging = self.storage().stage(&key, algorithm).await?;
+        let staging = self.storage().stage_among(&key, algorithm, limit).await?;
+        let staging = staging.ok_or(RegistryError::TooManyUploads { limit })?;
         self.registry.0.sessions.begin(key, staging);
         Ok(session)
     }
@@ -204,11 +202,9 @@ impl Repository {
         };
         let _pin = self.coordinator().pins().pin([digest.clone()]).await;
         let _shared = self.coordinator().shared(&self.name).await;
-        {
-            let _alone = self.coordinator().content(digest).await;
-            self.storage().promote(verified, &layout::data(digest)).await?;
-        }
-        Ok(self.link_blob(digest, digest).await?)
+        let _alone = self.coordinator().content(digest).await;
+        let promotion = Step::Promote(verified, layout::data(digest));
+        Ok(self.link_blob(Some(promotion), digest, digest).await?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every back end has to do: one named test a clause, and each clause for each back end.
 #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
 
+mod commits;
 mod many;
 mod model;
 mod objects;
@@ -73,6 +74,10 @@ conformance! {
         a_tree_refuses_what_is_there
         a_deleted_tree_is_gone
         an_object_is_no_tree;
+    commits:
+        a_commit_does_all_its_steps
+        a_commit_ends_at_what_fails
+        so_many_can_be_staged_and_no_more;
     staging:
         staged_content_is_stored
         nothing_is_content_too

@@ -55,6 +55,24 @@ impl StorageError {
         }
     }
 
+    /// The same, for another who relied on what failed.
+    pub(super) fn again(&self) -> Self {
+        let same = |source: &io::Error| match source.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(source.kind(), source.to_string()),
+        };
+        match self {
+            Self::Exists => Self::Exists,
+            Self::Busy => Self::Busy,
+            Self::TooLarge => Self::TooLarge,
+            Self::Full => Self::Full,
+            Self::ReadOnly => Self::ReadOnly,
+            Self::Open(text) => Self::Open(text.clone()),
+            Self::Read { source } => Self::Read { source: same(source) },
+            Self::Io { operation, path, source } => Self::Io { operation, path: path.clone(), source: same(source) },
+        }
+    }
+
     /// Whether the system said that the file, or a directory above it, is not there.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)

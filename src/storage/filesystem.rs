@@ -5,9 +5,13 @@
 
 mod at_once;
 mod changes;
+mod commit;
 mod content;
 mod directories;
+mod early_sync;
+mod flights;
 mod hash_state;
+mod job;
 mod live;
 mod lock;
 mod look;
@@ -33,13 +37,13 @@ use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, Durability, Key, Object, Pace, Stat, StorageError};
+use super::{Child, Condition, Durability, FOREIGN, Key, Object, Pace, Stat, StorageError};
 use crate::oci::Algorithm;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use hash_state::fuzz as fuzz_hash_state;
 pub(super) use upload::Upload;
-use {start::Gate, temporary::Temporary, volume::Volume};
+use {commit::Step, start::Gate, temporary::Temporary, volume::Volume};
 
 /// A store in a directory.
 #[derive(Clone, Debug)]
@@ -114,7 +118,7 @@ impl Filesystem {
         let key = key.clone();
         self.write(move |volume| {
             let file = Temporary::file(volume, &bytes)?;
-            volume.place(file.path(), &volume.path(&key), condition)
+            file.place(volume, &volume.path(&key), condition)
         })
         .await
     }
@@ -149,9 +153,42 @@ impl Filesystem {
         self.write(move |volume| volume.rename(&from, &to)).await
     }
 
+    pub(super) async fn commit(&self, steps: Vec<super::Step>) -> Result<(), StorageError> {
+        // Their holders stay until the end, so that nobody takes them up meanwhile.
+        let (mut uploads, mut taken) = (Vec::new(), Vec::with_capacity(steps.len()));
+        for step in steps {
+            taken.push(match step {
+                super::Step::Promote(content, key) => {
+                    let super::Upload::Filesystem(upload) = content.into_upload() else { unreachable!("{FOREIGN}") };
+                    let turn = upload.turn().await?;
+                    uploads.push(upload);
+                    Step::Promote(turn, key)
+                }
+                super::Step::MakePrefixes(prefixes) => Step::MakePrefixes(prefixes),
+                super::Step::Put(key, bytes) => Step::Put(key, bytes),
+                super::Step::PutTree(prefix, objects) => Step::PutTree(prefix, objects),
+            });
+        }
+        self.write(move |volume| volume.commit(taken)).await
+    }
+
     pub(super) async fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
         let lease = self.volume.live.take(key).await.map_err(|_| StorageError::Exists)?;
         self.write(move |volume| Upload::create(volume, lease, algorithm)).await
+    }
+
+    pub(super) async fn stage_among(
+        &self,
+        key: &Key,
+        algorithm: Algorithm,
+        most: usize,
+    ) -> Result<Option<Upload>, StorageError> {
+        let lease = self.volume.live.take(key).await.map_err(|_| StorageError::Exists)?;
+        self.write(move |volume| {
+            let others = lease.key().parent().map_or(Ok(0), |prefix| volume.count(&prefix))?;
+            (others < most).then(|| Upload::create(volume, lease, algorithm)).transpose()
+        })
+        .await
     }
 
     pub(super) async fn resume(&self, key: &Key) -> Result<Option<Upload>, StorageError> {

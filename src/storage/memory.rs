@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, Key, Object, Stat, StorageError};
+use super::{Child, Condition, FOREIGN, Key, Object, Stat, Step, StorageError, Verified};
 use crate::oci::Algorithm;
 
 use tree::{Node, Tree};
@@ -75,6 +75,32 @@ impl Memory {
         Upload::create(self, key, algorithm)
     }
 
+    pub(super) fn stage_among(
+        &self,
+        key: &Key,
+        algorithm: Algorithm,
+        most: usize,
+    ) -> Result<Option<Upload>, StorageError> {
+        let others = key.parent().map_or(0, |prefix| self.children(&prefix).len());
+        (others < most).then(|| self.stage(key, algorithm)).transpose()
+    }
+
+    pub(super) fn commit(&self, steps: Vec<Step>) -> Result<(), StorageError> {
+        let mut steps = steps.into_iter();
+        let done = steps.try_for_each(|step| match step {
+            Step::Promote(content, key) => upload_of(content).promote(&key),
+            Step::MakePrefixes(prefixes) => self.make_prefixes(&prefixes),
+            Step::Put(key, bytes) => self.put(&key, bytes, Condition::Any),
+            Step::PutTree(prefix, objects) => self.put_tree(&prefix, objects),
+        });
+        for step in steps {
+            if let Step::Promote(content, _) = step {
+                upload_of(content).discard();
+            }
+        }
+        done
+    }
+
     pub(super) fn resume(&self, key: &Key) -> Result<Option<Upload>, StorageError> {
         Upload::reopen(self, key)
     }
@@ -87,4 +113,9 @@ impl Memory {
     fn tree(&self) -> MutexGuard<'_, Tree> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn upload_of(content: Verified) -> Upload {
+    let super::Upload::Memory(upload) = content.into_upload() else { unreachable!("{FOREIGN}") };
+    upload
 }

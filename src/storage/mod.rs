@@ -3,6 +3,7 @@
 //! The seam is what a filesystem and an object store can both do. Directories, fsync and rename are the filesystem back
 //! end's own business; it keeps the promise that what a call here has reported done survives a power cut.
 
+mod commit;
 #[cfg(test)]
 mod conformance;
 mod delivery;
@@ -25,6 +26,7 @@ use {filesystem::Filesystem, memory::Memory, staging::Upload};
 #[cfg(any(test, fuzzing))]
 pub(crate) use filesystem::fuzz_hash_state;
 
+pub use commit::Step;
 pub use delivery::Delivery;
 pub use error::StorageError;
 pub use key::Key;
@@ -58,6 +60,9 @@ pub struct Child {
     /// Whether it is itself a prefix, not an object.
     pub is_prefix: bool,
 }
+
+/// Content is committed to the store that received it: the registry has one.
+const FOREIGN: &str = "content of another store";
 
 /// When a [`Storage::put`] may write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,6 +281,23 @@ impl Storage {
         Ok(Staging(upload))
     }
 
+    /// [`Storage::stage`], unless there are `most` objects already under the prefix that `key` is in: `None` then.
+    ///
+    /// # Errors
+    /// As with [`Storage::stage`].
+    pub async fn stage_among(
+        &self,
+        key: &Key,
+        algorithm: Algorithm,
+        most: usize,
+    ) -> Result<Option<Staging>, StorageError> {
+        let upload = match &self.0 {
+            Backend::Filesystem(store) => store.stage_among(key, algorithm, most).await?.map(Upload::Filesystem),
+            Backend::Memory(store) => store.stage_among(key, algorithm, most)?.map(Upload::Memory),
+        };
+        Ok(upload.map(Staging))
+    }
+
     /// Takes up the staged object at `key` again, after a restart too; `None` if there is none. Its offset is its durable length.
     ///
     /// If its last holder is gone but not yet what it handed over to be written, this waits for that.
@@ -295,7 +317,19 @@ impl Storage {
     /// # Errors
     /// What the commit met; the content is gone then.
     pub async fn promote(&self, content: Verified, key: &Key) -> Result<(), StorageError> {
-        content.promote(key).await
+        self.commit(vec![Step::Promote(content, key.clone())]).await
+    }
+
+    /// Does several writes, in this order: each is durable before the next can be seen. One after the other by calls of their own, they take
+    /// longer, and mean the same.
+    ///
+    /// # Errors
+    /// What the first write met that failed. Those before it stay, those after it are not done, and content that was not promoted yet is gone.
+    pub async fn commit(&self, steps: Vec<Step>) -> Result<(), StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.commit(steps).await,
+            Backend::Memory(store) => store.commit(steps),
+        }
     }
 
     /// Removes a staged object that nobody holds, for one that has expired; whether it did. One that is held stays.

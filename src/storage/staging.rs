@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::{Key, StorageError, filesystem, memory};
+use super::{StorageError, filesystem, memory};
 use crate::oci::{Algorithm, Digest};
 
 /// Content that is being received. The one who holds it is the only one who writes to it.
@@ -172,10 +172,7 @@ impl Verified {
         self.0.len == 0
     }
 
-    pub(super) async fn promote(self, key: &Key) -> Result<(), StorageError> {
-        match self.0.upload {
-            Upload::Filesystem(upload) => upload.promote(key).await,
-            Upload::Memory(upload) => upload.promote(key),
-        }
+    pub(super) fn into_upload(self) -> Upload {
+        self.0.upload
     }
 }

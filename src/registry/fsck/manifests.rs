@@ -3,7 +3,7 @@
 use super::{FsckError, Inspector};
 use crate::{
     oci::{Digest, Manifest, MediaType},
-    registry::{Registry, RegistryError, Repository, layout},
+    registry::{Registry, RegistryError, Repository, layout, links::link_to},
     storage::StorageError,
 };
 
@@ -55,7 +55,7 @@ impl Inspector {
         match fault {
             Fault::Link if repair => {
                 let link = layout::link(&layout::revision(&repository.name, digest));
-                repository.write_link(&link, digest).await?;
+                repository.storage().commit(vec![link_to(link, digest)]).await?;
                 drop(state);
                 self.account.mended(place, "has a link that does not name it", "wrote the link").await;
             }

@@ -3,8 +3,10 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, IoSlice},
+    iter, mem,
     os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::PathBuf,
+    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -13,6 +15,8 @@ use rustix::{fs::OFlags, io::pwritev};
 use super::{
     super::{Condition, Key, StorageError},
     directories::{ATTEMPTS, is_in_the_way},
+    early_sync::EarlySyncs,
+    job::Work,
     look::is_object,
     temporary::create,
     volume::Volume,
@@ -22,18 +26,26 @@ use crate::oci::{Algorithm, Digest, Hasher};
 /// How much is read at once when content has to be hashed again.
 const READ_LEN: usize = 256 * 1024;
 
+/// How much is hashed before it is written, at the least.
+const PART_LEN: usize = 128 * 1024;
+
 /// Staged content. Whoever has it is the only one who writes to the file.
 #[derive(Debug)]
 pub(super) struct Content {
     key: Key,
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     len: u64,
+    /// The last of it, if it is hashed and not written yet.
+    held: Vec<Bytes>,
     hash: Hash,
     /// Whether all of the content is durable.
     is_synced: bool,
     /// Whether the file's name is durable.
     is_named: bool,
+    early_syncs: EarlySyncs,
+    /// Whether there may be a saved hash.
+    is_hash_saved: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +78,18 @@ impl Content {
         })?;
         volume.forget_hash(key);
         let hash = Hash::Known(Box::new(Hasher::new(algorithm)));
-        Ok(Self { key: key.clone(), path, file, len: 0, hash, is_synced: false, is_named: false })
+        Ok(Self {
+            key: key.clone(),
+            path,
+            file: Arc::new(file),
+            len: 0,
+            held: Vec::new(),
+            hash,
+            is_synced: false,
+            is_named: false,
+            early_syncs: EarlySyncs::default(),
+            is_hash_saved: false,
+        })
     }
 
     /// The file that is there, and what was saved of its hash, if that is to be believed; all of it is durable then.
@@ -102,7 +125,18 @@ impl Content {
             is_synced = is_same_boot && saved.offset == len;
             hash = if is_synced { Hash::Known(Box::new(saved.hasher)) } else { Hash::Lost(saved.hasher.algorithm()) };
         }
-        let mut content = Self { key: key.clone(), path, file, len, hash, is_synced, is_named: is_synced };
+        let mut content = Self {
+            key: key.clone(),
+            path,
+            file: Arc::new(file),
+            len,
+            held: Vec::new(),
+            hash,
+            is_synced,
+            is_named: is_synced,
+            early_syncs: EarlySyncs::default(),
+            is_hash_saved: true,
+        };
         if let Err(error) = content.make_durable(volume) {
             content.remove(volume);
             return Err(error);
@@ -116,26 +150,50 @@ impl Content {
     }
 
     /// Hashes and writes `pieces` after what is there: the one pass over the bytes.
-    pub(super) fn write(&mut self, pieces: &[Bytes]) -> Result<(), StorageError> {
-        self.is_synced = false;
+    pub(super) fn write(&mut self, volume: &Arc<Volume>, pieces: Vec<Bytes>) -> Result<(), StorageError> {
+        self.write_held()?;
         if let Hash::Lost(algorithm) = self.hash {
             self.hash = Hash::Known(Box::new(self.hash_again(algorithm)?));
         }
-        if let Hash::Known(hasher) = &mut self.hash {
-            for piece in pieces {
-                hasher.update(piece);
-            }
+        let mut pieces = pieces.into_iter().peekable();
+        while pieces.peek().is_some() {
+            // Part by part, so that what was hashed is near when it is written.
+            let mut len = 0;
+            let part =
+                iter::from_fn(|| pieces.next_if(|_| len < PART_LEN).inspect(|piece| len += piece.len())).collect();
+            // There is a hash now, so it is taken.
+            let _ = self.hold(part);
+            self.write_held()?;
         }
+        self.early_syncs.go_on(volume, &self.file, &self.path, self.len)
+    }
+
+    /// Hashes `pieces`, and keeps them to be written along with what is done next. `Err` if what is there would have to be read for that.
+    pub(super) fn hold(&mut self, pieces: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
+        let Hash::Known(hasher) = &mut self.hash else { return Err(pieces) };
+        for piece in &pieces {
+            hasher.update(piece);
+            self.len += piece.len() as u64;
+        }
+        self.held.extend(pieces);
+        self.is_synced = false;
+        Ok(())
+    }
+
+    /// Writes what is held.
+    pub(super) fn write_held(&mut self) -> Result<(), StorageError> {
+        let pieces = mem::take(&mut self.held);
+        let mut offset = self.len - pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let mut slices = slices.as_mut_slice();
         while !slices.is_empty() {
-            let written = match pwritev(&self.file, slices, self.len) {
+            let written = match pwritev(&self.file, slices, offset) {
                 Ok(0) => return Err(StorageError::io("write", &self.path, io::Error::from(io::ErrorKind::WriteZero))),
                 Ok(written) => written,
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(error) => return Err(StorageError::io("write", &self.path, error)),
             };
-            self.len += written as u64;
+            offset += written as u64;
             IoSlice::advance_slices(&mut slices, written);
         }
         Ok(())
@@ -144,6 +202,7 @@ impl Content {
     /// Makes durable what is there, and keeps its hash.
     pub(super) fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
         self.make_durable(volume)?;
+        self.is_hash_saved = true;
         if let Hash::Known(hasher) = &self.hash
             && let Err(error) = volume.save_hash(&self.key, self.len, hasher)
         {
@@ -154,7 +213,8 @@ impl Content {
     }
 
     /// The digest of what is there. Reads it again if it was hashed with another algorithm.
-    pub(super) fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+    pub(super) fn digest(&mut self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+        self.write_held()?;
         self.known_digest(algorithm).map_or_else(|| Ok(self.hash_again(algorithm)?.finish()), Ok)
     }
 
@@ -166,14 +226,23 @@ impl Content {
         }
     }
 
-    /// Syncs what is there and gives it its name for good, over whatever has that name.
-    pub(super) fn promote(&mut self, volume: &Volume, key: &Key) -> Result<(), StorageError> {
-        if !self.is_synced {
-            volume.syncs.file(&self.file, &self.path)?;
-            self.is_synced = true;
+    /// What makes durable what is there, but not its name, which it is about to lose; nothing if it is.
+    pub(super) fn sync_to_promote(&mut self, volume: &Volume) -> Result<Option<Work>, StorageError> {
+        self.write_held()?;
+        if self.is_synced {
+            return Ok(None);
         }
+        self.early_syncs.end()?;
+        let (syncs, file, path) = (volume.syncs.clone(), self.file.clone(), self.path.clone());
+        Ok(Some(Box::new(move || syncs.file(&file, &path))))
+    }
+
+    /// Gives what is synced its name for good, over whatever has that name.
+    pub(super) fn promote(&mut self, volume: &Volume, key: &Key) -> Result<(), StorageError> {
         volume.place(&self.path, &volume.path(key), Condition::Any)?;
-        volume.forget_hash(&self.key);
+        if self.is_hash_saved {
+            volume.forget_hash(&self.key);
+        }
         Ok(())
     }
 
@@ -188,7 +257,9 @@ impl Content {
     }
 
     fn make_durable(&mut self, volume: &Volume) -> Result<(), StorageError> {
+        self.write_held()?;
         if !self.is_synced {
+            self.early_syncs.end()?;
             volume.syncs.data(&self.file, &self.path)?;
             self.is_synced = true;
         }

@@ -8,12 +8,14 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{
     super::StorageError,
     changes::{Changes, Changing},
+    flights::{Boarding, Flights},
+    job::{Work, together},
     sync::Syncs,
 };
 
@@ -35,6 +37,7 @@ pub(super) struct Directories {
 struct Marks {
     last: u64,
     by_path: HashMap<PathBuf, Mark>,
+    flights: Flights,
 }
 
 /// `id` changes with every beginning and end of a change, so that a sync can tell whether it saw the last of them.
@@ -74,38 +77,45 @@ impl Directories {
     /// # Errors
     /// [`StorageError::Exists`] if something that is no directory is in the way.
     pub(super) fn make(&self, directory: &Path) -> Result<(), StorageError> {
+        if directory.is_dir() { Ok(()) } else { self.make_missing(directory) }
+    }
+
+    /// [`Directories::make`], for one that was not there just now.
+    pub(super) fn make_missing(&self, directory: &Path) -> Result<(), StorageError> {
         for _ in 0..ATTEMPTS {
-            if directory.is_dir() {
-                return Ok(());
-            }
             let parent = directory.parent().filter(|_| directory != self.root);
             let Some(parent) = parent else { break };
-            self.make(parent)?;
             let change = self.change(parent);
             let made = fs::create_dir(directory);
             drop(change);
             match made {
                 Ok(()) => return Ok(()),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) if is_in_the_way(&error) => {
-                    // If nothing is there any more, it was a directory that someone else made and removed.
-                    if directory.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
-                        return Err(StorageError::Exists);
-                    }
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => self.make_missing(parent)?,
+                Err(error) if is_in_the_way(&error) => match directory.metadata() {
+                    Ok(metadata) if metadata.is_dir() => return Ok(()),
+                    Ok(_) => return Err(StorageError::Exists),
+                    Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(StorageError::Exists),
+                    // It was a directory that someone else made and removed.
+                    Err(_) => {}
+                },
                 Err(error) => return Err(StorageError::io("mkdir", directory, error)),
             }
         }
         Err(StorageError::io("mkdir", directory, io::Error::from(io::ErrorKind::NotFound)))
     }
 
-    /// Makes the names in `directory` durable, and the way to it.
-    pub(super) fn settle(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+    /// Makes the names in `directory` durable, and the way to it: what has to be synced for that is, all at the same time.
+    pub(super) fn settle(self: &Arc<Self>, syncs: &Arc<Syncs>, directory: &Path) -> Result<(), StorageError> {
         self.thin_out(syncs)?;
-        for directory in directory.ancestors().take_while(|path| path.starts_with(&self.root)) {
-            self.settle_one(syncs, directory)?;
-        }
-        Ok(())
+        let marked: Vec<_> = {
+            let marks = self.marks();
+            let way = directory.ancestors().take_while(|path| path.starts_with(&self.root));
+            way.filter(|path| marks.by_path.contains_key(*path)).map(Path::to_owned).collect()
+        };
+        together(marked.into_iter().map(|directory| {
+            let (this, syncs) = (self.clone(), syncs.clone());
+            Box::new(move || this.settle_one(&syncs, &directory)) as Work
+        }))
     }
 
     /// Makes it durable that names in `directory` are gone. If it is gone itself, the one above it says so.
@@ -134,13 +144,35 @@ impl Directories {
     }
 
     fn settle_one(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
-        let Some(seen) = self.marks().by_path.get(directory).copied() else { return Ok(()) };
-        syncs.directory(directory)?;
-        let mut marks = self.marks();
-        if marks.by_path.get(directory).is_some_and(|mark| mark.changing == 0 && mark.id == seen.id) {
+        let boarding = {
+            let marks = &mut *self.marks();
+            let Some(mark) = marks.by_path.get(directory) else { return Ok(()) };
+            marks.flights.board(directory, mark.id)
+        };
+        let flight = match boarding {
+            Boarding::Passenger(flight) => return flight.outcome(),
+            Boarding::Pilot(flight, before) => {
+                // How that one ends is of no interest to those who came after it began.
+                if let Some(before) = before {
+                    before.wait();
+                }
+                flight
+            }
+        };
+        {
+            let marks = self.marks();
+            // One that has no mark any more has nothing left to settle.
+            flight.begin(marks.by_path.get(directory).map_or(0, |mark| mark.id));
+        }
+        let outcome = syncs.directory(directory);
+        let marks = &mut *self.marks();
+        let is_settled = |mark: &Mark| mark.changing == 0 && flight.has_seen(mark.id);
+        if outcome.is_ok() && marks.by_path.get(directory).is_some_and(is_settled) {
             marks.by_path.remove(directory);
         }
-        Ok(())
+        marks.flights.landed(directory);
+        flight.land(outcome);
+        flight.outcome()
     }
 
     fn thin_out(&self, syncs: &Syncs) -> Result<(), StorageError> {
@@ -193,12 +225,16 @@ mod tests {
         pub(in super::super) fn are_settled(&self) -> bool {
             self.marks().by_path.is_empty()
         }
+
+        pub(in super::super) fn aboard(&self, directory: &Path) -> (usize, usize) {
+            self.marks().flights.aboard(directory)
+        }
     }
 
-    fn new() -> (tempfile::TempDir, Directories, Syncs) {
+    fn new() -> (tempfile::TempDir, Arc<Directories>, Arc<Syncs>) {
         let root = tempfile::tempdir().unwrap();
         let (directories, syncs) = (Directories::new(root.path()), Syncs::new(Durability::Full, root.path()));
-        (root, directories, syncs)
+        (root, Arc::new(directories), Arc::new(syncs))
     }
 
     #[test]

@@ -82,6 +82,16 @@ impl Volume {
         children.retain(|child| !absent.contains(child.name.as_ref() as &std::ffi::OsStr));
     }
 
+    /// How many names there are under a prefix, whatever they are.
+    pub(super) fn count(&self, prefix: &Key) -> Result<usize, StorageError> {
+        let path = self.path(prefix);
+        match fs::read_dir(&path) {
+            Ok(entries) => Ok(entries.count()),
+            Err(error) if means_none(&error) => Ok(0),
+            Err(error) => Err(StorageError::io("list", &path, error)),
+        }
+    }
+
     fn find(&self, path: &Path) -> Result<Option<(File, Metadata)>, StorageError> {
         let mut options = OpenOptions::new();
         // Not blocking, so that not even a FIFO could hold up a reader.

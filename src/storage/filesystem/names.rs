@@ -22,7 +22,7 @@ pub(super) struct Names {
     tracked: AtomicUsize,
     entries: Mutex<HashMap<PathBuf, Entry>>,
     settled: Condvar,
-    #[cfg(test)]
+    /// How many wait for that.
     pub(super) waiting: AtomicUsize,
 }
 
@@ -30,8 +30,8 @@ pub(super) struct Names {
 struct Entry {
     /// How many writers are between the rename and the end of its sync.
     writers: u32,
-    /// Whether what a power cut would leave under the name is something that counts.
-    durable: bool,
+    /// Whether what a power cut would leave under the name is something that counts; `None` until the first writer has looked.
+    durable: Option<bool>,
     /// Whether any writer changed what can be seen.
     touched: bool,
 }
@@ -91,15 +91,28 @@ impl Names {
 
     /// Makes the readers of `path` wait from now on. To be called before the rename.
     pub(super) fn begin<'a>(&'a self, path: &'a Path) -> Naming<'a> {
+        let naming = Naming { names: self, path };
         let mut entries = self.entries();
-        let entry = entries.entry(path.to_owned()).or_insert_with(|| {
-            self.tracked.fetch_add(1, SeqCst);
-            // Nobody is writing it: what can be seen is durable. A directory is nothing by itself.
-            let durable = path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir());
-            Entry { writers: 0, durable, touched: false }
-        });
-        entry.writers += 1;
-        Naming { names: self, path }
+        loop {
+            match entries.get_mut(path) {
+                Some(entry) if entry.durable.is_some() => {
+                    entry.writers += 1;
+                    return naming;
+                }
+                Some(_) => entries = self.wait(entries),
+                None => break,
+            }
+        }
+        entries.insert(path.to_owned(), Entry { writers: 1, durable: None, touched: false });
+        self.tracked.store(entries.len(), SeqCst);
+        drop(entries);
+        // Nobody is writing it, nor can begin to: what can be seen is durable. A directory is nothing by itself.
+        let durable = path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir());
+        if let Some(entry) = self.entries().get_mut(path) {
+            entry.durable = Some(durable);
+        }
+        self.notify();
+        naming
     }
 
     /// Forgets what failed at and below `path`, which is gone.
@@ -112,9 +125,17 @@ impl Names {
     }
 
     fn wait<'a>(&self, entries: MutexGuard<'a, HashMap<PathBuf, Entry>>) -> MutexGuard<'a, HashMap<PathBuf, Entry>> {
-        #[cfg(test)]
         self.waiting.fetch_add(1, SeqCst);
-        self.settled.wait(entries).unwrap_or_else(PoisonError::into_inner)
+        let entries = self.settled.wait(entries).unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, SeqCst);
+        entries
+    }
+
+    /// Wakes those who wait. To be called after a change that was made with the names locked.
+    fn notify(&self) {
+        if self.waiting.load(SeqCst) > 0 {
+            self.settled.notify_all();
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<PathBuf, Entry>> {
@@ -145,7 +166,7 @@ impl Naming<'_> {
         let mut entries = self.names.entries();
         for path in self.path.ancestors() {
             if let Some(entry) = entries.get_mut(path) {
-                entry.durable = true;
+                entry.durable = Some(true);
             }
         }
     }
@@ -158,11 +179,15 @@ impl Drop for Naming<'_> {
             entry.writers -= 1;
         }
         for path in self.path.ancestors() {
-            if entries.get(path).is_some_and(|entry| entry.writers == 0 && (entry.durable || !entry.touched)) {
+            if entries
+                .get(path)
+                .is_some_and(|entry| entry.writers == 0 && (entry.durable == Some(true) || !entry.touched))
+            {
                 entries.remove(path);
             }
         }
         self.names.tracked.store(entries.len(), SeqCst);
-        self.names.settled.notify_all();
+        drop(entries);
+        self.names.notify();
     }
 }

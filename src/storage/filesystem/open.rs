@@ -43,8 +43,8 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
     let durability = if lock.is_some() { durability } else { Durability::None };
     Ok(Volume {
         read_only: lock.is_none(),
-        syncs: Syncs::new(durability, &root),
-        directories: Directories::new(&root),
+        syncs: Arc::new(Syncs::new(durability, &root)),
+        directories: Arc::new(Directories::new(&root)),
         names: Names::default(),
         at_once: AtOnce::default(),
         recent: Recent::default(),

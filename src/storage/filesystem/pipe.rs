@@ -100,11 +100,29 @@ impl Pipe {
         }
     }
 
-    /// The holder is gone: the writer ends what it was given.
+    /// The holder is gone: the writer ends what it was given. What is held, if there is something, is short, and is written here.
     pub(super) fn abandon(&self) {
-        self.state().is_closed = true;
+        let mut state = self.state();
+        state.is_closed = true;
+        if let Some(content) = &mut state.content
+            && let Err(error) = content.write_held()
+        {
+            tracing::warn!(%error, "the end of an upload can't be written");
+            content.remove(&self.volume);
+            state.content = None;
+        }
+        drop(state);
         self.arrived.notify_one();
         self.lease.holder_is_gone();
+    }
+
+    /// The content, if no writer is at work.
+    ///
+    /// # Errors
+    /// What the writer met.
+    pub(super) fn try_take(self: &Arc<Self>) -> Result<Option<Turn>, StorageError> {
+        let mut state = self.state();
+        if state.is_out { Ok(None) } else { self.take_out(&mut state).map(Some) }
     }
 
     /// Queues the batch if there is room; gives the turn if there is no writer at work.
@@ -143,11 +161,19 @@ impl Turn {
     /// What was met.
     pub(super) fn run<T>(
         &mut self,
-        work: impl FnOnce(&Volume, &mut Content) -> Result<T, StorageError>,
+        work: impl FnOnce(&Arc<Volume>, &mut Content) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let volume = self.pipe.volume.clone();
         let Some(content) = &mut self.content else { unreachable!("the content is here until it is gone") };
         work(&volume, content).inspect_err(|_| self.discard())
+    }
+
+    /// [`Content::hold`].
+    pub(super) fn hold(&mut self, pieces: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
+        match &mut self.content {
+            Some(content) => content.hold(pieces),
+            None => Err(pieces),
+        }
     }
 
     /// The content, to look at.
@@ -170,7 +196,7 @@ impl Turn {
     /// Writes batch after batch.
     fn write(mut self) {
         while let Some(batch) = self.next() {
-            if let Err(error) = self.run(|_, content| content.write(&batch)) {
+            if let Err(error) = self.run(|volume, content| content.write(volume, batch)) {
                 let mut state = self.pipe.state();
                 state.failure = Some(error);
                 state.batches.clear();

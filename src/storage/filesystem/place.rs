@@ -24,8 +24,9 @@ impl Volume {
     pub(super) fn place(&self, from: &Path, to: &Path, condition: Condition) -> Result<(), StorageError> {
         let parent = self.parent(to);
         let mut replaces = condition == Condition::Any;
-        for _ in 0..ATTEMPTS {
-            let naming = self.names.begin(to);
+        let mut begun = None;
+        for attempt in 0..ATTEMPTS {
+            let naming = begun.take().unwrap_or_else(|| self.names.begin(to));
             let change = self.directories.change(parent);
             let renamed = if replaces { fs::rename(from, to) } else { rename_to_nothing(from, to) };
             if renamed.is_ok() {
@@ -39,9 +40,11 @@ impl Volume {
                     return Ok(());
                 }
                 // It is not the directory that has to be looked at: another writer may have made it meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && from.symlink_metadata().is_ok() => {
-                    drop(naming);
-                    self.directories.make(parent)?;
+                Err(error)
+                    if error.kind() == io::ErrorKind::NotFound && (attempt == 0 || from.symlink_metadata().is_ok()) =>
+                {
+                    self.directories.make_missing(parent)?;
+                    begun = Some(naming);
                 }
                 Err(error) if is_in_the_way(&error) => {
                     drop(naming);

@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    super::StorageError,
+    super::{Condition, StorageError},
+    job::{Work, together},
     start::remove_any,
     volume::{Volume, temporary},
 };
@@ -17,12 +18,21 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Temporary {
     path: PathBuf,
+    /// The file, until it is synced.
+    file: Option<File>,
     is_kept: Cell<bool>,
 }
 
 impl Temporary {
     /// A file that holds `bytes`, synced.
     pub(super) fn file(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
+        let mut this = Self::written(volume, bytes)?;
+        together(this.sync(volume))?;
+        Ok(this)
+    }
+
+    /// A file that holds `bytes`.
+    pub(super) fn written(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
         let path = volume.temporary_path();
         let error = |error| StorageError::io("write", &path, error);
         let mut file = create(&path).or_else(|_| {
@@ -30,10 +40,24 @@ impl Temporary {
             volume.directories.make(&temporary(&volume.root))?;
             create(&path).map_err(error)
         })?;
-        let this = Self::at(path.clone());
+        let mut this = Self::at(path.clone());
         file.write_all(bytes).map_err(error)?;
-        volume.syncs.file(&file, &path)?;
+        this.file = Some(file);
         Ok(this)
+    }
+
+    /// What makes durable what was written to it.
+    pub(super) fn sync(&mut self, volume: &Volume) -> Option<Work> {
+        let (syncs, path) = (volume.syncs.clone(), self.path.clone());
+        self.file.take().map(|file| Box::new(move || syncs.file(&file, &path)) as Work)
+    }
+
+    /// Gives it its name, durably. Its content is synced.
+    pub(super) fn place(&self, volume: &Volume, to: &Path, condition: Condition) -> Result<(), StorageError> {
+        let placed = volume.place(&self.path, to, condition);
+        // It need not be looked for where it is no more.
+        self.is_kept.set(placed.is_ok());
+        placed
     }
 
     /// An empty directory.
@@ -60,7 +84,7 @@ impl Temporary {
     }
 
     fn at(path: PathBuf) -> Self {
-        Self { path, is_kept: Cell::new(false) }
+        Self { path, file: None, is_kept: Cell::new(false) }
     }
 }
 

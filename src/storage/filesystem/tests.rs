@@ -15,7 +15,9 @@ use std::path::Path;
 use bytes::Bytes;
 use futures_util::stream;
 
-use super::{super::Durability, Condition, Filesystem, Key, Pace, StorageError, volume::Volume};
+use super::{
+    super::Durability, Condition, Filesystem, Key, Pace, StorageError, Upload, blocking, commit::Step, volume::Volume,
+};
 
 struct Disk {
     directory: tempfile::TempDir,
@@ -66,6 +68,14 @@ impl Disk {
         shown.collect()
     }
 
+    /// As [`Disk::synced`], with those between `first` and the last `last` in the order of their names: they may go on at the same time.
+    fn synced_between(&self, first: usize, last: usize) -> Vec<String> {
+        let mut synced = self.synced();
+        let end = synced.len() - last;
+        synced[first..end].sort_unstable();
+        synced
+    }
+
     /// Ends this store and opens it again, as a restart does.
     async fn restart(self) -> Self {
         let Self { directory, store } = self;
@@ -93,6 +103,12 @@ async fn open(root: &Path) -> Filesystem {
             Err(error) => panic!("{error}"),
         }
     }
+}
+
+/// Commits an upload and nothing else.
+async fn promote(store: &Filesystem, upload: Upload, at: &str) -> Result<(), StorageError> {
+    let (volume, step) = (store.volume.clone(), Step::Promote(upload.turn().await?, key(at)));
+    blocking(move || volume.commit(vec![step])).await
 }
 
 fn key(text: &str) -> Key {

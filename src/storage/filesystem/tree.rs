@@ -2,8 +2,9 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
-    io::Write as _,
+    fs::{self, File},
+    io::{self, Write as _},
+    mem,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -14,6 +15,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::{
     super::{Condition, Key, Pace, StorageError},
+    job::{Work, together},
     names::Standing,
     temporary::{Temporary, create},
     volume::Volume,
@@ -22,25 +24,64 @@ use super::{
 /// How long work that gives way to others goes on until it does: less than the system lets a thread run while others wait.
 const TURN: Duration = Duration::from_millis(1);
 
-impl Volume {
-    /// Builds the tree beside, syncs it, and gives it its name.
-    pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<(), StorageError> {
-        let tree = Temporary::directory(self)?;
-        let (mut files, mut directories) = (Vec::new(), BTreeSet::from([tree.path().to_owned()]));
+/// A tree that is built beside.
+#[derive(Debug)]
+pub(super) struct NewTree {
+    top: Temporary,
+    files: Vec<(File, PathBuf)>,
+    directories: BTreeSet<PathBuf>,
+}
+
+impl NewTree {
+    /// Writes it. `objects` have whole keys, that begin with `prefix`.
+    pub(super) fn write(volume: &Volume, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<Self, StorageError> {
+        let top = Temporary::directory(volume)?;
+        let (mut files, mut directories) = (Vec::new(), BTreeSet::from([top.path().to_owned()]));
         for (key, bytes) in objects {
-            let path = tree.path().join(below(prefix, key)?);
+            let path = top.path().join(below(prefix, key)?);
             let error = |error| StorageError::io("write", &path, error);
-            let parent = self.parent(&path);
+            let parent = volume.parent(&path);
             fs::create_dir_all(parent).map_err(error)?;
-            directories.extend(parent.ancestors().take_while(|path| *path != tree.path()).map(Path::to_owned));
+            directories.extend(parent.ancestors().take_while(|path| *path != top.path()).map(Path::to_owned));
             let mut file = create(&path).map_err(error)?;
             file.write_all(bytes).map_err(error)?;
             files.push((file, path));
         }
-        // Everything is made before anything is synced: then most of the syncs have nothing left to do.
-        files.iter().try_for_each(|(file, path)| self.syncs.file(file, path))?;
-        directories.iter().rev().try_for_each(|path| self.syncs.directory(path))?;
-        self.place_tree(tree.path(), &self.path(prefix))
+        Ok(Self { top, files, directories })
+    }
+
+    /// What makes it durable.
+    pub(super) fn sync(&mut self, volume: &Volume) -> Vec<Work> {
+        let files = mem::take(&mut self.files).into_iter().map(|(file, path)| {
+            let syncs = volume.syncs.clone();
+            Box::new(move || syncs.file(&file, &path)) as Work
+        });
+        let directories = mem::take(&mut self.directories).into_iter().rev().map(|path| {
+            let syncs = volume.syncs.clone();
+            Box::new(move || syncs.directory(&path)) as Work
+        });
+        files.chain(directories).collect()
+    }
+
+    /// Gives it its name, durably.
+    pub(super) fn place(&self, volume: &Volume, to: &Path) -> Result<(), StorageError> {
+        match self.top.place(volume, to, Condition::Any) {
+            // What is there was never durable and counts as absent, so it gives way.
+            Err(StorageError::Exists) if volume.names.standing(to) == Standing::Absent => {
+                let _removed = volume.move_out(to)?;
+                self.top.place(volume, to, Condition::Any)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Volume {
+    /// Builds the tree beside, syncs it, and gives it its name.
+    pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<(), StorageError> {
+        let mut tree = NewTree::write(self, prefix, objects)?;
+        together(tree.sync(self))?;
+        tree.place(self, &self.path(prefix))
     }
 
     /// Moves the trees out of sight, makes that durable with one sync for each directory that they were in, and then removes them;
@@ -69,17 +110,6 @@ impl Volume {
             turn.step();
         }
         moved.and(settled).map(|()| were_there)
-    }
-
-    fn place_tree(&self, tree: &Path, top: &Path) -> Result<(), StorageError> {
-        match self.place(tree, top, Condition::Any) {
-            // What is there was never durable and counts as absent, so it gives way.
-            Err(StorageError::Exists) if self.names.standing(top) == Standing::Absent => {
-                let _removed = self.move_out(top)?;
-                self.place(tree, top, Condition::Any)
-            }
-            other => other,
-        }
     }
 
     /// Gives `top` a temporary name; `None` if it is not there.

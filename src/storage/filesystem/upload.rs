@@ -9,11 +9,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
 use super::{
-    super::{AppendError, Key, StorageError},
+    super::{AppendError, StorageError},
     blocking,
     content::Content,
     live::Lease,
-    pipe::{BATCHES, Pipe},
+    pipe::{BATCHES, Pipe, Turn},
     volume::Volume,
 };
 use crate::oci::{Algorithm, Digest};
@@ -26,6 +26,10 @@ const BATCH_LEN_LEAST: usize = 64 * 1024;
 
 /// How many bytes all the uploads of a store may take in memory together, as long as their batches are not at the least.
 const MEMORY: usize = 24 * 1024 * 1024;
+
+/// The end of a body is written along with what is done next, on the same thread, if it has no more bytes than this. They are hashed
+/// at once, which takes some microseconds.
+const HELD_LEN: usize = 64 * 1024;
 
 /// How many pieces one system call takes.
 const BATCH_PIECES: usize = 1024;
@@ -87,7 +91,7 @@ impl Upload {
                 self.send(mem::take(&mut batch)).await?;
             }
         };
-        if batch.len > 0 {
+        if !self.hold(&mut batch)? && batch.len > 0 {
             self.send(batch).await?;
         }
         drop(self.pipe.take().await?);
@@ -109,16 +113,9 @@ impl Upload {
         blocking(move || turn.run(|_, content| content.digest(algorithm))).await
     }
 
-    /// Makes it the object at `key`.
-    pub(in crate::storage) async fn promote(self, key: &Key) -> Result<(), StorageError> {
-        let key = key.clone();
-        let mut turn = self.pipe.take().await?;
-        blocking(move || {
-            turn.run(|volume, content| content.promote(volume, &key))?;
-            turn.leave();
-            Ok(())
-        })
-        .await
+    /// The content, once all of it is written but for what is held.
+    pub(super) async fn turn(&self) -> Result<Turn, StorageError> {
+        self.pipe.take().await
     }
 
     /// Throws it away.
@@ -133,6 +130,24 @@ impl Upload {
             Ok(())
         })
         .await
+    }
+
+    /// Keeps the end of a body, if it is short and no writer is at work who could take it as well.
+    fn hold(&mut self, batch: &mut Batch) -> Result<bool, StorageError> {
+        if batch.len > HELD_LEN {
+            return Ok(false);
+        }
+        let Some(mut turn) = self.pipe.try_take()? else { return Ok(false) };
+        match turn.hold(mem::take(&mut batch.pieces)) {
+            Ok(()) => {
+                self.offset += batch.len as u64;
+                Ok(true)
+            }
+            Err(pieces) => {
+                batch.pieces = pieces;
+                Ok(false)
+            }
+        }
     }
 
     async fn send(&mut self, batch: Batch) -> Result<(), StorageError> {

@@ -26,8 +26,8 @@ use super::{
 pub(super) struct Volume {
     pub(super) root: PathBuf,
     pub(super) read_only: bool,
-    pub(super) syncs: Syncs,
-    pub(super) directories: Directories,
+    pub(super) syncs: Arc<Syncs>,
+    pub(super) directories: Arc<Directories>,
     pub(super) names: Names,
     pub(super) at_once: AtOnce,
     pub(super) recent: Recent,

@@ -19,6 +19,7 @@ struct Rules {
     failing: Option<(&'static str, PathBuf)>,
     held: Option<PathBuf>,
     waiting: usize,
+    let_go: usize,
 }
 
 impl Watch {
@@ -48,6 +49,12 @@ impl Watch {
         self.changed.notify_all();
     }
 
+    /// Lets one of those that wait go on; the others, and those that come, wait.
+    pub(super) fn let_one_go(&self) {
+        self.rules().let_go += 1;
+        self.changed.notify_all();
+    }
+
     /// Returns once `count` syncs wait.
     pub(super) fn wait_for_held(&self, count: usize) {
         let mut rules = self.rules();
@@ -64,6 +71,10 @@ impl Watch {
             self.changed.notify_all();
             rules = self.changed.wait(rules).unwrap_or_else(PoisonError::into_inner);
             rules.waiting -= 1;
+            if rules.let_go > 0 {
+                rules.let_go -= 1;
+                break;
+            }
         }
         let fails = |(what, end): &(&str, PathBuf)| *what == operation && path.ends_with(end);
         if rules.failing.as_ref().is_some_and(fails) { Err(rustix::io::Errno::IO.into()) } else { Ok(()) }

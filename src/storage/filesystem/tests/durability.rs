@@ -1,9 +1,12 @@
 //! What is synced, and in which order.
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{future::join_all, stream};
 
-use super::{super::Condition, Disk, body, key};
+use super::{
+    super::{Condition, StorageError, blocking, commit::Step},
+    Disk, body, key, promote,
+};
 use crate::oci::Algorithm;
 
 #[tokio::test]
@@ -11,8 +14,8 @@ async fn a_put_syncs_the_file_and_each_new_directory_once() {
     let disk = Disk::new().await;
     disk.put("a/b/x", "1").await.unwrap();
     assert_eq!(
-        disk.synced(),
-        ["fsync wharf/tmp/…", "fsync directory a/b", "fsync directory a", "fsync directory "],
+        disk.synced_between(1, 0),
+        ["fsync wharf/tmp/…", "fsync directory ", "fsync directory a", "fsync directory a/b"],
         "the file, the directory that names it, and those that name new directories"
     );
     disk.put("a/b/x", "2").await.unwrap();
@@ -35,7 +38,7 @@ async fn a_promotion_syncs_what_was_not_synced_yet() {
             );
         }
         upload.digest(Algorithm::Sha256).await.unwrap();
-        upload.promote(&key("blobs/data")).await.unwrap();
+        promote(&disk.store, upload, "blobs/data").await.unwrap();
         let expected = ["fsync wharf/uploads/1", "fsync directory blobs"];
         assert_eq!(disk.synced(), expected[usize::from(is_synced_before)..]);
     }
@@ -67,8 +70,10 @@ async fn a_tree_is_synced_before_it_can_be_seen() {
     let (inside, outside): (Vec<_>, Vec<_>) = synced.iter().partition(|sync| sync.contains("wharf/tmp"));
     assert_eq!(inside.iter().filter(|sync| sync.starts_with("fsync wharf")).count(), 2, "both files");
     assert_eq!(inside.iter().filter(|sync| sync.starts_with("fsync directory")).count(), 4, "u, a, b and c");
-    assert_eq!(outside, ["fsync directory t", "fsync directory "]);
-    assert!(synced.ends_with(&outside.into_iter().cloned().collect::<Vec<_>>()));
+    let mut outside: Vec<_> = outside.into_iter().cloned().collect();
+    assert!(synced.ends_with(&outside));
+    outside.sort_unstable();
+    assert_eq!(outside, ["fsync directory ", "fsync directory t"]);
 }
 
 #[tokio::test]
@@ -107,6 +112,65 @@ async fn many_trees_that_go_at_once_are_synced_together() {
 }
 
 #[tokio::test]
+async fn a_commit_syncs_all_files_before_the_first_has_its_name() {
+    let disk = Disk::new().await;
+    for at in ["blobs/there", "r/_layers/there", "r/_tags/there"] {
+        disk.put(at, "x").await.unwrap();
+    }
+    let mut upload = disk.store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
+    upload.append(body("hello")).await.unwrap();
+    disk.synced();
+    let steps = vec![
+        Step::Promote(upload.turn().await.unwrap(), key("blobs/x/data")),
+        Step::Put(key("r/_layers/x/link"), Bytes::from("x")),
+        Step::PutTree(key("r/_tags/t"), vec![(key("r/_tags/t/link"), Bytes::from("x"))]),
+    ];
+    let volume = disk.store.volume.clone();
+    blocking(move || volume.commit(steps)).await.unwrap();
+    let synced = disk.synced();
+    let steps = [
+        vec!["fsync directory wharf/tmp/…", "fsync wharf/tmp/…", "fsync wharf/tmp/…", "fsync wharf/uploads/1"],
+        vec!["fsync directory blobs", "fsync directory blobs/x"],
+        vec!["fsync directory r/_layers", "fsync directory r/_layers/x"],
+        vec!["fsync directory r/_tags"],
+    ];
+    let mut rest = &synced[..];
+    for expected in steps {
+        let (step, later) = rest.split_at(expected.len());
+        let mut step = step.to_vec();
+        step.sort_unstable();
+        assert_eq!(step, expected, "what comes first is durable before what comes next can be seen");
+        rest = later;
+    }
+    assert!(rest.is_empty());
+}
+
+/// So that the last sync has little to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_upload_is_synced_while_it_comes() {
+    for fails in [false, true] {
+        let disk = Disk::new().await;
+        let mut upload = disk.store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
+        if fails {
+            disk.volume().syncs.watch.fail("fdatasync", "wharf/uploads/1");
+        }
+        let piece = Bytes::from(vec![b'x'; 1 << 20]);
+        let pieces = stream::iter((0..20).map(|_| Ok::<_, ()>(piece.clone())));
+        let appended = upload.append(pieces).await;
+        // It runs beside, so it may fail before all has come, or after that.
+        let promoted = match appended {
+            Ok(()) => promote(&disk.store, upload, "blobs/data").await,
+            Err(_) => Err(StorageError::Exists),
+        };
+        assert_eq!(promoted.is_err(), fails, "an early sync that failed is not made good by a later one");
+        assert_eq!(disk.store.stat(&key("blobs/data")).await.unwrap().is_some(), !fails);
+        assert!(disk.names("wharf/uploads").await.is_empty());
+        let synced = disk.synced();
+        assert_eq!(synced.iter().filter(|sync| **sync == "fsync wharf/uploads/1").count(), usize::from(!fails));
+    }
+}
+
+#[tokio::test]
 async fn made_prefixes_are_synced_once() {
     let disk = Disk::new().await;
     let prefixes = [key("r/x/_layers"), key("r/x/_manifests/tags")];
@@ -138,25 +202,76 @@ async fn pushes_into_one_new_repository_sync_every_directory() {
     assert!(disk.volume().directories.are_settled());
 }
 
-/// What another writer made but has not synced yet is synced by each who builds on it.
+/// What another writer made but has not synced yet is waited for by each who builds on it; and if that sync fails, it has failed for all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_relies_on_a_directory_that_another_writer_made() {
-    let disk = Disk::new().await;
-    disk.put("repositories/old", "x").await.unwrap();
-    let watch = &disk.volume().syncs.watch;
-    watch.hold("repositories");
-    let put = |at: &str| {
-        let (store, at) = (disk.store.clone(), key(at));
-        tokio::spawn(async move { store.put(&at, Bytes::from("x"), Condition::Any).await })
-    };
-    let first = put("repositories/new/a");
-    watch.wait_for_held(1);
-    let second = put("repositories/new/b");
-    watch.wait_for_held(2);
-    assert!(!first.is_finished() && !second.is_finished());
-    watch.release();
-    first.await.unwrap().unwrap();
-    second.await.unwrap().unwrap();
+    for fails in [false, true] {
+        let disk = Disk::new().await;
+        disk.put("repositories/old", "x").await.unwrap();
+        let (watch, directory) = (&disk.volume().syncs.watch, disk.volume().root.join("repositories"));
+        watch.hold("repositories");
+        let put = |at: &str| {
+            let (store, at) = (disk.store.clone(), key(at));
+            tokio::spawn(async move { store.put(&at, Bytes::from("x"), Condition::Any).await })
+        };
+        let first = put("repositories/new/a");
+        watch.wait_for_held(1);
+        disk.synced();
+        let others = ["repositories/new/b", "repositories/new/c"].map(put);
+        while disk.volume().directories.aboard(&directory).0 < 3 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!first.is_finished() && !others.iter().any(tokio::task::JoinHandle::is_finished));
+        if fails {
+            watch.fail("fsync directory", "repositories");
+        }
+        watch.release();
+        assert_eq!(first.await.unwrap().is_err(), fails);
+        for other in others {
+            assert_eq!(other.await.unwrap().is_err(), fails);
+        }
+        let again = disk.synced().into_iter().filter(|sync| sync.ends_with("directory repositories")).count();
+        assert_eq!(again, 0, "the sync that began after all of them is enough for all of them");
+        watch.heal();
+        disk.put("repositories/new/d", "x").await.unwrap();
+        assert!(disk.volume().directories.are_settled());
+    }
+}
+
+/// A sync that began before a change does not count for it: those who come too late share the next one, and how it ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_changes_share_the_next_sync() {
+    for fails in [false, true] {
+        let disk = Disk::new().await;
+        disk.put("d/old", "x").await.unwrap();
+        disk.synced();
+        let (watch, directory) = (&disk.volume().syncs.watch, disk.volume().root.join("d"));
+        watch.hold("d");
+        let put = |at: &str| {
+            let (store, at) = (disk.store.clone(), key(at));
+            tokio::spawn(async move { store.put(&at, Bytes::from("x"), Condition::Any).await })
+        };
+        let first = put("d/first");
+        watch.wait_for_held(1);
+        let late = ["d/a", "d/b", "d/c"].map(put);
+        while disk.volume().directories.aboard(&directory).1 < 3 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!late.iter().any(tokio::task::JoinHandle::is_finished));
+        watch.let_one_go();
+        first.await.unwrap().unwrap();
+        watch.wait_for_held(1);
+        if fails {
+            watch.fail("fsync directory", "d");
+        }
+        watch.release();
+        for late in late {
+            assert_eq!(late.await.unwrap().is_err(), fails);
+        }
+        let synced = disk.synced().into_iter().filter(|sync| sync == "fsync directory d").count();
+        assert_eq!(synced, 2, "one for the first, one for all the others");
+        assert_eq!(disk.volume().directories.are_settled(), !fails);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

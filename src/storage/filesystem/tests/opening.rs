@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use super::{
     super::{super::Durability, Condition, Filesystem, StorageError, open::open as open_volume, start::Gate},
-    Disk, body, key, open,
+    Disk, body, key, open, promote,
 };
 use crate::oci::Algorithm;
 
@@ -78,7 +78,7 @@ async fn files_and_directories_have_the_modes_that_the_umask_leaves() {
     disk.store.make_prefixes(&[key("p")]).await.unwrap();
     let mut upload = disk.store.stage(&key("s/t"), Algorithm::Sha256).await.unwrap();
     upload.append(body("x")).await.unwrap();
-    upload.promote(&key("q/r")).await.unwrap();
+    promote(&disk.store, upload, "q/r").await.unwrap();
     File::create(disk.path("plain")).unwrap();
     fs::create_dir(disk.path("plain directory")).unwrap();
     let mode = |at: &str| fs::metadata(disk.path(at)).unwrap().permissions().mode() & 0o7777;

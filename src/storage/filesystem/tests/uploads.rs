@@ -11,7 +11,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::{
     super::{Filesystem, Upload, live::Live, open::open as open_volume, volume::Volume},
-    Disk, body, key,
+    Disk, body, key, promote,
 };
 use crate::{
     oci::{Algorithm, Digest},
@@ -114,7 +114,7 @@ async fn no_hash_is_left_of_an_upload_that_ended() {
         let upload = staged(&disk.store, "hello").await;
         assert!(state(&disk).exists());
         match end {
-            0 => upload.promote(&key("blobs/data")).await.unwrap(),
+            0 => promote(&disk.store, upload, "blobs/data").await.unwrap(),
             1 => upload.discard().await.unwrap(),
             _ => {
                 drop(upload);
@@ -142,7 +142,7 @@ async fn what_was_not_synced_is_synced_when_it_is_taken_up() {
 async fn a_promoted_file_is_never_taken_up() {
     let disk = Disk::new().await;
     let upload = staged(&disk.store, "hello").await;
-    upload.promote(&key("blobs/data")).await.unwrap();
+    promote(&disk.store, upload, "blobs/data").await.unwrap();
     fs::hard_link(disk.path("blobs/data"), disk.path(AT)).unwrap();
     assert!(disk.store.resume(&key(AT)).await.unwrap().is_none());
 }
@@ -201,6 +201,6 @@ fn fresh(disk: &Disk) -> Volume {
     let mut volume = open_volume(other.path(), Durability::Full).unwrap();
     volume.root = disk.volume().root.clone();
     volume.live = Arc::new(Live::default());
-    volume.directories = super::super::directories::Directories::new(&volume.root);
+    volume.directories = Arc::new(super::super::directories::Directories::new(&volume.root));
     volume
 }

@@ -1,0 +1,107 @@
+//! Several writes of which each relies on those before it, on one thread and with as few waits for the disk as their order allows.
+//!
+//! All files are written, then all are synced, at the same time: a filesystem with a journal writes it once for them. Only then the first
+//! gets its name.
+
+use bytes::Bytes;
+
+use super::{
+    super::{Condition, Key, StorageError},
+    job::{Work, together},
+    pipe::Turn,
+    temporary::Temporary,
+    tree::NewTree,
+    volume::Volume,
+};
+
+/// One of the writes.
+#[derive(Debug)]
+pub(super) enum Step {
+    Promote(Turn, Key),
+    MakePrefixes(Vec<Key>),
+    Put(Key, Bytes),
+    PutTree(Key, Vec<(Key, Bytes)>),
+}
+
+/// A write whose bytes are in files that have no name yet.
+#[derive(Debug)]
+enum Written {
+    Content(Turn, Key),
+    Prefixes(Vec<Key>),
+    Object(Temporary, Key),
+    Tree(NewTree, Key),
+}
+
+impl Volume {
+    /// Does the steps in their order, each durable before the next can be seen.
+    pub(super) fn commit(&self, steps: Vec<Step>) -> Result<(), StorageError> {
+        let mut written = Vec::with_capacity(steps.len());
+        for step in steps {
+            match self.write_beside(step) {
+                Ok(step) => written.push(step),
+                Err(error) => return Err(given_up(written, error)),
+            }
+        }
+        let syncs: Result<Vec<_>, _> = written.iter_mut().map(|step| step.sync(self)).collect();
+        if let Err(error) = syncs.and_then(|syncs| together(syncs.into_iter().flatten())) {
+            return Err(given_up(written, error));
+        }
+        let mut written = written.into_iter();
+        while let Some(step) = written.next() {
+            if let Err(error) = step.place(self) {
+                return Err(given_up(written, error));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_beside(&self, step: Step) -> Result<Written, StorageError> {
+        match step {
+            Step::Promote(mut turn, key) => {
+                turn.run(|_, content| content.write_held())?;
+                Ok(Written::Content(turn, key))
+            }
+            Step::MakePrefixes(prefixes) => Ok(Written::Prefixes(prefixes)),
+            Step::Put(key, bytes) => Ok(Written::Object(Temporary::written(self, &bytes)?, key)),
+            Step::PutTree(prefix, objects) => Ok(Written::Tree(NewTree::write(self, &prefix, &objects)?, prefix)),
+        }
+    }
+}
+
+impl Written {
+    /// What makes its bytes durable.
+    fn sync(&mut self, volume: &Volume) -> Result<Vec<Work>, StorageError> {
+        match self {
+            Self::Content(turn, _) => {
+                let sync = turn.run(|volume, content| content.sync_to_promote(volume))?;
+                Ok(sync.into_iter().collect())
+            }
+            Self::Prefixes(_) => Ok(Vec::new()),
+            Self::Object(file, _) => Ok(file.sync(volume).into_iter().collect()),
+            Self::Tree(tree, _) => Ok(tree.sync(volume)),
+        }
+    }
+
+    fn place(self, volume: &Volume) -> Result<(), StorageError> {
+        match self {
+            Self::Content(mut turn, key) => {
+                turn.run(|volume, content| content.promote(volume, &key))?;
+                turn.leave();
+                Ok(())
+            }
+            Self::Prefixes(prefixes) => volume.make_prefixes(&prefixes),
+            Self::Object(file, key) => file.place(volume, &volume.path(&key), Condition::Any),
+            Self::Tree(tree, prefix) => tree.place(volume, &volume.path(&prefix)),
+        }
+    }
+}
+
+/// Content of which the commit has failed is thrown away, as all else that was not given its name.
+fn given_up(left: impl IntoIterator<Item = Written>, error: StorageError) -> StorageError {
+    for step in left {
+        if let Written::Content(mut turn, _) = step {
+            turn.discard();
+        }
+    }
+    error
+}

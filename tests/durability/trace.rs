@@ -285,7 +285,7 @@ fn every_201_of_pushes_at_once_into_one_new_repository_is_durable_needs_strace()
 #[test]
 #[ignore = "needs strace: run ./test"]
 fn the_201_of_a_long_push_is_durable_needs_strace() {
-    let blob = Blob::noise(60, 40 << 20);
+    let blob = Blob::noise(60, 72 << 20);
     let traced = Traced::run(|server| server.http().repository("long").push_blob(&blob));
     assert_eq!(traced.check_created(&HashMap::new()), 1);
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, IoSlice},
-    iter, mem,
+    mem,
     os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::PathBuf,
     sync::Arc,
@@ -25,9 +25,6 @@ use crate::oci::{Algorithm, Digest, Hasher};
 
 /// How much is read at once when content has to be hashed again.
 const READ_LEN: usize = 256 * 1024;
-
-/// How much is hashed before it is written, at the least.
-const PART_LEN: usize = 128 * 1024;
 
 /// Staged content. Whoever has it is the only one who writes to the file.
 #[derive(Debug)]
@@ -155,16 +152,9 @@ impl Content {
         if let Hash::Lost(algorithm) = self.hash {
             self.hash = Hash::Known(Box::new(self.hash_again(algorithm)?));
         }
-        let mut pieces = pieces.into_iter().peekable();
-        while pieces.peek().is_some() {
-            // Part by part, so that what was hashed is near when it is written.
-            let mut len = 0;
-            let part =
-                iter::from_fn(|| pieces.next_if(|_| len < PART_LEN).inspect(|piece| len += piece.len())).collect();
-            // There is a hash now, so it is taken.
-            let _ = self.hold(part);
-            self.write_held()?;
-        }
+        // There is a hash now, so they are taken.
+        let _ = self.hold(pieces);
+        self.write_held()?;
         self.early_syncs.go_on(volume, &self.file, &self.path, self.len)
     }
 

@@ -4,8 +4,9 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use super::{super::StorageError, job::Job, volume::Volume};
 
-/// After how many bytes there is another one, if the last has ended.
-const INTERVAL: u64 = 16 * 1024 * 1024;
+/// After how many bytes there is another one, if the last has ended. The shorter it is, the less is left for the last sync, and the more
+/// processor time they take together.
+const INTERVAL: u64 = 64 * 1024 * 1024;
 
 /// The early syncs of one file: one at a time.
 #[derive(Debug, Default)]

@@ -109,7 +109,8 @@ impl Names {
         // Nobody is writing it, nor can begin to: what can be seen is durable. A directory is nothing by itself.
         let durable = path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir());
         if let Some(entry) = self.entries().get_mut(path) {
-            entry.durable = Some(durable);
+            // Unless what is in a tree has become durable meanwhile, and the tree with it.
+            entry.durable.get_or_insert(durable);
         }
         self.notify();
         naming

@@ -155,7 +155,7 @@ async fn a_long_upload_is_synced_while_it_comes() {
             disk.volume().syncs.watch.fail("fdatasync", "wharf/uploads/1");
         }
         let piece = Bytes::from(vec![b'x'; 1 << 20]);
-        let pieces = stream::iter((0..20).map(|_| Ok::<_, ()>(piece.clone())));
+        let pieces = stream::iter((0..66).map(|_| Ok::<_, ()>(piece.clone())));
         let appended = upload.append(pieces).await;
         // It runs beside, so it may fail before all has come, or after that.
         let promoted = match appended {

@@ -73,16 +73,8 @@ impl Repository {
     /// [distribution-spec, pulling manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
     pub async fn manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
         let unknown = || RegistryError::ManifestUnknown(reference.to_string());
-        let digest = match reference {
-            Reference::Digest(digest) => digest.clone(),
-            Reference::Tag(tag) => self.resolve(tag).await?.ok_or_else(unknown)?,
-        };
-        let VerifiedManifest { bytes, media_type } = self.verified_manifest(&digest).await?.ok_or_else(unknown)?;
-        let media_type = match media_type {
-            Some(media_type) => media_type,
-            None => Box::pin(self.media_type_of(&digest, &bytes)).await?,
-        };
-        Ok(StoredManifest { digest, media_type, bytes })
+        let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
+        self.stored_manifest(digest).await?.ok_or_else(unknown)
     }
 
     /// What a client is told that asks only whether a manifest is there ([distribution-spec, checking if content exists]): it does not push
@@ -93,14 +85,10 @@ impl Repository {
     ///
     /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
     pub async fn look_at_manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
-        let digest = match reference {
-            Reference::Digest(digest) => Some(digest.clone()),
-            Reference::Tag(tag) => self.resolve(tag).await?,
-        };
-        if let Some(digest) = digest {
-            self.coordinator().pins().touch(&digest).await;
-        }
-        self.manifest(reference).await
+        let unknown = || RegistryError::ManifestUnknown(reference.to_string());
+        let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
+        self.coordinator().pins().touch(&digest).await;
+        self.stored_manifest(digest).await?.ok_or_else(unknown)
     }
 
     /// Stores a manifest and its tags ([distribution-spec, pushing manifests]).
@@ -141,6 +129,24 @@ impl Repository {
                 this.settle(&mut state, removed).await
             })
             .await
+    }
+
+    async fn digest_of(&self, reference: &Reference) -> Result<Option<Digest>, StorageError> {
+        match reference {
+            Reference::Digest(digest) => Ok(Some(digest.clone())),
+            Reference::Tag(tag) => self.resolve(tag).await,
+        }
+    }
+
+    async fn stored_manifest(&self, digest: Digest) -> Result<Option<StoredManifest>, StorageError> {
+        let Some(VerifiedManifest { bytes, media_type }) = self.verified_manifest(&digest).await? else {
+            return Ok(None);
+        };
+        let media_type = match media_type {
+            Some(media_type) => media_type,
+            None => Box::pin(self.media_type_of(&digest, &bytes)).await?,
+        };
+        Ok(Some(StoredManifest { digest, media_type, bytes }))
     }
 
     /// Whether the repository has a link to this manifest.

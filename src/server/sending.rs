@@ -15,7 +15,7 @@ use tokio::{
 use crate::{api::Outlet, registry::BlobDelivery};
 
 /// How many bytes are sent before the other connections of the same thread have their turn.
-const TURN: u64 = 1024 * 1024;
+const TURN: u64 = 2 * 1024 * 1024;
 
 /// A connection, and what it is to send when it is flushed.
 #[derive(Debug)]

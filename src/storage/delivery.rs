@@ -17,11 +17,11 @@ use tokio::task::JoinHandle;
 use super::object::is_cached;
 
 /// How many bytes are looked for in memory at a time, and read from the disk if they are not there.
-const STRETCH: u64 = 1024 * 1024;
+const STRETCH: u64 = 2 * 1024 * 1024;
 /// How far apart the looks are. Each costs the hundredth part of what sending so much does.
 const STRIDE: usize = 256 * 1024;
 /// How far ahead the disk is told what will be wanted.
-const AHEAD: u64 = 4 * STRETCH;
+const AHEAD: u64 = 2 * STRETCH;
 
 /// A part of a stored file that the kernel sends (`sendfile(2)`).
 ///

@@ -29,10 +29,17 @@
 //! [`Authenticator`](auth::Authenticator) who is there. The row of the table wants `Authorized<Push>`, which is the only way to a
 //! [`Repository`](registry::Repository). The body goes through a bounded channel to a task that belongs to no request; there
 //! [`Staging`](storage::Staging) writes and hashes in one pass. Only what [`verifies`](storage::Staged::verify) can be given a name:
-//! sync, rename, sync of the directory, then the link that makes the blob the repository's, then 201.
+//! sync, rename, sync of the directory, then the link that makes the blob the repository's, then 201. Bytes and link are one
+//! [`commit`](storage::Storage::commit): what is independent in it is synced at the same time, and nothing can be seen before all that it relies on
+//! is durable.
 //!
 //! *A pull of a manifest*: the tag's link, the manifest's bytes, compared with what was verified lately or hashed once more, before they go out as
-//! they came in. What the kernel has in memory is looked at on the worker's own thread; where that would have to wait, another one looks.
+//! they came in. What the kernel has in memory is looked at on the worker's own thread; where that would have to wait, another one looks. What was
+//! read within the last tenth of a second, and has not been changed by anybody here since, is not looked at again (`storage/filesystem/recent.rs`).
+//!
+//! *A pull of a blob*: the repository's link, and the file is open. A large one is sent by the kernel, from the file to the socket, over plain TCP
+//! (`api/outlet.rs`, `server/sending.rs`, `storage/delivery.rs`); over TLS, and where a filesystem can't say what it would have to wait for, it goes
+//! through this process in pieces.
 //!
 //! *A collection* ([`Registry::collect`](registry::Registry::collect)): mark from the disk, then take each thing alone, look once more, and remove links before
 //! bytes. Whoever relies on content pins it (`registry/pins.rs`) from the look until the last link; a collection never takes what is pinned.

@@ -1,6 +1,6 @@
 //! Looks that need not wait, for the thread that asks: what the kernel has in memory is had without a hop to a blocking thread.
 //!
-//! Nothing is remembered here, so nothing can be stale: it is the kernel that says whether it would have to wait. Wherever it would,
+//! Nothing is remembered in this file, so nothing can be stale: it is the kernel that says whether it would have to wait. Wherever it would,
 //! or anything is out of the ordinary, the answer is [`WouldWait`], and the same look is made on a blocking thread.
 
 use std::{

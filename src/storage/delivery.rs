@@ -11,7 +11,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use rustix::fs::{Advice, fadvise, sendfile};
+use rustix::{
+    fs::{Advice, fadvise, sendfile},
+    io::{Errno, write},
+};
 use tokio::task::JoinHandle;
 
 use super::object::is_cached;
@@ -20,6 +23,8 @@ use super::object::is_cached;
 const STRETCH: u64 = 2 * 1024 * 1024;
 /// How far apart the looks are. Each costs the hundredth part of what sending so much does.
 const STRIDE: usize = 256 * 1024;
+/// How many bytes are copied at a time where the kernel can't send them from the file.
+const COPIED: usize = 64 * 1024;
 /// How far ahead the disk is told what will be wanted.
 const AHEAD: u64 = 2 * STRETCH;
 
@@ -81,13 +86,25 @@ impl Delivery {
     pub fn send(&mut self, socket: BorrowedFd<'_>, most: u64) -> io::Result<u64> {
         let wanted = (self.ready - self.left.start).min(most);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-        // The offset is moved on by what was sent.
-        let sent = sendfile(socket, &self.file, Some(&mut self.left.start), wanted)?;
+        let mut offset = self.left.start;
+        let sent = match sendfile(socket, &self.file, Some(&mut offset), wanted) {
+            // Not every filesystem has a way from its pages to a socket, and a sandbox may not know the call.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::PERM) => copy(&self.file, self.left.start, socket, wanted)?,
+            sent => sent?,
+        };
         if sent == 0 && wanted > 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.left.start += sent as u64;
         Ok(sent as u64)
     }
+}
+
+/// Sends some bytes from `at` on through this process.
+fn copy(file: &File, at: u64, socket: BorrowedFd<'_>, most: usize) -> io::Result<usize> {
+    let mut buffer = vec![0; COPIED.min(most)];
+    let read = file.read_at(&mut buffer, at)?;
+    Ok(write(socket, &buffer[..read])?)
 }
 
 /// Where the part of `stretch` ends that is in memory, as far as looks here and there can tell.
@@ -177,6 +194,21 @@ mod tests {
             make_cold(&file);
             assert!(sent(delivery(&file, range.clone())).await.unwrap() == expected, "{range:?} from the disk");
         }
+    }
+
+    /// A file that is only appended to takes nothing from `sendfile`, as what stands behind some filesystems.
+    #[tokio::test]
+    async fn what_the_kernel_can_t_send_is_copied() {
+        let (file, bytes) = file();
+        let target = tempfile::NamedTempFile::new().unwrap();
+        let appended = File::options().append(true).open(target.path()).unwrap();
+        assert_eq!(sendfile(&appended, &file, None, 1), Err(Errno::INVAL));
+        let mut delivery = delivery(&file, 3..LEN);
+        while delivery.left() > 0 {
+            poll_fn(|cx| delivery.poll_ready(cx)).await.unwrap();
+            delivery.send(appended.as_fd(), 777_777).unwrap();
+        }
+        assert!(std::fs::read(target.path()).unwrap() == bytes[3..]);
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! The filesystem back end: what is on the disk, and the order of writes and syncs by which it stays there.
 //!
-//! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away; except for looks at what the kernel has
-//! in memory, which are made at once.
+//! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away; except for looks at what is in memory: the kernel's
+//! (`at_once`), or, of small objects that were read a moment ago, our own (`recent`).
 
 mod at_once;
 mod changes;

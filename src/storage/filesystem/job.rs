@@ -10,7 +10,12 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use tokio::sync::Semaphore;
+
 use super::super::StorageError;
+
+/// How many threads may be asked for at a time. Many pushes at once have threads of their own enough; reads need some too.
+static HANDS: Semaphore = Semaphore::const_new(32);
 
 /// What is to be done.
 pub(super) type Work = Box<dyn FnOnce() -> Result<(), StorageError> + Send>;
@@ -23,12 +28,17 @@ pub(super) struct Job {
 }
 
 impl Job {
-    /// Has it done as soon as there is a thread.
+    /// Has it done as soon as there is a thread, if one may be asked for.
     pub(super) fn begin(work: Work) -> Arc<Self> {
         let job = Arc::new(Self { work: Mutex::new(Some(work)), outcome: OnceLock::new() });
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && let Ok(hand) = HANDS.try_acquire()
+        {
             let job = job.clone();
-            runtime.spawn_blocking(move || job.run());
+            runtime.spawn_blocking(move || {
+                job.run();
+                drop(hand);
+            });
         }
         job
     }

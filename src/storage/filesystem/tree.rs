@@ -24,6 +24,9 @@ use super::{
 /// How long work that gives way to others goes on until it does: less than the system lets a thread run while others wait.
 const TURN: Duration = Duration::from_millis(1);
 
+/// The longest time for which it does: somebody may wait for it, too.
+const REST: Duration = Duration::from_millis(20);
+
 /// A tree that is built beside.
 #[derive(Debug)]
 pub(super) struct NewTree {
@@ -146,7 +149,7 @@ impl Turn {
         let now = time_on_a_core();
         let passed = now.saturating_sub(self.begun);
         if self.pace == Pace::Gentle && passed >= TURN {
-            thread::sleep(passed);
+            thread::sleep(passed.min(REST));
             self.begun = now;
         }
     }

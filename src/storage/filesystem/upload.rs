@@ -24,7 +24,8 @@ const BATCH_LEN: usize = 1024 * 1024;
 /// How many bytes are written at once if very many clients push at the same time.
 const BATCH_LEN_LEAST: usize = 64 * 1024;
 
-/// How many bytes all the uploads of a store may take in memory together, as long as their batches are not at the least.
+/// How many bytes the batches of all uploads of a store may take in memory together, as long as they are not at the least. What has come of their
+/// bodies and is in no batch yet is counted elsewhere.
 const MEMORY: usize = 24 * 1024 * 1024;
 
 /// The end of a body is written along with what is done next, on the same thread, if it has no more bytes than this. They are hashed

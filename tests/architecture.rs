@@ -105,7 +105,7 @@ fn follow(path: &Path, directory: &Path, place: &[String], sources: &mut Vec<Sou
         {
             let name = declared.ident.to_string();
             let below = directory.join(&name);
-            let place = [place, &[name.clone()]].concat();
+            let place = [place, std::slice::from_ref(&name)].concat();
             let flat = directory.join(format!("{name}.rs"));
             let file = if flat.exists() { flat } else { below.join("mod.rs") };
             follow(&file, &below, &place, sources);

@@ -447,7 +447,7 @@ fn what_is_wrong_with_settings_is_said() {
     let keys = || KeySource::Folder(path("keys"));
     let table = [
         (htpasswd("bad", "r"), vec!["bad: line 1: ", "plain text"]),
-        (htpasswd("open", "r"), vec!["open: ", "666", "chmod go-w"]),
+        (htpasswd("open", "r"), vec!["open: ", "666", "chmod o-w"]),
         (htpasswd("none", "a\r\nb"), vec!["auth.htpasswd.realm"]),
         (external(None, "https://x/token", "ES256"), vec!["auth.token.rootcertbundle", "auth.token.jwks"]),
         (external(Some("none"), "https://x/token", "ES256"), vec!["none: ", "no such file"]),

@@ -28,8 +28,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "access",
         Kind::Rules,
         "",
-        "Who may do what: `users` (names, `*` for every user, `anonymous` for everybody) and `groups`, `repositories` (`*` within one component, `**` any \
-         depth), `actions` (`pull`, `push`, `create`, `delete`). Rules add up; without any, every user may do everything.",
+        "Who may do what: `users` (names, `*` for every user, `anonymous` for everybody) and `groups`, `repositories` (`*` \
+         within one component, `**` any depth), `actions` (`pull`, `push`, `create`, `delete`). Rules add up; without any, every user may do everything.",
     ),
     Setting::new("groups", Kind::Lists, "", "Groups of users, for `[[access]]`: `ci = [\"build\", \"deploy\"]`."),
 ];

@@ -119,7 +119,8 @@ fn read(path: &Path, names: &[u64]) -> Result<KeyRing, FileError> {
     let mut keys = Vec::new();
     for name in names {
         let file = file(path, *name);
-        let pem = watch::read(&file, watch::Content::Secret).map_err(|fault| FileError { path: file.clone(), fault })?;
+        let pem =
+            watch::read(&file, watch::Content::Secret).map_err(|fault| FileError { path: file.clone(), fault })?;
         keys.extend(SigningKey::read_all(&pem).map_err(|error| content_error(&file, &error.to_string()))?);
     }
     KeyRing::new(keys).ok_or_else(|| content_error(path, "it has no key"))

@@ -58,8 +58,8 @@
 //! 5. A manifest's bytes are never serialised again.
 //! 6. Nothing blocks an async worker: passwords are hashed and files are written on other threads, and read there unless they are in memory.
 //! 7. A commit or a delete is one owned task that runs to its end: a client that goes away ends its handler, never a write half-way.
-//! 8. Nothing is made up from a request's `Host` or `X-Forwarded-*` (but who the client of a named proxy is): what clients are
-//!    told to go to comes from the settings.
+//! 8. Links and realms come from settings, never from a request's head (but for an absolute `Location` that the operator
+//!    asked for). Of `X-Forwarded-*`, only what a named proxy says is looked at.
 //!
 //! # Where this differs from what one might expect
 //!

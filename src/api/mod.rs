@@ -15,6 +15,7 @@ pub(crate) mod fuzz;
 mod headers;
 mod health;
 mod limits;
+mod location;
 mod manifests;
 mod outlet;
 mod pagination;
@@ -44,6 +45,7 @@ use self::{
     unread::Unread,
 };
 pub use limits::HeadLimits;
+pub use location::LocationBase;
 pub use outlet::Outlet;
 pub use proxies::Proxies;
 pub use receive::Rate;
@@ -55,8 +57,10 @@ use crate::{auth::Authenticator, registry::Registry};
 pub struct Settings {
     /// What stands before `/v2/` in every path; empty, or a slash and what follows it, without one at the end.
     pub prefix: String,
-    /// What stands before the path in every `Location`; empty: they are relative.
-    pub location_base: String,
+    /// What stands before the path in every `Location`.
+    pub location_base: LocationBase,
+    /// The path that a proxy takes away from the beginning of each request's; empty, or as `prefix`.
+    pub outer_path: String,
     /// Fields that every answer has, over those that are there by default.
     pub headers: BTreeMap<String, Vec<String>>,
     /// The most repositories in one page.
@@ -93,7 +97,8 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             prefix: String::new(),
-            location_base: String::new(),
+            location_base: LocationBase::Path,
+            outer_path: String::new(),
             headers: BTreeMap::new(),
             catalog_max: 1000,
             tags_max: 1000,
@@ -131,9 +136,9 @@ impl Api {
         Self { registry, authenticator, settings, admission, probes: Probes::default() }
     }
 
-    /// The value of a `Location` header.
+    /// The path of a `Location` or a `Link`, as clients have to ask for it.
     fn location(&self, path: &str) -> String {
-        format!("{}{}{path}", self.settings.location_base, self.settings.prefix)
+        format!("{}{}{path}", self.settings.outer_path, self.settings.prefix)
     }
 }
 
@@ -147,6 +152,7 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
     };
     headers::complete(&api, &request, &mut response);
     let response = headers::without_body_if_head(&request, response);
+    let response = location::complete(&api.settings, &request, response);
     let response = if api.settings.access_log { log.end(&request, response) } else { response };
     unread.keep_with(&request, response)
 }

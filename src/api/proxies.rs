@@ -21,6 +21,11 @@ impl Proxies {
         self.networks.iter().any(|(network, bits)| is_within(address, *network, *bits))
     }
 
+    /// Whether a request comes from a proxy that is believed.
+    pub(super) fn sent(&self, request: &HttpRequest) -> bool {
+        request.peer_addr().map_or(self.unix, |address| self.trusts(address.ip()))
+    }
+
     /// The address of the client; `None` if it is the unnamed client of a Unix socket.
     pub(super) fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
         // One socket for both families shows IPv4 as a part of IPv6.

@@ -11,7 +11,7 @@ use crate::oci::{Action, RepositoryName};
 /// One `[[access]]` table as it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSettings {
-    /// Names of users; `*` is any user, `anonymous` is nobody in particular.
+    /// Names of users; `*` is any user, `anonymous` is everybody, with a login or without.
     pub users: Vec<String>,
     /// Names of groups.
     pub groups: Vec<String>,
@@ -40,7 +40,7 @@ pub struct InvalidAccess {
 pub enum RuleFault {
     /// It names neither a user nor a group.
     #[error(
-        "it needs 'users' or 'groups': write users = [\"*\"] for every user, [\"anonymous\"] for requests without a login"
+        "it needs 'users' or 'groups': write users = [\"*\"] for every user, [\"anonymous\"] for everybody, with a login or without"
     )]
     Nobody,
     /// It names no repository.
@@ -174,7 +174,10 @@ impl Rule {
     fn names(&self, user: Option<&str>) -> bool {
         match user {
             None => self.anonymous,
-            Some(user) => self.any_user || self.users.contains(user) || self.members.contains_key(user),
+            // What may be done without a login is not taken away by one.
+            Some(user) => {
+                self.anonymous || self.any_user || self.users.contains(user) || self.members.contains_key(user)
+            }
         }
     }
 
@@ -185,13 +188,14 @@ impl Rule {
             return Some(format!("users \"{user}\""));
         }
         let group = self.members.get(user).map(|group| format!("groups \"{group}\""));
-        group.or_else(|| self.any_user.then(|| format!("users \"{ANY_USER}\"")))
+        let any = || self.any_user.then(|| format!("users \"{ANY_USER}\""));
+        group.or_else(any).or_else(|| self.anonymous.then(|| format!("users \"{ANONYMOUS}\", which is everybody")))
     }
 }
 
 /// How a rule names any user that has logged in.
 pub const ANY_USER: &str = "*";
-/// How a rule names whoever has not logged in.
+/// How a rule names everybody: requests without a login, and every user as well.
 pub const ANONYMOUS: &str = "anonymous";
 
 impl Verdict {
@@ -246,6 +250,7 @@ mod tests {
             rule(&["alice"], &["ci"], &["team/**"], &[Pull, Push]),
             rule(&["alice"], &[], &["team/*"], &[Delete]),
             rule(&["bob"], &[], &["releases"], &[Create]),
+            rule(&["anonymous"], &[], &["inbox"], &[Create]),
         ];
         Access::new(&rules, &groups()).unwrap()
     }
@@ -271,6 +276,10 @@ mod tests {
             (None, Pull, "public/x", false),
             (Some("bob"), Pull, "public/open", true),
             (Some("anonymous"), Pull, "public/open", true),
+            (None, Create, "inbox", true),
+            (None, Push, "inbox", false),
+            (Some("bob"), Create, "inbox", true),
+            (Some("bob"), Push, "inbox", false),
             (Some("*"), Pull, "team/app", false),
         ];
         let access = access();
@@ -278,6 +287,31 @@ mod tests {
             let name = name.parse().unwrap();
             assert_eq!(access.allows(user, action, &name), expected, "{user:?} {action:?} {name}");
             assert_eq!(access.explain(user, action, &name).is_allowed(), expected, "{user:?} {action:?} {name}");
+        }
+    }
+
+    /// Whatever anonymous may do, each user may, whichever rules there are beside it.
+    #[test]
+    fn report_a1_what_anonymous_may_do_everybody_may() {
+        let open = rule(&["anonymous"], &[], &["pub/**"], &[Pull, Create]);
+        let others = [
+            vec![],
+            vec![rule(&["alice"], &[], &["team"], &[Push])],
+            vec![rule(&[], &["ci"], &["pub/x"], &[Delete])],
+            vec![rule(&["*"], &[], &["team"], &[Pull])],
+        ];
+        for other in others {
+            let access = Access::new(&[other.clone(), vec![open.clone()]].concat(), &groups()).unwrap();
+            for name in ["pub/x", "pub/y/z", "pub", "team", "other"].map(|name| name.parse().unwrap()) {
+                for action in Action::ALL.into_iter().filter(|action| access.allows(None, *action, &name)) {
+                    for user in ["alice", "build", "nobody-knows", "anonymous", "*"] {
+                        assert!(access.allows(Some(user), action, &name), "{user} {action} {name} {other:?}");
+                        assert!(access.explain(Some(user), action, &name).is_allowed(), "{user} {action} {name}");
+                    }
+                }
+            }
+            let pulled = access.explain(Some("carol"), Pull, &"pub/x".parse().unwrap()).to_string();
+            assert!(pulled.contains("users \"anonymous\", which is everybody"), "{pulled}");
         }
     }
 

@@ -45,9 +45,9 @@ pub enum FileFault {
     /// It can't be written.
     #[error("it can't be written: {}", describe(*.0))]
     Unwritable(io::ErrorKind),
-    /// Others could give themselves access.
-    #[error("its mode {0:o} lets others than its owner write to it: chmod go-w")]
-    WritableByOthers(u32),
+    /// Everybody on the machine could give itself access.
+    #[error("its mode {0:o} lets everybody write to it: chmod o-w")]
+    WritableByEverybody(u32),
     /// What is in it is bad.
     #[error("{0}")]
     Content(String),

@@ -11,7 +11,7 @@ use super::{
     realm::Realm,
     settings::ExternalSettings,
     token::{ALGORITHMS, Accepted, AcceptedTokens, Expected, KeySet, Verifier},
-    watch::{Poll, Watched},
+    watch::{Content, Poll, Watched},
 };
 
 /// The mode.
@@ -26,8 +26,8 @@ pub(super) struct External {
 
 impl External {
     pub(super) fn open(settings: &ExternalSettings) -> Result<Self, AuthError> {
-        let bundle = settings.root_cert_bundle.as_deref().map(|path| Watched::open(path, read_bundle));
-        let jwks = settings.jwks.as_deref().map(|path| Watched::open(path, read_jwks));
+        let bundle = settings.root_cert_bundle.as_deref().map(|path| Watched::open(path, Content::Public, read_bundle));
+        let jwks = settings.jwks.as_deref().map(|path| Watched::open(path, Content::Public, read_jwks));
         let keys = bundle.into_iter().chain(jwks).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
             let problem = "an issuer elsewhere needs its certificates here, or its keys in auth.token.jwks".to_owned();

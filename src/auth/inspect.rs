@@ -1,14 +1,21 @@
 //! What a token says, and whether a server with given settings would take it. Nothing is written.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::{
     error::AuthError,
     external::External,
+    principal::Grants,
     settings::{BuiltinSettings, KeySource, Settings},
     token::{KeyFolder, KeyRing, TokenRefusal, Verifier},
 };
+use crate::oci::Action;
 
 /// The two readable parts of a token.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +26,36 @@ pub struct TokenText {
     pub claims: Value,
 }
 
+/// What a token lets its holder do, for the operator. Its text has a line for each thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenGrants {
+    /// The actions on each repository.
+    pub repositories: BTreeMap<String, BTreeSet<Action>>,
+    /// Whether it may ask for the list of repositories.
+    pub catalog: bool,
+}
+
+impl fmt::Display for TokenGrants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, actions) in &self.repositories {
+            let actions: Vec<_> = actions.iter().map(|action| action.as_str()).collect();
+            writeln!(f, "grants {} on {name}", actions.join(", "))?;
+        }
+        match (self.catalog, self.repositories.is_empty()) {
+            (true, _) => writeln!(f, "grants the list of repositories"),
+            (false, true) => writeln!(f, "grants nothing beyond what needs no token"),
+            (false, false) => Ok(()),
+        }
+    }
+}
+
+impl From<Grants> for TokenGrants {
+    fn from(grants: Grants) -> Self {
+        let something = grants.repositories.into_iter().filter(|(_, actions)| !actions.is_empty());
+        Self { repositories: something.collect(), catalog: grants.catalog }
+    }
+}
+
 /// Reads a token without believing it; `None` if it is none.
 #[must_use]
 pub fn read_token(token: &str) -> Option<TokenText> {
@@ -27,17 +64,21 @@ pub fn read_token(token: &str) -> Option<TokenText> {
     Some(TokenText { header, claims })
 }
 
-/// Whether a token would be accepted at `now` (seconds since 1970), and why not; `None` in a mode without tokens.
+/// What a token would be accepted for at `now` (seconds since 1970), or why not; `None` in a mode without tokens.
 ///
 /// # Errors
 /// [`AuthError`] where the keys can't be read.
-pub fn judge_token(settings: &Settings, token: &str, now: u64) -> Result<Option<Result<(), TokenRefusal>>, AuthError> {
+pub fn judge_token(
+    settings: &Settings,
+    token: &str,
+    now: u64,
+) -> Result<Option<Result<TokenGrants, TokenRefusal>>, AuthError> {
     let verifier = match settings {
         Settings::Open | Settings::Htpasswd { .. } => return Ok(None),
         Settings::Builtin(settings) => own_verifier(settings)?,
         Settings::External(settings) => External::open(settings)?.verifier(),
     };
-    Ok(Some(verifier.verify(token, now).map(|_| ())))
+    Ok(Some(verifier.verify(token, now).map(|claims| claims.grants().into())))
 }
 
 fn own_verifier(settings: &BuiltinSettings) -> Result<Verifier, AuthError> {

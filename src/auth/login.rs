@@ -14,7 +14,7 @@ use super::{
     passwords::{Passwords, Verdict},
     secret::Secret,
     throttle::Throttle,
-    watch::{Poll, Watched, is_readable_by_others},
+    watch::{Content, Poll, Watched, is_readable_by_others},
 };
 
 /// Who may log in.
@@ -26,7 +26,7 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) fn open(path: &Path) -> Result<Self, FileError> {
-        let users = Watched::open(path, read_users)?;
+        let users = Watched::open(path, Content::Secret, read_users)?;
         Ok(Self { users, passwords: Passwords::new(), throttle: Throttle::new() })
     }
 

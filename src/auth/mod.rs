@@ -41,7 +41,7 @@ pub use authorization::MAX_AUTHORIZATION_LEN;
 pub use error::{AuthError, FileError, FileFault};
 pub use glob::{Glob, InvalidGlob};
 pub use htpasswd::{InvalidHtpasswd, InvalidUserName, LineFault, MAX_PASSWORD_LEN, MAX_USER_LEN};
-pub use inspect::{TokenText, judge_token, read_token};
+pub use inspect::{TokenGrants, TokenText, judge_token, read_token};
 pub use password_file::{PasswordFile, PasswordFileError};
 pub use password_hash::{InvalidHash, NoRandomness, hash_password};
 pub use principal::{Method, Principal};

@@ -34,7 +34,7 @@ pub enum Method {
 enum Rights {
     All,
     Rules(Arc<Access>),
-    /// What a token carries; and the rules that tell what its subject sees in a list, where they are known.
+    /// What a token carries; and, where they are known, the rules that tell what its subject sees in a list and what needs no token.
     Token(Arc<Grants>, Option<Arc<Access>>),
 }
 
@@ -64,7 +64,7 @@ impl Principal {
         Self { user: Some(user.into()), method: Method::Basic, rights: Rights::Rules(access) }
     }
 
-    /// Who holds a token. With an issuer of our own, `access` filters lists; another's list is whole.
+    /// The holder of a token. With an issuer of our own, `access` filters lists and says what needs no token; another's list is whole.
     pub(super) fn bearer(user: Option<Arc<str>>, grants: Arc<Grants>, access: Option<Arc<Access>>) -> Self {
         Self { user, method: Method::Bearer, rights: Rights::Token(grants, access) }
     }
@@ -93,7 +93,9 @@ impl Principal {
         match &self.rights {
             Rights::All => true,
             Rights::Rules(access) => access.allows(self.user(), action, name),
-            Rights::Token(grants, _) => grants.allow(action, name),
+            Rights::Token(grants, None) => grants.allow(action, name),
+            // What needs no token is not refused to one that was given out for something else.
+            Rights::Token(grants, Some(access)) => grants.allow(action, name) || access.allows(None, action, name),
         }
     }
 
@@ -157,14 +159,11 @@ mod tests {
             (Principal::unrestricted(), [true, true, true, true, true, true, true, true, true]),
             (Principal::anonymous(access()), [false, false, true, false, false, true, true, true, false]),
             (Principal::user_by_password("alice", access()), [true, true, true, false, false, true, true, true, false]),
-            (
-                Principal::user_by_password("bob", access()),
-                [true, true, false, false, false, false, false, false, false],
-            ),
-            (token(Some("alice"), true, Some(access())), [true, true, false, true, true, false, true, true, false]),
-            (token(Some("bob"), true, Some(access())), [true, true, false, true, true, false, false, false, false]),
+            (Principal::user_by_password("bob", access()), [true, true, true, false, false, true, true, true, false]),
+            (token(Some("alice"), true, Some(access())), [true, true, true, true, true, true, true, true, false]),
+            (token(Some("bob"), true, Some(access())), [true, true, true, true, true, true, true, true, false]),
             (token(Some("carol"), true, None), [true, true, false, true, true, false, true, true, true]),
-            (token(None, false, Some(access())), [true, false, false, true, true, false, true, true, false]),
+            (token(None, false, Some(access())), [true, false, true, true, true, true, true, true, false]),
         ];
         for (sender, expected) in table {
             let seen = [

@@ -25,9 +25,19 @@ const HOT: Duration = Duration::from_secs(2);
 /// Makes a value of the content of a file, or of its absence at the start (`None`).
 type Parse<T> = fn(&Path, Option<&[u8]>) -> Result<T, FileFault>;
 
+/// What a change of a file by a stranger could do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Users or private keys: it is refused where everybody may write to it.
+    Secret,
+    /// Certificates and public keys, which lie about in many places: a warning is enough.
+    Public,
+}
+
 /// A value that comes from a file.
 pub(super) struct Watched<T> {
     path: PathBuf,
+    content: Content,
     parse: Parse<T>,
     current: ArcSwap<Version<T>>,
     state: Mutex<State>,
@@ -82,9 +92,9 @@ impl<T> Watched<T> {
     ///
     /// # Errors
     /// [`FileError`]: at the start a bad file is not passed over.
-    pub(super) fn open(path: &Path, parse: Parse<T>) -> Result<Self, FileError> {
+    pub(super) fn open(path: &Path, content: Content, parse: Parse<T>) -> Result<Self, FileError> {
         let mut state = State { read: Some(Look::at(path)), ..State::default() };
-        let read = match read(path) {
+        let read = match read(path, content) {
             Err(FileFault::Unreadable(io::ErrorKind::NotFound)) => Ok(None),
             other => other.map(Some),
         };
@@ -94,8 +104,9 @@ impl<T> Watched<T> {
             value
         });
         let value = value.map_err(|fault| FileError { path: path.to_owned(), fault })?;
+        warn_of_writers(path);
         let current = ArcSwap::from_pointee(Version { generation: 0, value: Arc::new(value) });
-        Ok(Self { path: path.to_owned(), parse, current, state: Mutex::new(state) })
+        Ok(Self { path: path.to_owned(), content, parse, current, state: Mutex::new(state) })
     }
 
     /// The version that holds now.
@@ -116,7 +127,7 @@ impl<T> Watched<T> {
             };
         }
         if state.pending.as_ref() == Some(&look) {
-            return match read_at_rest(&self.path, &look) {
+            return match self.read_at_rest(&look) {
                 Some(content) => self.load(&mut state, look, content),
                 None => Poll::Changing,
             };
@@ -130,7 +141,7 @@ impl<T> Watched<T> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.complaint = None;
         let look = Look::at(&self.path);
-        self.load(&mut state, look, read(&self.path))
+        self.load(&mut state, look, read(&self.path, self.content))
     }
 
     fn load(&self, state: &mut State, look: Look, content: Result<Vec<u8>, FileFault>) -> Poll {
@@ -141,7 +152,7 @@ impl<T> Watched<T> {
     }
 
     fn reload_if_different(&self, state: &mut State, look: &Look) -> Poll {
-        match read_at_rest(&self.path, look) {
+        match self.read_at_rest(look) {
             None => Poll::Changing,
             Some(Ok(content)) if state.content.as_ref() != Some(&content) => {
                 state.content = Some(content.clone());
@@ -158,6 +169,7 @@ impl<T> Watched<T> {
                 self.current.store(Arc::new(Version { generation, value: Arc::new(value) }));
                 state.complaint = None;
                 tracing::info!(file = %self.path.display(), "read again");
+                warn_of_writers(&self.path);
                 Poll::Loaded
             }
             Err(fault) => {
@@ -170,19 +182,29 @@ impl<T> Watched<T> {
             }
         }
     }
+
+    /// The content of a file that looked like this and still does; `None` if it changed meanwhile. Without that, a file that is being written in
+    /// place would be read when it is empty, which is a good file of nobody.
+    fn read_at_rest(&self, look: &Look) -> Option<Result<Vec<u8>, FileFault>> {
+        let content = read(&self.path, self.content);
+        (Look::at(&self.path) == *look).then_some(content)
+    }
 }
 
-/// The content of a file that looked like this and still does; `None` if it changed meanwhile. Without that, a file that is being written in
-/// place would be read when it is empty, which is a good file of nobody.
-fn read_at_rest(path: &Path, look: &Look) -> Option<Result<Vec<u8>, FileFault>> {
-    let content = read(path);
-    (Look::at(path) == *look).then_some(content)
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, FileFault> {
+pub(super) fn read(path: &Path, what: Content) -> Result<Vec<u8>, FileFault> {
     let content = fs::read(path).map_err(|error| FileFault::Unreadable(error.kind()))?;
     let mode = fs::metadata(path).map_err(|error| FileFault::Unreadable(error.kind()))?.permissions().mode();
-    if mode & 0o022 == 0 { Ok(content) } else { Err(FileFault::WritableByOthers(mode & 0o7777)) }
+    let is_refused = what == Content::Secret && mode & 0o002 != 0;
+    if is_refused { Err(FileFault::WritableByEverybody(mode & 0o7777)) } else { Ok(content) }
+}
+
+/// A file that a group may write to is what a umask of 002 or a git checkout makes: no reason not to start.
+fn warn_of_writers(path: &Path) {
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
+    if mode & 0o022 != 0 {
+        let path = path.display();
+        tracing::warn!("{path}: its mode {mode:o} lets others than its owner write to it: chmod go-w");
+    }
 }
 
 /// Whether others than the owner may read a file; for a warning.
@@ -236,7 +258,7 @@ mod tests {
             if let Some(content) = content {
                 write(&path, content);
             }
-            let watched = Watched::open(&path, number).unwrap();
+            let watched = Watched::open(&path, Content::Secret, number).unwrap();
             Self { folder, watched }
         }
 
@@ -264,12 +286,12 @@ mod tests {
     fn what_changes_while_it_is_read_is_not_taken() {
         let case = Case::new(Some("1"));
         let look = Look::at(&case.path());
-        assert!(matches!(read_at_rest(&case.path(), &look), Some(Ok(content)) if content == b"1"));
+        assert!(matches!(case.watched.read_at_rest(&look), Some(Ok(content)) if content == b"1"));
         write(&case.path(), "");
-        assert!(read_at_rest(&case.path(), &look).is_none());
+        assert!(case.watched.read_at_rest(&look).is_none());
         fs::remove_file(case.path()).unwrap();
-        assert!(read_at_rest(&case.path(), &look).is_none());
-        assert!(matches!(read_at_rest(&case.path(), &Look::at(&case.path())), Some(Err(_))));
+        assert!(case.watched.read_at_rest(&look).is_none());
+        assert!(matches!(case.watched.read_at_rest(&Look::at(&case.path())), Some(Err(_))));
     }
 
     #[test]
@@ -293,7 +315,7 @@ mod tests {
         }
         symlink("1", folder.path().join("..data")).unwrap();
         symlink("..data/file", folder.path().join("file")).unwrap();
-        let watched = Watched::open(&folder.path().join("file"), number).unwrap();
+        let watched = Watched::open(&folder.path().join("file"), Content::Secret, number).unwrap();
         symlink("2", folder.path().join("..new")).unwrap();
         fs::rename(folder.path().join("..new"), folder.path().join("..data")).unwrap();
         while watched.poll() == Poll::Changing {}
@@ -364,11 +386,37 @@ mod tests {
     }
 
     #[test]
+    fn report_who_may_write_to_a_file() {
+        let table = [
+            (0o600, true, true),
+            (0o644, true, true),
+            (0o660, true, true),
+            (0o664, true, true),
+            (0o620, true, true),
+            (0o602, false, true),
+            (0o666, false, true),
+            (0o777, false, true),
+        ];
+        for (mode, secret, public) in table {
+            let case = Case::new(Some("1"));
+            fs::set_permissions(case.path(), fs::Permissions::from_mode(mode)).unwrap();
+            for (content, holds) in [(Content::Secret, secret), (Content::Public, public)] {
+                let opened = Watched::open(&case.path(), content, number).map(|_| ());
+                assert_eq!(opened.is_ok(), holds, "{mode:o} {content:?}");
+                let text = opened.err().map_or_else(String::new, |error| error.to_string());
+                assert_eq!(text.contains("lets everybody write to it: chmod o-w"), !holds, "{mode:o}: {text}");
+            }
+            // The same when it is read again.
+            assert_eq!(case.watched.reload(), if secret { Poll::Loaded } else { Poll::Kept }, "{mode:o}");
+        }
+    }
+
+    #[test]
     fn at_the_start_a_bad_file_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         write(&path, "x");
-        let error = Watched::open(&path, number).err().unwrap().to_string();
+        let error = Watched::open(&path, Content::Secret, number).err().unwrap().to_string();
         assert!(error.contains(path.to_str().unwrap()) && error.contains("no number"), "{error}");
     }
 }

@@ -117,12 +117,12 @@ impl Inspect {
             auth::read_token(token).ok_or("that is no token: it has not three parts of base64, parted by dots")?;
         let verdict = auth::judge_token(&self.settings.settings()?, token, now())?;
         let verdict_text = match &verdict {
-            None => "not accepted: these settings are for a mode without tokens".to_owned(),
-            Some(Ok(())) => "accepted".to_owned(),
-            Some(Err(refusal)) => format!("not accepted: {refusal}"),
+            None => "not accepted: these settings are for a mode without tokens\n".to_owned(),
+            Some(Ok(grants)) => format!("accepted\n{grants}"),
+            Some(Err(refusal)) => format!("not accepted: {refusal}\n"),
         };
-        let code = output::answer(&format!("{:#}\n{:#}\n{verdict_text}\n", text.header, text.claims));
-        Ok(if verdict == Some(Ok(())) { code } else { ExitCode::FAILURE })
+        let code = output::answer(&format!("{:#}\n{:#}\n{verdict_text}", text.header, text.claims));
+        Ok(if matches!(verdict, Some(Ok(_))) { code } else { ExitCode::FAILURE })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::oci::Action;
 /// One rule of `[[access]]`: these users may do these things in these repositories. Rules add up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRule {
-    /// Names of users; `*` is any user, `anonymous` who has not said who they are.
+    /// Names of users; `*` is any user, `anonymous` is everybody, with a login or without.
     pub users: Vec<String>,
     /// Names of groups, all of which `[groups]` has.
     pub groups: Vec<String>,
@@ -28,8 +28,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "access",
         Kind::Rules,
         "",
-        "Who may do what: `users` (names, `*`, `anonymous`) and `groups`, `repositories` (`*` within one component, `**` any \
-         depth), `actions` (`pull`, `push`, `create`, `delete`). Rules add up; without any, every user may do everything.",
+        "Who may do what: `users` (names, `*` for every user, `anonymous` for everybody) and `groups`, `repositories` (`*` \
+         within one component, `**` any depth), `actions` (`pull`, `push`, `create`, `delete`). Rules add up; without any, every user may do everything.",
     ),
     Setting::new("groups", Kind::Lists, "", "Groups of users, for `[[access]]`: `ci = [\"build\", \"deploy\"]`."),
 ];

@@ -18,8 +18,8 @@ pub struct Http {
     pub host: Option<Url>,
     /// `http.prefix`: empty, or a path such as `/registry`, without a slash at its end.
     pub prefix: String,
-    /// `http.relativeurls`: `Location` is a path even where `host` is set.
-    pub relative_urls: bool,
+    /// `http.relativeurls`: `Location` is a path even where `host` is set; if `false` is said, it is absolute even where `host` is not.
+    pub relative_urls: Option<bool>,
     /// `http.draintimeout`: how long requests that are under way may take to end when the server stops.
     pub drain_timeout: Duration,
     /// `http.headers`: added to every response, in this order. Names and values are valid ones.
@@ -65,8 +65,9 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "http.relativeurls",
         Kind::Flag,
-        "false",
-        "`Location` is a path even where `host` is set. Without `host` it always is.",
+        "",
+        "`true`: `Location` is a path even where `host` is set. `false`: it is absolute even where `host` is not, with the \
+         `Host` of the request. Unset: absolute with `host`, else a path.",
     ),
     Setting::new(
         "http.draintimeout",
@@ -102,12 +103,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 
 pub(super) fn read(values: &mut Values) -> Http {
     let host = values.url("http.host");
-    let relative_urls = values.flag("http.relativeurls");
-    if values.is_set("http.relativeurls") && !relative_urls && host.is_none() {
-        let text = "http.relativeurls is false, and without http.host Location is a path all the same".to_owned();
-        let place = values.source("http.relativeurls");
-        values.notices.push(super::Notice { place, text });
-    }
+    let relative_urls = values.is_set("http.relativeurls").then(|| values.flag("http.relativeurls"));
     Http {
         listen: listen(values),
         host,

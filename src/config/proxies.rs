@@ -26,8 +26,9 @@ pub(super) const TRUSTED: Setting = Setting::new(
     "http.trustedproxies",
     Kind::Networks,
     "",
-    "Addresses and networks of proxies, and `unix` for the clients of a Unix socket. Only what they say in `X-Forwarded-For` is believed: \
-     it is the client's address in the log and in limits.",
+    "Addresses and networks of proxies, and `unix` for the clients of a Unix socket. What they say in `X-Forwarded-For` is \
+     believed: it is the client's address in the log and in limits. So are their `X-Forwarded-Proto` and `X-Forwarded-Host`, where \
+     `relativeurls` is `false`.",
 );
 
 pub(super) fn read(values: &mut Values) -> Vec<TrustedProxy> {

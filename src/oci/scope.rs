@@ -97,7 +97,7 @@ pub enum ResourceKind {
     Repository,
     /// `registry`: the whole of it, of which only the catalog can be asked for.
     Registry,
-    /// Something else, `repository(plugin)` included: a class makes another kind of it.
+    /// Something else.
     Other(String),
 }
 
@@ -123,7 +123,7 @@ impl From<&str> for ResourceKind {
     }
 }
 
-/// `<type>(<class>):<name>:<actions>` ([distribution, token scope]).
+/// `<type>(<class>):<name>:<actions>` ([distribution, token scope]). A class says what the content is for, not where it is: it is read and not kept.
 ///
 /// ```
 /// use wharf::oci::{Action, ResourceScope, ScopeAction};
@@ -199,6 +199,7 @@ impl FromStr for ResourceScope {
         if !is_kind(kind) || name.is_empty() {
             return Err(InvalidScope);
         }
+        let kind = kind.split_once('(').map_or(kind, |(kind, _)| kind);
         let actions = each_once(actions.split(',').filter(|action| !action.is_empty()).map(ScopeAction::from));
         Ok(Self { kind: kind.into(), name: name.to_owned(), actions })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::StartError;
 use crate::{
-    api,
+    api::{self, LocationBase},
     config::{self, Config, Store, TrustedProxy},
     registry::{Expiry, Gc, Missing, Registry, Rules, Verify},
     storage::{Durability, Storage, StorageError},
@@ -36,10 +36,16 @@ async fn storage(config: &Config) -> Result<Storage, StorageError> {
 
 /// What the operator decides about the way the registry is served.
 pub(super) fn settings(config: &Config) -> api::Settings {
-    let host = config.http.host.as_ref().filter(|_| !config.http.relative_urls);
+    let host = config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true));
+    let location_base = match (host, config.http.relative_urls) {
+        (Some(host), _) => LocationBase::Origin(host.origin().ascii_serialization()),
+        (None, Some(false)) => LocationBase::Request,
+        (None, _) => LocationBase::Path,
+    };
     api::Settings {
         prefix: config.http.prefix.clone(),
-        location_base: host.map_or_else(String::new, |host| host.as_str().trim_end_matches('/').to_owned()),
+        location_base,
+        outer_path: host.map_or_else(String::new, |host| host.path().trim_end_matches('/').to_owned()),
         headers: config.http.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
         catalog_max: config.limits.catalog_entries,
         tags_max: config.limits.tags,

@@ -157,7 +157,7 @@ async fn a_host_that_is_set_stands_before_every_location() {
     assert!(begun.header("location").starts_with("https://registry.example.test/v2/a/blobs/uploads/"), "{begun:?}");
     let relative = TestRegistry::with(|config| {
         set(config);
-        config.http.relative_urls = true;
+        config.http.relative_urls = Some(true);
     });
     assert!(relative.begin_upload("a").await.starts_with("/v2/a/"));
 }

@@ -34,6 +34,7 @@ mod headers;
 mod health;
 mod hostile;
 mod limits;
+mod location;
 mod log;
 mod manifests;
 mod media_types;

@@ -38,6 +38,7 @@ mod mounts;
 mod private;
 mod reload;
 mod rights;
+mod rights_of_everybody;
 mod throttle;
 mod tls;
 mod token_endpoint;

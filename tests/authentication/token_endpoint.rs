@@ -114,7 +114,7 @@ fn b30_b31_scopes() {
         ("scope=repository:a:*", json!([entry("a", &["pull", "push", "delete"])])),
         ("scope=repository:b:pull,push", json!([])),
         ("scope=repository:localhost:5000/a:pull", json!([])),
-        ("scope=repository(plugin):a:pull,push", json!([])),
+        ("scope=repository(plugin):a:pull,push", json!([entry("a", &["pull", "push"])])),
         ("scope=registry:catalog:*", json!([{"type": "registry", "name": "catalog", "actions": ["*"]}])),
         ("scope=", json!([])),
         ("scope=:::", json!([])),

@@ -18,17 +18,17 @@ pub(crate) const LEEWAY: u64 = 60;
 pub(crate) struct Claims {
     pub(crate) iss: String,
     /// The user; empty for anonymous.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) sub: String,
     pub(crate) aud: Audience,
     pub(crate) exp: u64,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) nbf: Option<u64>,
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) iat: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) jti: String,
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) access: Vec<AccessEntry>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct AccessEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) class: Option<String>,
     pub(crate) name: String,
-    #[serde(default, deserialize_with = "null_is_empty")]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) actions: Vec<String>,
 }
 
@@ -65,8 +65,8 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D:
     u64::deserialize(deserializer).map(Some)
 }
 
-/// Issuers that are written in Go say `null` for an empty list.
-fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+/// Issuers say `null` for what they leave empty; those that are written in Go, for an empty list.
+fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
@@ -101,10 +101,11 @@ impl Claims {
         Some(self.sub.as_str()).filter(|user| !user.is_empty())
     }
 
-    /// What the `access` claim allows. Only exact names and known kinds and actions count, `*` is every action, and entries add up.
+    /// What the `access` claim allows. Only exact names and known kinds and actions count, `*` is every action, and entries add up. The class of
+    /// an entry (`plugin`) says what the content is for, and changes nothing, as in registry:2.
     pub(crate) fn grants(&self) -> Grants {
         let mut grants = Grants::default();
-        for entry in self.access.iter().filter(|entry| entry.class.is_none()) {
+        for entry in &self.access {
             let actions = entry.actions.iter().map(|action| ScopeAction::from(action.as_str()));
             match ResourceKind::from(entry.kind.as_str()) {
                 ResourceKind::Repository => {

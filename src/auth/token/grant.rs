@@ -107,7 +107,9 @@ mod tests {
             // containerd asks twice, and the entries overlap.
             (Some("alice"), "repository:a:pull repository:a:pull,push", "repository:a:pull,push"),
             (Some("alice"), "repository:a:pull repository:read/x:pull", "repository:a:pull repository:read/x:pull"),
-            (Some("alice"), "repository(plugin):a:pull,push", ""),
+            (Some("alice"), "repository(plugin):a:pull,push", "repository:a:pull,push"),
+            (Some("alice"), "repository(plugin):a:pull repository:a:push", "repository:a:pull,push"),
+            (Some("alice"), "repository(plugin):other:pull", ""),
             (Some("alice"), "repository:localhost:5000/a:pull", ""),
             (Some("alice"), "repository:A:pull repository:a/../a:pull repository:**:pull", ""),
             (Some("alice"), "repository:a:PULL,fly", ""),

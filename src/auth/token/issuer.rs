@@ -13,7 +13,7 @@ use crate::auth::{
     AuthError,
     error::FileError,
     settings::{BuiltinSettings, KeySource},
-    watch::Watched,
+    watch::{self, Content, Watched},
 };
 
 /// What a token may live, in seconds.
@@ -122,8 +122,8 @@ impl Issuer {
 }
 
 fn open_file(path: &Path) -> Result<Watched<KeyRing>, FileError> {
-    if crate::auth::watch::is_readable_by_others(path) {
+    if watch::is_readable_by_others(path) {
         tracing::warn!("{}: others than its owner can read the private key: chmod 600 it", path.display());
     }
-    Watched::open(path, KeyRing::from_file)
+    Watched::open(path, Content::Secret, KeyRing::from_file)
 }

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use super::{key_ring::KeyRing, signing::SigningKey};
 use crate::auth::{
     error::{FileError, FileFault},
-    private_file,
+    private_file, watch,
 };
 
 /// After how many seconds a key is followed by another one.
@@ -119,7 +119,8 @@ fn read(path: &Path, names: &[u64]) -> Result<KeyRing, FileError> {
     let mut keys = Vec::new();
     for name in names {
         let file = file(path, *name);
-        let pem = crate::auth::watch::read(&file).map_err(|fault| FileError { path: file.clone(), fault })?;
+        let pem =
+            watch::read(&file, watch::Content::Secret).map_err(|fault| FileError { path: file.clone(), fault })?;
         keys.extend(SigningKey::read_all(&pem).map_err(|error| content_error(&file, &error.to_string()))?);
     }
     KeyRing::new(keys).ok_or_else(|| content_error(path, "it has no key"))
@@ -204,7 +205,7 @@ mod tests {
         let error = folder.poll(NOW + 2).unwrap_err().to_string();
         assert!(error.contains("1800000001.pem") && error.contains("no private key"), "{error}");
         fs::write(&bad, SigningKey::generate().unwrap()).unwrap();
-        fs::set_permissions(&bad, fs::Permissions::from_mode(0o622)).unwrap();
+        fs::set_permissions(&bad, fs::Permissions::from_mode(0o606)).unwrap();
         assert!(folder.poll(NOW + 2).unwrap_err().to_string().contains("chmod"));
         assert_eq!(folder.current().0, 0);
     }

@@ -27,7 +27,7 @@ impl KeyRing {
 
     /// Reads a PEM file once.
     pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
-        let keys = watch::read(path).and_then(|content| Self::from_file(path, Some(&content)));
+        let keys = watch::read(path, watch::Content::Secret).and_then(|content| Self::from_file(path, Some(&content)));
         keys.map_err(|fault| FileError { path: path.to_owned(), fault })
     }
 

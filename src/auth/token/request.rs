@@ -133,7 +133,7 @@ mod tests {
             ("scope=repository:a:pull%20repository:b:pull", None, "repository:a:pull repository:b:pull", None, false),
             ("scope=repository:a:pull+repository:b:pull", None, "repository:a:pull repository:b:pull", None, false),
             ("scope=repository:host:5000/x:pull", None, "repository:host:5000/x:pull", None, false),
-            ("scope=repository(plugin):x:pull", None, "repository(plugin):x:pull", None, false),
+            ("scope=repository(plugin):x:pull", None, "repository:x:pull", None, false),
             ("scope=&service=&account=", None, "", None, false),
             ("scope=nonsense&scope=repository:a:pull", None, "repository:a:pull", None, false),
             ("offline_token=false&role=admin&access=%5B%5D", None, "", None, false),

@@ -441,7 +441,7 @@ fn b20_only_exact_grants_count() {
         (entry("repository", "**", json!(["*"])), Some("")),
         (entry("registry", "a", json!(["*"])), Some("")),
         (entry("repository(plugin)", "a", json!(["pull"])), Some("")),
-        (json!([{"type": "repository", "class": "plugin", "name": "a", "actions": ["pull"]}]), Some("")),
+        (json!([{"type": "repository", "class": "plugin", "name": "b", "actions": ["pull"]}]), Some("")),
         (
             json!([{"type": "repository", "name": "a", "actions": ["pull"]}, {"type": "repository", "name": "a", "actions": ["delete", "pull"]}]),
             Some("pull delete"),
@@ -469,6 +469,42 @@ fn b20_only_exact_grants_count() {
     assert!(
         verifier.verify(&token(&signer, &header, &without("access")), NOW).unwrap().grants().repositories.is_empty()
     );
+}
+
+/// What a token says beside its rights takes none of them away.
+#[test]
+fn report_a6_an_optional_claim_voids_nothing() {
+    let (signer, verifier, header) = setup();
+    let entry = |more: Value| {
+        let mut entry = json!({"type": "repository", "name": "a", "actions": ["pull"]});
+        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!([entry, {"type": "repository", "name": "b", "actions": ["pull"]}])
+    };
+    let table = [
+        with("access", entry(json!({"class": ""}))),
+        with("access", entry(json!({"class": "plugin"}))),
+        with("access", entry(json!({"class": "image"}))),
+        with("access", entry(json!({"class": null}))),
+        with("access", entry(json!({"expires": 7, "labels": {"a": []}}))),
+        with("iat", Value::Null),
+        with("jti", Value::Null),
+        with("jti", json!("")),
+        with("sub", Value::Null),
+        with("sub", json!("")),
+        with("scope", json!("repository:a:push")),
+        with("auth_time", json!([7])),
+    ];
+    for claims in table {
+        let mut claims = claims;
+        if claims["access"].as_array().unwrap().len() == 1 {
+            claims["access"] = entry(json!({}));
+        }
+        let grants = verifier.verify(&token(&signer, &header, &claims), NOW).map(|claims| claims.grants());
+        let grants = grants.unwrap_or_else(|refusal| panic!("{claims}: {refusal}"));
+        for name in ["a", "b"] {
+            assert_eq!(grants.repositories[name], [crate::oci::Action::Pull].into(), "{claims}");
+        }
+    }
 }
 
 #[test]

@@ -10,7 +10,6 @@ fn actions(texts: &[&str]) -> Vec<ScopeAction> {
 
 #[test]
 fn b30_scopes_are_parted_at_the_first_and_the_last_colon() {
-    let plugin = ResourceKind::Other("repository(plugin)".into());
     let table = [
         ("repository:a:pull", ResourceKind::Repository, "a", actions(&["pull"])),
         ("repository:a/b:push,pull", ResourceKind::Repository, "a/b", actions(&["push", "pull"])),
@@ -23,7 +22,10 @@ fn b30_scopes_are_parted_at_the_first_and_the_last_colon() {
         ("repository:a:PULL,metadata_read", ResourceKind::Repository, "a", actions(&["PULL", "metadata_read"])),
         ("repository:A..b:create,delete", ResourceKind::Repository, "A..b", actions(&["create", "delete"])),
         ("registry:catalog:*", ResourceKind::Registry, "catalog", vec![ScopeAction::All]),
-        ("repository(plugin):x:pull", plugin, "x", actions(&["pull"])),
+        ("repository(plugin):x:pull", ResourceKind::Repository, "x", actions(&["pull"])),
+        ("repository(image):x:pull", ResourceKind::Repository, "x", actions(&["pull"])),
+        ("registry(x):catalog:*", ResourceKind::Registry, "catalog", vec![ScopeAction::All]),
+        ("thing(x):x:y", ResourceKind::Other("thing".into()), "x", vec![ScopeAction::Other("y".into())]),
         ("thing:x:y", ResourceKind::Other("thing".into()), "x", vec![ScopeAction::Other("y".into())]),
     ];
     for (text, kind, name, actions) in table {

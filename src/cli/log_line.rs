@@ -5,7 +5,8 @@ use std::fmt::{self, Write};
 
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -23,6 +24,16 @@ pub(super) struct LogLine {
 impl LogLine {
     pub(super) fn new(log: &Log) -> Self {
         Self { format: log.format, fields: log.fields.clone() }
+    }
+
+    /// A line that says how many are missing.
+    pub(super) fn of_lost(&self, lines: u64) -> String {
+        let message = "the log could not be written fast enough: lines are missing here".to_owned();
+        let record = Record { message, fields: vec![("lines", lines.into())] };
+        let mut line = String::new();
+        // A text takes whatever is written to it.
+        let _ = now().and_then(|time| self.write(&mut line, &time, tracing::Level::WARN, &record));
+        line
     }
 
     fn write(&self, writer: &mut dyn Write, time: &str, level: tracing::Level, record: &Record) -> fmt::Result {
@@ -65,11 +76,20 @@ where
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut record = Record::default();
         event.record(&mut record);
-        let now = OffsetDateTime::now_utc();
-        let now = now.replace_microsecond(now.microsecond()).unwrap_or(now);
-        let time = now.format(&Rfc3339).map_err(|_| fmt::Error)?;
-        self.write(&mut writer, &time, *event.metadata().level(), &record)
+        self.write(&mut writer, &now()?, *event.metadata().level(), &record)
     }
+}
+
+/// RFC 3339 with six digits of a second always, so that lines stand below each other and sort as text.
+const TIME: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
+
+fn now() -> Result<String, fmt::Error> {
+    written(OffsetDateTime::now_utc())
+}
+
+fn written(time: OffsetDateTime) -> Result<String, fmt::Error> {
+    time.format(&TIME).map_err(|_| fmt::Error)
 }
 
 /// What a record says.
@@ -185,5 +205,29 @@ mod tests {
             "time": "2026-01-02T03:04:05Z", "level": "warn", "msg": "a\nb", "status": 200, "service": "registry"
         });
         assert_eq!(object, expected);
+    }
+
+    #[test]
+    fn a_time_has_the_same_length_always() {
+        for (nanoseconds, expected) in [
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (120_000_999, "1970-01-01T00:00:00.120000Z"),
+            (999, "1970-01-01T00:00:00.000000Z"),
+        ] {
+            let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).unwrap();
+            assert_eq!(super::written(time).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn missing_lines_are_told_of_in_the_form_of_the_log() {
+        let text = LogLine { format: LogFormat::Text, fields: vec![] }.of_lost(7);
+        assert!(
+            text.ends_with("WARN  the log could not be written fast enough: lines are missing here lines=7\n"),
+            "{text}"
+        );
+        let json: Value =
+            serde_json::from_str(&LogLine { format: LogFormat::Json, fields: vec![] }.of_lost(7)).unwrap();
+        assert_eq!((json["lines"].as_u64(), json["level"].as_str()), (Some(7), Some("warn")));
     }
 }

@@ -1,12 +1,17 @@
 //! Where the log goes: standard error, in the form that the settings say.
 
-use std::io;
+use std::{io, sync::OnceLock, thread, time::Duration};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
-use super::log_line::LogLine;
+use super::{log_line::LogLine, log_writer::LogWriter};
 use crate::config::{Level, Log};
+
+/// How long the end of the process waits for a log that nobody may be reading.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+static WRITER: OnceLock<LogWriter> = OnceLock::new();
 
 /// Starts logging for this process. A second call changes nothing.
 pub(super) fn start(log: &Log) {
@@ -18,9 +23,25 @@ pub(super) fn start(log: &Log) {
         .with_default(own.min(LevelFilter::WARN))
         .with_target("actix_http", LevelFilter::OFF)
         .with_target("wharf", own);
-    let lines = tracing_subscriber::fmt::layer().event_format(LogLine::new(log)).with_writer(io::stderr);
+    let lost = LogLine::new(log);
+    let writer = WRITER.get_or_init(|| LogWriter::start(io::stderr(), move |lines| lost.of_lost(lines)));
+    let lines = tracing_subscriber::fmt::layer().event_format(LogLine::new(log)).with_writer(|| writer.clone());
     // It fails only where a log was started before, which then goes on.
     let _ = tracing_subscriber::registry().with(lines.with_filter(levels)).try_init();
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{panic}");
+        if thread::current().name() == Some("main") {
+            flush();
+        }
+    }));
+}
+
+/// Waits until the log is written, but not long: whoever should read it may have stopped. To be called before the process ends, and before anything
+/// is written to standard error by another way.
+pub(super) fn flush() {
+    if let Some(writer) = WRITER.get() {
+        writer.flush(LAST_LINES);
+    }
 }
 
 fn level(level: Level) -> LevelFilter {

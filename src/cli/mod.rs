@@ -8,6 +8,7 @@ mod gc;
 mod healthcheck;
 mod http_get;
 mod log_line;
+mod log_writer;
 mod logging;
 mod output;
 mod progress;
@@ -96,6 +97,12 @@ impl FileArguments {
 #[must_use]
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    let code = run_command(cli);
+    logging::flush();
+    code
+}
+
+fn run_command(cli: Cli) -> ExitCode {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(command) => command.run(),
         Command::Config { command } => command.run(),

@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use super::logging;
+
 /// Prints the answer of a command. A reader that has gone (`wharf config show | head`) is no failure.
 pub(super) fn answer(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
@@ -19,6 +21,8 @@ pub(super) fn answer(text: &str) -> ExitCode {
 
 /// Prints what is wrong, each line with the name of the program before it.
 pub(super) fn complain(problem: &dyn Display) {
+    // What was logged before comes first.
+    logging::flush();
     let mut err = io::stderr().lock();
     for line in problem.to_string().lines() {
         // Nobody is left to be told that standard error is gone.

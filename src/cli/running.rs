@@ -12,7 +12,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{output, rules::Rules};
+use super::{logging, output, rules::Rules};
 use crate::{
     config::{Loaded, Sources},
     server::{self, Server},
@@ -72,6 +72,7 @@ fn follow_signals(runtime: &Runtime, mut signals: Signals, server: Server, mut r
             _ = stopping => tracing::info!("stopped"),
             () = signals.stop() => {
                 tracing::warn!("stopped at once");
+                logging::flush();
                 std::process::exit(1);
             }
         }

@@ -3,5 +3,6 @@
 mod config_check;
 mod config_show;
 mod healthcheck;
+mod stuck_log;
 mod usage;
 mod wharf;

@@ -21,6 +21,8 @@ enum Target {
     Setting(&'static str, Kind),
     /// One entry of a table of texts or lists.
     Entry(&'static str, String),
+    /// One entry of a list, or a part of it: what follows the list's name.
+    Item(&'static str, String),
     /// Something inside a setting that is not looked at.
     Inside(&'static str),
 }
@@ -28,7 +30,7 @@ enum Target {
 /// Takes over the variables that begin with `REGISTRY_`; the others are none of ours.
 pub(super) fn apply(values: &mut Values, variables: &[(String, String)]) {
     let mut ours: Vec<_> = variables.iter().filter(|(name, _)| name.starts_with("REGISTRY_")).collect();
-    ours.sort();
+    ours.sort_by_cached_key(|(name, _)| in_order(name));
     for (name, payload) in ours.into_iter().filter(|(name, _)| name != CONFIGURATION_PATH) {
         match target(name) {
             _ if is_kubernetes_own(name, payload) => {
@@ -49,6 +51,7 @@ fn set(values: &mut Values, target: &Target, name: &str, payload: &str) {
     let is_null = node.value == Value::Null;
     match target {
         Target::Setting(key, Kind::Mark) => values.assign(key, node),
+        Target::Item(key, path) => values.put_item(key, path, node),
         _ if is_null => values.notices.push(notice(name, "this is empty, and sets nothing")),
         // `REGISTRY_STORAGE=inmemory` and `REGISTRY_AUTH=htpasswd` choose and leave the rest of the table as it was.
         Target::Setting(key, _) if !matches!(node.value, Value::Table(_)) => values.assign(key, node),
@@ -56,9 +59,27 @@ fn set(values: &mut Values, target: &Target, name: &str, payload: &str) {
             values.forget(key);
             values.assign(key, node);
         }
-        Target::Entry(key, entry) => values.put_entry(key, entry, node),
+        Target::Entry(key, entry) => put_entry(values, key, entry, node),
         Target::Inside(key) => values.put_entry(key, name, node),
     }
+}
+
+/// A number at the end of a name in a table of lists is that of an entry, unless the value is a list itself.
+fn put_entry(values: &mut Values, key: &'static str, entry: &str, node: Node) {
+    let are_lists = table::find(key).is_some_and(|setting| setting.kind == Kind::Lists);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let numbered = entry.rsplit_once('_').filter(|(name, index)| !name.is_empty() && is_number(index));
+    match numbered.filter(|_| are_lists && matches!(node.value, Value::Scalar(_))) {
+        Some((name, index)) => values.put_item_of_entry(key, name, index, node),
+        None => values.put_entry(key, entry, node),
+    }
+}
+
+/// The name as it sorts: registry:2's order, but that entry 10 of a list follows entry 9.
+fn in_order(name: &str) -> String {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let padded = |part: &str| if is_number(part) { format!("{part:0>20}") } else { part.to_owned() };
+    name.split('_').map(padded).collect::<Vec<_>>().join("_")
 }
 
 /// Reads the value as YAML. A text that YAML makes nothing of (`[::1]:5000`, `Registry: ours`) is taken as it stands where
@@ -70,6 +91,7 @@ fn read(payload: &str, target: &Target, source: &Source) -> Result<Node, ConfigE
         Target::Setting(_, Kind::Text | Kind::Path | Kind::Url) if !node.as_ref().is_ok_and(plain) => {
             Ok(Node::scalar(payload, source.clone()))
         }
+        Target::Item("http.addr", _) if !node.as_ref().is_ok_and(plain) => Ok(Node::scalar(payload, source.clone())),
         Target::Setting(_, Kind::Addresses) | Target::Inside(_) if node.is_err() => {
             Ok(Node::scalar(payload, source.clone()))
         }
@@ -87,8 +109,9 @@ fn target(name: &str) -> Option<Target> {
         return Some(Target::Table(key));
     }
     let inside = |setting: &&Setting| {
-        let below = upper.strip_prefix(&setting.variable()).is_some_and(|rest| rest.len() > 1 && rest.starts_with('_'));
-        below && (setting.kind.gathers() || setting.kind == Kind::Anything)
+        let rest = upper.strip_prefix(&setting.variable()).filter(|rest| rest.starts_with('_'));
+        let below = rest.is_some_and(|rest| rest.len() > 1 || setting.kind.is_list());
+        below && (setting.kind.gathers() || setting.kind.is_list() || setting.kind == Kind::Anything)
     };
     let setting = table::settings().find(inside)?;
     if setting.kind == Kind::Anything {
@@ -96,6 +119,9 @@ fn target(name: &str) -> Option<Target> {
     }
     // registry:2 makes the names that it finds here lower case; a header's name is the same in any case.
     let entry = name.get(setting.variable().len() + 1..)?;
+    if setting.kind.is_list() {
+        return Some(Target::Item(setting.key, entry.to_owned()));
+    }
     let shouts = !entry.bytes().any(|byte| byte.is_ascii_lowercase());
     Some(Target::Entry(setting.key, if shouts { entry.to_lowercase() } else { entry.to_owned() }))
 }

@@ -22,6 +22,7 @@ mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod http;
+mod item;
 mod limits;
 mod load;
 mod log;

@@ -127,6 +127,11 @@ impl Kind {
         matches!(self, Self::Texts | Self::Lists)
     }
 
+    /// Whether its value is a list, whose entries may be set one by one.
+    pub(super) fn is_list(self) -> bool {
+        matches!(self, Self::Addresses | Self::Networks | Self::List | Self::Rules)
+    }
+
     /// How it is called in the documentation.
     #[must_use]
     pub fn name(self) -> String {

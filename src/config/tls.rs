@@ -68,7 +68,7 @@ pub(super) const MINIMUM: Setting = Setting::new(
 pub(super) fn read(values: &mut Values) -> Option<Tls> {
     let certificate = values.path("http.tls.certificate");
     let key = values.path("http.tls.key");
-    let client_cas = values.list("http.tls.clientcas").into_iter().map(PathBuf::from).collect();
+    let client_cas: Vec<_> = values.list("http.tls.clientcas").into_iter().map(PathBuf::from).collect();
     let client_auth = match values.choice("http.tls.clientauth").as_deref() {
         Some("verify-client-cert-if-given") => ClientAuth::IfGiven,
         _ => ClientAuth::Required,
@@ -77,6 +77,11 @@ pub(super) fn read(values: &mut Values) -> Option<Tls> {
         Some("tls1.3") => TlsVersion::V1_3,
         _ => TlsVersion::V1_2,
     };
+    let clients_are_asked = !client_cas.is_empty();
+    if values.is_set("http.tls.clientauth") && client_auth == ClientAuth::Required && !clients_are_asked {
+        let place = values.source("http.tls.clientauth");
+        values.bad::<()>("http.tls.clientauth", place, "http.tls.clientcas must name who signs clients' certificates");
+    }
     match (certificate, key) {
         (Some(certificate), Some(key)) => Some(Tls { certificate, key, client_cas, client_auth, minimum }),
         (Some(_), None) => {
@@ -86,6 +91,14 @@ pub(super) fn read(values: &mut Values) -> Option<Tls> {
         (None, Some(_)) => {
             let place = values.source("http.tls.key");
             values.bad("http.tls.key", place, "http.tls.certificate must name the certificate of this key")
+        }
+        (None, None) if clients_are_asked => {
+            let place = values.source("http.tls.clientcas");
+            values.bad(
+                "http.tls.clientcas",
+                place,
+                "clients are asked for certificates over TLS alone: set http.tls.certificate and key",
+            )
         }
         (None, None) => None,
     }

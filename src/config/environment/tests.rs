@@ -28,7 +28,10 @@ fn names_lead_to_settings() {
         ("REGISTRY_HTTP_HEADERS_X-Frame-Options", Some(Target::Entry("http.headers", "X-Frame-Options".to_owned()))),
         ("REGISTRY_PROXY_REMOTEURL", Some(Target::Inside("proxy"))),
         ("REGISTRY_HTTP_HEADERS_", None),
-        ("REGISTRY_HTTP_ADDR_X", None),
+        ("REGISTRY_HTTP_ADDR_X", Some(Target::Item("http.addr", "X".to_owned()))),
+        ("REGISTRY_http_tls_clientcas_0", Some(Target::Item("http.tls.clientcas", "0".to_owned()))),
+        ("REGISTRY_ACCESS_0_USERS_1", Some(Target::Item("access", "0_USERS_1".to_owned()))),
+        ("REGISTRY_HTTP_HOST_0", None),
         ("REGISTRY_", None),
         ("REGISTRY_X", None),
     ];

@@ -17,15 +17,24 @@ use bytes::Bytes;
 use super::{Outlet, Proxies, routes::Route};
 use crate::oci::RepositoryName;
 
+/// Why an answer is a 4xx, kept with it for the log.
+pub(super) struct Reason(pub(super) String);
+
+/// The most characters of a path or a reason in the log.
+const LONGEST: usize = 300;
+
 /// What the line will say. Never the query, a header or a body: they may hold secrets.
 pub(super) struct AccessLog {
     begun: Instant,
     method: Method,
     route: &'static str,
+    /// The path, where it is of no route.
+    path: Option<String>,
     repository: Option<RepositoryName>,
     user: Option<String>,
     address: Option<IpAddr>,
     status: StatusCode,
+    reason: Option<String>,
     bytes: u64,
 }
 
@@ -35,16 +44,22 @@ impl AccessLog {
             begun: Instant::now(),
             method: request.method().clone(),
             route: "-",
+            path: None,
             repository: None,
             user: None,
             address: proxies.client(request),
             status: StatusCode::OK,
+            reason: None,
             bytes: 0,
         }
     }
 
     pub(super) fn route(&mut self, route: Route) {
         self.route = route.template;
+    }
+
+    pub(super) fn path(&mut self, path: &str) {
+        self.path = Some(path.chars().take(LONGEST).collect());
     }
 
     pub(super) fn repository(&mut self, name: Option<&RepositoryName>) {
@@ -56,8 +71,12 @@ impl AccessLog {
     }
 
     /// Writes the line now, or, if the answer is a stream, at its end: a download that breaks off is seen to.
-    pub(super) fn end(mut self, request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+    pub(super) fn end(mut self, request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
         self.status = response.status();
+        if self.status.is_client_error() {
+            let reason = response.extensions_mut().remove::<Reason>();
+            self.reason = reason.map(|Reason(text)| text.chars().take(LONGEST).collect());
+        }
         response.map_body(|_, body| match body.try_into_bytes() {
             Ok(bytes) => {
                 self.bytes = bytes.len() as u64;
@@ -73,8 +92,10 @@ impl AccessLog {
             target: "wharf::access",
             method = %self.method,
             route = self.route,
+            path = self.path,
             repository = self.repository.as_ref().map(tracing::field::display),
             status = self.status.as_u16(),
+            reason = self.reason,
             bytes = self.bytes,
             milliseconds = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             user = self.user,

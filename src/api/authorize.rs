@@ -49,6 +49,8 @@ impl Authorized<Push> {
 pub(super) struct Caller<'a> {
     api: &'a Api,
     request: &'a HttpRequest,
+    /// What the path names, if it names something.
+    resource: Option<Resource>,
     principal: Principal,
     address: IpAddr,
 }
@@ -58,19 +60,24 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// 401 for credentials that don't hold, 429 for too many of them.
-    pub(super) async fn of(api: &'a Api, request: &'a HttpRequest) -> Result<Self, ApiError> {
+    pub(super) async fn of(
+        api: &'a Api,
+        request: &'a HttpRequest,
+        resource: Option<Resource>,
+    ) -> Result<Self, ApiError> {
         let credentials = credentials(api, request)?;
-        let refused = |error| {
-            let wanted = wanted(api, request);
-            ApiError::Unauthorized { challenge: challenge(api, request, wanted.as_deref(), error), wanted }
+        let refused = |error, refusal| {
+            let wanted = wanted(request, resource.as_ref());
+            let challenge = challenge(api, request, wanted.as_deref(), error);
+            ApiError::Unauthorized { challenge, wanted, refusal: Some(refusal) }
         };
         let principal = api.authenticator.authenticate(credentials).await.map_err(|refusal| match refusal {
-            Refusal::Invalid => refused(None),
-            Refusal::InvalidToken => refused(Some("invalid_token")),
+            Refusal::Invalid => refused(None, refusal),
+            Refusal::InvalidToken => refused(Some("invalid_token"), refusal),
             Refusal::Throttled { retry_after } => ApiError::TooManyRequests { retry_after },
             Refusal::Unavailable => ApiError::Unavailable,
         })?;
-        Ok(Self { api, request, principal, address: credentials.address })
+        Ok(Self { api, request, resource, principal, address: credentials.address })
     }
 
     pub(super) fn user(&self) -> Option<&str> {
@@ -112,7 +119,7 @@ impl<'a> Caller<'a> {
         if allowed {
             return Ok(());
         }
-        let wanted = wanted(self.api, self.request);
+        let wanted = wanted(self.request, self.resource.as_ref());
         Err(match self.principal.method() {
             auth::Method::Open | auth::Method::Basic => ApiError::Denied { wanted: wanted.unwrap_or_default() },
             auth::Method::Bearer => {
@@ -124,8 +131,8 @@ impl<'a> Caller<'a> {
     }
 
     fn unauthorized(&self) -> ApiError {
-        let wanted = wanted(self.api, self.request);
-        ApiError::Unauthorized { challenge: self.challenge(wanted.as_deref()), wanted }
+        let wanted = wanted(self.request, self.resource.as_ref());
+        ApiError::Unauthorized { challenge: self.challenge(wanted.as_deref()), wanted, refusal: None }
     }
 
     /// What a 401 to this request says.
@@ -197,13 +204,12 @@ impl Incoming<'_> {
     }
 }
 
-/// What a request needs; `None` if it is only asked whether there is a registry. Only a refusal says it, so only then is the path taken
-/// apart once more.
-fn wanted(api: &Api, request: &HttpRequest) -> Option<Vec<ResourceScope>> {
-    match Resource::parse(request.path(), &api.settings.prefix) {
-        Ok(Resource::Version) => None,
-        Ok(resource) => Some(scopes(&resource, request)),
-        Err(_) => Some(Vec::new()),
+/// What a request needs; `None` if it is only asked whether there is a registry.
+fn wanted(request: &HttpRequest, resource: Option<&Resource>) -> Option<Vec<ResourceScope>> {
+    match resource {
+        Some(Resource::Version) => None,
+        Some(resource) => Some(scopes(resource, request)),
+        None => Some(Vec::new()),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use actix_web::{
     HttpResponse,
-    http::{Method, StatusCode, header},
+    http::{StatusCode, header},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::admission::retry_after;
+use super::{access_log::Reason, admission::retry_after, routes::Route};
 use crate::{
-    auth::TokenError,
+    auth::{Refusal, TokenError},
     oci::{ErrorCode, InvalidContentRange, InvalidDigest, InvalidName, InvalidReference, InvalidTag, ResourceScope},
     registry::{BodyError, RegistryError, StorageError},
 };
@@ -19,8 +19,10 @@ use crate::{
 pub(super) enum ApiError {
     #[error("there is nothing at this path")]
     NotFound,
+    #[error("the path has an escape that is none, or is no text")]
+    Path,
     #[error("this path does not take the method")]
-    MethodNotAllowed(&'static [Method]),
+    MethodNotAllowed(Route),
     #[error(transparent)]
     Name(#[from] InvalidName),
     #[error(transparent)]
@@ -53,7 +55,7 @@ pub(super) enum ApiError {
     AuthorizationTwice,
     /// Who asks has not shown who it is, or not rightly. `wanted` is what it would need; `None` for the check whether there is a registry.
     #[error("authentication required")]
-    Unauthorized { challenge: Option<String>, wanted: Option<Vec<ResourceScope>> },
+    Unauthorized { challenge: Option<String>, wanted: Option<Vec<ResourceScope>>, refusal: Option<Refusal> },
     /// A token does not carry what is needed; another one may.
     #[error("requested access to the resource is denied")]
     InsufficientScope { challenge: Option<String>, wanted: Vec<ResourceScope> },
@@ -126,7 +128,17 @@ impl ApiError {
         let mut response = HttpResponse::build(status);
         response.content_type("application/json; charset=utf-8");
         self.add_headers(&mut response);
-        response.body(body)
+        let mut response = response.body(body);
+        response.extensions_mut().insert(Reason(self.reason()));
+        response
+    }
+
+    /// What the log reads of a mistake that is the client's.
+    fn reason(&self) -> String {
+        match self {
+            Self::Unauthorized { refusal: Some(refusal), .. } => refusal.to_string(),
+            error => error.to_string(),
+        }
     }
 
     /// The table. No row is left to a default, so that a new error has to be given its own.
@@ -141,7 +153,7 @@ impl ApiError {
             Self::ContentRange(_) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::SizeInvalid),
             Self::Pagination { .. } => (StatusCode::BAD_REQUEST, Code::PaginationNumberInvalid),
-            Self::Ambiguous { .. } | Self::Upgrade | Self::AuthorizationTwice => {
+            Self::Path | Self::Ambiguous { .. } | Self::Upgrade | Self::AuthorizationTwice => {
                 (StatusCode::BAD_REQUEST, Code::Unsupported)
             }
             Self::Tag(_) | Self::ContentType => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
@@ -210,9 +222,8 @@ impl ApiError {
 
     fn add_headers(&self, response: &mut actix_web::HttpResponseBuilder) {
         match self {
-            Self::MethodNotAllowed(methods) => {
-                let allowed: Vec<&str> = methods.iter().map(Method::as_str).collect();
-                response.insert_header((header::ALLOW, allowed.join(", ")));
+            Self::MethodNotAllowed(route) => {
+                response.insert_header((header::ALLOW, route.allow()));
             }
             Self::Unauthorized { challenge: Some(challenge), .. }
             | Self::InsufficientScope { challenge: Some(challenge), .. } => {

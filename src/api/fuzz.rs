@@ -3,7 +3,7 @@
 use super::{
     pagination::{PageSize, Pagination},
     query::Query,
-    routes::{OpenResource, Resource},
+    target::Target,
 };
 use crate::oci::{RepositoryName, Tag};
 
@@ -12,10 +12,8 @@ pub(crate) fn request(bytes: &[u8]) {
     const SIZE: PageSize = PageSize { default: 100, max: 1000 };
     let Ok(target) = std::str::from_utf8(bytes) else { return };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let _ = OpenResource::parse(path, "");
-    if let Ok(resource) = Resource::parse(path, "")
-        && let Some(name) = resource.repository()
-    {
+    let target = Target::parse(path, "");
+    if let Some(name) = target.resource().and_then(|resource| resource.repository()) {
         assert_eq!(name.to_string().parse::<RepositoryName>().as_ref(), Ok(name));
     }
     let query = Query::parse(query);

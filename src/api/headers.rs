@@ -29,12 +29,12 @@ const SECURITY: [(&str, &str); 5] = [
 ];
 
 /// Adds what an answer still lacks, the operator's own fields over all others.
-pub(super) fn complete(api: &Api, request: &HttpRequest, response: &mut HttpResponse) {
+pub(super) fn complete(api: &Api, is_of_the_api: bool, response: &mut HttpResponse) {
     let (settings, headers) = (&api.settings, response.headers_mut());
     for (name, value) in SECURITY {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if request.path().strip_prefix(&settings.prefix).is_some_and(|path| path.starts_with("/v2")) {
+    if is_of_the_api {
         let name = HeaderName::from_static("docker-distribution-api-version");
         headers.insert(name, HeaderValue::from_static("registry/2.0"));
     }

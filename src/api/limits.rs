@@ -17,7 +17,7 @@ pub struct HeadLimits {
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self { target: 4 * 1024, bytes: 16 * 1024, fields: 64 }
+        Self { target: 4 * 1024, bytes: 64 * 1024, fields: 64 }
     }
 }
 

@@ -17,6 +17,7 @@ mod health;
 mod limits;
 mod location;
 mod manifests;
+mod options;
 mod outlet;
 mod pagination;
 mod proxies;
@@ -25,6 +26,7 @@ mod receive;
 mod referrers;
 mod routes;
 mod tags;
+mod target;
 mod token;
 mod unread;
 mod uploads;
@@ -42,6 +44,7 @@ use self::{
     health::Probes,
     query::Query,
     routes::{OpenResource, Resource, Route},
+    target::{Named, Target},
     unread::Unread,
 };
 pub use limits::HeadLimits;
@@ -146,11 +149,13 @@ impl Api {
 pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let mut log = AccessLog::begin(&request, &api.settings.proxies);
     let unread = Unread::new(payload);
-    let mut response = match answer(&api, &request, &unread, &mut log).await {
+    let target = Target::parse(request.path(), &api.settings.prefix);
+    let is_of_the_api = target.is_of_the_api;
+    let mut response = match answer(&api, &request, target, &unread, &mut log).await {
         Ok(response) => response,
         Err(error) => version::refuse_in_own_words(&api.settings, &error),
     };
-    headers::complete(&api, &request, &mut response);
+    headers::complete(&api, is_of_the_api, &mut response);
     let response = headers::without_body_if_head(&request, response);
     let response = location::complete(&api.settings, &request, response);
     let response = if api.settings.access_log { log.end(&request, response) } else { response };
@@ -160,38 +165,48 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
 async fn answer(
     api: &web::Data<Api>,
     request: &HttpRequest,
+    target: Target,
     unread: &Unread,
     log: &mut AccessLog,
 ) -> Result<HttpResponse, ApiError> {
+    match &target.named {
+        Ok(named) => log.route(named.route()),
+        Err(_) => log.path(target.path()),
+    }
+    log.repository(target.resource().and_then(Resource::repository));
     limits::check_head(request, api.settings.head)?;
-    let prefix = &api.settings.prefix;
-    if let Some(resource) = OpenResource::parse(request.path(), prefix) {
-        log.route(resource.route());
-        check_method(request, resource.route())?;
-        return match resource {
-            OpenResource::Home => Ok(health::home()),
-            OpenResource::Health => Ok(Box::pin(health::health(api)).await),
-            OpenResource::Token => Box::pin(token::issue(api, request, unread)).await,
-        };
+    if let Some(answer) = options::answer_without_login(request, &target) {
+        return Ok(answer);
     }
-    let resource = Resource::parse(request.path(), prefix);
-    if let Ok(resource) = &resource {
-        log.route(resource.route());
-        log.repository(resource.repository());
-    }
-    let caller = Caller::of(api, request).await?;
+    let resource = match target.named {
+        Ok(Named::Open(resource)) => {
+            check_method(request, resource.route())?;
+            return match resource {
+                OpenResource::Home => Ok(health::home()),
+                OpenResource::Health => Ok(Box::pin(health::health(api)).await),
+                OpenResource::Token => Box::pin(token::issue(api, request, unread)).await,
+            };
+        }
+        Ok(Named::Of(resource)) => Ok(resource),
+        Err(error) => Err(error),
+    };
+    let caller = Caller::of(api, request, resource.as_ref().ok().cloned()).await?;
     log.user(caller.user());
     let resource = match resource {
         Ok(resource) => resource,
         Err(error) => return Err(caller.refuse_or(error)),
     };
+    if request.method() == Method::OPTIONS {
+        caller.must_be_somebody()?;
+        return Ok(options::answer(resource.route()));
+    }
     check_method(request, resource.route()).map_err(|error| caller.refuse_or(error))?;
     let request = Incoming { api, request, unread, query: Query::parse(request.query_string()), caller };
     request.dispatch(resource).await
 }
 
 fn check_method(request: &HttpRequest, route: Route) -> Result<(), ApiError> {
-    if route.methods.contains(request.method()) { Ok(()) } else { Err(ApiError::MethodNotAllowed(route.methods)) }
+    if route.methods.contains(request.method()) { Ok(()) } else { Err(ApiError::MethodNotAllowed(route)) }
 }
 
 /// A request whose sender is known and whose path is one of the table's.

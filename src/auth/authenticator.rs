@@ -102,7 +102,10 @@ impl Authenticator {
             return Ok(Principal::unrestricted());
         }
         let access = self.access.load_full();
-        let authorization = Authorization::parse(credentials.authorization).map_err(|_| Refusal::Invalid)?;
+        let authorization = Authorization::parse(credentials.authorization).map_err(|error| {
+            tracing::info!("credentials are refused: {error}");
+            Refusal::Invalid
+        })?;
         match (&self.mode, authorization) {
             (Mode::Open, _) => Ok(Principal::unrestricted()),
             // What another's tokens may do is not ours to say, and so is what may be done without one.
@@ -114,8 +117,14 @@ impl Authenticator {
             }
             (Mode::Builtin(mode), Authorization::Bearer(token)) => mode.authenticate(token, access, unix_time()),
             (Mode::External(mode), Authorization::Bearer(token)) => mode.authenticate(token, unix_time()),
-            (Mode::Htpasswd { .. }, Authorization::Bearer(_))
-            | (Mode::Builtin(_) | Mode::External(_), Authorization::Basic { .. }) => Err(Refusal::Invalid),
+            (Mode::Htpasswd { .. }, Authorization::Bearer(_)) => {
+                tracing::info!("credentials are refused: a token, where auth.mode is htpasswd");
+                Err(Refusal::Invalid)
+            }
+            (Mode::Builtin(_) | Mode::External(_), Authorization::Basic { .. }) => {
+                tracing::info!("credentials are refused: a password, where auth.mode is token");
+                Err(Refusal::Invalid)
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use base64::{
 
 use super::secret::Secret;
 
-/// The longest value that is looked at, in bytes.
-pub const MAX_AUTHORIZATION_LEN: usize = 8 * 1024;
+/// The longest value that is looked at, in bytes: that of the longest head that the settings allow (`limits.head_bytes`), which is what bounds it.
+pub const MAX_AUTHORIZATION_LEN: usize = 120 * 1024;
 
 /// What a header says.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ mod tests {
             ("Basic !!!".to_owned(), None),
             ("Digest username=\"alice\"".to_owned(), None),
             (String::new(), None),
-            (basic(&[b'a'; 16 * 1024]), None),
+            (basic(&[b'a'; 120 * 1024]), None),
         ];
         for (header, expected) in table {
             let expected = expected.map(|(user, password)| (user.to_owned(), password.to_owned()));

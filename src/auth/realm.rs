@@ -14,6 +14,8 @@ pub enum Realm {
         port: u16,
         /// Whether it speaks TLS there.
         tls: bool,
+        /// What stands before the endpoint's path: `http.prefix`.
+        prefix: String,
     },
 }
 
@@ -39,14 +41,15 @@ pub enum InvalidRealm {
 }
 
 impl Realm {
-    /// The realm from `auth.token.realm`, else from `http.host`, else for the local host alone. `is_loopback` says whether every listener is
-    /// bound to a loopback address.
+    /// The realm from `auth.token.realm`, else from `http.host`, else for the local host alone; `prefix` is where everything is served that
+    /// clients are sent to. `is_loopback` says whether every listener is bound to a loopback address.
     ///
     /// # Errors
     /// [`InvalidRealm`]
     pub fn choose(
         realm: Option<&str>,
         host: Option<&str>,
+        prefix: &str,
         port: u16,
         tls: bool,
         is_loopback: bool,
@@ -55,9 +58,9 @@ impl Realm {
             (Some(realm), _) => check_url("auth.token.realm", realm).map(|()| Self::Fixed(realm.to_owned())),
             (None, Some(host)) => {
                 check_url("http.host", host)?;
-                Ok(Self::Fixed(format!("{}/token", host.trim_end_matches('/'))))
+                Ok(Self::Fixed(format!("{}{prefix}/token", host.trim_end_matches('/'))))
             }
-            (None, None) if is_loopback => Ok(Self::Local { port, tls }),
+            (None, None) if is_loopback => Ok(Self::Local { port, tls, prefix: prefix.to_owned() }),
             (None, None) => Err(InvalidRealm::Unknown),
         }
     }
@@ -67,7 +70,7 @@ impl Realm {
     pub fn url(&self, host: Option<&str>) -> String {
         match self {
             Self::Fixed(url) => url.clone(),
-            Self::Local { port, tls } => {
+            Self::Local { port, tls, prefix } => {
                 let scheme = if *tls { "https" } else { "http" };
                 let spellings = ["localhost", "127.0.0.1", "[::1]"];
                 let is_meant = |spelling: &&str| {
@@ -75,7 +78,7 @@ impl Realm {
                     rest.and_then(|rest| rest.strip_prefix(':')) == Some(&port.to_string())
                 };
                 let spelling = spellings.into_iter().find(is_meant).unwrap_or("localhost");
-                format!("{scheme}://{spelling}:{port}/token")
+                format!("{scheme}://{spelling}:{port}{prefix}/token")
             }
         }
     }
@@ -123,25 +126,32 @@ mod tests {
             (Some("127.0.0.1:8080\",x=\""), "http://localhost:8080/token"),
             (None, "http://localhost:8080/token"),
         ];
-        let realm = Realm::choose(None, None, 8080, false, true).unwrap();
+        let realm = Realm::choose(None, None, "", 8080, false, true).unwrap();
         for (host, expected) in table {
             assert_eq!(realm.url(host), expected);
         }
-        assert_eq!(Realm::Local { port: 443, tls: true }.url(Some("localhost:443")), "https://localhost:443/token");
+        assert_eq!(
+            Realm::Local { port: 443, tls: true, prefix: String::new() }.url(Some("localhost:443")),
+            "https://localhost:443/token"
+        );
     }
 
     #[test]
     fn where_the_realm_comes_from() {
         let table = [
-            (Some("https://auth.docker.io/token"), Some("https://x"), "https://auth.docker.io/token"),
-            (None, Some("https://registry.example.com"), "https://registry.example.com/token"),
-            (None, Some("https://registry.example.com/"), "https://registry.example.com/token"),
-            (None, Some("https://example.com:5001/base/"), "https://example.com:5001/base/token"),
+            (Some("https://auth.docker.io/token"), Some("https://x"), "", "https://auth.docker.io/token"),
+            (Some("https://auth.docker.io/token"), Some("https://x"), "/p", "https://auth.docker.io/token"),
+            (None, Some("https://registry.example.com"), "", "https://registry.example.com/token"),
+            (None, Some("https://registry.example.com/"), "", "https://registry.example.com/token"),
+            (None, Some("https://registry.example.com/"), "/registry", "https://registry.example.com/registry/token"),
+            (None, Some("https://example.com:5001/base/"), "", "https://example.com:5001/base/token"),
         ];
-        for (realm, host, expected) in table {
-            assert_eq!(Realm::choose(realm, host, 1, false, false).unwrap().url(Some("localhost:1")), expected);
+        for (realm, host, prefix, expected) in table {
+            assert_eq!(Realm::choose(realm, host, prefix, 1, false, false).unwrap().url(Some("localhost:1")), expected);
         }
-        assert_eq!(Realm::choose(None, None, 1, false, false), Err(InvalidRealm::Unknown));
+        let local = Realm::choose(None, None, "/registry", 1, false, true).unwrap();
+        assert_eq!(local.url(Some("127.0.0.1:1")), "http://127.0.0.1:1/registry/token");
+        assert_eq!(Realm::choose(None, None, "", 1, false, false), Err(InvalidRealm::Unknown));
         for bad in [
             "",
             "registry.example.com",
@@ -152,8 +162,8 @@ mod tests {
             "https://x/\r\nA: b",
             "https://é",
         ] {
-            assert!(Realm::choose(Some(bad), None, 1, false, true).is_err(), "{bad}");
-            assert!(Realm::choose(None, Some(bad), 1, false, true).is_err(), "{bad}");
+            assert!(Realm::choose(Some(bad), None, "", 1, false, true).is_err(), "{bad}");
+            assert!(Realm::choose(None, Some(bad), "", 1, false, true).is_err(), "{bad}");
         }
     }
 

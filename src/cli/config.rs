@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use super::{FileArguments, output};
 use crate::auth::{PasswordFile, PasswordFileError};
-use crate::config::{self, Issuer, Loaded, Mode, Token};
+use crate::config::{self, Issuer, Loaded, Mode, Notice, Source, Token};
 use crate::server::{self, TlsError};
 
 /// Check or show the settings.
@@ -26,17 +26,24 @@ pub(super) enum ConfigCommand {
 impl ConfigCommand {
     pub(super) fn run(self) -> ExitCode {
         match self {
-            Self::Check(file) => with_settings(&file, check),
-            Self::Show(file) => with_settings(&file, |loaded| Ok(show(loaded))),
+            Self::Check(file) => with_settings(&file, |_| true, check),
+            // What is said of no setting is not of what is shown.
+            Self::Show(file) => {
+                with_settings(&file, |notice| notice.place != Source::Default, |loaded| Ok(show(loaded)))
+            }
             Self::Reference => output::answer(&config::reference()),
         }
     }
 }
 
-fn with_settings(file: &FileArguments, answer: impl Fn(&Loaded) -> Result<String, CheckError>) -> ExitCode {
+fn with_settings(
+    file: &FileArguments,
+    is_told: impl Fn(&&Notice) -> bool,
+    answer: impl Fn(&Loaded) -> Result<String, CheckError>,
+) -> ExitCode {
     match file.sources().load() {
         Ok(loaded) => {
-            for notice in &loaded.notices {
+            for notice in loaded.notices.iter().filter(is_told) {
                 output::complain(&format_args!("warning: {notice}"));
             }
             match answer(&loaded) {

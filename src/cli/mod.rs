@@ -22,7 +22,7 @@ mod user;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::Sources;
 
@@ -43,6 +43,8 @@ const AFTER_HELP: &str = "Settings come from the defaults, then a file, then REG
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Print the version
+    Version,
     /// Serve the registry (what wharf does without a command)
     Serve(serve::Serve),
     /// Check or show the settings
@@ -93,6 +95,21 @@ impl FileArguments {
     }
 }
 
+/// The exit code of a command line that can't be understood, as clap has it.
+const MISUSED: u8 = 2;
+
+/// The commands, one a line, with what they do.
+fn commands() -> String {
+    let cli = Cli::command();
+    let shown = cli.get_subcommands().filter(|command| !command.is_hide_set());
+    let line = |command: &clap::Command| {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        format!("  {:<16} {about}", command.get_name())
+    };
+    let lines: Vec<_> = shown.map(line).collect();
+    format!("the commands are:\n{}", lines.join("\n"))
+}
+
 /// Runs the command that the arguments of this process name.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -103,7 +120,12 @@ pub fn run() -> ExitCode {
 }
 
 fn run_command(cli: Cli) -> ExitCode {
+    if let (None, Some(word)) = (&cli.command, cli.serve.word_without_file()) {
+        output::complain(&format_args!("`{word}` is no command, and there is no file of this name\n{}", commands()));
+        return ExitCode::from(MISUSED);
+    }
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Version => output::answer(concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n")),
         Command::Serve(command) => command.run(),
         Command::Config { command } => command.run(),
         Command::User { command } => command.run(),

@@ -1,6 +1,6 @@
 //! `wharf serve`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -21,6 +21,13 @@ pub(super) struct Serve {
 }
 
 impl Serve {
+    /// The word in the place of a file that is none: a command, mistyped.
+    pub(super) fn word_without_file(&self) -> Option<&str> {
+        let word = self.file.file.as_ref()?.to_str()?;
+        let is_word = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        (is_word && !Path::new(word).exists()).then_some(word)
+    }
+
     /// Serves until it is told to stop, or says why it can't.
     pub(super) fn run(self) -> ExitCode {
         let mut sources = self.file.sources();
@@ -31,7 +38,6 @@ impl Serve {
             Ok(loaded) => loaded,
             Err(errors) => {
                 output::complain(&errors);
-                hint_at_commands(self.file.file);
                 return ExitCode::FAILURE;
             }
         };
@@ -43,12 +49,5 @@ impl Serve {
             tracing::warn!("{notice}");
         }
         running::until_told_to_stop(sources, loaded, self.ready_file.as_deref())
-    }
-}
-
-/// `wharf serv` is a mistyped command, and reads as a file that is not there.
-fn hint_at_commands(file: Option<PathBuf>) {
-    if let Some(file) = file.filter(|file| !file.exists() && file.extension().is_none()) {
-        output::complain(&format!("if `{}` was meant as a command: wharf --help lists them", file.display()));
     }
 }

@@ -104,10 +104,12 @@ pub(super) const SETTINGS: &[Setting] = &[
 pub(super) fn read(values: &mut Values) -> Http {
     let host = values.url("http.host");
     let relative_urls = values.is_set("http.relativeurls").then(|| values.flag("http.relativeurls"));
+    let prefix = prefix(values);
+    tell_of_two_paths(values, host.as_ref(), &prefix);
     Http {
         listen: listen(values),
         host,
-        prefix: prefix(values),
+        prefix,
         relative_urls,
         drain_timeout: values.duration("http.draintimeout"),
         headers: headers(values),
@@ -145,6 +147,18 @@ fn prefix(values: &mut Values) -> String {
         }
     });
     prefix.unwrap_or_default()
+}
+
+/// A path in `host` is one that a proxy takes away, and `prefix` one that it passes on: with both, clients are sent to both.
+fn tell_of_two_paths(values: &mut Values, host: Option<&Url>, prefix: &str) {
+    let Some(host) = host.filter(|host| host.path() != "/" && !prefix.is_empty()) else { return };
+    let text = format!(
+        "http.host has a path and there is a prefix: clients are sent to {}{prefix}/v2/. If that is not where they find the registry, \
+         take the path out of http.host",
+        host.as_str().trim_end_matches('/')
+    );
+    let place = values.source("http.host");
+    values.notices.push(super::Notice { place, text });
 }
 
 /// Headers that say how a message is framed are not for a settings file.
@@ -185,6 +199,23 @@ mod tests {
         for text in ["a", "a/", "/a?b", "/a b", "//a", "/a/../b", "/%2e", "https://a"] {
             let (_, errors, _) = tried("f.toml", &format!("http.prefix = '{text}'"), &[]);
             assert!(errors.len() == 1 && errors[0].contains("is not a path like"), "{text}: {errors:?}");
+        }
+    }
+
+    #[test]
+    fn report_a7_a_path_in_the_host_beside_a_prefix_is_told_of() {
+        for (host, prefix, told) in [
+            ("https://r.example", "/", false),
+            ("https://r.example", "/p", false),
+            ("https://r.example/", "/p/", false),
+            ("https://r.example/q", "/", false),
+            ("https://r.example/q", "/p", true),
+            ("https://r.example/p/", "/p/", true),
+        ] {
+            let (_, errors, notices) = tried("f.toml", &format!("[http]\nhost = '{host}'\nprefix = '{prefix}'\n"), &[]);
+            let telling =
+                notices.iter().any(|notice| notice.contains("/p/v2/") && notice.contains("http.host has a path"));
+            assert_eq!((errors, telling), (vec![], told), "{host} {prefix}: {notices:?}");
         }
     }
 

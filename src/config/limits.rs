@@ -64,8 +64,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "limits.head_bytes",
         Kind::Size,
-        "16KiB",
-        "The names and values of all fields in the head of a request; 120 KiB at most.",
+        "64KiB",
+        "The names and values of all fields in the head of a request, `Authorization` and `Range` among them; 120 KiB at most.",
     ),
     Setting::new("limits.head_fields", Kind::Count, "64", "The fields in the head of a request; 96 at most."),
     Setting::new("limits.body_idle", Kind::Duration, "30s", "How long the body of a request may pause."),

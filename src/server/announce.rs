@@ -22,12 +22,10 @@ pub(super) fn store(config: &Config, registry: &Registry) {
         Mode::Htpasswd(_) => "htpasswd",
         Mode::Token(_) => "token",
     };
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), store, durability, mode, "wharf starts");
+    let user = rustix::process::geteuid().is_root().then_some("root, which it needs not be");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), store, durability, mode, user, "wharf starts");
     if registry.is_read_only() {
         tracing::warn!("the store can't be written: it is served read-only");
-    }
-    if rustix::process::geteuid().is_root() {
-        tracing::warn!("wharf runs as root, and needs not: give the store to a user of its own");
     }
 }
 

@@ -84,10 +84,11 @@ fn built_in(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<
 
 fn realm(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Realm, InvalidRealm> {
     let host = config.http.host.as_ref().map(|host| host.as_str().trim_end_matches('/'));
+    let prefix = &config.http.prefix;
     let port = addresses.first().map_or(0, SocketAddr::port);
     let is_tcp = matches!(config.http.listen, Listen::Tcp(_));
     let is_loopback = is_tcp && addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
-    Realm::choose(token.realm.as_deref(), host, port, config.http.tls.is_some(), is_loopback)
+    Realm::choose(token.realm.as_deref(), host, prefix, port, config.http.tls.is_some(), is_loopback)
 }
 
 /// What the registry is called in challenges and tokens, if nobody says: its address.

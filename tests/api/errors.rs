@@ -67,14 +67,13 @@ async fn a5_other_methods_are_refused_everywhere() {
         (session, "GET, HEAD, PATCH, PUT, DELETE"),
     ];
     for (path, allowed) in routes {
-        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "QUERY", "get"]
-        {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "QUERY", "get"] {
             if allowed.split(", ").any(|one| one == method) {
                 continue;
             }
             let answer = raw::send(&registry, method, &path, &[], b"");
             assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
-            assert_eq!(answer.header("allow"), allowed, "{method} {path}");
+            assert_eq!(answer.header("allow"), format!("{allowed}, OPTIONS"), "{method} {path}");
             if method != "HEAD" {
                 assert_eq!(answer.code(), "UNSUPPORTED", "{method} {path}");
             }

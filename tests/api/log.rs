@@ -205,3 +205,37 @@ fn a_download_that_breaks_off_on_our_side_is_told_to_the_operator() {
     let failures = written.lines().filter(|line| line.contains("\"level\":\"error\"")).collect::<Vec<_>>();
     assert!(matches!(failures[..], [line] if line.contains(&digest)), "{written}");
 }
+
+/// A line of a refusal says why, and one of no route which path it was; times have one length.
+#[test]
+fn report_words_a_line_of_a_refusal_says_why() {
+    let program = Program::start();
+    let digest = sha256(b"unknown");
+    for (method, target, status) in [
+        ("GET", "/nowhere%20else?secret=1".to_owned(), 404),
+        ("GET", "/v2/a%zz/tags/list".to_owned(), 400),
+        ("GET", "/v2/A/tags/list".to_owned(), 400),
+        ("GET", format!("/v2/a/blobs/{digest}"), 404),
+        ("POST", "/v2/_catalog".to_owned(), 405),
+        ("GET", format!("/{}", "x".repeat(5000)), 414),
+    ] {
+        assert_eq!(program.send(method, &target, "", b""), status, "{target}");
+    }
+    assert_eq!(program.send("GET", "/v2/", "", b""), 200);
+    let written = program.end();
+    let records: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for record in &records {
+        assert_eq!(record["time"].as_str().unwrap().len(), "2026-01-02T03:04:05.678900Z".len(), "{record}");
+    }
+    let lines: Vec<_> = records.iter().filter(|record| record.get("status").is_some()).collect();
+    let reason = |at: usize| lines[at]["reason"].as_str().unwrap_or_else(|| panic!("{}", lines[at]));
+    assert_eq!((lines[0]["path"].as_str(), lines[0]["route"].as_str()), (Some("/nowhere else"), Some("-")));
+    assert!(reason(0).contains("nothing at this path"));
+    assert_eq!(lines[1]["path"], "/v2/a%zz/tags/list");
+    assert!(reason(1).contains("escape") && reason(2).contains("name") && reason(3).contains(&digest));
+    assert_eq!((lines[2]["path"].as_str(), lines[3].get("path")), (Some("/v2/A/tags/list"), None));
+    assert!(reason(4).contains("method") && reason(5).contains("longer than"));
+    assert!(lines[5]["path"].as_str().unwrap().len() <= 300);
+    assert_eq!((lines[6].get("reason"), lines[6].get("path")), (None, None));
+    assert!(!written.contains("secret"), "{written}");
+}

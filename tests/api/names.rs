@@ -45,9 +45,9 @@ async fn e2_only_a_digest_is_a_digest() {
     ];
     bad.push(sha512(b"").replace("sha512", "sha256"));
     // With slashes it is another path, which is none of ours.
-    let answer = raw::get(&registry, "/v2/a/blobs/sha256:../../x");
-    assert!(matches!(answer.status, 400 | 404), "{answer:?}");
-    raw::get(&registry, "/v2/a/blobs/sha256:..%2f..%2fx").refused(400, "DIGEST_INVALID");
+    for path in ["/v2/a/blobs/sha256:../../x", "/v2/a/blobs/sha256:..%2f..%2fx"] {
+        raw::get(&registry, path).refused(404, "UNSUPPORTED");
+    }
     for bad in bad {
         for (method, target) in [
             ("GET", format!("/v2/a/blobs/{bad}")),
@@ -63,11 +63,15 @@ async fn e2_only_a_digest_is_a_digest() {
             let expected = if bad.contains('/') && !target.contains('?') { 404 } else { 400 };
             assert_eq!(answer.status, expected, "{method} {target}: {answer:?}");
             if method != "HEAD" && expected == 400 {
-                assert_eq!(answer.code(), "DIGEST_INVALID", "{method} {target}");
+                // No path has a NUL.
+                let is_path = !target.contains('?') && bad.contains("%00");
+                let code = if is_path { "UNSUPPORTED" } else { "DIGEST_INVALID" };
+                assert_eq!(answer.code(), code, "{method} {target}");
             }
         }
         if bad.contains(':') && !bad.contains('/') {
-            raw::get(&registry, &format!("/v2/a/manifests/{bad}")).refused(400, "DIGEST_INVALID");
+            let code = if bad.contains("%00") { "UNSUPPORTED" } else { "DIGEST_INVALID" };
+            raw::get(&registry, &format!("/v2/a/manifests/{bad}")).refused(400, code);
         }
     }
     assert_eq!(registry.tree(), before);

@@ -128,15 +128,20 @@ async fn e1_parameters_are_names_or_refused() {
 #[test]
 fn e4_bytes_that_are_no_text_are_no_names() {
     let registry = TestRegistry::memory();
-    for bad in ["%00", "a%00b", "%ff", "%c3%28", "%e2%82", "%f0%80%80%80", "%ed%a0%80", "a%c0%afb"] {
-        raw::get(&registry, &format!("/v2/{bad}/tags/list")).refused(400, "NAME_INVALID");
-        raw::get(&registry, &format!("/v2/a/manifests/{bad}")).refused(400, "MANIFEST_INVALID");
-        raw::get(&registry, &format!("/v2/a/blobs/{bad}")).refused(400, "DIGEST_INVALID");
-        raw::get(&registry, &format!("/v2/a/blobs/uploads/{bad}")).refused(404, "BLOB_UPLOAD_UNKNOWN");
+    for bad in ["%00", "a%00b", "%ff", "%c3%28", "%e2%82", "%f0%80%80%80", "%ed%a0%80", "a%c0%afb", "%", "%4", "%zz"] {
+        for target in [
+            format!("/v2/{bad}/tags/list"),
+            format!("/v2/a/manifests/{bad}"),
+            format!("/v2/a/blobs/{bad}"),
+            format!("/v2/a/blobs/uploads/{bad}"),
+            format!("/{bad}"),
+        ] {
+            raw::get(&registry, &target).refused(400, "UNSUPPORTED");
+        }
     }
 }
 
-/// Nothing makes a path pretty: it is ours or it is not, and nobody is sent elsewhere.
+/// Nothing makes a path pretty: after it is decoded it is ours or it is not, and nobody is sent elsewhere.
 #[test]
 fn e8_no_path_is_normalised_and_none_redirects() {
     let registry = TestRegistry::memory();
@@ -147,23 +152,54 @@ fn e8_no_path_is_normalised_and_none_redirects() {
         "/v2//_catalog",
         "/v2/_catalog/",
         "/V2/_catalog",
-        "/v2/%5fcatalog",
         "/v2/_catalog;x",
         "/v2/a/../_catalog",
         "/v2/./_catalog",
-        "/%76%32/",
         "/v2/%2e/",
+        "/v2/a/%2e%2e/_catalog",
         "/v2/a//tags/list",
+        "/v2/a%2F%2Ftags/list",
         "/v2/a/tags/list/",
         "/v2/a/tags//list",
+        "/v2/a/manifests/",
         "/\\evil.example",
     ] {
         let answer = raw::get(&registry, target);
-        assert!(matches!(answer.status, 400 | 404), "{target}: {answer:?}");
+        answer.refused(404, "UNSUPPORTED");
         assert_eq!(answer.header("location"), "", "{target}");
     }
     // The absolute form names the same resource, and whose it claims to be is not repeated.
     let answer = raw::get(&registry, "http://evil.example/v2/");
     assert!(matches!(answer.status, 200 | 400 | 404), "{answer:?}");
     assert!(!format!("{answer:?}").contains("evil"), "{answer:?}");
+}
+
+/// Clients and proxies escape what needs none; a resource is the same however it is written.
+#[tokio::test]
+async fn report_p8_a_path_is_decoded_once_and_whole() {
+    let registry = TestRegistry::filesystem();
+    let image = registry.image("owner/image", "1.0", "image").await;
+    let digest = image.digest.replace(':', "%3A");
+    for target in [
+        "/v2/owner%2Fimage/tags/list",
+        "/v2/%6fwner/image/tags/list",
+        "/v2/owner/image%2ftags%2flist",
+        "/v2/owner%2Fimage/manifests/1%2E0",
+        "/v2/owner/image/m%61nifests/1.0",
+        &format!("/v2/owner%2Fimage/manifests/{digest}"),
+        &format!("/v2/owner%2Fimage/referrers/{digest}"),
+        "/%76%32/",
+        "/v2/%5fcatalog",
+        "/%68ealthz",
+    ] {
+        let answer = raw::get(&registry, target).expect(200);
+        let version = answer.header("docker-distribution-api-version");
+        assert_eq!(version, if target == "/%68ealthz" { "" } else { "registry/2.0" }, "{target}");
+    }
+    // What is written through such a path is where it is named.
+    let begun = raw::send(&registry, "POST", "/v2/new%2Fone/blobs/uploads/", &[], b"").expect(202);
+    assert!(begun.header("location").starts_with("/v2/new/one/blobs/uploads/"), "{begun:?}");
+    for target in ["/v2/owner%252Fimage/tags/list", "/v2/%2561/tags/list"] {
+        raw::get(&registry, target).refused(400, "NAME_INVALID");
+    }
 }

@@ -93,8 +93,9 @@ fn b34_forms() {
     post(&site, &long).expect(413);
     let within = format!("grant_type=password&{login}&x={}", "x".repeat(16 * 1024 - 200));
     post(&site, &within).expect(200);
-    for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
-        assert_eq!(send(site.http().request(method, "/token")).expect(405).header("allow"), Some("GET, HEAD, POST"));
+    for method in [Method::PUT, Method::DELETE, Method::PATCH] {
+        let answer = send(site.http().request(method, "/token")).expect(405);
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
     }
 }
 

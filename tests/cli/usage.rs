@@ -4,8 +4,10 @@ use super::wharf::wharf;
 
 #[test]
 fn help_and_version() {
-    let ran = wharf(&["--version"], &[]);
-    assert_eq!((ran.code, ran.out.as_str()), (0, concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n")));
+    for arguments in [["--version"], ["version"], ["-V"]] {
+        let ran = wharf(&arguments, &[]);
+        assert_eq!((ran.code, ran.out.as_str()), (0, concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n")));
+    }
     let ran = wharf(&["--help"], &[]);
     for word in ["serve", "config", "healthcheck", "--config", "--addr", "--ready-file", "REGISTRY_CONFIGURATION_PATH"]
     {
@@ -15,11 +17,14 @@ fn help_and_version() {
 
 #[test]
 fn mistakes_are_named() {
-    let cases: [(&[&str], i32, &str); 5] = [
+    let cases: [(&[&str], i32, &str); 8] = [
         (&["--port", "1"], 2, "unexpected argument '--port'"),
         (&["config"], 2, "Usage: wharf config"),
         (&["serve", "a", "--config", "b"], 2, "cannot be used with"),
-        (&["serv"], 1, "was meant as a command"),
+        (&["serv"], 2, "`serv` is no command, and there is no file of this name"),
+        (&["frob"], 2, "  garbage-collect "),
+        (&["serve", "frob"], 1, "frob"),
+        (&["frob.yml"], 1, "frob.yml"),
         (&["garbage-collect", "--dry-run", "-m", "/nowhere/x.yml"], 1, "/nowhere/x.yml"),
     ];
     for (arguments, code, complaint) in cases {

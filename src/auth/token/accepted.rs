@@ -44,6 +44,18 @@ impl AcceptedTokens {
         now: u64,
         verify: impl FnOnce() -> Result<Claims, TokenRefusal>,
     ) -> Result<Accepted, TokenRefusal> {
+        let checked = self.checked(generation, token, now, verify);
+        // A text of the token's own is cut off: the line shall not be as long as the token.
+        checked.inspect_err(|refusal| tracing::info!("a token is refused: {:.200}", refusal.to_string()))
+    }
+
+    fn checked(
+        &self,
+        generation: u64,
+        token: &str,
+        now: u64,
+        verify: impl FnOnce() -> Result<Claims, TokenRefusal>,
+    ) -> Result<Accepted, TokenRefusal> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(TokenRefusal::TooLong);
         }
@@ -53,7 +65,7 @@ impl AcceptedTokens {
         {
             return Ok(accepted.clone());
         }
-        let claims = verify().inspect_err(|refusal| tracing::debug!("a token is refused: {refusal}"))?;
+        let claims = verify()?;
         let accepted = Accepted::from(&claims);
         self.lock().insert(mark, accepted.clone());
         Ok(accepted)

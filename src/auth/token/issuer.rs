@@ -4,7 +4,6 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{
     claims::{AccessEntry, Audience, Claims},
-    jws::MAX_TOKEN_LEN,
     key_folder::KeyFolder,
     key_ring::KeyRing,
     keys::KeySet,
@@ -15,6 +14,9 @@ use crate::auth::{
     settings::{BuiltinSettings, KeySource},
     watch::{self, Content, Watched},
 };
+
+/// The longest value of `Authorization` that a client of ours has to send, in bytes: what proxies take without being told to take more.
+const MAX_ISSUED_LEN: usize = 8 * 1024;
 
 /// What a token may live, in seconds.
 const LIFETIME: std::ops::RangeInclusive<u64> = 60..=3600;
@@ -86,7 +88,7 @@ impl Issuer {
             Keys::Folder(folder) => folder.current().1.signer.sign(&claims),
         };
         let token = token.map_err(|_| NotIssued::Failed)?;
-        if token.len() + "Bearer ".len() > MAX_TOKEN_LEN { Err(NotIssued::TooLong) } else { Ok(token) }
+        if token.len() + "Bearer ".len() > MAX_ISSUED_LEN { Err(NotIssued::TooLong) } else { Ok(token) }
     }
 
     /// What it is called in its tokens.

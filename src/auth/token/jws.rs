@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::refusal::TokenRefusal;
 
 /// The longest token that is looked at, in bytes.
-pub(crate) const MAX_TOKEN_LEN: usize = 8 * 1024;
+pub(crate) const MAX_TOKEN_LEN: usize = crate::auth::MAX_AUTHORIZATION_LEN;
 
 /// The parts of a token. Nothing of it is true yet.
 pub(super) struct Jws<'a> {

@@ -3,8 +3,8 @@
 /// The reason, for the log and for who inspects a token. A client learns only that its token is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefusal {
-    /// Longer than 8 KiB.
-    #[error("it is longer than 8 KiB")]
+    /// Longer than any head of a request may be.
+    #[error("it is longer than 120 KiB")]
     TooLong,
     /// Not three parts of base64, the first two JSON objects.
     #[error("it is no signed JSON Web Token: {0}")]

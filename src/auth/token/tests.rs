@@ -409,8 +409,8 @@ fn b12_a_wrong_signature_is_seen_before_any_claim() {
 #[test]
 fn b13_b14_long_and_foreign_texts() {
     let (signer, verifier, header) = setup();
-    assert_eq!(verifier.verify(&".".repeat(100_000), NOW), Err(TokenRefusal::TooLong));
-    assert_eq!(verifier.verify(&"a".repeat(8193), NOW), Err(TokenRefusal::TooLong));
+    assert_eq!(verifier.verify(&".".repeat(1_000_000), NOW), Err(TokenRefusal::TooLong));
+    assert_eq!(verifier.verify(&"a".repeat(120 * 1024 + 1), NOW), Err(TokenRefusal::TooLong));
     assert_ne!(refusal(&verifier, &".".repeat(8192)), "");
     let jwe = json!({"alg": "PBES2-HS256+A128KW", "enc": "A128GCM", "zip": "DEF", "p2c": 1_u64 << 31}).to_string();
     assert_ne!(refusal(&verifier, &format!("{}.a.b.c.d", part(&jwe))), "");

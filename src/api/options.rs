@@ -1,0 +1,44 @@
+//! OPTIONS (RFC 9110, section 9.3.7): what may be done, and to which other origins a browser may give the answers.
+//!
+//! What other origins may do is the operator's to say, in `http.headers`, which every answer has.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+};
+
+use super::{
+    routes::Route,
+    target::{Named, Target},
+};
+
+/// Every method that a route has.
+const ALL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// The answer to what nobody has to log in for: what is open, the server as a whole (`*`), and what a browser asks before it sends a request, which
+/// never has a login with it (Fetch, section 4.8, CORS-preflight fetch).
+pub(super) fn answer_without_login(request: &HttpRequest, target: &Target) -> Option<HttpResponse> {
+    if request.method() != Method::OPTIONS {
+        return None;
+    }
+    match &target.named {
+        Err(_) if target.path() == "*" => Some(allow(ALL)),
+        Err(_) => None,
+        Ok(named @ Named::Open(_)) => Some(answer(named.route())),
+        Ok(named @ Named::Of(_)) => is_preflight(request).then(|| answer(named.route())),
+    }
+}
+
+/// What may be done to a resource of this row.
+pub(super) fn answer(route: Route) -> HttpResponse {
+    allow(&route.allow())
+}
+
+fn allow(methods: &str) -> HttpResponse {
+    HttpResponse::NoContent().insert_header((header::ALLOW, methods)).finish()
+}
+
+fn is_preflight(request: &HttpRequest) -> bool {
+    let fields = request.headers();
+    fields.contains_key(header::ORIGIN) && fields.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+}

@@ -180,7 +180,7 @@ async fn answer(
         Err(error) => return Err(caller.refuse_or(error)),
     };
     check_method(request, resource.route()).map_err(|error| caller.refuse_or(error))?;
-    let request = Incoming { api, request, unread, query: Query::parse(request.query_string()), caller };
+    let request = Incoming { api, request, unread, query: Query::of(request), caller };
     request.dispatch(resource).await
 }
 

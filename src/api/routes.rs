@@ -141,6 +141,8 @@ fn of_repository(path: &str) -> Result<Resource, ApiError> {
         if last.is_empty() {
             return Ok(Resource::Uploads { name });
         }
+        // Some clients append their parameters with `&`, as if there were a query (see `Query::of`). No session has one in its name.
+        let last = last.split_once('&').map_or(last, |(session, _)| session);
         let session = decoded(last).and_then(|text| text.parse().ok()).ok_or(ApiError::UploadUnknown)?;
         return Ok(Resource::Upload { name, session });
     }

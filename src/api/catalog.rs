@@ -19,10 +19,9 @@ struct Catalog {
 pub(super) async fn list(request: &Incoming<'_>) -> Result<HttpResponse, ApiError> {
     request.caller.must_list_catalog()?;
     let max = request.api.settings.catalog_max;
-    let pagination: Pagination<RepositoryName> =
-        Pagination::parse(&request.query, PageSize { default: max.min(100), max })?;
+    let pagination = Pagination::parse(&request.query, PageSize { default: max.min(100), max })?;
     let may_see = |name: &RepositoryName| request.caller.may_see(name);
-    let page = request.api.registry.list_repositories(pagination.last.as_ref(), pagination.limit, may_see).await;
+    let page = request.api.registry.list_repositories(pagination.last.as_deref(), pagination.limit, may_see).await;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
     if let (true, Some(last)) = (page.more, page.entries.last()) {

@@ -201,7 +201,7 @@ async fn answer(
         return Ok(options::answer(resource.route()));
     }
     check_method(request, resource.route()).map_err(|error| caller.refuse_or(error))?;
-    let request = Incoming { api, request, unread, query: Query::parse(request.query_string()), caller };
+    let request = Incoming { api, request, unread, query: Query::of(request), caller };
     request.dispatch(resource).await
 }
 

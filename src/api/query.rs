@@ -1,5 +1,6 @@
 //! The parameters after the `?`.
 
+use actix_web::HttpRequest;
 use url::form_urlencoded;
 
 use super::error::ApiError;
@@ -12,6 +13,18 @@ pub(super) struct Query(Vec<(String, String)>);
 impl Query {
     pub(super) fn parse(raw: &str) -> Self {
         Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
+    }
+
+    /// The parameters of a request: those of its query, and before them those that a client appended to the path of an upload with `&`. Some
+    /// clients know only registries whose `Location` has a query.
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        let appended = request.path().rsplit('/').next().and_then(|last| last.split_once('&')).map(|(_, query)| query);
+        Self::parse(&[appended.unwrap_or_default(), request.query_string()].join("&"))
+    }
+
+    /// Whether a parameter is there.
+    pub(super) fn has(&self, parameter: &'static str) -> bool {
+        self.all(parameter).next().is_some()
     }
 
     /// The value of a parameter that may be there once.

@@ -28,11 +28,11 @@ pub(super) async fn list(
     of: &Authorized<Pull>,
     subject: &Digest,
 ) -> Result<HttpResponse, ApiError> {
-    let pagination: Pagination<Digest> = Pagination::parse(&request.query, SIZE)?;
+    let pagination = Pagination::parse(&request.query, SIZE)?;
     // No media type has a space: where there is one, a `+` was sent as it is, as people do with curl.
     let artifact_type = request.query.one("artifactType")?.map(|filter| filter.replace(' ', "+"));
     let artifact_type = artifact_type.as_deref().filter(|filter| !filter.is_empty());
-    let last = pagination.last.as_ref();
+    let last = pagination.last.as_deref();
     let page = of.repository().list_referrers(subject, artifact_type, last, pagination.limit).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));

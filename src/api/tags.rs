@@ -21,8 +21,8 @@ struct Tags<'a> {
 pub(super) async fn list(request: &Incoming<'_>, of: &Authorized<Pull>) -> Result<HttpResponse, ApiError> {
     let max = request.api.settings.tags_max;
     // registry:2 gives all tags to those who don't ask for a number: scripts that don't know of `Link` get as many as can be.
-    let pagination: Pagination<Tag> = Pagination::parse(&request.query, PageSize { default: max, max })?;
-    let page = of.repository().list_tags(pagination.last.as_ref(), pagination.limit).await?;
+    let pagination = Pagination::parse(&request.query, PageSize { default: max, max })?;
+    let page = of.repository().list_tags(pagination.last.as_deref(), pagination.limit).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
     if let (true, Some(last)) = (page.more, page.entries.last()) {

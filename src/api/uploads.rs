@@ -16,21 +16,19 @@ use crate::{
 
 /// Begins an upload; or takes a whole blob, or one from another repository, if that is what is asked.
 pub(super) async fn start(request: Incoming<'_>, to: &Authorized<Push>) -> Result<HttpResponse, ApiError> {
-    if let Some(digest) = request.query.one("mount")? {
-        let digest: Digest = digest.parse()?;
-        if mount(&request, to, &digest).await? {
+    if request.query.has("mount") {
+        if let Some(digest) = mounted(&request, to).await {
             return Ok(created(request.api, to.name(), &digest));
         }
-    } else if let Some(digest) = request.query.one("digest")? {
+    } else if let Some(digest) = request.query.one("digest")?.filter(|digest| !digest.is_empty()) {
         let digest: Digest = digest.parse()?;
         request.must_have_room().await?;
         let api = request.api.clone();
         request.receiver()?.feed(async |body| to.repository().push_blob(&digest, body).await).await?;
         return Ok(created(&api, to.name(), &digest));
     }
-    let algorithm = request.query.one("digest-algorithm")?.map(str::parse).transpose()?;
     request.must_have_room().await?;
-    let session = to.repository().start_upload(algorithm.unwrap_or(Algorithm::Sha256)).await?;
+    let session = to.repository().start_upload(algorithm(&request)).await?;
     let mut response = HttpResponse::Accepted();
     describe(&mut response, request.api, to.name(), UploadStatus { session, offset: 0 });
     Ok(response.finish())
@@ -41,10 +39,10 @@ pub(super) async fn append(
     to: &Authorized<Push>,
     session: SessionId,
 ) -> Result<HttpResponse, ApiError> {
-    let range = request.content_range()?;
+    let (range, len) = (request.content_range()?, request.content_length());
     request.must_have_room().await?;
     let api = request.api.clone();
-    let work = async |body| to.repository().append_upload(session, Chunk { range, body }).await;
+    let work = async |body| to.repository().append_upload(session, Chunk { range, len, body }).await;
     match request.receiver()?.feed(work).await {
         Ok(status) => {
             let mut response = HttpResponse::Accepted();
@@ -61,10 +59,10 @@ pub(super) async fn finish(
     session: SessionId,
 ) -> Result<HttpResponse, ApiError> {
     let digest: Digest = request.query.one("digest")?.ok_or(ApiError::DigestMissing)?.parse()?;
-    let range = request.content_range()?;
+    let (range, len) = (request.content_range()?, request.content_length());
     let api = request.api.clone();
-    let empty = request.content_length() == Some(0);
-    let work = async |body| to.repository().finish_upload(session, &digest, Chunk { range, body }).await;
+    let empty = len == Some(0);
+    let work = async |body| to.repository().finish_upload(session, &digest, Chunk { range, len, body }).await;
     let finished = if empty { work(Body::empty()).await } else { receiver(request).await?.feed(work).await };
     match finished {
         Ok(()) => Ok(created(&api, to.name(), &digest)),
@@ -90,6 +88,29 @@ pub(super) async fn cancel(
 ) -> Result<HttpResponse, ApiError> {
     of.repository().cancel_upload(session).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// The blob that was mounted. `mount` and `from` are hints: where no mount can be, for whatever reason, the client gets a new upload and sends
+/// the blob ([distribution-spec, mounting a blob]).
+///
+/// [distribution-spec, mounting a blob]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
+async fn mounted(request: &Incoming<'_>, to: &Authorized<Push>) -> Option<Digest> {
+    let digest = request.query.one("mount").ok()??.parse().ok()?;
+    match mount(request, to, &digest).await {
+        Ok(is_mounted) => is_mounted.then_some(digest),
+        Err(ApiError::Registry(error)) => {
+            tracing::warn!(%error, "a blob can't be mounted: the client is asked to upload it");
+            None
+        }
+        // The source is not the name of a repository.
+        Err(_) => None,
+    }
+}
+
+/// The algorithm to hash an upload with while it comes. The parameter is a hint: the digest that ends the upload decides.
+fn algorithm(request: &Incoming<'_>) -> Algorithm {
+    let hint = request.query.all("digest-algorithm").next().and_then(|name| name.parse().ok());
+    hint.unwrap_or_default()
 }
 
 /// Whether the blob could be mounted: from the repository that is named, else from any, if the caller may read it there.
@@ -147,10 +168,6 @@ impl Incoming<'_> {
     /// Where the chunk says it belongs.
     fn content_range(&self) -> Result<Option<ContentRange>, ApiError> {
         let Some(value) = self.request.headers().get(header::CONTENT_RANGE) else { return Ok(None) };
-        let range: ContentRange = value.to_str().unwrap_or_default().parse()?;
-        match self.content_length() {
-            Some(len) if len != range.len => Err(RegistryError::LengthMismatch.into()),
-            _ => Ok(Some(range)),
-        }
+        Ok(Some(value.to_str().unwrap_or_default().parse()?))
     }
 }

@@ -108,7 +108,7 @@ impl Registry {
     /// Waits until the names were read.
     pub async fn list_repositories(
         &self,
-        last: Option<&RepositoryName>,
+        last: Option<&str>,
         limit: usize,
         may_see: impl Fn(&RepositoryName) -> bool,
     ) -> Page<RepositoryName> {
@@ -116,7 +116,7 @@ impl Registry {
         catalog.loaded.wait().await;
         let names = catalog.names();
         let after = last.map_or(Unbounded, Excluded);
-        let listed = names.known.range::<RepositoryName, _>((after, Unbounded));
+        let listed = names.known.range::<str, _>((after, Unbounded));
         let seen = listed.filter(|(name, holds)| **holds == Holds::Manifests && may_see(name));
         Page::of(seen.map(|(name, _)| name.clone()), limit)
     }

@@ -33,7 +33,7 @@ impl Repository {
         &self,
         subject: &Digest,
         artifact_type: Option<&str>,
-        last: Option<&Digest>,
+        last: Option<&str>,
         limit: usize,
     ) -> Result<ReferrersPage, RegistryError> {
         let state = self.with::<ReferrersIndex>().await?;

@@ -77,15 +77,19 @@ impl ReferrersIndex {
         &self,
         subject: &Digest,
         artifact_type: Option<&str>,
-        last: Option<&Digest>,
+        last: Option<&str>,
         limit: usize,
     ) -> ReferrersPage {
         let Some(referrers) = self.by_subject.get(subject) else {
             return ReferrersPage { descriptors: Vec::new(), more: false };
         };
-        let after = last.map_or(Unbounded, Excluded);
+        // The order of digests is that of their text, so any other text has its place among them, too.
+        let cursor: Option<Digest> = last.and_then(|last| last.parse().ok());
+        let other = last.filter(|_| cursor.is_none());
+        let after = cursor.as_ref().map_or(Unbounded, Excluded);
         let mut asked = referrers
             .range::<Digest, _>((after, Unbounded))
+            .skip_while(|(digest, _)| other.is_some_and(|last| digest.to_string().as_str() <= last))
             .map(|(_, descriptor)| descriptor)
             .filter(|descriptor| artifact_type.is_none() || descriptor.artifact_type.as_deref() == artifact_type)
             .peekable();

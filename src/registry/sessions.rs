@@ -44,6 +44,11 @@ impl Session {
         self.slot.take()
     }
 
+    /// Puts back content that was taken out: the session goes on.
+    pub(super) fn put_back(&mut self, staging: Staging) {
+        *self.slot = Some(staging);
+    }
+
     /// Takes the content, and ends the session with it.
     pub(super) fn end(mut self) -> Option<Staging> {
         self.slot.take()

@@ -30,9 +30,9 @@ pub(super) enum TagChange {
 
 impl TagIndex {
     /// The tags after `last`, `limit` at most.
-    pub(super) fn page(&self, last: Option<&Tag>, limit: usize) -> Page<Tag> {
+    pub(super) fn page(&self, last: Option<&str>, limit: usize) -> Page<Tag> {
         let after = last.map_or(Unbounded, Excluded);
-        Page::of(self.0.range::<Tag, _>((after, Unbounded)).map(|(tag, _)| tag.clone()), limit)
+        Page::of(self.0.range::<str, _>((after, Unbounded)).map(|(tag, _)| tag.clone()), limit)
     }
 
     /// The tags that mean `digest`.

@@ -20,7 +20,7 @@ impl Repository {
     /// [`RegistryError::NameUnknown`] if there is no such repository.
     ///
     /// [distribution-spec, listing tags]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
-    pub async fn list_tags(&self, last: Option<&Tag>, limit: usize) -> Result<Page<Tag>, RegistryError> {
+    pub async fn list_tags(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
         if !self.is_there().await? {
             return Err(RegistryError::NameUnknown(self.name.clone()));
         }

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt as _};
 use super::{Body, BodyError, RegistryError, Repository, SessionId, layout, sessions::Session};
 use crate::{
     oci::{Algorithm, ContentRange, Digest},
-    storage::{Staging, Step},
+    storage::{Staging, Step, StorageError, Verified},
 };
 
 /// Where an upload session is.
@@ -23,6 +23,8 @@ pub struct UploadStatus {
 pub struct Chunk {
     /// Where it says it belongs; `None`: at the end.
     pub range: Option<ContentRange>,
+    /// How long its body says it is.
+    pub len: Option<u64>,
     /// Its bytes.
     pub body: Body,
 }
@@ -82,7 +84,8 @@ impl Repository {
             .await
     }
 
-    /// Ends an upload with its last chunk: its content becomes the blob `digest`, if that is its digest; else it is thrown away.
+    /// Ends an upload with its last chunk: its content becomes the blob `digest`, if that is its digest; else the upload
+    /// stays as it was before the chunk.
     ///
     /// # Errors
     /// [`RegistryError::DigestMismatch`], [`RegistryError::UploadOffset`], [`RegistryError::Body`], …
@@ -92,9 +95,17 @@ impl Repository {
         self.coordinator()
             .own(async move {
                 this.append(&mut turn, last, After::Commit).await?;
-                let staging = turn.end().ok_or(RegistryError::UploadUnknown)?;
+                let staging = turn.take().ok_or(RegistryError::UploadUnknown)?;
+                match verified(staging, &digest).await? {
+                    Ok(verified) => this.commit_blob(verified).await?,
+                    Err((error, staging)) => {
+                        turn.put_back(staging);
+                        return Err(roll_back(&mut turn, error).await);
+                    }
+                }
+                drop(turn);
                 this.registry.0.sessions.forget(&layout::upload(&this.name, &session));
-                this.commit_blob(staging, &digest).await
+                Ok(())
             })
             .await
     }
@@ -112,12 +123,16 @@ impl Repository {
                 let key = layout::upload(&this.name, &SessionId::random());
                 let mut staging = this.storage().stage(&key, digest.algorithm()).await?;
                 if let Err(error) = this.receive(&mut staging, body, None).await {
-                    if let RegistryError::Body(_) | RegistryError::UploadTooLarge { .. } = error {
-                        staging.abort().await?;
-                    }
+                    staging.abort().await?;
                     return Err(error);
                 }
-                this.commit_blob(staging, &digest).await
+                match verified(staging, &digest).await? {
+                    Ok(verified) => this.commit_blob(verified).await,
+                    Err((error, staging)) => {
+                        staging.abort().await?;
+                        Err(error)
+                    }
+                }
             })
             .await
     }
@@ -145,31 +160,35 @@ impl Repository {
     }
 
     /// Receives a chunk into a session. The status that it leaves is durable, whether all of the chunk came or not; but for one that came whole
-    /// before a commit, which syncs it, or ends the session.
+    /// before a commit, which syncs it. A chunk that can't be kept leaves the session as it was before.
     async fn append(&self, turn: &mut Session, chunk: Chunk, after: After) -> Result<u64, RegistryError> {
         let staging = turn.staging().ok_or(RegistryError::UploadUnknown)?;
         let offset = staging.offset();
         if chunk.range.is_some_and(|range| range.first != offset) {
             return Err(RegistryError::UploadOffset { offset });
         }
-        let received = self.receive(staging, chunk.body, chunk.range.map(|range| range.len)).await;
-        if let Err(RegistryError::LengthMismatch) = received {
-            // What came is not what was said: none of it is kept, nor is the session that it was appended to.
-            turn.take().ok_or(RegistryError::UploadUnknown)?.abort().await?;
+        if let (Some(range), Some(len)) = (chunk.range, chunk.len)
+            && range.len != len
+        {
             return Err(RegistryError::LengthMismatch);
         }
+        let received = self.receive(staging, chunk.body, chunk.range.map(|range| range.len)).await;
+        if let Err(error @ (RegistryError::LengthMismatch | RegistryError::UploadTooLarge { .. })) = received {
+            // What came is not what was said, or is too much: none of it is kept.
+            return Err(roll_back(turn, error).await);
+        }
         let synced = match &received {
-            // The store threw the content away.
             Err(RegistryError::Storage(_)) => Ok(()),
             Ok(()) if after == After::Commit => Ok(()),
             _ => staging.sync().await,
         };
         let offset = staging.offset();
-        if synced.is_err() || matches!(received, Err(RegistryError::Storage(_))) {
-            turn.take();
-        }
-        received?;
-        synced?;
+        received.and(synced.map_err(RegistryError::from)).inspect_err(|error| {
+            // The store threw the content away, unless it was only full.
+            if matches!(error, RegistryError::Storage(error) if !matches!(error, StorageError::Full)) {
+                turn.take();
+            }
+        })?;
         Ok(offset)
     }
 
@@ -189,22 +208,38 @@ impl Repository {
         }
     }
 
-    /// Makes received content a blob of this repository, if it is what the digest says.
-    async fn commit_blob(&self, staging: Staging, digest: &Digest) -> Result<(), RegistryError> {
-        let staged = staging.finish(digest.algorithm()).await?;
-        let verified = match staged.verify(digest) {
-            Ok(verified) => verified,
-            Err(staged) => {
-                let actual = staged.digest().clone();
-                staged.discard().await?;
-                return Err(RegistryError::DigestMismatch { claimed: digest.clone(), actual });
-            }
-        };
+    /// Makes received content a blob of this repository.
+    async fn commit_blob(&self, verified: Verified) -> Result<(), RegistryError> {
+        let digest = &verified.digest().clone();
         let _pin = self.coordinator().pins().pin([digest.clone()]).await;
         let _shared = self.coordinator().shared(&self.name).await;
         let _alone = self.coordinator().content(digest).await;
         let promotion = Step::Promote(verified, layout::data(digest));
         Ok(self.link_blob(Some(promotion), digest, digest).await?)
+    }
+}
+
+/// Received content as verified, if it is what the digest says; else the error, and the content.
+async fn verified(
+    staging: Staging,
+    digest: &Digest,
+) -> Result<Result<Verified, (RegistryError, Staging)>, StorageError> {
+    let staged = staging.finish(digest.algorithm()).await?;
+    Ok(staged.verify(digest).map_err(|staged| {
+        let actual = staged.digest().clone();
+        (RegistryError::DigestMismatch { claimed: digest.clone(), actual }, staged.reopen())
+    }))
+}
+
+/// Leaves a session as it was before a chunk that is refused with `error`.
+async fn roll_back(turn: &mut Session, error: RegistryError) -> RegistryError {
+    let Some(staging) = turn.staging() else { return error };
+    match staging.roll_back().await {
+        Ok(()) => error,
+        Err(failure) => {
+            turn.take();
+            failure.into()
+        }
     }
 }
 

@@ -87,6 +87,7 @@ conformance! {
         content_ends_with_either_algorithm
         a_promotion_replaces
         what_came_before_a_failed_body_is_kept
+        report_p12_staged_content_goes_back_to_its_last_sync
         a_dropped_append_leaves_a_whole_prefix
         an_append_after_a_dropped_one_goes_on
         staged_content_can_be_taken_up
@@ -95,6 +96,7 @@ conformance! {
         a_taken_key_can_not_be_staged
         aborted_content_is_gone
         content_of_another_digest_is_discarded
+        report_p12_content_of_another_digest_goes_on
         staged_content_is_seen
         what_nobody_holds_can_expire;
 }

@@ -25,7 +25,7 @@ pub enum AppendError<E> {
     /// The sender failed. What came before is kept.
     #[error("the body ended early: {0}")]
     Body(E),
-    /// The store failed. The staged object is gone.
+    /// The store failed. The staged object is gone; but where there was no room ([`StorageError::Full`]) it is as at its last sync.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -40,7 +40,7 @@ impl Staging {
     /// Writes and hashes all of `body` after what is there.
     ///
     /// # Errors
-    /// [`AppendError::Body`] with the sender's error, the bytes before it kept; [`AppendError::Storage`], nothing kept.
+    /// [`AppendError::Body`] with the sender's error, the bytes before it kept; [`AppendError::Storage`], nothing of it kept.
     pub async fn append<E>(
         &mut self,
         body: impl Stream<Item = Result<Bytes, E>> + Unpin,
@@ -54,11 +54,26 @@ impl Staging {
     /// Makes durable what is there, and the state of its hash as well, so that it can be taken up after a crash.
     ///
     /// # Errors
-    /// What the sync met; the staged object is gone then, since a failed sync is never tried again.
+    /// What the sync met. The staged object is gone then, since a failed sync is never tried again; but where there was no room
+    /// ([`StorageError::Full`]) it is as at its last sync.
     pub async fn sync(&mut self) -> Result<(), StorageError> {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.sync().await,
-            Upload::Memory(_) => Ok(()),
+            Upload::Memory(upload) => {
+                upload.sync();
+                Ok(())
+            }
+        }
+    }
+
+    /// Goes back to the last [`sync`](Self::sync), or to nothing if there was none.
+    ///
+    /// # Errors
+    /// What the store met; the staged object is gone then.
+    pub async fn roll_back(&mut self) -> Result<(), StorageError> {
+        match &mut self.0 {
+            Upload::Filesystem(upload) => upload.roll_back().await,
+            Upload::Memory(upload) => upload.roll_back(),
         }
     }
 
@@ -138,6 +153,12 @@ impl Staged {
     /// The staged content back, to be thrown away.
     pub fn verify(self, claimed: &Digest) -> Result<Verified, Staged> {
         if self.digest == *claimed { Ok(Verified(self)) } else { Err(self) }
+    }
+
+    /// The content as it was before it was thought to be whole, to go on with.
+    #[must_use]
+    pub fn reopen(self) -> Staging {
+        Staging(self.upload)
     }
 
     /// Throws the content away.

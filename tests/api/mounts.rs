@@ -34,12 +34,7 @@ async fn d1_what_is_not_there_becomes_an_upload() {
         let digest = sha256(b"bytes");
         for query in ["&from=a", "&from=none", "", "&from="] {
             let path = format!("/v2/b/blobs/uploads/?mount={digest}{query}");
-            let begun = registry.post(&path).await;
-            if query == "&from=" {
-                assert!(matches!(begun.status, 202 | 400), "{begun:?}");
-                continue;
-            }
-            let session = begun.expect(202).header("location").to_owned();
+            let session = registry.post(&path).await.expect(202).header("location").to_owned();
             registry.get(&format!("/v2/b/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");
             registry.with_body(Method::PUT, &format!("{session}?digest={digest}"), "bytes").await.expect(201);
             registry.delete(&format!("/v2/b/blobs/{digest}")).await.expect(202);
@@ -86,32 +81,28 @@ async fn d2_every_blob_must_be_there() {
     registry.put_manifest("/v2/a/manifests/1", &image.media_type(), image.manifest.clone()).await.expect(201);
 }
 
-/// What is checked is what is done: a parameter that could mean two things is refused.
+/// What is checked is what is done: where a parameter could mean two things, nothing is mounted.
 #[tokio::test]
 async fn d8_a_mount_means_one_thing() {
     let registry = TestRegistry::filesystem();
     let digest = registry.push_blob("a", b"bytes").await;
     registry.push_blob("b", b"other").await;
     let before = registry.tree();
-    for (query, allowed) in [
-        (format!("mount={digest}&from=b&from=a"), [400, 400]),
-        (format!("mount={digest}&mount={digest}&from=a"), [400, 400]),
-        (format!("mount={digest}&from=A"), [400, 400]),
-        (format!("mount={digest}&from=a%00"), [400, 400]),
-        (format!("mount={digest}&from=a/../b"), [400, 400]),
-        (format!("mount={digest}&from=../a"), [400, 400]),
-        (format!("mount={digest}&from=a/"), [400, 400]),
-        (format!("mount={digest}&from=a;b"), [400, 400]),
-        ("mount=&from=a".to_owned(), [400, 400]),
-        (format!("mount={digest}&digest={digest}&digest={digest}&from=b"), [400, 202]),
+    for query in [
+        format!("mount={digest}&from=b&from=a"),
+        format!("mount={digest}&mount={digest}&from=a"),
+        format!("mount={digest}&from=A"),
+        format!("mount={digest}&from=a%00"),
+        format!("mount={digest}&from=a/../b"),
+        format!("mount={digest}&from=../a"),
+        format!("mount={digest}&from=a/"),
+        format!("mount={digest}&from=a;b"),
+        "mount=&from=a".to_owned(),
+        format!("mount={digest}&digest={digest}&digest={digest}&from=b"),
     ] {
         let answer = raw::send(&registry, "POST", &format!("/v2/c/blobs/uploads/?{query}"), &[], b"");
-        assert!(allowed.contains(&answer.status), "{query}: {answer:?}");
-        if answer.status == 202 {
-            registry.delete(answer.header("location")).await.expect(204);
-        } else {
-            answer.code();
-        }
+        assert_eq!(answer.status, 202, "{query}: {answer:?}");
+        registry.delete(answer.header("location")).await.expect(204);
         registry.get(&format!("/v2/c/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");
     }
     // A form in the body is a body.

@@ -79,12 +79,10 @@ async fn e1_no_path_leads_out_of_the_store() {
             ("GET", format!("/v2/a/blobs/sha256:{bad}")),
             ("PUT", format!("/v2/a/manifests/sha256:{bad}")),
             ("POST", format!("/v2/a/blobs/uploads/?digest={bad}")),
-            ("POST", format!("/v2/a/blobs/uploads/?mount={bad}&from=a")),
         ];
-        // These are tags, and parameters that are there but mean nothing.
+        // This is a tag.
         if bad != "_" {
             targets.extend(["GET", "PUT", "DELETE"].map(|method| (method, format!("/v2/a/manifests/{bad}"))));
-            targets.push(("GET", format!("/v2/a/tags/list?last={bad}")));
         }
         for (method, target) in targets {
             // A body that is not read would make each of these wait.
@@ -109,20 +107,23 @@ async fn e1_no_path_leads_out_of_the_store() {
     assert!(!outside.exists());
 }
 
-/// `last` and `from` are names, too.
+/// `last` and `from` may be any text, and none of it leads anywhere.
 #[tokio::test]
-async fn e1_parameters_are_names_or_refused() {
+async fn e1_parameters_that_are_no_names_lead_nowhere() {
     let registry = TestRegistry::filesystem();
     registry.image("a", "1", "image").await;
     let before = registry.tree();
     for bad in ["..", "../x", "%2e%2e%2f", "a%00", "/", "a//b", "%ff", "a%0a", "A", "%5c"] {
         let mount = format!("/v2/b/blobs/uploads/?mount={DIGEST}&from={bad}");
-        raw::send(&registry, "POST", &mount, &[], b"").refused(400, "NAME_INVALID");
-        raw::get(&registry, &format!("/v2/_catalog?last={bad}")).refused(400, "NAME_INVALID");
-        let referrers = format!("/v2/a/referrers/{DIGEST}?last={bad}");
-        raw::get(&registry, &referrers).refused(400, "DIGEST_INVALID");
+        let begun = raw::send(&registry, "POST", &mount, &[], b"").expect(202);
+        registry.delete(begun.header("location")).await.expect(204);
+        raw::get(&registry, &format!("/v2/_catalog?last={bad}")).expect(200);
+        raw::get(&registry, &format!("/v2/a/referrers/{DIGEST}?last={bad}")).expect(200);
     }
-    assert_eq!(registry.tree(), before);
+    let files = |tree: std::collections::BTreeSet<std::path::PathBuf>| -> Vec<_> {
+        tree.into_iter().filter(|path| path.is_file()).collect()
+    };
+    assert_eq!(files(registry.tree()), files(before));
 }
 
 #[test]

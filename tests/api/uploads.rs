@@ -159,7 +159,8 @@ async fn d3_a_digest_alone_is_no_content() {
         let path = format!("/v2/b/blobs/uploads/?digest={digest}");
         registry.with_body(Method::POST, &path, body).await.refused(400, "DIGEST_INVALID");
         registry.get(&format!("/v2/b/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");
-        registry.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+        // The upload stays, for one who has the right content.
+        registry.delete(&session).await.expect(204);
     }
     let left: Vec<_> = registry.tree().difference(&before).filter(|path| path.is_file()).cloned().collect();
     assert!(left.is_empty(), "{left:?}");
@@ -222,16 +223,16 @@ async fn a_range_that_is_none_or_lies_is_refused() {
             assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-0", "{range}");
         }
         chunk(&registry, &session, "0-4", "01234").await.expect(202);
-        // Chunked transfer can't be checked before it has come: the session that it was appended to ends, and nothing of it is kept.
+        // Chunked transfer can't be checked before it has come: nothing of it is kept then.
         let unsized_chunk =
             registry.request(Method::PATCH, &session).header("Content-Range", "5-9").body(chunked(&["567"]));
         Answer::of(unsized_chunk).await.refused(400, "SIZE_INVALID");
-        registry.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+        assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-4");
         let session = registry.begin_upload("a").await;
         let too_long =
             registry.request(Method::PATCH, &session).header("Content-Range", "0-2").body(chunked(&["012", "345"]));
         Answer::of(too_long).await.refused(400, "SIZE_INVALID");
-        registry.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
+        assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-0");
     }
 }
 

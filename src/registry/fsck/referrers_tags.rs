@@ -90,10 +90,10 @@ impl Repository {
                 manifests.insert(digest.clone(), descriptor.clone());
             }
         }
-        let mut last = None;
+        let mut last: Option<String> = None;
         loop {
-            let page = self.list_referrers(subject, None, last.as_ref(), PAGE).await?;
-            last = page.descriptors.last().map(|descriptor| descriptor.digest.clone());
+            let page = self.list_referrers(subject, None, last.as_deref(), PAGE).await?;
+            last = page.descriptors.last().map(|descriptor| descriptor.digest.to_string());
             for descriptor in page.descriptors {
                 let said = || serde_json::json!(descriptor);
                 manifests.entry(descriptor.digest.clone()).or_insert_with(said);

@@ -95,6 +95,37 @@ pub(super) async fn what_came_before_a_failed_body_is_kept(storage: &Storage) {
     store(storage, staging, b"hello you").await;
 }
 
+pub(super) async fn report_p12_staged_content_goes_back_to_its_last_sync(storage: &Storage) {
+    let long: &'static str = "x".repeat(3_000_000).leak();
+    for algorithm in Algorithm::ALL {
+        for (synced, lost) in [("", "lost"), ("hello", "lost"), ("hello", ""), ("hello", long), (long, "lost")] {
+            let mut staging = storage.stage(&key(AT), algorithm).await.unwrap();
+            if !synced.is_empty() {
+                staging.append(body(&[synced])).await.unwrap();
+                staging.sync().await.unwrap();
+            }
+            for _ in 0..2 {
+                staging.append(body(&[lost, lost])).await.unwrap();
+                staging.roll_back().await.unwrap();
+                assert_eq!(staging.offset(), synced.len() as u64);
+            }
+            staging.append(body(&[" you"])).await.unwrap();
+            store(storage, staging, format!("{synced} you").as_bytes()).await;
+        }
+    }
+}
+
+pub(super) async fn report_p12_content_of_another_digest_goes_on(storage: &Storage) {
+    let mut staging = begin(storage).await;
+    staging.append(body(&["hello"])).await.unwrap();
+    for _ in 0..2 {
+        let staged = staging.finish(Algorithm::Sha512).await.unwrap();
+        staging = staged.verify(&sha256(b"other")).unwrap_err().reopen();
+    }
+    staging.append(body(&[" you"])).await.unwrap();
+    store(storage, staging, b"hello you").await;
+}
+
 pub(super) async fn a_dropped_append_leaves_a_whole_prefix(storage: &Storage) {
     let mut staging = begin(storage).await;
     drop_midway(&mut staging).await;

@@ -58,7 +58,7 @@ impl Volume {
     fn write_beside(&self, step: Step) -> Result<Written, StorageError> {
         match step {
             Step::Promote(mut turn, key) => {
-                turn.run(|_, content| content.write_held())?;
+                turn.run_or_roll_back(|_, content| content.write_held())?;
                 Ok(Written::Content(turn, key))
             }
             Step::MakePrefixes(prefixes) => Ok(Written::Prefixes(prefixes)),
@@ -73,7 +73,7 @@ impl Written {
     fn sync(&mut self, volume: &Volume) -> Result<Vec<Work>, StorageError> {
         match self {
             Self::Content(turn, _) => {
-                let sync = turn.run(|volume, content| content.sync_to_promote(volume))?;
+                let sync = turn.run_or_roll_back(|volume, content| content.sync_to_promote(volume))?;
                 Ok(sync.into_iter().collect())
             }
             Self::Prefixes(_) => Ok(Vec::new()),
@@ -96,11 +96,12 @@ impl Written {
     }
 }
 
-/// Content of which the commit has failed is thrown away, as all else that was not given its name.
+/// Content of which the commit has failed is thrown away, as all else that was not given its name; where the disk is full, what was durable of
+/// it stays.
 fn given_up(left: impl IntoIterator<Item = Written>, error: StorageError) -> StorageError {
     for step in left {
         if let Written::Content(mut turn, _) = step {
-            turn.discard();
+            turn.give_up(&error);
         }
     }
     error

@@ -43,6 +43,16 @@ pub(super) struct Content {
     early_syncs: EarlySyncs,
     /// Whether there may be a saved hash.
     is_hash_saved: bool,
+    /// What was durable last.
+    synced: Synced,
+}
+
+/// The content at its last sync, to go back to.
+#[derive(Debug)]
+struct Synced {
+    len: u64,
+    /// The hash of so much, if it was known.
+    hasher: Option<Box<Hasher>>,
 }
 
 #[derive(Debug)]
@@ -51,6 +61,15 @@ enum Hash {
     Known(Box<Hasher>),
     /// It has to be made again before anything is added, with this algorithm.
     Lost(Algorithm),
+}
+
+impl Hash {
+    fn known(&self) -> Option<&Box<Hasher>> {
+        match self {
+            Self::Known(hasher) => Some(hasher),
+            Self::Lost(_) => None,
+        }
+    }
 }
 
 impl Content {
@@ -74,18 +93,19 @@ impl Content {
             if is_in_the_way(&error) { StorageError::Exists } else { StorageError::io("create", &path, error) }
         })?;
         volume.forget_hash(key);
-        let hash = Hash::Known(Box::new(Hasher::new(algorithm)));
+        let hasher = Box::new(Hasher::new(algorithm));
         Ok(Self {
             key: key.clone(),
             path,
             file: Arc::new(file),
             len: 0,
             held: Vec::new(),
-            hash,
+            hash: Hash::Known(hasher.clone()),
             is_synced: false,
             is_named: false,
             early_syncs: EarlySyncs::default(),
             is_hash_saved: false,
+            synced: Synced { len: 0, hasher: Some(hasher) },
         })
     }
 
@@ -122,6 +142,7 @@ impl Content {
             is_synced = is_same_boot && saved.offset == len;
             hash = if is_synced { Hash::Known(Box::new(saved.hasher)) } else { Hash::Lost(saved.hasher.algorithm()) };
         }
+        let synced = Synced { len, hasher: hash.known().cloned() };
         let mut content = Self {
             key: key.clone(),
             path,
@@ -133,9 +154,12 @@ impl Content {
             is_named: is_synced,
             early_syncs: EarlySyncs::default(),
             is_hash_saved: true,
+            synced,
         };
         if let Err(error) = content.make_durable(volume) {
-            content.remove(volume);
+            if !matches!(error, StorageError::Full) {
+                content.remove(volume);
+            }
             return Err(error);
         }
         Ok(Some(content))
@@ -192,6 +216,7 @@ impl Content {
     /// Makes durable what is there, and keeps its hash.
     pub(super) fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
         self.make_durable(volume)?;
+        self.synced = Synced { len: self.len, hasher: self.hash.known().cloned() };
         self.is_hash_saved = true;
         if let Hash::Known(hasher) = &self.hash
             && let Err(error) = volume.save_hash(&self.key, self.len, hasher)
@@ -199,6 +224,22 @@ impl Content {
             // It will be hashed again if it is taken up after a restart; nothing is lost.
             tracing::warn!(%error, "the hash of an upload can't be saved");
         }
+        Ok(())
+    }
+
+    /// Goes back to what was durable last. Not for content that may have been promoted.
+    pub(super) fn roll_back(&mut self) -> Result<(), StorageError> {
+        self.held.clear();
+        // An error that a sync met may be of what was durable before, too.
+        mem::take(&mut self.early_syncs).end()?;
+        self.file.set_len(self.synced.len).map_err(|error| StorageError::io("cut", &self.path, error))?;
+        let algorithm = match &self.hash {
+            Hash::Known(hasher) => hasher.algorithm(),
+            Hash::Lost(algorithm) => *algorithm,
+        };
+        self.len = self.synced.len;
+        self.hash = self.synced.hasher.clone().map_or(Hash::Lost(algorithm), Hash::Known);
+        self.is_synced = false;
         Ok(())
     }
 

@@ -116,6 +116,11 @@ impl Pipe {
         self.lease.holder_is_gone();
     }
 
+    /// How much content there is, if no writer is at work.
+    pub(super) fn len(&self) -> Option<u64> {
+        self.state().content.as_ref().map(Content::len)
+    }
+
     /// The content, if no writer is at work.
     ///
     /// # Errors
@@ -168,6 +173,28 @@ impl Turn {
         work(&volume, content).inspect_err(|_| self.discard())
     }
 
+    /// As [`Turn::run`], for content that has not been promoted: where the disk is full, what was durable before stays.
+    ///
+    /// # Errors
+    /// What was met.
+    pub(super) fn run_or_roll_back<T>(
+        &mut self,
+        work: impl FnOnce(&Arc<Volume>, &mut Content) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let volume = self.pipe.volume.clone();
+        let Some(content) = &mut self.content else { unreachable!("the content is here until it is gone") };
+        work(&volume, content).inspect_err(|error| self.give_up(error))
+    }
+
+    /// Removes the content, unless the disk is full: then it goes back to what was durable.
+    pub(super) fn give_up(&mut self, error: &StorageError) {
+        if !matches!(error, StorageError::Full)
+            || self.content.as_mut().is_some_and(|content| content.roll_back().is_err())
+        {
+            self.discard();
+        }
+    }
+
     /// [`Content::hold`].
     pub(super) fn hold(&mut self, pieces: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
         match &mut self.content {
@@ -196,10 +223,15 @@ impl Turn {
     /// Writes batch after batch.
     fn write(mut self) {
         while let Some(batch) = self.next() {
-            if let Err(error) = self.run(|volume, content| content.write(volume, batch)) {
+            if let Err(error) = self.run_or_roll_back(|volume, content| content.write(volume, batch)) {
                 let mut state = self.pipe.state();
                 state.failure = Some(error);
                 state.batches.clear();
+                // In the same moment, so that no batch can come between.
+                self.is_over = true;
+                state.content = self.content.take();
+                state.is_out = false;
+                self.pipe.progress.notify_one();
                 return;
             }
         }

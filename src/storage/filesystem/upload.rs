@@ -78,8 +78,29 @@ impl Upload {
     /// As [`crate::storage::Staging::append`].
     pub(in crate::storage) async fn append<E>(
         &mut self,
-        mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        body: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<(), AppendError<E>> {
+        let appended = self.write(body).await;
+        if let Err(AppendError::Storage(_)) = appended {
+            self.offset = self.pipe.len().unwrap_or_default();
+        }
+        appended
+    }
+
+    /// As [`crate::storage::Staging::roll_back`].
+    pub(in crate::storage) async fn roll_back(&mut self) -> Result<(), StorageError> {
+        let mut turn = self.pipe.take().await?;
+        self.offset = blocking(move || {
+            turn.run(|_, content| {
+                content.roll_back()?;
+                Ok(content.len())
+            })
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn write<E>(&mut self, mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) -> Result<(), AppendError<E>> {
         let share = Share::take(&self.pipe.volume);
         let mut batch = Batch::default();
         let ended = loop {
@@ -102,7 +123,11 @@ impl Upload {
     /// As [`crate::storage::Staging::sync`].
     pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
         let mut turn = self.pipe.take().await?;
-        blocking(move || turn.run(|volume, content| content.sync(volume))).await
+        let synced = blocking(move || turn.run_or_roll_back(|volume, content| content.sync(volume))).await;
+        if synced.is_err() {
+            self.offset = self.pipe.len().unwrap_or_default();
+        }
+        synced
     }
 
     /// The digest of all of it.
@@ -111,7 +136,7 @@ impl Upload {
         if let Some(digest) = turn.content().and_then(|content| content.known_digest(algorithm)) {
             return Ok(digest);
         }
-        blocking(move || turn.run(|_, content| content.digest(algorithm))).await
+        blocking(move || turn.run_or_roll_back(|_, content| content.digest(algorithm))).await
     }
 
     /// The content, once all of it is written but for what is held.

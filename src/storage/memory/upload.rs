@@ -19,6 +19,8 @@ pub(in crate::storage) struct Upload {
     key: Key,
     hasher: Box<Hasher>,
     offset: u64,
+    /// The offset at the last sync.
+    synced: u64,
 }
 
 impl Upload {
@@ -30,7 +32,13 @@ impl Upload {
         }
         tree.put(key, Node::Staged(BytesMut::new(), SystemTime::now()), Condition::IfAbsent)?;
         tree.live.insert(key.clone());
-        Ok(Self { memory: memory.clone(), key: key.clone(), hasher: Box::new(Hasher::new(algorithm)), offset: 0 })
+        Ok(Self {
+            memory: memory.clone(),
+            key: key.clone(),
+            hasher: Box::new(Hasher::new(algorithm)),
+            offset: 0,
+            synced: 0,
+        })
     }
 
     /// Takes one up, if it is there.
@@ -46,7 +54,7 @@ impl Upload {
             *node = Node::Staged(BytesMut::from(bytes), stat.modified);
         }
         tree.live.insert(key.clone());
-        Ok(Some(Self { memory: memory.clone(), key: key.clone(), hasher, offset: stat.len }))
+        Ok(Some(Self { memory: memory.clone(), key: key.clone(), hasher, offset: stat.len, synced: stat.len }))
     }
 
     /// How many bytes there are.
@@ -63,6 +71,23 @@ impl Upload {
         while let Some(piece) = body.next().await {
             self.write(&piece.map_err(AppendError::Body)?)?;
         }
+        Ok(())
+    }
+
+    /// As [`crate::storage::Staging::sync`].
+    pub(in crate::storage) fn sync(&mut self) {
+        self.synced = self.offset;
+    }
+
+    /// As [`crate::storage::Staging::roll_back`].
+    pub(in crate::storage) fn roll_back(&mut self) -> Result<(), StorageError> {
+        let mut tree = self.memory.tree();
+        let Some(Node::Staged(bytes, _)) = tree.node(&self.key) else { return Err(self.gone()) };
+        bytes.truncate(usize::try_from(self.synced).unwrap_or(usize::MAX));
+        let mut hasher = Hasher::new(self.hasher.algorithm());
+        hasher.update(bytes);
+        drop(tree);
+        (*self.hasher, self.offset) = (hasher, self.synced);
         Ok(())
     }
 

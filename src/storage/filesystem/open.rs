@@ -61,6 +61,13 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
 
 /// Makes the root, durably, and gives its path without links and dots, so that a path below it has the same spelling always.
 fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageError> {
+    if let Some(file) = root.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
+        return Err(StorageError::Open(format!(
+            "{} can't be a store: {} is a file, and a store is a directory; choose another directory",
+            absolute(root).display(),
+            absolute(file).display()
+        )));
+    }
     let missing: Vec<_> = root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
     fs::create_dir_all(root).map_err(|error| cannot(root, "be made", &error))?;
     let path = root.canonicalize().map_err(|error| cannot(root, "be opened", &error))?;
@@ -72,6 +79,11 @@ fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageErro
         }
     }
     Ok(path)
+}
+
+/// For messages: a path that begins at the root of all files.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn prepare(root: &Path) -> io::Result<Result<File, StorageError>> {
@@ -131,7 +143,7 @@ fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError {
         _ if is_full(error) => "make room",
         _ => "choose another directory for the store",
     };
-    StorageError::Open(format!("{} can't {what}: {error}; {todo}", path.display()))
+    StorageError::Open(format!("{} can't {what}: {error}; {todo}", absolute(path).display()))
 }
 
 /// Which run of the kernel this is.

@@ -163,7 +163,8 @@ fn report_start_where_no_store_is_the_whole_path_is_named() {
         command.arg("gc").current_dir(directory.path()).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", root);
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
-        let expected = format!("there is no store at {}", directory.path().canonicalize().unwrap().join(what).display());
+        let expected =
+            format!("there is no store at {}", directory.path().canonicalize().unwrap().join(what).display());
         assert!(output.status.code() == Some(1) && said.contains(&expected), "{said}");
     }
 }

@@ -13,13 +13,15 @@ use std::{
 use super::{
     super::{Durability, StorageError},
     at_once::AtOnce,
+    base::{Base, take_up},
     directories::Directories,
     lock,
     many::Threads,
     names::Names,
     recent::Recent,
     sync::Syncs,
-    volume::{Volume, hashes, own, temporary},
+    trial::{is_full, make_directory, writable_base},
+    volume::{Volume, own, temporary},
 };
 
 /// The store at `root`, made if it is not there, and locked; read-only and not locked, if it can't be written.
@@ -28,23 +30,26 @@ use super::{
 /// [`StorageError::Open`]: it can't be made, it is another process's, or it can't be one.
 pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, StorageError> {
     let root = make_root(root, durability)?;
-    let lock = match prepare(&root) {
-        Ok(lock) => Some(lock?),
-        Err(error) if refuses_writes(&error) => {
-            tracing::warn!(path = %root.display(), %error, "the store can't be written: it is served read-only");
-            None
+    let (lock, base) = match claim(&root, durability)? {
+        Ok((lock, base)) => (Some(lock), base),
+        Err(why) => {
+            tracing::warn!(path = %root.display(), why, "the store can't be written: it is served read-only");
+            (None, Base::found(&root))
         }
-        Err(error) => return Err(cannot(&own(&root), "be made ready", &error)),
     };
+    let base_path = base.path(&root);
     let run_id = uuid::Uuid::new_v4().simple().to_string();
     if lock.is_some() {
-        refuse_folded_case(&root, &run_id)?;
+        refuse_folded_case(&base_path, &run_id)?;
+        if base == Base::Docker {
+            take_up(&root);
+        }
     }
     let durability = if lock.is_some() { durability } else { Durability::None };
     Ok(Volume {
         read_only: lock.is_none(),
-        syncs: Arc::new(Syncs::new(durability, &root)),
-        directories: Arc::new(Directories::new(&root)),
+        syncs: Arc::new(Syncs::new(durability, &base_path)),
+        directories: Arc::new(Directories::new(&root, &base_path)),
         names: Names::default(),
         at_once: AtOnce::default(),
         recent: Recent::default(),
@@ -56,6 +61,7 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         appending: AtomicUsize::new(0),
         _lock: lock,
         root,
+        base,
     })
 }
 
@@ -86,32 +92,19 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn prepare(root: &Path) -> io::Result<Result<File, StorageError>> {
-    make_directory(&own(root))?;
-    let lock = lock::take(root)?;
-    let probe = temporary(root).join("probe");
-    let made = make_directory(&temporary(root))
-        .and_then(|()| make_directory(&hashes(root)))
-        .and_then(|()| File::create(&probe))
-        .and_then(|_| fs::remove_file(&probe));
-    match made {
-        // What is stored can be read and deleted.
-        Err(error) if is_full(&error) => tracing::warn!(path = %root.display(), "the store is full"),
-        other => other?,
-    }
-    Ok(lock)
-}
-
-fn make_directory(path: &Path) -> io::Result<()> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        other => other,
-    }
+/// Locks the store, and finds where wharf's own files can be. The inner error is why it can only be read.
+fn claim(root: &Path, durability: Durability) -> Result<Result<(File, Base), String>, StorageError> {
+    let lock = match make_directory(&own(root)).and_then(|()| lock::take(root)) {
+        Ok(lock) => lock?,
+        Err(error) if refuses_writes(&error) => return Ok(Err(format!("{}: {error}", own(root).display()))),
+        Err(error) => return Err(cannot(&own(root), "be made ready", &error)),
+    };
+    Ok(writable_base(root, durability).map(|base| (lock, base)))
 }
 
 /// Repositories and tags are told apart by case; on a filesystem that folds it, one would overwrite another.
-fn refuse_folded_case(root: &Path, run_id: &str) -> Result<(), StorageError> {
-    let directory = temporary(root);
+fn refuse_folded_case(base: &Path, run_id: &str) -> Result<(), StorageError> {
+    let directory = temporary(base);
     let (lower, upper) = (directory.join(format!("case-{run_id}")), directory.join(format!("CASE-{run_id}")));
     match File::create(&lower) {
         Err(error) if is_full(&error) || error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -123,14 +116,10 @@ fn refuse_folded_case(root: &Path, run_id: &str) -> Result<(), StorageError> {
         return Err(StorageError::Open(format!(
             "{} is on a filesystem that does not tell upper from lower case: tags that differ in case would overwrite each \
              other; choose a directory on another filesystem",
-            root.display()
+            base.display()
         )));
     }
     Ok(())
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn refuses_writes(error: &io::Error) -> bool {

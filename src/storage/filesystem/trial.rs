@@ -14,6 +14,7 @@ use rustix::{
 use super::{
     super::{Condition, Durability, StorageError},
     base::{Base, in_the_way, mounts_in},
+    start::names_in,
     temporary::Temporary,
     volume::{Volume, hashes, own, temporary},
 };
@@ -21,6 +22,9 @@ use crate::oci::Algorithm;
 
 /// The file that is moved through the store. It has one name, so that one which a killed process left is moved along and removed.
 const PROBE: &str = ".wharf-probe";
+
+/// So many parts are looked at in a directory.
+const PARTS: usize = 4096;
 
 /// A step of the trial that failed.
 struct Failure {
@@ -42,7 +46,7 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
     }
     let mut refusal = String::new();
     for &base in Base::candidates(root, &mounts) {
-        match try_commit(root, base, durability) {
+        match try_commit(root, base, durability).and_then(|()| look_at_parts(root)) {
             Ok(()) => return Ok(base),
             // What is stored can be read and deleted.
             Err(Failure { error, at }) if is_full(&error) => {
@@ -103,6 +107,25 @@ fn way(root: &Path) -> Vec<PathBuf> {
     let contents = Algorithm::ALL.map(|algorithm| blobs.join(algorithm.as_str()));
     let below = [blobs].into_iter().chain(contents).chain([root.join("docker/registry/v2/repositories")]);
     [top].into_iter().chain(below.filter(|directory| directory.is_dir())).collect()
+}
+
+/// Looks at the directories of single repositories and of blobs whose digests begin alike. It is an error if no blob can be stored; one part that
+/// can't be written is told of, as the others can.
+fn look_at_parts(root: &Path) -> Result<(), Failure> {
+    for directory in way(root).iter().skip(1) {
+        let parts: Vec<_> = names_in(directory).into_iter().take(PARTS).map(|name| directory.join(name)).collect();
+        let is_refused = |part: &&PathBuf| part.is_dir() && access(*part, Access::WRITE_OK | Access::EXEC_OK).is_err();
+        let refused: Vec<_> = parts.iter().filter(is_refused).collect();
+        let Some(&first) = refused.first() else { continue };
+        let failure = Failure { at: first.clone(), error: io::ErrorKind::PermissionDenied.into() };
+        let are_repositories = directory.ends_with("repositories");
+        if refused.len() == parts.len() && !are_repositories {
+            return Err(failure);
+        }
+        let why = failure.in_words(root);
+        tracing::warn!(directories = refused.len(), why, "parts of the store can't be written: pushes to them fail");
+    }
+    Ok(())
 }
 
 /// Some filesystems can't; that is told of elsewhere.

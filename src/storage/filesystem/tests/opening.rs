@@ -173,3 +173,44 @@ async fn a_temporary_directory_that_was_cleaned_away_is_made_again() {
     disk.store.put_tree(&key("t"), vec![(key("t/a"), Bytes::from("x"))]).await.unwrap();
     assert!(disk.delete_tree("t").await.unwrap());
 }
+
+/// Where `docker/` is on a filesystem of its own, all that concerns a filesystem is asked of that one.
+#[tokio::test]
+async fn report_s4_staging_syncs_and_space_are_those_of_docker() {
+    let directory = tempfile::tempdir().unwrap();
+    let docker = directory.path().canonicalize().unwrap().join("docker");
+    fs::create_dir_all(docker.join("wharf")).unwrap();
+    let volume = Arc::new(open_volume(directory.path(), Durability::Full).unwrap());
+    let store = Filesystem { gate: Gate::begin(&volume), volume: volume.clone() };
+    let mut upload = store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
+    assert_eq!(volume.syncs.watch.take()[0], ("syncfs", docker.clone()));
+    assert_eq!(volume.temporary_path().parent(), Some(docker.join("wharf/tmp").as_path()));
+    upload.append(body("x")).await.unwrap();
+    upload.sync().await.unwrap();
+    assert!(docker.join("wharf/uploads/1").is_file());
+    assert_eq!(fs::read_dir(docker.join("wharf/hashes")).unwrap().count(), 1);
+    promote(&store, upload, "docker/registry/v2/x").await.unwrap();
+    let names = |at: &Path| super::super::start::names_in(at).len();
+    assert_eq!((names(&docker.join("wharf/uploads")), names(&docker.join("registry/v2"))), (0, 1));
+    assert_eq!(names(&directory.path().join("wharf")), 1, "the lock alone");
+    assert!(store.free_space().await.unwrap() > 0);
+}
+
+/// A trial leaves nothing behind, and what a killed one left goes with the next.
+#[tokio::test]
+async fn report_s3_a_trial_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let v2 = directory.path().join("docker/registry/v2");
+    for below in ["blobs/sha256", "blobs/sha512", "repositories"] {
+        fs::create_dir_all(v2.join(below)).unwrap();
+    }
+    let places = [v2.clone(), v2.join("blobs"), v2.join("blobs/sha512"), v2.join("repositories")];
+    places.iter().for_each(|place| fs::write(place.join(".wharf-probe"), "").unwrap());
+    let store = open(directory.path()).await;
+    for _ in 0..3 {
+        let left: Vec<_> = places.iter().filter(|place| place.join(".wharf-probe").exists()).collect();
+        assert!(left.is_empty() && !store.is_read_only(), "{left:?}");
+        store.probe().await.unwrap();
+    }
+    assert_eq!(super::super::start::names_in(&directory.path().join("wharf/tmp")).len(), 0);
+}

@@ -205,7 +205,9 @@ async fn report_s3_a_trial_leaves_nothing_behind() {
         fs::create_dir_all(v2.join(below)).unwrap();
     }
     let places = [v2.clone(), v2.join("blobs"), v2.join("blobs/sha512"), v2.join("repositories")];
-    places.iter().for_each(|place| fs::write(place.join(".wharf-probe"), "").unwrap());
+    for place in &places {
+        fs::write(place.join(".wharf-probe"), "").unwrap();
+    }
     let store = open(directory.path()).await;
     for _ in 0..3 {
         let left: Vec<_> = places.iter().filter(|place| place.join(".wharf-probe").exists()).collect();

@@ -5,6 +5,7 @@
 
 mod at_once;
 mod changes;
+mod check;
 mod commit;
 mod content;
 mod directories;
@@ -53,6 +54,11 @@ pub(super) struct Filesystem {
 }
 
 impl Filesystem {
+    /// See [`check::check`].
+    pub(super) fn check(root: &Path) -> Result<(), StorageError> {
+        check::check(root)
+    }
+
     pub(super) async fn open(root: &Path, durability: Durability) -> Result<Self, StorageError> {
         let root = root.to_owned();
         let volume = Arc::new(blocking(move || open::open(&root, durability)).await?);

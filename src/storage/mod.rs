@@ -110,6 +110,14 @@ impl Storage {
         Ok(Self(Backend::Filesystem(Filesystem::open(root, durability).await?)))
     }
 
+    /// What opening a store at `root` would meet first, as far as can be seen without touching it.
+    ///
+    /// # Errors
+    /// [`StorageError::Open`]
+    pub fn check_filesystem(root: &Path) -> Result<(), StorageError> {
+        Filesystem::check(root)
+    }
+
     /// Whether this store was opened read-only because it could not be written.
     #[must_use]
     pub fn is_read_only(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The commands, as a shell sees them: what they print, and their exit codes.
 
+mod check_and_serve;
 mod config_check;
 mod config_show;
 mod healthcheck;

@@ -27,6 +27,7 @@ use super::{
 /// # Errors
 /// [`StorageError::Open`]: it can't be made, it is another process's, or it can't be one.
 pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, StorageError> {
+    super::check::check(root)?;
     let root = make_root(root, durability)?;
     let lock = match prepare(&root) {
         Ok(lock) => Some(lock?),
@@ -125,7 +126,7 @@ fn refuses_writes(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }
 
-fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError {
+pub(super) fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError {
     let todo = match error.kind() {
         io::ErrorKind::PermissionDenied => "give this process the right to it, or choose another directory",
         _ if is_full(error) => "make room",

@@ -18,8 +18,8 @@ use super::{
     outlet::{Delivered, Outlet},
 };
 use crate::{
-    oci::{ByteRange, Digest},
-    registry::{Blob, Stat},
+    oci::{ByteRange, Digest, Read},
+    registry::{Blob, RegistryError, Stat},
 };
 
 /// From how many bytes on the kernel sends them: what is shorter goes out with the head of the answer.
@@ -45,11 +45,11 @@ pub(super) async fn get(
 }
 
 pub(super) async fn delete(
-    _: &Incoming<'_>,
+    request: &Incoming<'_>,
     of: &Authorized<Delete>,
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
-    of.repository().delete_blob(digest).await?;
+    of.repository().delete_blob(digest, request.preconditions()).await?;
     Ok(HttpResponse::Accepted().finish())
 }
 
@@ -59,8 +59,10 @@ fn answer(request: &Incoming<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
     headers::identify(&mut response, digest);
     response.insert_header((header::ACCEPT_RANGES, "bytes"));
     response.insert_header((header::CACHE_CONTROL, Freshness::ForEver.of(request.is_private())));
-    if request.has(digest) {
-        return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+    match request.preconditions().of_read(digest) {
+        Read::Send => {}
+        Read::NotModified => return Ok(response.status(StatusCode::NOT_MODIFIED).finish()),
+        Read::Refused => return Err(RegistryError::PreconditionFailed.into()),
     }
     response.content_type("application/octet-stream");
     response.insert_header((header::CONTENT_DISPOSITION, "attachment"));

@@ -258,6 +258,7 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::ManifestBlobUnknown(_) => (StatusCode::BAD_REQUEST, Code::ManifestBlobUnknown),
         RegistryError::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
         RegistryError::TagExists(_) => (StatusCode::FORBIDDEN, Code::Denied),
+        RegistryError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, Code::PreconditionFailed),
         RegistryError::TooManyUploads { .. } => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
         RegistryError::UploadUnknown => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
         RegistryError::UploadBusy => (StatusCode::CONFLICT, Code::BlobUploadInvalid),

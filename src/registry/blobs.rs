@@ -2,9 +2,9 @@
 
 mod reading;
 
-use super::{Registry, RegistryError, Repository, layout, links::link_to};
+use super::{Registry, RegistryError, Repository, layout, links::link_to, manifests::must_hold};
 use crate::{
-    oci::{Algorithm, Digest, RepositoryName},
+    oci::{Algorithm, Digest, Preconditions, RepositoryName},
     storage::{Stat, Step, StorageError},
 };
 
@@ -45,10 +45,11 @@ impl Repository {
     /// Takes a blob out of this repository; it stays in every other ([distribution-spec, deleting blobs]).
     ///
     /// # Errors
-    /// [`RegistryError::BlobUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`].
+    /// [`RegistryError::BlobUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`];
+    /// [`RegistryError::PreconditionFailed`].
     ///
     /// [distribution-spec, deleting blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs
-    pub async fn delete_blob(&self, digest: &Digest) -> Result<(), RegistryError> {
+    pub async fn delete_blob(&self, digest: &Digest, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
         let (this, digest) = (self.clone(), digest.clone());
         self.coordinator()
@@ -57,6 +58,7 @@ impl Repository {
                 if this.blob_target(&digest).await?.is_none() {
                     return Err(RegistryError::BlobUnknown(digest));
                 }
+                must_hold(&conditions, Some(&digest))?;
                 let removed = this.storage().delete_tree(&layout::layer(&this.name, &digest)).await;
                 this.settle(&mut state, removed.map(|_| ())).await
             })

@@ -14,7 +14,7 @@ use super::{
     verified_manifests::VerifiedManifest,
 };
 use crate::{
-    oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag},
+    oci::{Algorithm, Digest, Manifest, MediaType, Preconditions, Reference, Tag},
     storage::{Condition, Step, StorageError},
 };
 
@@ -31,6 +31,8 @@ pub struct ManifestPush {
     pub bytes: Bytes,
     /// Whether tags that exist may be moved.
     pub overwrite: Overwrite,
+    /// What has to be true of what the reference names now.
+    pub conditions: Preconditions,
 }
 
 /// Whether a push may move a tag that exists.
@@ -95,7 +97,7 @@ impl Repository {
     ///
     /// # Errors
     /// [`RegistryError::ManifestInvalid`], [`RegistryError::DigestMismatch`], [`RegistryError::ManifestBlobUnknown`],
-    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`]; nothing is stored then.
+    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`], [`RegistryError::PreconditionFailed`]; nothing is stored then.
     ///
     /// [distribution-spec, pushing manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
     pub async fn put_manifest(&self, push: ManifestPush) -> Result<PushedManifest, RegistryError> {
@@ -111,10 +113,11 @@ impl Repository {
     /// Takes a manifest out of this repository, and the tags that name it with it ([distribution-spec, deleting manifests]).
     ///
     /// # Errors
-    /// [`RegistryError::ManifestUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`].
+    /// [`RegistryError::ManifestUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`];
+    /// [`RegistryError::PreconditionFailed`].
     ///
     /// [distribution-spec, deleting manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
-    pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), RegistryError> {
+    pub async fn delete_manifest(&self, digest: &Digest, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
         let (this, digest) = (self.clone(), digest.clone());
         self.coordinator()
@@ -125,6 +128,7 @@ impl Repository {
                 if !this.has_manifest(&digest).await? {
                     return Err(RegistryError::ManifestUnknown(digest.to_string()));
                 }
+                must_hold(&conditions, Some(&digest))?;
                 let removed = this.remove_manifest(&mut state, &digest).await;
                 this.settle(&mut state, removed).await
             })
@@ -206,7 +210,7 @@ impl Repository {
             let _alone = self.coordinator().content(&digest).await;
             self.storage().put(&layout::data(&digest), push.bytes.clone(), Condition::Any).await?;
         }
-        let mut tags = push.tags;
+        let (mut tags, reference) = (push.tags, push.reference.clone());
         if let Reference::Tag(tag) = push.reference
             && !tags.contains(&tag)
         {
@@ -216,6 +220,7 @@ impl Repository {
         if push.overwrite == Overwrite::Refused {
             self.refuse_to_move(&tags, &digest).await?;
         }
+        self.must_hold_of(&push.conditions, &reference).await?;
         let linked = self.link_manifest(&mut state, &digest, &manifest, push.bytes.len() as u64, &tags).await;
         if linked.is_err() {
             // What reached the store and what did not is not known here: the next one who asks reads it there.
@@ -285,6 +290,18 @@ impl Repository {
         Ok(())
     }
 
+    /// Holds the conditions of a change against what the reference names. The caller has the repository alone.
+    async fn must_hold_of(&self, conditions: &Preconditions, reference: &Reference) -> Result<(), RegistryError> {
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        let current = match self.digest_of(reference).await? {
+            Some(digest) if self.has_manifest(&digest).await? => Some(digest),
+            _ => None,
+        };
+        must_hold(conditions, current.as_ref())
+    }
+
     async fn refuse_to_move(&self, tags: &[Tag], digest: &Digest) -> Result<(), RegistryError> {
         for tag in tags {
             if self.resolve(tag).await?.is_some_and(|target| target != *digest) {
@@ -293,6 +310,12 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// # Errors
+/// [`RegistryError::PreconditionFailed`] unless `current` may be changed.
+pub(super) fn must_hold(conditions: &Preconditions, current: Option<&Digest>) -> Result<(), RegistryError> {
+    if conditions.allow_write(current) { Ok(()) } else { Err(RegistryError::PreconditionFailed) }
 }
 
 /// The digest under which a push is stored: the one that the client says, which must be right, else the body's sha256.

@@ -25,6 +25,7 @@ mod blobs;
 mod bounds;
 mod catalog;
 mod clients;
+mod conditions;
 mod deletes;
 mod docker;
 mod downloads;

@@ -8,6 +8,7 @@ mod support;
 
 mod buildah;
 mod buildkit;
+mod containerd;
 mod crane;
 mod docker;
 mod oras;

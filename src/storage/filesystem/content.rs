@@ -64,7 +64,7 @@ enum Hash {
 }
 
 impl Hash {
-    fn known(&self) -> Option<&Box<Hasher>> {
+    fn known(&self) -> Option<&Hasher> {
         match self {
             Self::Known(hasher) => Some(hasher),
             Self::Lost(_) => None,
@@ -142,7 +142,7 @@ impl Content {
             is_synced = is_same_boot && saved.offset == len;
             hash = if is_synced { Hash::Known(Box::new(saved.hasher)) } else { Hash::Lost(saved.hasher.algorithm()) };
         }
-        let synced = Synced { len, hasher: hash.known().cloned() };
+        let synced = Synced { len, hasher: hash.known().cloned().map(Box::new) };
         let mut content = Self {
             key: key.clone(),
             path,
@@ -216,7 +216,7 @@ impl Content {
     /// Makes durable what is there, and keeps its hash.
     pub(super) fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
         self.make_durable(volume)?;
-        self.synced = Synced { len: self.len, hasher: self.hash.known().cloned() };
+        self.synced = Synced { len: self.len, hasher: self.hash.known().cloned().map(Box::new) };
         self.is_hash_saved = true;
         if let Hash::Known(hasher) = &self.hash
             && let Err(error) = volume.save_hash(&self.key, self.len, hasher)

@@ -19,9 +19,11 @@ mod announce;
 pub(crate) mod authentication;
 mod connection;
 pub(crate) mod control;
+mod lengthened;
 mod listen;
 pub(crate) mod open;
 mod peers;
+mod refusing;
 mod sending;
 mod tls;
 

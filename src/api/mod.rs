@@ -27,6 +27,7 @@ mod routes;
 mod tags;
 mod target;
 mod token;
+mod unparsed;
 mod unread;
 mod uploads;
 mod version;
@@ -50,6 +51,7 @@ pub use limits::HeadLimits;
 pub use outlet::Outlet;
 pub use proxies::Proxies;
 pub use receive::Rate;
+pub use unparsed::{BareAnswer, Ending};
 
 use crate::{auth::Authenticator, registry::Registry};
 
@@ -153,6 +155,7 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
     headers::complete(&api, is_of_the_api, &mut response);
     let response = headers::without_body_if_head(&request, response);
     let response = if api.settings.access_log { log.end(&request, response) } else { response };
+    let response = unparsed::note_ending(&request, response);
     unread.keep_with(&request, response)
 }
 

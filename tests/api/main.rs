@@ -45,5 +45,6 @@ mod ranges;
 mod referrers;
 mod sessions;
 mod tags;
+mod unparsed;
 mod uploads;
 mod version;

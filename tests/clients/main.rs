@@ -10,6 +10,7 @@ mod buildah;
 mod buildkit;
 mod crane;
 mod docker;
+mod nginx;
 mod oras;
 mod podman;
 mod regctl;

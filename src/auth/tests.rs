@@ -37,7 +37,7 @@ impl Server {
         let settings = match kind {
             Kind::Htpasswd => Settings::Htpasswd { realm: "Registry Realm".to_owned(), users },
             Kind::Token | Kind::Identity => Settings::Builtin(BuiltinSettings {
-                realm: Realm::Local { port: 5000, tls: false },
+                realm: Realm::Local { port: 5000, tls: false, prefix: String::new() },
                 service: service.to_owned(),
                 issuer: service.to_owned(),
                 users,
@@ -437,7 +437,7 @@ fn what_is_wrong_with_settings_is_said() {
     };
     let builtin = |lifetime: u64, key: KeySource| {
         Settings::Builtin(BuiltinSettings {
-            realm: Realm::Local { port: 1, tls: false },
+            realm: Realm::Local { port: 1, tls: false, prefix: String::new() },
             service: "us".to_owned(),
             issuer: "us".to_owned(),
             users: path("none"),

@@ -289,7 +289,7 @@ async fn g7_uploads_stop_before_the_disk_is_full() {
 #[tokio::test]
 async fn report_p2_a_long_range_is_served() {
     let registry = TestRegistry::memory();
-    let digest = registry.push_blob("a", &[7; 100_000]).await;
+    let digest = registry.push_blob("a", &vec![7; 100_000]).await;
     let ranges: Vec<_> =
         (0..1024).map(|n| format!("{}-{}", 10_000_000_000_u64 + n * 2, 10_000_000_000_u64 + n * 2)).collect();
     let field = format!("Range: bytes={}", ranges.join(","));

@@ -20,9 +20,11 @@ pub(crate) mod authentication;
 mod check;
 mod connection;
 pub(crate) mod control;
+mod lengthened;
 mod listen;
 pub(crate) mod open;
 mod peers;
+mod refusing;
 mod sending;
 mod tls;
 

@@ -51,6 +51,10 @@ pub(super) enum ApiError {
     TargetTooLong { limit: usize },
     #[error("the request's head is longer than {limit} bytes, or has too many fields")]
     HeadTooLarge { limit: usize },
+    #[error("this is no request as RFC 9112 has it")]
+    Malformed,
+    #[error("the head of the request did not come in time")]
+    HeadTimeout,
     #[error("Authorization is given more than once")]
     AuthorizationTwice,
     /// Who asks has not shown who it is, or not rightly. `wanted` is what it would need; `None` for the check whether there is a registry.
@@ -153,7 +157,8 @@ impl ApiError {
             Self::ContentRange(_) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::SizeInvalid),
             Self::Pagination { .. } => (StatusCode::BAD_REQUEST, Code::PaginationNumberInvalid),
-            Self::Path | Self::Ambiguous { .. } | Self::Upgrade | Self::AuthorizationTwice => {
+            Self::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, Code::Unsupported),
+            Self::Malformed | Self::Path | Self::Ambiguous { .. } | Self::Upgrade | Self::AuthorizationTwice => {
                 (StatusCode::BAD_REQUEST, Code::Unsupported)
             }
             Self::Tag(_) | Self::ContentType => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),

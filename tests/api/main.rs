@@ -49,5 +49,6 @@ mod ranges;
 mod referrers;
 mod sessions;
 mod tags;
+mod unparsed;
 mod uploads;
 mod version;

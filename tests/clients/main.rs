@@ -11,6 +11,7 @@ mod buildkit;
 mod containerd;
 mod crane;
 mod docker;
+mod nginx;
 mod oras;
 mod podman;
 mod regctl;

@@ -16,6 +16,7 @@ mod headers;
 mod health;
 mod limits;
 mod manifests;
+mod multipart;
 mod outlet;
 mod pagination;
 mod proxies;

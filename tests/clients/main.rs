@@ -11,6 +11,7 @@ mod buildkit;
 mod crane;
 mod docker;
 mod oras;
+mod partial_pull;
 mod podman;
 mod regctl;
 mod skopeo;

@@ -72,6 +72,7 @@ fn ranges_in_bytes(header: &str) -> Option<impl Iterator<Item = &str>> {
 }
 
 /// The two numbers around a range's dash.
+#[derive(Clone, Copy)]
 enum Bounds {
     /// From the first byte to the last, or to the end.
     From(u64, Option<u64>),

@@ -129,9 +129,10 @@ impl Stream for Pieces {
             Ok(piece) if piece.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
             other => other,
         };
-        match &piece {
-            Ok(piece) => self.range.start += piece.len() as u64,
-            Err(_) => (self.range, self.later) = (0..0, Vec::new().into_iter()),
+        if let Ok(piece) = &piece {
+            self.range.start += piece.len() as u64;
+        } else {
+            (self.range, self.later) = (0..0, Vec::new().into_iter());
         }
         Poll::Ready(Some(piece))
     }
@@ -221,7 +222,8 @@ mod tests {
         let ranges = [5..6, 0..LEN, 7..7, 3 * PIECE_LEN - 1..3 * PIECE_LEN + 1, 5..6, LEN - 1..LEN];
         for is_probing in [true, false] {
             let (file, bytes) = cold();
-            let pieces = Pieces { range: 0..0, later: ranges.to_vec().into_iter(), ..pieces(&file, is_probing) };
+            let pieces =
+                Pieces { range: 0..0, later: Vec::from(ranges.clone()).into_iter(), ..pieces(&file, is_probing) };
             let read: Vec<_> = pieces.map(Result::unwrap).collect().await;
             let at = |offset: u64| usize::try_from(offset).unwrap();
             let expected: Vec<_> = ranges.iter().flat_map(|range| &bytes[at(range.start)..at(range.end)]).collect();

@@ -74,7 +74,8 @@ impl Blob {
         ranges: Vec<Range<u64>>,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
         let stat = self.object.stat();
-        let is_hashed = self.registry.0.rules.verify == Verify::Whole && ranges == [0..stat.len];
+        let is_hashed =
+            self.registry.0.rules.verify == Verify::Whole && *ranges == *std::slice::from_ref(&(0..stat.len));
         let hasher = is_hashed.then(|| Hasher::new(self.target.algorithm()));
         let left = ranges.iter().map(|range| range.end - range.start).sum();
         Checked {

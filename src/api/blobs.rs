@@ -15,6 +15,7 @@ use super::{
     authorize::{Authorized, Delete, Pull},
     error::ApiError,
     headers::{self, Freshness},
+    multipart,
     outlet::{Delivered, Outlet},
 };
 use crate::{
@@ -69,6 +70,8 @@ fn answer(request: &Incoming<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
     let (first, end) = match ByteRange::parse(request.range(digest), stat.len) {
         ByteRange::Whole => (0, stat.len),
         ByteRange::Unsatisfiable => return Err(ApiError::Range { len: stat.len }),
+        ByteRange::Excessive => return Err(ApiError::Ranges),
+        ByteRange::Parts(ranges) => return Ok(multipart::answer(response, blob, stat.len, ranges)),
         ByteRange::Part { first, last } => {
             response.status(StatusCode::PARTIAL_CONTENT);
             response.insert_header((header::CONTENT_RANGE, format!("bytes {first}-{last}/{}", stat.len)));
@@ -97,9 +100,12 @@ fn with_bytes(
             Err(blob) => blob,
         },
     };
-    let digest = blob.digest().clone();
-    // The head is sent by then, so the client can only be cut off: the operator has to be told.
-    let failed = move |error: &std::io::Error| tracing::error!(%digest, %error, "a download broke off");
+    let failed = tell(blob.digest().clone());
     let pieces = blob.into_stream(range).inspect_err(failed);
     response.body(BoxBody::new(SizedStream::new(len, Box::pin(pieces))))
+}
+
+/// The head is sent by then, so the client can only be cut off: the operator has to be told.
+pub(super) fn tell(digest: Digest) -> impl Fn(&std::io::Error) {
+    move |error| tracing::error!(%digest, %error, "a download broke off")
 }

@@ -17,6 +17,7 @@ mod health;
 mod limits;
 mod location;
 mod manifests;
+mod multipart;
 mod options;
 mod outlet;
 mod pagination;

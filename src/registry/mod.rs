@@ -66,6 +66,8 @@ pub struct Rules {
     pub delete: bool,
     /// Whether a manifest may refer to content that is not in its repository.
     pub missing: Missing,
+    /// Whether a manifest may be wrong about the sizes of content that is in its repository.
+    pub sizes: Sizes,
     /// How many bytes an upload may have at most; `None`: as many as the store takes.
     pub upload_limit: Option<u64>,
     /// How many uploads of one repository may be begun and not ended.
@@ -83,6 +85,7 @@ impl Default for Rules {
         Self {
             delete: true,
             missing: Missing::Refuse,
+            sizes: Sizes::Warn,
             upload_limit: None,
             unfinished_limit: 1000,
             expiry: Expiry::default(),
@@ -110,6 +113,16 @@ pub enum Missing {
     Refuse,
     /// It is stored: a sparse index, or an image whose layers come later.
     Allow,
+}
+
+/// What becomes of a manifest that names content of its repository with a size which that does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sizes {
+    /// It is stored, as registry:2 does, and the log tells of it. The content is what its digest says.
+    #[default]
+    Warn,
+    /// It is refused.
+    Refuse,
 }
 
 /// When an upload that nobody ends is thrown away.

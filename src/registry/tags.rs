@@ -25,6 +25,14 @@ impl Repository {
         if !self.is_there().await? {
             return Err(RegistryError::NameUnknown(self.name.clone()));
         }
+        self.tags_after(last, limit).await
+    }
+
+    /// As [`Repository::list_tags`]: how a list goes on. A repository that has gone meanwhile has no more tags.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub async fn tags_after(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
         let state = self.with::<TagIndex>().await?;
         Ok(state.tags.all().map_or_else(|| Page::of(std::iter::empty(), limit), |tags| tags.page(last, limit)))
     }

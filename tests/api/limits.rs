@@ -81,7 +81,8 @@ async fn g3_long_lists_in_fields_are_read_once() {
         } else {
             assert_eq!(manifest.expect(200).body, image.manifest);
             assert_eq!(blob.expect(200).body, "bytes");
-            assert_eq!(part.expect(200).body, "bytes");
+            // More ranges than there may be are a mistake; so many of one byte are more than there is.
+            part.refused(400, "SIZE_INVALID");
         }
     }
 }

@@ -13,6 +13,7 @@ mod crane;
 mod docker;
 mod nginx;
 mod oras;
+mod partial_pull;
 mod podman;
 mod regctl;
 mod skopeo;

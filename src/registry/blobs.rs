@@ -20,10 +20,10 @@ impl Repository {
     pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
         // A client that hears that it is there does not upload it.
         self.coordinator().pins().touch(digest).await;
-        self.blob_in_store(digest)
-            .await?
-            .map(|(_, stat)| stat)
-            .ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))
+        let found = self.blob_in_store(digest).await?;
+        let (_, stat) = found.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
+        self.renew(layout::link(&layout::layer(&self.name, digest))).await;
+        Ok(stat)
     }
 
     /// Opens a blob ([distribution-spec, pulling blobs]).

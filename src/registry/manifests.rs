@@ -90,7 +90,9 @@ impl Repository {
         let unknown = || RegistryError::ManifestUnknown(reference.to_string());
         let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
         self.coordinator().pins().touch(&digest).await;
-        self.stored_manifest(digest).await?.ok_or_else(unknown)
+        let stored = self.stored_manifest(digest).await?.ok_or_else(unknown)?;
+        self.renew(layout::link(&layout::revision(&self.name, &stored.digest))).await;
+        Ok(stored)
     }
 
     /// Stores a manifest and its tags ([distribution-spec, pushing manifests]).

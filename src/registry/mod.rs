@@ -2,7 +2,9 @@
 
 mod blobs;
 mod body;
+mod boot;
 mod catalog;
+mod census;
 mod coordinator;
 mod error;
 mod expiry;
@@ -16,6 +18,7 @@ mod links;
 mod manifests;
 mod pins;
 mod progress;
+mod record;
 mod references;
 mod referrers;
 mod referrers_index;
@@ -33,7 +36,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 
 pub use blobs::{Blob, BlobDelivery};
 pub use body::{Body, BodySender, body};
@@ -175,6 +178,8 @@ struct Inner {
     sessions: Sessions,
     catalog: Catalog,
     beginning: Beginning,
+    /// When in this run of the system the store was served first.
+    first_served: OnceCell<Duration>,
     condemned: Condemned,
     verified: VerifiedManifests,
 }
@@ -224,6 +229,7 @@ impl Registry {
             catalog: Catalog::default(),
             condemned: Condemned::default(),
             verified: VerifiedManifests::default(),
+            first_served: OnceCell::new(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }

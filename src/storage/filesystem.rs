@@ -90,6 +90,15 @@ impl Filesystem {
         self.look(move |volume| volume.stat(&key)).await
     }
 
+    pub(super) async fn touch(&self, key: &Key) -> Result<bool, StorageError> {
+        let key = key.clone();
+        self.write(move |volume| volume.touch(&key)).await
+    }
+
+    pub(super) fn boot_id(&self) -> &str {
+        &self.volume.boot_id
+    }
+
     pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
         if let Some(bytes) = self.volume.recent.get(self.volume.directories.changes(), key) {
             return if bytes.len() as u64 > limit { Err(StorageError::TooLarge) } else { Ok(Some(bytes)) };

@@ -51,7 +51,7 @@ impl Inspector {
         let mut state = repository.coordinator().exclusive(&repository.name).await;
         let Some(fault) = repository.manifest_fault(digest).await? else { return Ok(()) };
         let place = format!("{}@{digest}", repository.name);
-        let repair = self.inspection.repair;
+        let repair = self.may_remove();
         match fault {
             Fault::Link if repair => {
                 let link = layout::link(&layout::revision(&repository.name, digest));

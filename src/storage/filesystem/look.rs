@@ -9,13 +9,19 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::{fs::OFlags, io::Errno};
+use rustix::{
+    fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens},
+    io::Errno,
+};
 
 use super::{
     super::{Child, Key, Object, Stat, StorageError},
     names::Standing,
     volume::Volume,
 };
+
+const OMIT: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
 
 impl Volume {
     /// What is known of an object.
@@ -47,6 +53,16 @@ impl Volume {
     pub(super) fn open(&self, key: &Key) -> Result<Option<Object>, StorageError> {
         let found = self.find(&self.path(key))?;
         Ok(found.map(|(file, metadata)| Object::of_file(file, stat_of(&metadata))))
+    }
+
+    /// Dates an object with this moment.
+    pub(super) fn touch(&self, key: &Key) -> Result<bool, StorageError> {
+        let path = self.path(key);
+        let Some((file, _)) = self.find(&path)? else { return Ok(false) };
+        // By what is open: a link that is written again meanwhile is young by itself.
+        let now = Timestamps { last_access: OMIT, last_modification: NOW };
+        futimens(&file, &now).map_err(|error| StorageError::io("date", &path, error))?;
+        Ok(true)
     }
 
     /// The names in a directory, in byte order. Names that are no UTF-8 are none of ours.

@@ -6,6 +6,7 @@ mod config;
 mod fsck;
 mod gc;
 mod healthcheck;
+mod htpasswd;
 mod http_get;
 mod log_line;
 mod logging;
@@ -95,6 +96,9 @@ impl FileArguments {
 /// Runs the command that the arguments of this process name.
 #[must_use]
 pub fn run() -> ExitCode {
+    if htpasswd::is_meant() {
+        return htpasswd::run();
+    }
     let cli = Cli::parse();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(command) => command.run(),

@@ -3,5 +3,6 @@
 mod config_check;
 mod config_show;
 mod healthcheck;
+mod htpasswd;
 mod usage;
 mod wharf;

@@ -4,6 +4,7 @@ mod check_and_serve;
 mod config_check;
 mod config_show;
 mod healthcheck;
+mod htpasswd;
 mod stuck_log;
 mod usage;
 mod wharf;

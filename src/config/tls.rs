@@ -54,7 +54,7 @@ pub(super) const CLIENT_CAS: Setting = Setting::new(
 );
 pub(super) const CLIENT_AUTH: Setting = Setting::new(
     "http.tls.clientauth",
-    Kind::Choice(&["verify-client-cert-if-given", "require-and-verify-client-cert"]),
+    Kind::Choice(&["require-and-verify-client-cert", "verify-client-cert-if-given"]),
     "",
     "What is asked of a client, where `clientcas` is set; a certificate, if this is unset.",
 );

@@ -644,9 +644,9 @@ fn jwk_sets() {
         (json!({"kty": "oct", "k": "c2VjcmV0"}), "is symmetric"),
         (secp, "ES512"),
         (short, "not supported"),
-        (json!({"kty": "new"}), "is no JWK that is known"),
-        (json!({"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"}), "is no JWK that is known"),
-        (json!({"kty": "EC", "crv": "P-256", "x": "!", "y": "!"}), "is damaged"),
+        (json!({"kty": "new"}), "key"),
+        (json!({"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"}), "not supported"),
+        (json!({"kty": "EC", "crv": "P-256", "x": "!", "y": "!"}), "key"),
         (json!("key"), "is no JWK that is known"),
     ];
     for (other, problem) in others {

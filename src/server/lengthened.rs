@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const LONGEST: usize = 128 * 1024;
 /// How much is read at a time.
 const PIECE: usize = 8 * 1024;
+const METHOD: &[u8] = b"POST ";
 const LENGTH: &[u8] = b"Content-Length: 0\r\n";
 
 /// A connection.
@@ -24,24 +25,33 @@ pub(super) struct Lengthened<T> {
     held: Vec<u8>,
     /// How much of that may be given on.
     ready: usize,
+    /// Whether the first line of what is held is that of such a request, and the end of its head is waited for.
+    is_wanted: bool,
     /// Whether the rest of the connection goes by untouched.
     is_through: bool,
 }
 
 impl<T> Lengthened<T> {
     pub(super) fn new(io: T) -> Self {
-        Self { io, held: Vec::new(), ready: 0, is_through: false }
+        Self { io, held: Vec::new(), ready: 0, is_wanted: false, is_through: false }
     }
 
     pub(super) fn io(&self) -> &T {
         &self.io
     }
 
-    /// Looks at what is held: how much of it can go on.
-    fn look(&mut self) {
+    /// Looks at what is held, `before` bytes of which were looked at before: how much of it can go on. What comes a byte at a time is not read from
+    /// its beginning each time.
+    fn look(&mut self, before: usize) {
+        let mark: &[u8] = if self.is_wanted { b"\r\n\r\n" } else { b"\r\n" };
+        let is_more_of_it = before >= METHOD.len() && end_of(&self.held[before.saturating_sub(3)..], mark).is_none();
+        if is_more_of_it && self.held.len() <= LONGEST {
+            return;
+        }
         match look(&self.held) {
-            Seen::Part if self.held.len() <= LONGEST => {}
+            Seen::Part if self.held.len() <= LONGEST => self.is_wanted = end_of(&self.held, b"\r\n").is_some(),
             Seen::WithoutLength { line, head } => {
+                self.is_wanted = false;
                 self.held.splice(line..line, LENGTH.iter().copied());
                 self.ready = head + LENGTH.len();
             }
@@ -76,7 +86,6 @@ enum Seen {
 }
 
 fn look(bytes: &[u8]) -> Seen {
-    const METHOD: &[u8] = b"POST ";
     let most = bytes.len().min(METHOD.len());
     if bytes[..most] != METHOD[..most] {
         return Seen::Other;
@@ -121,14 +130,15 @@ impl<T: AsyncRead + Unpin> AsyncRead for Lengthened<T> {
                     return Poll::Ready(Ok(()));
                 }
             } else {
+                let before = this.held.len();
                 this.held.extend_from_slice(read.filled());
-                this.look();
+                this.look(before);
             }
         }
         this.give(buffer);
         // What is left of it begins another request.
         if this.ready == 0 && !this.held.is_empty() {
-            this.look();
+            this.look(0);
         }
         Poll::Ready(Ok(()))
     }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Preconditions, Reference, Tag},
-    storage::{Condition, Step, StorageError},
+    storage::{Step, StorageError},
 };
 
 /// A manifest that a client pushes.
@@ -208,10 +208,6 @@ impl Repository {
         let pinned = references::of(&manifest).chain([digest.clone()]);
         let _pin = self.coordinator().pins().pin(pinned).await;
         self.check_references(&manifest).await?;
-        {
-            let _alone = self.coordinator().content(&digest).await;
-            self.storage().put(&layout::data(&digest), push.bytes.clone(), Condition::Any).await?;
-        }
         let (mut tags, reference) = (push.tags, push.reference.clone());
         if let Reference::Tag(tag) = push.reference
             && !tags.contains(&tag)
@@ -223,7 +219,8 @@ impl Repository {
             self.refuse_to_move(&tags, &digest).await?;
         }
         self.must_hold_of(&push.conditions, &reference).await?;
-        let linked = self.link_manifest(&mut state, &digest, &manifest, push.bytes.len() as u64, &tags).await;
+        let _alone = self.coordinator().content(&digest).await;
+        let linked = self.link_manifest(&mut state, &digest, &manifest, &push.bytes, &tags).await;
         if linked.is_err() {
             // What reached the store and what did not is not known here: the next one who asks reads it there.
             self.forget(&mut state).await;
@@ -232,23 +229,28 @@ impl Repository {
         Ok(PushedManifest { digest, subject: manifest.subject, tags })
     }
 
-    /// Makes a manifest visible, and then its tags. The order is that of a push: a reader who sees a tag sees all that it leads to.
+    /// Stores a manifest, makes it visible, and then its tags. The order is that of a push: a reader who sees a tag sees all that it leads to.
     async fn link_manifest(
         &self,
         state: &mut RepositoryState,
         digest: &Digest,
         manifest: &Manifest,
-        size: u64,
+        bytes: &Bytes,
         tags: &[Tag],
     ) -> Result<(), StorageError> {
-        let mut steps = self.revision_steps(digest, manifest);
+        // The bytes and the links are one commit, so that a push waits for the disk once.
+        let revision = || {
+            let content = Step::Put(layout::data(digest), bytes.clone());
+            std::iter::once(content).chain(self.revision_steps(digest, manifest)).collect::<Vec<_>>()
+        };
+        let mut steps = revision();
         for tag in tags {
             steps.extend(self.tag_steps(tag, digest).await?);
         }
         match self.storage().commit(steps).await {
             // Another registry may have left the prefix of a tag without its current link. Which one is found out one by one.
             Err(StorageError::Exists) => {
-                self.storage().commit(self.revision_steps(digest, manifest)).await?;
+                self.storage().commit(revision()).await?;
                 for tag in tags {
                     self.set_tag(tag, digest).await?;
                 }
@@ -256,7 +258,7 @@ impl Repository {
             other => other?,
         }
         self.registry.0.catalog.set(&self.name, Some(Holds::Manifests));
-        if let Some(added) = ReferrerChange::added(digest, manifest, size) {
+        if let Some(added) = ReferrerChange::added(digest, manifest, bytes.len() as u64) {
             state.referrers.note(added);
         }
         for tag in tags {

@@ -7,6 +7,14 @@ use crate::{
     storage::StorageError,
 };
 
+/// What to do about something that is there and can't be read.
+pub(super) const LOOK: &str = "look at the disk, and at where a symbolic link leads; nothing is taken away";
+
+/// That something can't be seen, which is not that it is not there.
+pub(super) fn unseen(error: &StorageError) -> String {
+    format!("can't be read: {error}")
+}
+
 /// What is wrong with a link, as it stands when its repository is held alone.
 enum Fault {
     /// The link names no digest.
@@ -89,16 +97,24 @@ impl Inspector {
     async fn check_layers(&mut self, repository: &Repository) -> Result<(), FsckError> {
         for digest in repository.linked_below(&layout::layers(&repository.name)).await? {
             self.go_on()?;
-            if repository.layer_fault(&digest).await?.is_none() {
+            if matches!(repository.layer_fault(&digest).await, Ok(None)) {
                 continue;
             }
             let alone = repository.coordinator().exclusive(&repository.name).await;
-            let Some(fault) = repository.layer_fault(&digest).await? else { continue };
+            let place = format!("{}@{digest}", repository.name);
+            let fault = match repository.layer_fault(&digest).await {
+                Ok(None) => continue,
+                Ok(Some(fault)) => fault,
+                Err(error) => {
+                    drop(alone);
+                    self.account.problem(place, unseen(&error), LOOK).await;
+                    continue;
+                }
+            };
             let what = match fault {
                 Fault::Unreadable => "has a link to a blob that names none".to_owned(),
                 Fault::Dead(target) => format!("has a link to the blob {target}, which is not in the store"),
             };
-            let place = format!("{}@{digest}", repository.name);
             if self.may_remove() {
                 self.registry.storage().delete_tree(&layout::layer(&repository.name, &digest)).await?;
                 drop(alone);
@@ -115,13 +131,22 @@ impl Inspector {
         for tag in repository.tag_names().await? {
             self.go_on()?;
             let current = layout::tag_current(&repository.name, &tag);
-            if self.registry.storage().stat(&current).await?.is_none() {
-                self.check_rest_of_tag(repository, &tag).await?;
-                continue;
+            let place = format!("{}:{tag}", repository.name);
+            match self.registry.storage().stat(&current).await {
+                Ok(Some(_)) => self.account.figures.tags += 1,
+                Ok(None) => {
+                    self.check_rest_of_tag(repository, &tag).await?;
+                    continue;
+                }
+                Err(error) => {
+                    self.account.problem(place, unseen(&error), LOOK).await;
+                    continue;
+                }
             }
-            self.account.figures.tags += 1;
-            if repository.tag_fault(&tag).await?.is_some() {
-                self.check_tag_again(repository, &tag).await?;
+            match repository.tag_fault(&tag).await {
+                Ok(None) => {}
+                Ok(Some(_)) => self.check_tag_again(repository, &tag).await?,
+                Err(error) => self.account.problem(place, unseen(&error), LOOK).await,
             }
         }
         Ok(())

@@ -17,7 +17,6 @@ use super::{
     directories::{ATTEMPTS, is_in_the_way},
     early_sync::EarlySyncs,
     job::Work,
-    look::is_object,
     temporary::create,
     volume::Volume,
 };
@@ -115,7 +114,8 @@ impl Content {
     /// And what was saved may be of bytes that are gone: the hash is made again.
     pub(super) fn reopen(volume: &Volume, key: &Key) -> Result<Option<Self>, StorageError> {
         let path = volume.path(key);
-        if !is_object(&path) {
+        // Of a link: what it leads to is not written to.
+        if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Ok(None);
         }
         let error = |error| StorageError::io("open", &path, error);

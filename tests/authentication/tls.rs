@@ -226,7 +226,8 @@ fn g9_g10_http1_alone_and_broken_handshakes() {
     ] {
         let mut stream = connect(&site);
         stream.write_all(bytes).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // The server may have ended the connection already.
+        drop(stream.shutdown(std::net::Shutdown::Write));
         let mut sink = Vec::new();
         drop(stream.read_to_end(&mut sink));
     }

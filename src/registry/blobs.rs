@@ -20,7 +20,7 @@ impl Repository {
     pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
         // A client that hears that it is there does not upload it.
         self.coordinator().pins().touch(digest).await;
-        let found = self.blob_in_store(digest).await?;
+        let found = absent_if_out_of_reach(self.blob_in_store(digest).await)?;
         let (_, stat) = found.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
         self.renew(layout::link(&layout::layer(&self.name, digest))).await;
         Ok(stat)
@@ -35,7 +35,7 @@ impl Repository {
     pub async fn open_blob(&self, digest: &Digest) -> Result<Blob, RegistryError> {
         let unknown = || RegistryError::BlobUnknown(digest.clone());
         let target = self.blob_target(digest).await?.ok_or_else(unknown)?;
-        let object = self.storage().open(&layout::data(&target)).await?.ok_or_else(unknown)?;
+        let object = absent_if_out_of_reach(self.storage().open(&layout::data(&target)).await)?.ok_or_else(unknown)?;
         if self.registry.lost_its_bytes(&target, object.stat()).await? {
             return Err(unknown());
         }
@@ -76,7 +76,9 @@ impl Repository {
         self.coordinator()
             .own(async move {
                 let _pin = this.coordinator().pins().pin([digest.clone()]).await;
-                let Some((target, _)) = from.blob_in_store(&digest).await? else { return Ok(false) };
+                let Some((target, _)) = absent_if_out_of_reach(from.blob_in_store(&digest).await)? else {
+                    return Ok(false);
+                };
                 let _target = this.coordinator().pins().pin([target.clone()]).await;
                 if target != digest && from.blob_in_store(&digest).await?.is_none() {
                     return Ok(false);
@@ -142,5 +144,17 @@ impl Registry {
         let Some(stat) = self.storage().stat(&layout::data(digest)).await? else { return Ok(None) };
         let lost = self.lost_its_bytes(digest, stat).await?;
         Ok((!lost).then_some(stat))
+    }
+}
+
+/// To a client, content behind a symbolic link that leads nowhere is absent, as it is with registry:2: a client that pushes it again heals it.
+/// Checks and collections get the error instead, because the content may come back.
+pub(super) fn absent_if_out_of_reach<T>(found: Result<Option<T>, StorageError>) -> Result<Option<T>, StorageError> {
+    match found {
+        Err(error) if error.leads_nowhere() => {
+            tracing::warn!(%error, "a symbolic link of the store leads nowhere");
+            Ok(None)
+        }
+        other => other,
     }
 }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Registry, RegistryError, Repository,
+    blobs::absent_if_out_of_reach,
     holdings::Holds,
     layout,
     links::link_to,
@@ -145,9 +146,8 @@ impl Repository {
     }
 
     async fn stored_manifest(&self, digest: Digest) -> Result<Option<StoredManifest>, StorageError> {
-        let Some(VerifiedManifest { bytes, media_type }) = self.verified_manifest(&digest).await? else {
-            return Ok(None);
-        };
+        let found = absent_if_out_of_reach(self.verified_manifest(&digest).await)?;
+        let Some(VerifiedManifest { bytes, media_type }) = found else { return Ok(None) };
         let media_type = match media_type {
             Some(media_type) => media_type,
             None => Box::pin(self.media_type_of(&digest, &bytes)).await?,

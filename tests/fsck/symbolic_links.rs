@@ -39,3 +39,31 @@ fn report_s6_content_behind_a_link_is_served_and_never_repaired_away() {
         expect_clean(root.path());
     }
 }
+
+/// To a client, content that can't be reached is absent; pushing it again puts a file in the link's place.
+#[test]
+fn report_s6_a_push_heals_what_a_link_does_not_reach() {
+    let root = tempfile::tempdir().unwrap();
+    let image = Image::new(1, "amd64");
+    let server = Server::start(root.path());
+    server.http().repository("team/app").push("latest", &image);
+    server.stop();
+    let digests: Vec<_> =
+        image.blobs().map(|blob| blob.digest()).chain([image.manifest().digest()]).map(str::to_owned).collect();
+    for digest in &digests {
+        let data = store::blob(root.path(), digest);
+        fs::remove_file(&data).unwrap();
+        symlink(root.path().join("nowhere"), &data).unwrap();
+    }
+    let server = Server::start(root.path());
+    let repository = server.http().repository("team/app");
+    for digest in &digests[..digests.len() - 1] {
+        repository.get(&format!("blobs/{digest}")).expect(404);
+    }
+    repository.get("manifests/latest").expect(404);
+    repository.push("latest", &image);
+    repository.expect_image("latest", &image);
+    server.stop();
+    assert!(digests.iter().all(|digest| !store::blob(root.path(), digest).is_symlink()));
+    expect_clean(root.path());
+}

@@ -209,7 +209,7 @@ async fn run(
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let api = Api::new(registry.clone(), Arc::clone(&authenticator), open::settings(config));
     let api = web::Data::new(api);
-    announce::store(config, &registry);
+    announce::store(config);
     announce::addresses(config, &sockets);
     let server = build(config, sockets, &api, tls.as_ref()).map_err(StartError::Listen)?;
     if let Some(tls) = tls {

@@ -1,6 +1,6 @@
 //! Work on a store: by the server that has it, or here if there is none.
 
-use std::fmt::Display;
+use std::{fmt::Display, path::Path};
 
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{self, Sender};
@@ -13,6 +13,13 @@ use crate::{
 
 /// How many events may wait.
 const EVENTS: usize = 64;
+
+/// Why there is no store at `root`, which is no directory.
+fn no_store_at(root: &Path) -> String {
+    let whole = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
+    let what = if root.exists() { ": that is a file, and a store is a directory" } else { "" };
+    format!("there is no store at {}{what} (storage.filesystem.rootdirectory)", whole.display())
+}
 
 /// Has `request` done by the server that has the store, or does `work` if there is none; tells each event to `tell`.
 ///
@@ -34,7 +41,7 @@ where
         return Err("the settings say that the store is in memory: there is nothing on a disk".to_owned());
     };
     if !root.is_dir() {
-        return Err(format!("there is no store at {} (storage.filesystem.rootdirectory)", root.display()));
+        return Err(no_store_at(root));
     }
     let connection = control::connect(root).map_err(|error| {
         format!("the server that has {} can't be asked: {error}; run this as its user, or as root", root.display())

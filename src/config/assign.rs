@@ -58,8 +58,11 @@ impl Values {
 
     fn put(&mut self, key: &'static str, node: Node) {
         let marks = table::find(key).is_some_and(|setting| setting.kind == super::Kind::Mark);
-        // Nothing after the colon is as good as no line at all, except where being there is the message.
-        if marks || node.value != Value::Null {
+        // Nothing after the colon is as good as no line at all, except where being there is the message, and where the default would be
+        // less than what was meant.
+        if node.value == Value::Null && table::refuses_empty(key) {
+            self.bad::<()>(key, node.source, "this is empty; give it a value, or remove the line to have the default");
+        } else if marks || node.value != Value::Null {
             self.set.insert(key, node);
         }
     }

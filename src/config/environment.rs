@@ -12,6 +12,9 @@ use super::{ConfigError, Kind, Notice, Setting, Source, table, yaml};
 /// Names the settings file; no setting itself.
 pub const CONFIGURATION_PATH: &str = "REGISTRY_CONFIGURATION_PATH";
 
+/// What is wrong with an empty value of a setting that must not be empty.
+const EMPTY: &str = "this is empty; give it a value, or remove the variable to have the default";
+
 /// What a variable sets.
 #[derive(Debug, PartialEq)]
 enum Target {
@@ -52,6 +55,9 @@ fn set(values: &mut Values, target: &Target, name: &str, payload: &str) {
     match target {
         Target::Setting(key, Kind::Mark) => values.assign(key, node),
         Target::Item(key, path) => values.put_item(key, path, node),
+        Target::Setting(key, _) | Target::Table(key) if is_null && table::refuses_empty(key) => {
+            values.bad::<()>(key, source, EMPTY);
+        }
         _ if is_null => values.notices.push(notice(name, "this is empty, and sets nothing")),
         // `REGISTRY_STORAGE=inmemory` and `REGISTRY_AUTH=htpasswd` choose and leave the rest of the table as it was.
         Target::Setting(key, _) if !matches!(node.value, Value::Table(_)) => values.assign(key, node),

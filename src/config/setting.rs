@@ -109,6 +109,14 @@ impl Setting {
         self
     }
 
+    /// Whether an empty value is an error. Where a value was meant, the default would open the registry, or serve another store.
+    #[must_use]
+    pub(super) fn refuses_empty(&self) -> bool {
+        let closes =
+            matches!(self.key, "storage" | "auth" | "auth.mode" | "access") || self.key.starts_with("http.tls.");
+        self.status == Status::Honoured && (closes || matches!(self.kind, Kind::Path | Kind::Addresses))
+    }
+
     /// The variable that sets it: `REGISTRY_HTTP_TLS_KEY` for `http.tls.key`.
     #[must_use]
     pub fn variable(&self) -> String {

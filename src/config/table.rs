@@ -33,6 +33,13 @@ pub(super) fn is_table(key: &str) -> bool {
     settings().any(|setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
 }
 
+/// Whether an empty value of this setting, or of one in this table, is an error.
+pub(super) fn refuses_empty(key: &str) -> bool {
+    let is_below = |setting: &Setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+    let has_setting = find(key).is_some_and(|setting| setting.kind != super::Kind::Anything);
+    settings().any(|setting| setting.refuses_empty() && (setting.key == key || (!has_setting && is_below(setting))))
+}
+
 /// The key that was probably meant by one that does not exist: of the same name in another table, or spelt nearly so.
 pub(super) fn nearest_key(key: &str) -> Option<String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_lowercase();

@@ -1,13 +1,10 @@
 //! What a start says of itself in the log.
 
 use super::listen::Sockets;
-use crate::{
-    config::{Config, Durability, Listen, Mode, Store},
-    registry::Registry,
-};
+use crate::config::{Config, Durability, Listen, Mode, Store};
 
 /// The store, and what can be relied on.
-pub(super) fn store(config: &Config, registry: &Registry) {
+pub(super) fn store(config: &Config) {
     let store = match &config.storage.store {
         Store::Filesystem { root } => root.display().to_string(),
         Store::Memory => "memory, gone when wharf stops".to_owned(),
@@ -24,9 +21,6 @@ pub(super) fn store(config: &Config, registry: &Registry) {
     };
     let user = rustix::process::geteuid().is_root().then_some("root, which it needs not be");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store, durability, mode, user, "wharf starts");
-    if registry.is_read_only() {
-        tracing::warn!("the store can't be written: it is served read-only");
-    }
 }
 
 /// Where it listens: one line an address, in the form that test harnesses wait for.

@@ -4,6 +4,7 @@
 //! (`at_once`), or, of small objects that were read a moment ago, our own (`recent`).
 
 mod at_once;
+mod base;
 mod changes;
 mod check;
 mod commit;
@@ -29,6 +30,7 @@ mod temporary;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trial;
 mod upload;
 mod volume;
 #[cfg(test)]
@@ -75,7 +77,7 @@ impl Filesystem {
     }
 
     pub(super) async fn probe(&self) -> Result<(), StorageError> {
-        self.write(|volume| Temporary::file(volume, b"probe").map(drop)).await
+        self.write(|volume| volume.try_commit()).await
     }
 
     pub(super) async fn free_space(&self) -> Result<u64, StorageError> {

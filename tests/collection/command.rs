@@ -201,3 +201,18 @@ fn figures_are_said_in_words() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("freed 1000 B (1000 bytes): 1 blobs and manifests, 1 links, 0 untagged"), "{text}");
 }
+
+#[test]
+fn report_start_where_no_store_is_the_whole_path_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("file"), "").unwrap();
+    for (root, what) in [("./data", "data (storage"), ("file", "file: that is a file")] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wharf"));
+        command.arg("gc").current_dir(directory.path()).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", root);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let expected =
+            format!("there is no store at {}", directory.path().canonicalize().unwrap().join(what).display());
+        assert!(output.status.code() == Some(1) && said.contains(&expected), "{said}");
+    }
+}

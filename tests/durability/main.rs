@@ -13,6 +13,7 @@ mod journal;
 mod ledger;
 mod load;
 mod memory;
+mod mounts;
 mod power_cut;
 mod races;
 mod restart;

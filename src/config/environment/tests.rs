@@ -110,7 +110,8 @@ fn what_is_no_setting_is_a_warning_only() {
         ("REGISTRY_PROXY_PORT", "tcp://10.0.0.1:3128", "Kubernetes"),
         ("REGISTRY_HTTP_ADR", ":5000", "did you mean REGISTRY_HTTP_ADDR?"),
         ("REGISTRY_COLOUR", "[", "is no setting"),
-        ("REGISTRY_HTTP_ADDR", "", "sets nothing"),
+        ("REGISTRY_HTTP_HOST", "", "sets nothing"),
+        ("REGISTRY_LOG_LEVEL", "", "sets nothing"),
     ];
     for (name, value, expected) in cases {
         let (config, errors, notices) = tried("f.toml", "", &[(name, value)]);
@@ -180,5 +181,48 @@ proptest! {
         let settings: Vec<_> = table::settings().map(Setting::variable).collect();
         let name: &String = index.get(&settings);
         tried("f.toml", "", &[(name, &value)]);
+    }
+}
+
+/// Where the default would open the registry or serve another store, an empty value is an error: most are `VARIABLE=$UNSET`.
+#[test]
+fn report_start_an_empty_value_is_refused_where_the_default_opens_or_loses_something() {
+    let keys = [
+        "storage.filesystem.rootdirectory",
+        "storage.filesystem",
+        "storage",
+        "http.addr",
+        "http.tls.certificate",
+        "http.tls.key",
+        "http.tls.clientcas",
+        "http.tls.clientauth",
+        "http.tls",
+        "auth",
+        "auth.mode",
+        "auth.htpasswd",
+        "auth.htpasswd.path",
+        "auth.token.rootcertbundle",
+        "auth.token.jwks",
+        "auth.token.key",
+        "auth.token",
+        "access",
+    ];
+    for key in keys {
+        for value in ["", " ", "~"] {
+            let name = variable(key);
+            let (_, errors, _) = tried("f.toml", "", &[(&name, value)]);
+            assert!(
+                errors.iter().any(|error| error.contains(&name) && error.contains("is empty")),
+                "{name}: {errors:?}"
+            );
+        }
+        if table::find(key).is_some_and(Setting::refuses_empty) {
+            let (_, errors, _) = tried("f.yml", &format!("{key}:"), &[]);
+            assert!(errors.iter().any(|error| error.contains(key) && error.contains("is empty")), "{key}: {errors:?}");
+        }
+    }
+    for key in ["http.addr", "storage.filesystem.rootdirectory", "auth.htpasswd.path", "http.tls.certificate"] {
+        let (_, errors, _) = tried("f.yml", &format!("{key}: ''"), &[]);
+        assert!(!errors.is_empty(), "{key}");
     }
 }

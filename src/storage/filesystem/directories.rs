@@ -29,6 +29,8 @@ const MARKS: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Directories {
     root: PathBuf,
+    /// A directory on the filesystem that they are on.
+    base: PathBuf,
     marks: Mutex<Marks>,
     changes: Changes,
 }
@@ -56,9 +58,9 @@ pub(super) struct Change<'a> {
 }
 
 impl Directories {
-    /// The directories below `root`, of which none is marked.
-    pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), marks: Mutex::default(), changes: Changes::default() }
+    /// The directories below `root`, on the filesystem of `base`, of which none is marked.
+    pub(super) fn new(root: &Path, base: &Path) -> Self {
+        Self { root: root.to_owned(), base: base.to_owned(), marks: Mutex::default(), changes: Changes::default() }
     }
 
     /// Marks `directory`: names in it are about to change.
@@ -183,7 +185,7 @@ impl Directories {
             }
             marks.last
         };
-        syncs.everything(&self.root)?;
+        syncs.everything(&self.base)?;
         self.marks().by_path.retain(|_, mark| mark.id > before || mark.changing > 0);
         Ok(())
     }
@@ -233,7 +235,8 @@ mod tests {
 
     fn new() -> (tempfile::TempDir, Arc<Directories>, Arc<Syncs>) {
         let root = tempfile::tempdir().unwrap();
-        let (directories, syncs) = (Directories::new(root.path()), Syncs::new(Durability::Full, root.path()));
+        let (directories, syncs) =
+            (Directories::new(root.path(), root.path()), Syncs::new(Durability::Full, root.path()));
         (root, Arc::new(directories), Arc::new(syncs))
     }
 

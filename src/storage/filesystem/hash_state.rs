@@ -70,7 +70,7 @@ impl Volume {
         options.write(true).create(true).truncate(false);
         let file = options.open(path).or_else(|_| {
             // There was no room for the directory, or someone has cleaned up too well.
-            self.directories.make(&hashes(&self.root))?;
+            self.directories.make(&hashes(&self.base()))?;
             options.open(path).map_err(error)
         })?;
         let had_one = file.metadata().map_err(error)?.len() > 0;
@@ -80,7 +80,7 @@ impl Volume {
     }
 
     fn hash_path(&self, key: &Key) -> PathBuf {
-        hashes(&self.root).join(&*Digest::of(Algorithm::Sha256, key.as_str().as_bytes()).hex())
+        hashes(&self.base()).join(&*Digest::of(Algorithm::Sha256, key.as_str().as_bytes()).hex())
     }
 }
 

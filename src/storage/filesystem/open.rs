@@ -13,13 +13,15 @@ use std::{
 use super::{
     super::{Durability, StorageError},
     at_once::AtOnce,
+    base::{Base, take_up},
     directories::Directories,
     lock,
     many::Threads,
     names::Names,
     recent::Recent,
     sync::Syncs,
-    volume::{Volume, hashes, own, temporary},
+    trial::{is_full, make_directory, writable_base},
+    volume::{Volume, own, temporary},
 };
 
 /// The store at `root`, made if it is not there, and locked; read-only and not locked, if it can't be written.
@@ -29,23 +31,26 @@ use super::{
 pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, StorageError> {
     super::check::check(root)?;
     let root = make_root(root, durability)?;
-    let lock = match prepare(&root) {
-        Ok(lock) => Some(lock?),
-        Err(error) if refuses_writes(&error) => {
-            tracing::warn!(path = %root.display(), %error, "the store can't be written: it is served read-only");
-            None
+    let (lock, base) = match claim(&root, durability)? {
+        Ok((lock, base)) => (Some(lock), base),
+        Err(why) => {
+            tracing::warn!(path = %root.display(), why, "the store can't be written: it is served read-only");
+            (None, Base::found(&root))
         }
-        Err(error) => return Err(cannot(&own(&root), "be made ready", &error)),
     };
+    let base_path = base.path(&root);
     let run_id = uuid::Uuid::new_v4().simple().to_string();
     if lock.is_some() {
-        refuse_folded_case(&root, &run_id)?;
+        refuse_folded_case(&base_path, &run_id)?;
+        if base == Base::Docker {
+            take_up(&root);
+        }
     }
     let durability = if lock.is_some() { durability } else { Durability::None };
     Ok(Volume {
         read_only: lock.is_none(),
-        syncs: Arc::new(Syncs::new(durability, &root)),
-        directories: Arc::new(Directories::new(&root)),
+        syncs: Arc::new(Syncs::new(durability, &base_path)),
+        directories: Arc::new(Directories::new(&root, &base_path)),
         names: Names::default(),
         at_once: AtOnce::default(),
         recent: Recent::default(),
@@ -57,11 +62,19 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         appending: AtomicUsize::new(0),
         _lock: lock,
         root,
+        base,
     })
 }
 
 /// Makes the root, durably, and gives its path without links and dots, so that a path below it has the same spelling always.
 fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageError> {
+    if let Some(file) = root.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
+        return Err(StorageError::Open(format!(
+            "{} can't be a store: {} is a file, and a store is a directory; choose another directory",
+            absolute(root).display(),
+            absolute(file).display()
+        )));
+    }
     let missing: Vec<_> = root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
     fs::create_dir_all(root).map_err(|error| cannot(root, "be made", &error))?;
     let path = root.canonicalize().map_err(|error| cannot(root, "be opened", &error))?;
@@ -75,32 +88,24 @@ fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageErro
     Ok(path)
 }
 
-fn prepare(root: &Path) -> io::Result<Result<File, StorageError>> {
-    make_directory(&own(root))?;
-    let lock = lock::take(root)?;
-    let probe = temporary(root).join("probe");
-    let made = make_directory(&temporary(root))
-        .and_then(|()| make_directory(&hashes(root)))
-        .and_then(|()| File::create(&probe))
-        .and_then(|_| fs::remove_file(&probe));
-    match made {
-        // What is stored can be read and deleted.
-        Err(error) if is_full(&error) => tracing::warn!(path = %root.display(), "the store is full"),
-        other => other?,
-    }
-    Ok(lock)
+/// For messages: a path that begins at the root of all files.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn make_directory(path: &Path) -> io::Result<()> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        other => other,
-    }
+/// Locks the store, and finds where wharf's own files can be. The inner error is why it can only be read.
+fn claim(root: &Path, durability: Durability) -> Result<Result<(File, Base), String>, StorageError> {
+    let lock = match make_directory(&own(root)).and_then(|()| lock::take(root)) {
+        Ok(lock) => lock?,
+        Err(error) if refuses_writes(&error) => return Ok(Err(format!("{}: {error}", own(root).display()))),
+        Err(error) => return Err(cannot(&own(root), "be made ready", &error)),
+    };
+    Ok(writable_base(root, durability).map(|base| (lock, base)))
 }
 
 /// Repositories and tags are told apart by case; on a filesystem that folds it, one would overwrite another.
-fn refuse_folded_case(root: &Path, run_id: &str) -> Result<(), StorageError> {
-    let directory = temporary(root);
+fn refuse_folded_case(base: &Path, run_id: &str) -> Result<(), StorageError> {
+    let directory = temporary(base);
     let (lower, upper) = (directory.join(format!("case-{run_id}")), directory.join(format!("CASE-{run_id}")));
     match File::create(&lower) {
         Err(error) if is_full(&error) || error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -112,14 +117,10 @@ fn refuse_folded_case(root: &Path, run_id: &str) -> Result<(), StorageError> {
         return Err(StorageError::Open(format!(
             "{} is on a filesystem that does not tell upper from lower case: tags that differ in case would overwrite each \
              other; choose a directory on another filesystem",
-            root.display()
+            base.display()
         )));
     }
     Ok(())
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn refuses_writes(error: &io::Error) -> bool {
@@ -132,7 +133,7 @@ pub(super) fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError
         _ if is_full(error) => "make room",
         _ => "choose another directory for the store",
     };
-    StorageError::Open(format!("{} can't {what}: {error}; {todo}", path.display()))
+    StorageError::Open(format!("{} can't {what}: {error}; {todo}", absolute(path).display()))
 }
 
 /// Which run of the kernel this is.

@@ -1,11 +1,6 @@
 //! What is done after a start while reads are already answered.
 
-use std::{
-    ffi::OsString,
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{ffi::OsString, fs, io, path::Path, sync::Arc};
 
 use tokio::sync::watch;
 
@@ -33,15 +28,15 @@ impl Gate {
         let (state, gate) = watch::channel(if volume.read_only { State::Open } else { State::Closed });
         if !volume.read_only {
             // Listed before the first write, so that nothing of this process is among them.
-            let leftovers = names_in(&temporary(&volume.root));
+            let leftovers = names_in(&temporary(&volume.base()));
             let volume = volume.clone();
             tokio::task::spawn_blocking(move || {
-                let synced = volume.syncs.everything(&volume.root);
+                let synced = volume.syncs.everything(&volume.base());
                 state.send_replace(after(synced));
-                let root = volume.root.clone();
+                let base = volume.base();
                 // What is removed is nobody's, so the lock need not wait for it.
                 drop(volume);
-                clean(&root, leftovers);
+                clean(&base, leftovers);
             });
         }
         Self(gate)
@@ -75,14 +70,14 @@ fn after(synced: Result<(), StorageError>) -> State {
     }
 }
 
-fn clean(root: &Path, leftovers: Vec<OsString>) {
+fn clean(base: &Path, leftovers: Vec<OsString>) {
     for name in leftovers {
-        remove_any(&temporary(root).join(name));
+        remove_any(&temporary(base).join(name));
     }
-    for name in names_in(&hashes(root)) {
-        let path = hashes(root).join(name);
+    for name in names_in(&hashes(base)) {
+        let path = hashes(base).join(name);
         // A staged object keeps its state; a name is never staged twice, so none can come to be meanwhile.
-        let staged = SavedHash::key_at(&path).map(|key| root.join(key));
+        let staged = SavedHash::key_at(&path).map(|key| base.join(key));
         if !staged.is_some_and(|staged| staged.exists()) {
             remove_any(&path);
         }
@@ -103,7 +98,8 @@ pub(super) fn remove_any(path: &Path) {
     }
 }
 
-fn names_in(directory: &PathBuf) -> Vec<OsString> {
+/// The names in a directory, none if it can't be read.
+pub(super) fn names_in(directory: &Path) -> Vec<OsString> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect()
 }

@@ -37,7 +37,7 @@ impl Temporary {
         let error = |error| StorageError::io("write", &path, error);
         let mut file = create(&path).or_else(|_| {
             // Someone may have cleaned up too well.
-            volume.directories.make(&temporary(&volume.root))?;
+            volume.directories.make(&temporary(&volume.base()))?;
             create(&path).map_err(error)
         })?;
         let mut this = Self::at(path.clone());
@@ -69,7 +69,7 @@ impl Temporary {
 
     /// Only a name, for something that is there already.
     pub(super) fn unused(volume: &Volume) -> Result<Self, StorageError> {
-        volume.directories.make(&temporary(&volume.root))?;
+        volume.directories.make(&temporary(&volume.base()))?;
         Ok(Self::at(volume.temporary_path()))
     }
 

@@ -12,6 +12,7 @@ use std::{
 use super::{
     super::{Key, StorageError},
     at_once::AtOnce,
+    base::Base,
     changes::Unchanged,
     directories::Directories,
     live::Live,
@@ -25,6 +26,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Volume {
     pub(super) root: PathBuf,
+    /// Where wharf's own files are.
+    pub(super) base: Base,
     pub(super) read_only: bool,
     pub(super) syncs: Arc<Syncs>,
     pub(super) directories: Arc<Directories>,
@@ -47,13 +50,19 @@ pub(super) struct Volume {
 impl Volume {
     /// Where the object or the prefix `key` is.
     pub(super) fn path(&self, key: &Key) -> PathBuf {
-        self.root.join(key.as_str())
+        let is_own = key.as_str().split('/').next() == Some(OWN);
+        if is_own { self.base().join(key.as_str()) } else { self.root.join(key.as_str()) }
+    }
+
+    /// The directory that wharf's own files are in. It is on the filesystem of all objects.
+    pub(super) fn base(&self) -> PathBuf {
+        self.base.path(&self.root)
     }
 
     /// A path for a temporary file or directory that nothing else has.
     pub(super) fn temporary_path(&self) -> PathBuf {
         let number = self.temporaries.fetch_add(1, Relaxed);
-        temporary(&self.root).join(format!("{}-{number}", self.run_id))
+        temporary(&self.base()).join(format!("{}-{number}", self.run_id))
     }
 
     /// Makes the names in `directory` durable, and the way to it.
@@ -77,22 +86,26 @@ impl Volume {
 
     /// How many bytes can still be written.
     pub(super) fn free_space(&self) -> Result<u64, StorageError> {
-        let known = rustix::fs::statvfs(&self.root).map_err(|error| StorageError::io("statvfs", &self.root, error))?;
+        let base = self.base();
+        let known = rustix::fs::statvfs(&base).map_err(|error| StorageError::io("statvfs", &base, error))?;
         Ok(known.f_bavail.saturating_mul(known.f_frsize))
     }
 }
 
-/// What is the store's own and no key of its users: `lock`, `tmp` and `hashes` below it.
-pub(super) fn own(root: &Path) -> PathBuf {
-    root.join("wharf")
+/// The first component of the keys of what is wharf's alone.
+pub(super) const OWN: &str = "wharf";
+
+/// What is the store's own and no key of its users. In the root of the store there is the `lock`; in its [`Base`], `tmp` and `hashes`.
+pub(super) fn own(base: &Path) -> PathBuf {
+    base.join(OWN)
 }
 
 /// Where files are until they have their name. What is left here by an earlier process is removed.
-pub(super) fn temporary(root: &Path) -> PathBuf {
-    own(root).join("tmp")
+pub(super) fn temporary(base: &Path) -> PathBuf {
+    own(base).join("tmp")
 }
 
 /// Where the hashes of staged objects are kept.
-pub(super) fn hashes(root: &Path) -> PathBuf {
-    own(root).join("hashes")
+pub(super) fn hashes(base: &Path) -> PathBuf {
+    own(base).join("hashes")
 }

@@ -37,13 +37,14 @@ async fn a_root_is_made_with_what_is_above_it() {
 }
 
 #[tokio::test]
-async fn a_root_that_can_not_be_is_refused() {
+async fn report_start_a_root_that_is_a_file_is_refused_as_that() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("file");
     File::create(&file).unwrap();
     for root in [file.clone(), file.join("below")] {
         let Err(StorageError::Open(text)) = Filesystem::open(&root, Durability::Full).await else { panic!("{root:?}") };
         assert!(text.contains(&root.display().to_string()), "{text}");
+        assert!(text.contains(&format!("{} is a file, and a store is a directory", file.display())), "{text}");
         assert!(text.contains("choose another directory"), "{text}");
     }
 }

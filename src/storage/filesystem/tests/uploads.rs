@@ -201,6 +201,6 @@ fn fresh(disk: &Disk) -> Volume {
     let mut volume = open_volume(other.path(), Durability::Full).unwrap();
     volume.root = disk.volume().root.clone();
     volume.live = Arc::new(Live::default());
-    volume.directories = Arc::new(super::super::directories::Directories::new(&volume.root));
+    volume.directories = Arc::new(super::super::directories::Directories::new(&volume.root, &volume.root));
     volume
 }

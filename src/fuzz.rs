@@ -111,8 +111,15 @@ fn content_range(bytes: &[u8]) {
 fn byte_range(bytes: &[u8]) {
     let Some((len, header)) = bytes.split_first_chunk::<8>() else { return };
     let len = u64::from_le_bytes(*len);
-    if let ByteRange::Part { first, last } = ByteRange::parse(text(header), len) {
-        assert!(first <= last && last < len, "{first}-{last} of {len}");
+    match ByteRange::parse(text(header), len) {
+        ByteRange::Part { first, last } => assert!(first <= last && last < len, "{first}-{last} of {len}"),
+        ByteRange::Parts(parts) => {
+            assert!((2..=ByteRange::MAX_RANGES).contains(&parts.len()));
+            assert!(parts.iter().all(|part| part.start < part.end && part.end <= len), "{parts:?} of {len}");
+            let total: u128 = parts.iter().map(|part| u128::from(part.end - part.start)).sum();
+            assert!(total <= u128::from(len), "{parts:?} of {len}");
+        }
+        ByteRange::Whole | ByteRange::Unsatisfiable | ByteRange::Excessive => {}
     }
 }
 

@@ -17,11 +17,14 @@
 
 mod announce;
 pub(crate) mod authentication;
+mod check;
 mod connection;
 pub(crate) mod control;
+mod lengthened;
 mod listen;
 pub(crate) mod open;
 mod peers;
+mod refusing;
 mod sending;
 mod tls;
 
@@ -37,8 +40,9 @@ use std::{
 use actix_server::ServerHandle;
 use actix_web::{rt::System, web};
 
+pub use check::check;
 pub use listen::StartError;
-pub use tls::{TlsError, check_certificate};
+pub use tls::TlsError;
 
 use self::{listen::Sockets, peers::Peers, tls::Reloading};
 use crate::{

@@ -43,7 +43,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["sha2"], &["oci", "auth"]),
     (&["quick_cache"], &["storage", "registry"]),
     (&["tempfile"], &["auth", "server", "cli"]),
-    (&["uuid"], &["storage", "registry", "auth"]),
+    (&["uuid"], &["storage", "registry", "auth", "api"]),
     (&["rand"], &["auth", "api"]),
     (&["arc_swap"], &["auth", "server"]),
     (&["tokio_util"], &["registry"]),

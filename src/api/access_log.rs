@@ -26,7 +26,7 @@ const LONGEST: usize = 300;
 /// What the line will say. Never the query, a header or a body: they may hold secrets.
 pub(super) struct AccessLog {
     begun: Instant,
-    method: Method,
+    method: Option<Method>,
     route: &'static str,
     /// The path, where it is of no route.
     path: Option<String>,
@@ -42,12 +42,28 @@ impl AccessLog {
     pub(super) fn begin(request: &HttpRequest, proxies: &Proxies) -> Self {
         Self {
             begun: Instant::now(),
-            method: request.method().clone(),
+            method: Some(request.method().clone()),
             route: "-",
             path: None,
             repository: None,
             user: None,
             address: proxies.client(request),
+            status: StatusCode::OK,
+            reason: None,
+            bytes: 0,
+        }
+    }
+
+    /// For what could not be parsed.
+    pub(super) fn of_no_request(address: Option<IpAddr>, begun: Instant) -> Self {
+        Self {
+            begun,
+            method: None,
+            route: "-",
+            path: None,
+            repository: None,
+            user: None,
+            address,
             status: StatusCode::OK,
             reason: None,
             bytes: 0,
@@ -71,7 +87,16 @@ impl AccessLog {
     }
 
     /// Writes the line now, or, if the answer is a stream, at its end: a download that breaks off is seen to.
-    pub(super) fn end(mut self, request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
+    pub(super) fn end(self, request: &HttpRequest, response: HttpResponse) -> HttpResponse {
+        self.end_with(request.conn_data().cloned(), response)
+    }
+
+    /// The same for an answer that is no stream, and to no request.
+    pub(super) fn end_of(self, response: HttpResponse) -> HttpResponse {
+        self.end_with(None, response)
+    }
+
+    fn end_with(mut self, outlet: Option<Outlet>, mut response: HttpResponse) -> HttpResponse {
         self.status = response.status();
         if self.status.is_client_error() {
             let reason = response.extensions_mut().remove::<Reason>();
@@ -83,14 +108,14 @@ impl AccessLog {
                 self.write();
                 BoxBody::new(bytes)
             }
-            Err(body) => BoxBody::new(Logged { body, outlet: request.conn_data().cloned(), log: self }),
+            Err(body) => BoxBody::new(Logged { body, outlet, log: self }),
         })
     }
 
     fn write(&self) {
         tracing::info!(
             target: "wharf::access",
-            method = %self.method,
+            method = self.method.as_ref().map_or("-", Method::as_str),
             route = self.route,
             path = self.path,
             repository = self.repository.as_ref().map(tracing::field::display),

@@ -15,11 +15,12 @@ use super::{
     authorize::{Authorized, Delete, Pull},
     error::ApiError,
     headers::{self, Freshness},
+    multipart,
     outlet::{Delivered, Outlet},
 };
 use crate::{
-    oci::{ByteRange, Digest},
-    registry::{Blob, Stat},
+    oci::{ByteRange, Digest, Read},
+    registry::{Blob, RegistryError, Stat},
 };
 
 /// From how many bytes on the kernel sends them: what is shorter goes out with the head of the answer.
@@ -45,11 +46,11 @@ pub(super) async fn get(
 }
 
 pub(super) async fn delete(
-    _: &Incoming<'_>,
+    request: &Incoming<'_>,
     of: &Authorized<Delete>,
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
-    of.repository().delete_blob(digest).await?;
+    of.repository().delete_blob(digest, request.preconditions()).await?;
     Ok(HttpResponse::Accepted().finish())
 }
 
@@ -59,14 +60,18 @@ fn answer(request: &Incoming<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
     headers::identify(&mut response, digest);
     response.insert_header((header::ACCEPT_RANGES, "bytes"));
     response.insert_header((header::CACHE_CONTROL, Freshness::ForEver.of(request.is_private())));
-    if request.has(digest) {
-        return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+    match request.preconditions().of_read(digest) {
+        Read::Send => {}
+        Read::NotModified => return Ok(response.status(StatusCode::NOT_MODIFIED).finish()),
+        Read::Refused => return Err(RegistryError::PreconditionFailed.into()),
     }
     response.content_type("application/octet-stream");
     response.insert_header((header::CONTENT_DISPOSITION, "attachment"));
     let (first, end) = match ByteRange::parse(request.range(digest), stat.len) {
         ByteRange::Whole => (0, stat.len),
         ByteRange::Unsatisfiable => return Err(ApiError::Range { len: stat.len }),
+        ByteRange::Excessive => return Err(ApiError::Ranges),
+        ByteRange::Parts(ranges) => return Ok(multipart::answer(response, blob, stat.len, ranges)),
         ByteRange::Part { first, last } => {
             response.status(StatusCode::PARTIAL_CONTENT);
             response.insert_header((header::CONTENT_RANGE, format!("bytes {first}-{last}/{}", stat.len)));
@@ -95,9 +100,12 @@ fn with_bytes(
             Err(blob) => blob,
         },
     };
-    let digest = blob.digest().clone();
-    // The head is sent by then, so the client can only be cut off: the operator has to be told.
-    let failed = move |error: &std::io::Error| tracing::error!(%digest, %error, "a download broke off");
+    let failed = tell(blob.digest().clone());
     let pieces = blob.into_stream(range).inspect_err(failed);
     response.body(BoxBody::new(SizedStream::new(len, Box::pin(pieces))))
+}
+
+/// The head is sent by then, so the client can only be cut off: the operator has to be told.
+pub(super) fn tell(digest: Digest) -> impl Fn(&std::io::Error) {
+    move |error| tracing::error!(%digest, %error, "a download broke off")
 }

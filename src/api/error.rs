@@ -35,6 +35,8 @@ pub(super) enum ApiError {
     ContentRange(#[from] InvalidContentRange),
     #[error("the range is outside of the content, which has {len} bytes")]
     Range { len: u64 },
+    #[error("too many ranges, or ranges that are longer than the content: ask for less at a time")]
+    Ranges,
     #[error("{parameter} is not a number of entries")]
     Pagination { parameter: &'static str },
     #[error("{parameter} is given more than once")]
@@ -51,6 +53,10 @@ pub(super) enum ApiError {
     TargetTooLong { limit: usize },
     #[error("the request's head is longer than {limit} bytes, or has too many fields")]
     HeadTooLarge { limit: usize },
+    #[error("this is no request as RFC 9112 has it")]
+    Malformed,
+    #[error("the head of the request did not come in time")]
+    HeadTimeout,
     #[error("Authorization is given more than once")]
     AuthorizationTwice,
     /// Who asks has not shown who it is, or not rightly. `wanted` is what it would need; `None` for the check whether there is a registry.
@@ -95,7 +101,7 @@ impl From<BodyError> for ApiError {
 /// [distribution-spec, error codes]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#error-codes
 #[derive(Serialize)]
 struct Body {
-    errors: [Entry; 1],
+    errors: Vec<Entry>,
     /// The error of OAuth 2 (RFC 6749, section 5.2), beside ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
@@ -121,9 +127,10 @@ impl ApiError {
         if status.is_server_error() {
             tracing::error!(error = %self.cause(), "a request failed");
         }
-        let entry = Entry { code: code.as_str(), message: self.message(code), detail: self.detail() };
+        let entry = |detail| Entry { code: code.as_str(), message: self.message(code), detail };
+        let errors = self.details().into_iter().map(entry).collect();
         // A value made of strings and numbers can always be written.
-        let mut body = serde_json::to_vec(&Body { errors: [entry], error: self.oauth_error() }).unwrap_or_default();
+        let mut body = serde_json::to_vec(&Body { errors, error: self.oauth_error() }).unwrap_or_default();
         body.push(b'\n');
         let mut response = HttpResponse::build(status);
         response.content_type("application/json; charset=utf-8");
@@ -152,8 +159,10 @@ impl ApiError {
             Self::UploadUnknown => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
             Self::ContentRange(_) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
             Self::Range { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, Code::SizeInvalid),
+            Self::Ranges => (StatusCode::BAD_REQUEST, Code::SizeInvalid),
             Self::Pagination { .. } => (StatusCode::BAD_REQUEST, Code::PaginationNumberInvalid),
-            Self::Path | Self::Ambiguous { .. } | Self::Upgrade | Self::AuthorizationTwice => {
+            Self::HeadTimeout => (StatusCode::REQUEST_TIMEOUT, Code::Unsupported),
+            Self::Malformed | Self::Path | Self::Ambiguous { .. } | Self::Upgrade | Self::AuthorizationTwice => {
                 (StatusCode::BAD_REQUEST, Code::Unsupported)
             }
             Self::Tag(_) | Self::ContentType => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
@@ -201,12 +210,21 @@ impl ApiError {
         }
     }
 
+    /// One for each error that the body names. Of content that is missing that is one each, as registry:2 has it.
+    fn details(&self) -> Vec<Value> {
+        match self {
+            Self::Registry(RegistryError::ManifestBlobUnknown(digests)) => {
+                digests.iter().map(|digest| json!(digest)).collect()
+            }
+            error => vec![error.detail()],
+        }
+    }
+
     fn detail(&self) -> Value {
         match self {
             Self::Registry(RegistryError::BlobUnknown(digest)) => json!({ "digest": digest }),
             Self::Registry(RegistryError::ManifestUnknown(reference)) => json!({ "reference": reference }),
             Self::Registry(RegistryError::NameUnknown(name)) => json!({ "name": name }),
-            Self::Registry(RegistryError::ManifestBlobUnknown(digests)) => json!({ "digests": digests }),
             Self::Registry(RegistryError::UploadOffset { offset }) => json!({ "offset": offset }),
             Self::Registry(RegistryError::DigestMismatch { claimed, actual }) => {
                 json!({ "claimed": claimed, "actual": actual })
@@ -258,6 +276,7 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::ManifestBlobUnknown(_) => (StatusCode::BAD_REQUEST, Code::ManifestBlobUnknown),
         RegistryError::DigestMismatch { .. } => (StatusCode::BAD_REQUEST, Code::DigestInvalid),
         RegistryError::TagExists(_) => (StatusCode::FORBIDDEN, Code::Denied),
+        RegistryError::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, Code::PreconditionFailed),
         RegistryError::TooManyUploads { .. } => (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests),
         RegistryError::UploadUnknown => (StatusCode::NOT_FOUND, Code::BlobUploadUnknown),
         RegistryError::UploadBusy => (StatusCode::CONFLICT, Code::BlobUploadInvalid),

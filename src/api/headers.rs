@@ -17,7 +17,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{Api, Incoming, Settings};
-use crate::oci::Digest;
+use crate::oci::{Digest, EntityTags, Preconditions};
 
 /// Nothing that is served here is meant to be shown, run or embedded by a browser.
 const SECURITY: [(&str, &str); 5] = [
@@ -88,14 +88,19 @@ pub(super) fn identify(response: &mut HttpResponseBuilder, digest: &Digest) {
 }
 
 impl Incoming<'_> {
-    /// Whether the client says that it has this content (`If-None-Match`; RFC 9110, section 13.1.2).
-    pub(super) fn has(&self, digest: &Digest) -> bool {
-        let fields = self.request.headers().get_all(header::IF_NONE_MATCH);
-        let is_this = |tag: &str| {
-            let tag = tag.trim();
-            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"') == digest.to_string()
-        };
-        fields.filter_map(|value| value.to_str().ok()).any(|value| value.split(',').any(is_this))
+    /// The conditions on what the path names (RFC 9110, section 13.1).
+    pub(super) fn preconditions(&self) -> Preconditions {
+        Preconditions {
+            if_match: self.entity_tags(&header::IF_MATCH),
+            if_none_match: self.entity_tags(&header::IF_NONE_MATCH),
+        }
+    }
+
+    fn entity_tags(&self, name: &HeaderName) -> Option<EntityTags> {
+        // What is no text is no tag of ours, and stays a member of the list.
+        let lines = self.request.headers().get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let lines: Vec<_> = lines.collect();
+        (!lines.is_empty()).then(|| EntityTags::parse(lines.iter().map(AsRef::as_ref)))
     }
 
     /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only for the same
@@ -105,7 +110,7 @@ impl Incoming<'_> {
         if self.request.method() != Method::GET {
             return None;
         }
-        let same = field(header::IF_RANGE).is_none_or(|tag| tag.trim_matches('"') == digest.to_string());
+        let same = self.entity_tags(&header::IF_RANGE).is_none_or(|tags| tags.is_exactly(digest));
         field(header::RANGE).filter(|_| same)
     }
 

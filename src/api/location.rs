@@ -52,7 +52,7 @@ fn origin_of(settings: &Settings, request: &HttpRequest) -> Option<String> {
     let scheme = forwarded_scheme.filter(|scheme| matches!(scheme.as_str(), "http" | "https"));
     let scheme = scheme.as_deref().unwrap_or(own);
     // The target of a request to a proxy says it over the field (RFC 9112, section 3.2.2).
-    let target = request.uri().authority().map(|authority| authority.as_str());
+    let target = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
     let field = || request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let host =
         forwarded(HOST).filter(|host| is_host(host)).or_else(|| target.or_else(field).filter(|host| is_host(host)))?;
@@ -75,12 +75,14 @@ mod tests {
     use super::*;
     use crate::api::Proxies;
 
+    type Fields<'a> = &'a [(&'a str, &'a str)];
+
     const PROXY: &str = "10.0.0.1:1";
     const STRANGER: &str = "192.0.2.1:1";
 
     fn settings(location_base: LocationBase, tls: bool) -> Settings {
         let proxies = Proxies { networks: vec![("10.0.0.0".parse().unwrap(), 8)], unix: false };
-        Settings { location_base, tls, proxies, ..Settings::default() }
+        Settings { location_base, proxies, tls, ..Settings::default() }
     }
 
     fn located(settings: &Settings, peer: &str, fields: &[(&str, &str)], location: &str) -> String {
@@ -98,7 +100,7 @@ mod tests {
         let host = ("host", "r.test:5000");
         let proto = |value| ("x-forwarded-proto", value);
         let forwarded = |value| ("x-forwarded-host", value);
-        let table: &[(&str, bool, &[(&str, &str)], &str)] = &[
+        let table: &[(&str, bool, Fields<'_>, &str)] = &[
             (STRANGER, false, &[host], "http://r.test:5000/v2/a"),
             (STRANGER, true, &[host], "https://r.test:5000/v2/a"),
             (STRANGER, false, &[("host", "[::1]:5000")], "http://[::1]:5000/v2/a"),

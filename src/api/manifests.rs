@@ -12,7 +12,7 @@ use super::{
     headers::{self, Freshness},
 };
 use crate::{
-    oci::{MediaType, Reference, Tag},
+    oci::{MediaType, Read, Reference, Tag},
     registry::{BodyError, ManifestPush, Registry, RegistryError},
 };
 
@@ -31,8 +31,10 @@ pub(super) async fn get(
     let mut response = HttpResponse::Ok();
     headers::identify(&mut response, &manifest.digest);
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
-    if request.has(&manifest.digest) {
-        return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
+    match request.preconditions().of_read(&manifest.digest) {
+        Read::Send => {}
+        Read::NotModified => return Ok(response.status(StatusCode::NOT_MODIFIED).finish()),
+        Read::Refused => return Err(RegistryError::PreconditionFailed.into()),
     }
     Ok(response.content_type(manifest.media_type.as_str()).body(manifest.bytes))
 }
@@ -49,12 +51,12 @@ pub(super) async fn put(
         return Err(too_large().into());
     }
     request.must_have_room().await?;
-    let api = request.api.clone();
+    let (api, conditions) = (request.api.clone(), request.preconditions());
     let bytes = request.receiver()?.whole(Registry::MANIFEST_LIMIT).await.map_err(|error| match error {
         BodyError::TooLarge => too_large(),
         error @ (BodyError::Incomplete | BodyError::TooSlow | BodyError::NoRoom) => error.into(),
     })?;
-    let push = ManifestPush { reference, tags, content_type, bytes, overwrite: of.overwrite() };
+    let push = ManifestPush { reference, tags, content_type, bytes, overwrite: of.overwrite(), conditions };
     let pushed = of.repository().put_manifest(push).await?;
     let mut response = HttpResponse::Created();
     headers::identify(&mut response, &pushed.digest);
@@ -67,13 +69,13 @@ pub(super) async fn put(
 }
 
 pub(super) async fn delete(
-    _: &Incoming<'_>,
+    request: &Incoming<'_>,
     of: &Authorized<Delete>,
     reference: &Reference,
 ) -> Result<HttpResponse, ApiError> {
     match reference {
-        Reference::Tag(tag) => of.repository().delete_tag(tag).await?,
-        Reference::Digest(digest) => of.repository().delete_manifest(digest).await?,
+        Reference::Tag(tag) => of.repository().delete_tag(tag, request.preconditions()).await?,
+        Reference::Digest(digest) => of.repository().delete_manifest(digest, request.preconditions()).await?,
     }
     Ok(HttpResponse::Accepted().finish())
 }

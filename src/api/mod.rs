@@ -17,6 +17,7 @@ mod health;
 mod limits;
 mod location;
 mod manifests;
+mod multipart;
 mod options;
 mod outlet;
 mod pagination;
@@ -28,6 +29,7 @@ mod routes;
 mod tags;
 mod target;
 mod token;
+mod unparsed;
 mod unread;
 mod uploads;
 mod version;
@@ -52,6 +54,7 @@ pub use location::LocationBase;
 pub use outlet::Outlet;
 pub use proxies::Proxies;
 pub use receive::Rate;
+pub use unparsed::{BareAnswer, Ending};
 
 use crate::{auth::Authenticator, registry::Registry};
 
@@ -159,6 +162,7 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
     let response = headers::without_body_if_head(&request, response);
     let response = location::complete(&api.settings, &request, response);
     let response = if api.settings.access_log { log.end(&request, response) } else { response };
+    let response = unparsed::note_ending(&request, response);
     unread.keep_with(&request, response)
 }
 

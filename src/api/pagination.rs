@@ -9,9 +9,9 @@ use super::{error::ApiError, query::Query};
 /// How many entries an answer has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PageSize {
-    /// If the client does not say.
+    /// If the client does not say, or says nothing in `n`.
     pub(super) default: usize,
-    /// Whatever the client says.
+    /// If the client says more.
     pub(super) max: usize,
 }
 
@@ -25,18 +25,24 @@ pub(super) struct Pagination {
 }
 
 impl Pagination {
-    /// Reads `n` and `last`. More than there may be is cut down to that, and the client sees it at the `Link`.
+    /// Reads `n` and `last`. More than there may be is cut down to that, and the client sees it at the `Link`. As with registry:2, the first
+    /// `n` counts, and an empty one is none.
     ///
     /// # Errors
     /// [`ApiError::Pagination`] for an `n` that is no number, or less than none.
     pub(super) fn parse(query: &Query, size: PageSize) -> Result<Self, ApiError> {
-        let n = query.one("n")?;
+        let n = query.all("n").next().filter(|n| !n.is_empty());
         let limit = match n {
-            Some(n) => n.parse::<u32>().ok().map_or_else(|| oversized(n), |n| Ok(n as usize))?,
+            Some(n) => n.parse::<u32>().ok().map_or_else(|| oversized(n), |n| Ok(n as usize))?.min(size.max),
             None => size.default,
         };
         let last = query.all("last").next().filter(|last| !last.is_empty()).map(str::to_owned);
-        Ok(Self { limit: limit.min(size.max), last, explicit: n.is_some() })
+        Ok(Self { limit, last, explicit: n.is_some() })
+    }
+
+    /// Whether the client said how many entries it wants.
+    pub(super) fn is_explicit(&self) -> bool {
+        self.explicit
     }
 
     /// The value of `Link` to what comes after `last`, `more` being the other parameters that the list was asked for with.
@@ -91,8 +97,11 @@ mod tests {
             ("n=-1", Err(400)),
             ("n=1e9", Err(400)),
             ("n=abc", Err(400)),
-            ("n=", Err(400)),
-            ("n=1&n=2", Err(400)),
+            ("n=", Ok(100)),
+            ("n=&n=2", Ok(100)),
+            ("n=1&n=2", Ok(1)),
+            ("n=1&n=abc", Ok(1)),
+            ("n=abc&n=1", Err(400)),
         ];
         for (query, expected) in rows {
             assert_eq!(limit(query), expected, "{query}");

@@ -86,6 +86,12 @@ impl Drop for Receiver {
     }
 }
 
+/// Whether a `Content-Encoding` says that the content is as it is (RFC 9110, section 8.4): a list of nothing, or of `identity`.
+fn is_identity(encodings: &[u8]) -> bool {
+    let mut encodings = encodings.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    encodings.all(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"))
+}
+
 impl Receiver {
     /// The body of a request from `client`, if there is a place for it.
     ///
@@ -97,8 +103,7 @@ impl Receiver {
         unread: &Unread,
         client: Client,
     ) -> Result<Self, ApiError> {
-        let encoding = request.headers().get(header::CONTENT_ENCODING);
-        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        if request.headers().get_all(header::CONTENT_ENCODING).any(|encodings| !is_identity(encodings.as_bytes())) {
             return Err(ApiError::ContentEncoding);
         }
         let place = api.admission.admit(client)?;

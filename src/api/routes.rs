@@ -154,9 +154,7 @@ fn of_repository(path: &str) -> Result<Resource, ApiError> {
         if last.is_empty() {
             return Ok(Resource::Uploads { name });
         }
-        // Some clients append their parameters with `&`, as if there were a query (see `Query::of`). No session has one in its name.
-        let session = last.split_once('&').map_or(last, |(session, _)| session);
-        let session = session.parse().map_err(|_| ApiError::UploadUnknown)?;
+        let session = last.parse().map_err(|_| ApiError::UploadUnknown)?;
         return Ok(Resource::Upload { name, session });
     }
     let (name, keyword) = head.rsplit_once('/').ok_or(ApiError::NotFound)?;

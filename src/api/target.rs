@@ -28,7 +28,17 @@ pub(super) enum Named {
 
 impl Target {
     /// Takes apart the raw path of a request, `prefix` being what the operator put before `/v2/`.
+    ///
+    /// Some clients append their parameters to an upload's path with `&`, as if it had a query: [`Query::of`](super::query::Query::of) reads those.
     pub(super) fn parse(raw: &str, prefix: &str) -> Self {
+        let appended = before_appended(raw).map(|raw| Self::parse_whole(raw, prefix));
+        match appended {
+            Some(upload @ Self { named: Ok(Named::Of(Resource::Upload { .. })), .. }) => upload,
+            _ => Self::parse_whole(raw, prefix),
+        }
+    }
+
+    fn parse_whole(raw: &str, prefix: &str) -> Self {
         match decoded(raw) {
             Ok(path) => {
                 let is_of_the_api = path.strip_prefix(prefix).is_some_and(|path| path.starts_with("/v2"));
@@ -61,6 +71,12 @@ impl Named {
             Self::Of(resource) => resource.route(),
         }
     }
+}
+
+/// The path before what is appended to its last component with `&`.
+fn before_appended(raw: &str) -> Option<&str> {
+    let component = raw.rfind('/')?;
+    raw[component..].find('&').map(|at| &raw[..component + at])
 }
 
 /// # Errors

@@ -20,7 +20,7 @@ use super::{
     principal::Principal,
     realm::check_basic_realm,
     settings::Settings,
-    token::{TokenError, TokenRequest, TokenResponse},
+    token::{Issuer, TokenError, TokenRequest, TokenResponse},
     watch::{INTERVAL, Poll, REST},
 };
 use crate::oci::ResourceScope;
@@ -91,6 +91,27 @@ impl Authenticator {
         let authenticator = Self { mode, access: ArcSwap::from_pointee(access) };
         authenticator.warn_of_rules();
         Ok(authenticator)
+    }
+
+    /// Reads all that [`open`](Self::open) reads, and makes nothing; how many users there are, in words.
+    ///
+    /// # Errors
+    /// [`AuthError`], as [`open`](Self::open)'s.
+    pub fn check(settings: &Settings, access: Access) -> Result<Option<String>, AuthError> {
+        match settings {
+            Settings::Builtin(settings) => {
+                let login = Login::open(&settings.users)?;
+                Issuer::check(settings)?;
+                Ok(login.count(&settings.users))
+            }
+            Settings::Open | Settings::Htpasswd { .. } | Settings::External(_) => {
+                let authenticator = Self::open(settings, access)?;
+                match (&authenticator.mode, settings) {
+                    (Mode::Htpasswd { login, .. }, Settings::Htpasswd { users, .. }) => Ok(login.count(users)),
+                    _ => Ok(None),
+                }
+            }
+        }
     }
 
     /// Who sent a request. One without credentials is [`Principal::anonymous`], never a refusal.

@@ -100,7 +100,7 @@ mod tests {
             ("Basic !!!".to_owned(), None),
             ("Digest username=\"alice\"".to_owned(), None),
             (String::new(), None),
-            (basic(&[b'a'; 120 * 1024]), None),
+            (basic(&vec![b'a'; 120 * 1024]), None),
         ];
         for (header, expected) in table {
             let expected = expected.map(|(user, password)| (user.to_owned(), password.to_owned()));

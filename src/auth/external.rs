@@ -94,12 +94,19 @@ fn algorithms(names: &[String]) -> Result<Arc<[Algorithm]>, AuthError> {
     names.iter().map(algorithm).collect()
 }
 
-fn read_bundle(_: &Path, content: Option<&[u8]>) -> Result<KeySet, FileFault> {
+fn read_bundle(path: &Path, content: Option<&[u8]>) -> Result<KeySet, FileFault> {
     let content = content.ok_or(FileFault::Unreadable(io::ErrorKind::NotFound))?;
-    KeySet::from_bundle(content).map_err(FileFault::Content)
+    KeySet::from_bundle(content).map(|keys| warn_of_skipped(path, keys)).map_err(FileFault::Content)
 }
 
-fn read_jwks(_: &Path, content: Option<&[u8]>) -> Result<KeySet, FileFault> {
+fn read_jwks(path: &Path, content: Option<&[u8]>) -> Result<KeySet, FileFault> {
     let content = content.ok_or(FileFault::Unreadable(io::ErrorKind::NotFound))?;
-    KeySet::from_jwks(content).map_err(FileFault::Content)
+    KeySet::from_jwks(content).map(|keys| warn_of_skipped(path, keys)).map_err(FileFault::Content)
+}
+
+fn warn_of_skipped(path: &Path, keys: KeySet) -> KeySet {
+    for skipped in keys.skipped() {
+        tracing::warn!("{}: {skipped}; tokens that are signed with it are refused", path.display());
+    }
+    keys
 }

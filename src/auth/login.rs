@@ -67,6 +67,11 @@ impl Login {
         self.users.current().generation
     }
 
+    /// How many there are, in words; `None` where the file is missing.
+    pub(super) fn count(&self, path: &Path) -> Option<String> {
+        path.exists().then(|| format!("{} has {} users", path.display(), self.users().names().count()))
+    }
+
     /// The users as they are now.
     pub(super) fn users(&self) -> Arc<Htpasswd> {
         Arc::clone(&self.users.current().value)

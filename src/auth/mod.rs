@@ -42,7 +42,7 @@ pub use error::{AuthError, FileError, FileFault};
 pub use glob::{Glob, InvalidGlob};
 pub use htpasswd::{InvalidHtpasswd, InvalidUserName, LineFault, MAX_PASSWORD_LEN, MAX_USER_LEN};
 pub use inspect::{TokenGrants, TokenText, judge_token, read_token};
-pub use password_file::{PasswordFile, PasswordFileError};
+pub use password_file::{PasswordFile, PasswordFileError, password_line};
 pub use password_hash::{InvalidHash, NoRandomness, hash_password};
 pub use principal::{Method, Principal};
 pub use realm::{InvalidRealm, Realm};

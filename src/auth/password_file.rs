@@ -13,7 +13,7 @@ use super::{
     secret::Secret,
 };
 
-/// The cost of the hashes that are made here.
+/// The cost of the hashes that are made here, where nobody says another.
 const COST: u32 = 12;
 
 /// A file of users, to be changed.
@@ -21,6 +21,7 @@ pub struct PasswordFile {
     path: PathBuf,
     text: String,
     users: Htpasswd,
+    cost: u32,
 }
 
 /// Why a file of users was not changed.
@@ -80,16 +81,27 @@ impl PasswordFile {
         }
     }
 
+    /// A file without users, which takes the place of what may be there at the first change.
+    #[must_use]
+    pub fn begin(path: &Path) -> Self {
+        Self { path: path.to_owned(), text: String::new(), users: Htpasswd::default(), cost: COST }
+    }
+
+    /// The same file, whose new hashes get this bcrypt cost.
+    #[must_use]
+    pub fn with_cost(self, cost: u32) -> Self {
+        Self { cost, ..self }
+    }
+
     /// Adds a user.
     ///
     /// # Errors
     /// [`PasswordFileError::Exists`], [`PasswordFileError::Name`], [`PasswordFileError::Password`], and of writing the file.
     pub fn add(&mut self, user: &str, password: &Secret) -> Result<(), PasswordFileError> {
-        check_user_name(user)?;
         if self.has(user) {
             return Err(PasswordFileError::Exists(user.to_owned()));
         }
-        let line = new_line(user, password)?;
+        let line = password_line(user, password, self.cost)?;
         let gap = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
         self.write(&format!("{}{gap}{line}\n", self.text))
     }
@@ -100,7 +112,7 @@ impl PasswordFile {
     /// [`PasswordFileError::Missing`], [`PasswordFileError::Password`], and of writing the file.
     pub fn change(&mut self, user: &str, password: &Secret) -> Result<(), PasswordFileError> {
         self.must_have(user)?;
-        let line = new_line(user, password)?;
+        let line = password_line(user, password, self.cost)?;
         self.write(&self.with_line(user, Some(&line)))
     }
 
@@ -138,13 +150,13 @@ impl PasswordFile {
             Htpasswd::parse(content).map_err(|error| PasswordFileError::Line { path: path.to_owned(), error })?;
         // What was parsed is UTF-8.
         let text = String::from_utf8_lossy(content).into_owned();
-        Ok(Self { path: path.to_owned(), text, users })
+        Ok(Self { path: path.to_owned(), text, users, cost: COST })
     }
 
     fn write(&mut self, text: &str) -> Result<(), PasswordFileError> {
         let changed = Self::parse(&self.path, text.as_bytes())?;
         private_file::replace(&self.path, text.as_bytes())?;
-        *self = changed;
+        *self = changed.with_cost(self.cost);
         Ok(())
     }
 
@@ -158,7 +170,9 @@ impl PasswordFile {
         self.text.split_inclusive('\n').map(replaced).collect()
     }
 
-    fn has(&self, user: &str) -> bool {
+    /// Whether there is such a user.
+    #[must_use]
+    pub fn has(&self, user: &str) -> bool {
         self.users.hash_of(user).is_some()
     }
 
@@ -167,11 +181,16 @@ impl PasswordFile {
     }
 }
 
-fn new_line(user: &str, password: &Secret) -> Result<String, PasswordFileError> {
+/// The line of a user, without its end, as `htpasswd -nbB -C cost` prints it.
+///
+/// # Errors
+/// [`PasswordFileError::Name`], [`PasswordFileError::Password`], [`PasswordFileError::NoRandomness`]
+pub fn password_line(user: &str, password: &Secret, cost: u32) -> Result<String, PasswordFileError> {
+    check_user_name(user)?;
     if password.reveal().is_empty() || !is_checkable(password) {
         return Err(PasswordFileError::Password(password.reveal().len()));
     }
-    Ok(format!("{user}:{}", hash_password(password, COST)?))
+    Ok(format!("{user}:{}", hash_password(password, cost)?))
 }
 
 #[cfg(test)]

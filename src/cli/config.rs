@@ -1,15 +1,13 @@
 //! `wharf config check` and `wharf config show`.
 
 use std::fmt::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{FileArguments, output};
-use crate::auth::{PasswordFile, PasswordFileError};
-use crate::config::{self, Issuer, Loaded, Mode, Notice, Source, Token};
-use crate::server::{self, TlsError};
+use super::{FileArguments, logging, output};
+use crate::config::{self, Loaded, Notice, Source};
+use crate::server::{self, StartError};
 
 /// Check or show the settings.
 #[derive(Debug, Subcommand)]
@@ -39,7 +37,7 @@ impl ConfigCommand {
 fn with_settings(
     file: &FileArguments,
     is_told: impl Fn(&&Notice) -> bool,
-    answer: impl Fn(&Loaded) -> Result<String, CheckError>,
+    answer: impl Fn(&Loaded) -> Result<String, StartError>,
 ) -> ExitCode {
     match file.sources().load() {
         Ok(loaded) => {
@@ -61,42 +59,15 @@ fn with_settings(
     }
 }
 
-/// What `serve` would meet after the settings were read.
-#[derive(Debug, thiserror::Error)]
-enum CheckError {
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    #[error(transparent)]
-    Users(#[from] PasswordFileError),
-}
-
-/// What is right with the settings, and with the files that they name.
-fn check(loaded: &Loaded) -> Result<String, CheckError> {
+/// What is right with the settings, and with the files that they name: all that `serve` would meet.
+fn check(loaded: &Loaded) -> Result<String, StartError> {
     let named = loaded.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
+    let right = logging::with_warnings_told(|| server::check(&loaded.config))?;
     let mut page = format!("{named}the settings are right\n");
-    if let Some(tls) = &loaded.config.http.tls {
-        let _ = writeln!(page, "{}", server::check_certificate(tls)?);
-    }
-    if let Some(path) = users(&loaded.config.auth.mode) {
-        if path.exists() {
-            let _ = writeln!(page, "{} has {} users", path.display(), PasswordFile::open(path)?.users().len());
-        } else {
-            output::complain(&format_args!(
-                "warning: {} is not there: nobody can log in until it is (wharf user add --file {0} NAME)",
-                path.display()
-            ));
-        }
+    for line in right {
+        let _ = writeln!(page, "{line}");
     }
     Ok(page)
-}
-
-/// The file of users, where there is one.
-fn users(mode: &Mode) -> Option<&Path> {
-    match mode {
-        Mode::Htpasswd(htpasswd) => Some(&htpasswd.path),
-        Mode::Token(Token { issued_by: Issuer::BuiltIn { users, .. }, .. }) => Some(users),
-        Mode::None | Mode::Token(_) => None,
-    }
 }
 
 /// One setting a line, as a settings file that says the same; the source is a comment.

@@ -53,3 +53,24 @@ fn level(level: Level) -> LevelFilter {
         Level::Trace => LevelFilter::TRACE,
     }
 }
+
+/// Does `work`, and tells what it warns of as a command does, on standard error.
+pub(super) fn with_warnings_told<T>(work: impl FnOnce() -> T) -> T {
+    let told = tracing_subscriber::registry().with(Told.with_filter(LevelFilter::WARN));
+    tracing::subscriber::with_default(told, work)
+}
+
+/// Tells warnings and errors without what a log has around them.
+struct Told;
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Told {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let mut message = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            if field.name() == "message" {
+                message = format!("{value:?}");
+            }
+        });
+        super::output::complain(&format_args!("warning: {message}"));
+    }
+}

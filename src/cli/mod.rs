@@ -6,6 +6,7 @@ mod config;
 mod fsck;
 mod gc;
 mod healthcheck;
+mod htpasswd;
 mod http_get;
 mod log_line;
 mod log_writer;
@@ -113,6 +114,9 @@ fn commands() -> String {
 /// Runs the command that the arguments of this process name.
 #[must_use]
 pub fn run() -> ExitCode {
+    if htpasswd::is_meant() {
+        return htpasswd::run();
+    }
     let cli = Cli::parse();
     let code = run_command(cli);
     logging::flush();

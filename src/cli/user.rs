@@ -86,7 +86,7 @@ impl UserCommand {
 
 /// Why a command did nothing.
 #[derive(Debug, thiserror::Error)]
-enum UserError {
+pub(super) enum UserError {
     #[error(transparent)]
     File(#[from] PasswordFileError),
     #[error("the password can't be read: {0}; without a terminal, use --password-stdin")]
@@ -96,27 +96,13 @@ enum UserError {
 }
 
 impl OneUser {
-    /// A password that is typed twice where it is typed.
     fn new_password(&self) -> Result<Secret, UserError> {
-        let first = self.password("New password: ")?;
-        if !self.password_stdin && !first.same_as(self.password("Once more: ")?.reveal()) {
-            return Err(UserError::Mismatch);
-        }
-        Ok(first)
-    }
-
-    fn password(&self, prompt: &str) -> Result<Secret, UserError> {
-        let typed = if self.password_stdin {
-            first_line(&mut io::stdin().lock())?
-        } else {
-            rpassword::prompt_password(prompt)?
-        };
-        Ok(Secret::new(typed))
+        new_password(self.password_stdin)
     }
 
     fn check(&self) -> Result<ExitCode, UserError> {
         let file = PasswordFile::open(&self.file.file)?;
-        let password = self.password("Password: ")?;
+        let password = password(self.password_stdin, "Password: ")?;
         for warning in file.warnings() {
             output::complain(&format_args!("warning: {warning}"));
         }
@@ -126,6 +112,20 @@ impl OneUser {
         output::complain(&"there is no such user, or the password is wrong");
         Ok(ExitCode::FAILURE)
     }
+}
+
+/// A password that is typed twice where it is typed.
+pub(super) fn new_password(from_stdin: bool) -> Result<Secret, UserError> {
+    let first = password(from_stdin, "New password: ")?;
+    if !from_stdin && !first.same_as(password(from_stdin, "Once more: ")?.reveal()) {
+        return Err(UserError::Mismatch);
+    }
+    Ok(first)
+}
+
+fn password(from_stdin: bool, prompt: &str) -> Result<Secret, UserError> {
+    let typed = if from_stdin { first_line(&mut io::stdin().lock())? } else { rpassword::prompt_password(prompt)? };
+    Ok(Secret::new(typed))
 }
 
 fn list(file: &PasswordFile) -> ExitCode {

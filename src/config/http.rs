@@ -60,7 +60,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "http.prefix",
         Kind::Text,
         "/",
-        "The path under which everything is served, for a proxy that passes it on.",
+        "The path under which everything is served, for a proxy that passes it on. `/healthz`, `/token` and `/` answer without it \
+         too.",
     ),
     Setting::new(
         "http.relativeurls",

@@ -63,7 +63,7 @@ pub use source::Source;
 pub use storage::{Durability, Gc, Storage, Store, UploadPurging};
 pub use table::settings;
 pub use tls::{ClientAuth, Tls, TlsVersion};
-pub use validation::{Missing, Validation};
+pub use validation::{Missing, Sizes, Validation};
 
 /// Every setting, read and checked: plain values that say nothing of where they came from.
 #[derive(Clone, Debug)]

@@ -54,9 +54,9 @@ pub(super) const CLIENT_CAS: Setting = Setting::new(
 );
 pub(super) const CLIENT_AUTH: Setting = Setting::new(
     "http.tls.clientauth",
-    Kind::Choice(&["verify-client-cert-if-given", "require-and-verify-client-cert"]),
-    "require-and-verify-client-cert",
-    "What is asked of a client, where `clientcas` is set.",
+    Kind::Choice(&["require-and-verify-client-cert", "verify-client-cert-if-given"]),
+    "",
+    "What is asked of a client, where `clientcas` is set; a certificate, if this is unset.",
 );
 pub(super) const MINIMUM: Setting = Setting::new(
     "http.tls.minimumtls",

@@ -8,6 +8,8 @@ use super::{Kind, Setting};
 pub struct Validation {
     /// `validation.manifests.missing`.
     pub missing: Missing,
+    /// `validation.manifests.sizes`.
+    pub sizes: Sizes,
 }
 
 /// What becomes of a manifest whose blobs or children are not there.
@@ -19,12 +21,27 @@ pub enum Missing {
     Allow,
 }
 
+/// What becomes of a manifest that says other sizes than its blobs or children have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// It is taken, and the log tells of it.
+    Warn,
+    /// It is refused, `MANIFEST_INVALID`.
+    Refuse,
+}
+
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "validation.manifests.missing",
         Kind::Choice(&["refuse", "allow"]),
         "refuse",
         "What becomes of a manifest whose blobs or children are not there; `allow` takes sparse images.",
+    ),
+    Setting::new(
+        "validation.manifests.sizes",
+        Kind::Choice(&["warn", "refuse"]),
+        "warn",
+        "What becomes of a manifest that says another size of a blob or child than it has; `warn` takes it and tells the log.",
     ),
     Setting::ignored("validation.enabled", "manifests are always checked"),
     Setting::ignored("validation.disabled", "manifests are always checked"),
@@ -47,5 +64,9 @@ pub(super) fn read(values: &mut Values) -> Validation {
         Some("allow") => Missing::Allow,
         _ => Missing::Refuse,
     };
-    Validation { missing }
+    let sizes = match values.choice("validation.manifests.sizes").as_deref() {
+        Some("refuse") => Sizes::Refuse,
+        _ => Sizes::Warn,
+    };
+    Validation { missing, sizes }
 }

@@ -40,7 +40,7 @@ pub struct Manifest {
 pub struct BlobReference {
     /// The name of the blob.
     pub digest: Digest,
-    /// How many bytes it has, where the manifest says so (schema 1 doesn't).
+    /// How many bytes it has, where the manifest says so (schema 1 doesn't, and others need not).
     pub size: Option<u64>,
     /// Whether the repository must have it. It need not have a layer that is nondistributable or that has `urls` to be got from.
     pub required: bool,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A media type without parameters: `<type>/<subtype>`, both restricted names of RFC 6838, section 4.2.
 ///
-/// It is kept and compared as it was written: clients compare it byte for byte with what they asked for.
+/// Its case means nothing (RFC 9110, section 8.3.1): it is kept, compared and served in lower case.
 ///
 /// ```
 /// use wharf::oci::MediaType;
@@ -63,6 +63,11 @@ impl MediaType {
         Self::known(Self::OCI_MANIFEST)
     }
 
+    /// The type of bytes of which nothing is known.
+    pub(super) fn octet_stream() -> Self {
+        Self::known("application/octet-stream")
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -88,7 +93,7 @@ impl MediaType {
 /// [`MediaType::is_nondistributable`] of a text that need not be a media type.
 pub(super) fn is_nondistributable(media_type: &str) -> bool {
     matches!(
-        media_type,
+        media_type.to_ascii_lowercase().as_str(),
         "application/vnd.docker.image.rootfs.foreign.diff.tar"
             | "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
             | "application/vnd.oci.image.layer.nondistributable.v1.tar"
@@ -102,7 +107,11 @@ impl FromStr for MediaType {
 
     fn from_str(text: &str) -> Result<Self, InvalidMediaType> {
         let (main, sub) = text.split_once('/').ok_or(InvalidMediaType)?;
-        if is_restricted_name(main) && is_restricted_name(sub) { Ok(Self(text.into())) } else { Err(InvalidMediaType) }
+        if is_restricted_name(main) && is_restricted_name(sub) {
+            Ok(Self(text.to_ascii_lowercase().into()))
+        } else {
+            Err(InvalidMediaType)
+        }
     }
 }
 
@@ -157,7 +166,7 @@ mod tests {
     fn only_restricted_names_make_a_media_type() {
         let longest = format!("{0}/{0}", "a".repeat(127));
         for good in ["a/b", "text/html", MediaType::OCI_INDEX, "application/X.y+z", "1/2", "a/b!#$&-^_.+", &longest] {
-            assert_eq!(good.parse::<MediaType>().unwrap().as_str(), good);
+            assert_eq!(good.parse::<MediaType>().unwrap().as_str(), good.to_ascii_lowercase());
         }
         let too_long = format!("a/{}", "a".repeat(128));
         for bad in [
@@ -166,6 +175,22 @@ mod tests {
         ] {
             assert!(bad.parse::<MediaType>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn report_p5_types_are_compared_without_case() {
+        for text in [
+            "application/vnd.OCI.image.manifest.v1+json",
+            "APPLICATION/VND.OCI.IMAGE.MANIFEST.V1+JSON",
+            "Application/vnd.oci.image.manifest.v1+JSON; Charset=UTF-8",
+        ] {
+            let media_type = MediaType::from_content_type(text).unwrap();
+            assert_eq!(media_type, MediaType::oci_manifest(), "{text}");
+            assert_eq!(media_type.to_string(), MediaType::OCI_MANIFEST);
+            assert!(media_type.is_manifest());
+        }
+        assert!("Application/vnd.Example.Thing+JSON".parse::<MediaType>().unwrap().is_manifest());
+        assert!(is_nondistributable("application/vnd.OCI.image.layer.NonDistributable.v1.tar+GZIP"));
     }
 
     #[test]
@@ -226,7 +251,7 @@ mod tests {
         #[test]
         fn any_text_that_is_a_media_type_says_the_same_again(text in prop_oneof![".*", "[a/+.; -]{0,8}"]) {
             if let Ok(media_type) = text.parse::<MediaType>() {
-                prop_assert_eq!(media_type.as_str(), &text);
+                prop_assert_eq!(media_type.as_str(), text.to_ascii_lowercase());
                 prop_assert_eq!(text.matches('/').count(), 1);
                 prop_assert!(text.is_ascii() && !text.contains([';', ' ', ',', '"']));
                 prop_assert_eq!(MediaType::from_content_type(&format!("{text};q=1")), Ok(media_type));

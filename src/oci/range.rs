@@ -1,9 +1,9 @@
 //! Ranges of bytes.
 
-use std::str::FromStr;
+use std::{ops::Range, str::FromStr};
 
 /// What a `Range` header asks of content of a known length (RFC 9110, section 14).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ByteRange {
     /// All of it: no header, or one that may be ignored.
     Whole,
@@ -14,53 +14,88 @@ pub enum ByteRange {
         /// The last byte, less than the length.
         last: u64,
     },
+    /// Several ranges, two at least, in the order of the header: 206 with a `multipart/byteranges` body (section 15.3.7.2).
+    /// None of them is empty, and together they are not longer than the content.
+    Parts(Vec<Range<u64>>),
     /// Nothing that there is: 416.
     Unsatisfiable,
+    /// More ranges than [`ByteRange::MAX_RANGES`], or ranges that together are longer than the content (section 14.2): 400.
+    Excessive,
 }
 
 impl ByteRange {
+    /// How many ranges a header may have. The container tools ask for this many at most, and for fewer after a 400.
+    pub const MAX_RANGES: usize = 1024;
+
     /// What `header` asks of content that has `len` bytes.
     ///
-    /// A unit other than `bytes`, several ranges, and what is no range at all are answered with the whole, as the RFC allows;
-    /// a range that ends before it starts is taken for one that can't be satisfied.
+    /// A unit other than `bytes`, and what is no range at all are answered with the whole, as the RFC allows; a range that ends
+    /// before it starts is taken for one that can't be satisfied. Of several ranges, those that can be satisfied are answered.
     ///
     /// ```
     /// use wharf::oci::ByteRange;
     /// assert_eq!(ByteRange::parse(Some("bytes=90-"), 100), ByteRange::Part { first: 90, last: 99 });
+    /// assert_eq!(ByteRange::parse(Some("bytes=0-9,90-"), 100), ByteRange::Parts(vec![0..10, 90..100]));
     /// assert_eq!(ByteRange::parse(Some("bytes=100-"), 100), ByteRange::Unsatisfiable);
     /// assert_eq!(ByteRange::parse(Some("lines=1-2"), 100), ByteRange::Whole);
     /// ```
     #[must_use]
     pub fn parse(header: Option<&str>, len: u64) -> Self {
-        header.and_then(single_range).map_or(Self::Whole, |bounds| Self::within(bounds, len))
-    }
-
-    fn within(bounds: (Option<u64>, Option<u64>), len: u64) -> Self {
-        let Some(end) = len.checked_sub(1) else { return Self::Unsatisfiable };
-        match bounds {
-            (None, None) => Self::Whole,
-            (None, Some(0)) => Self::Unsatisfiable,
-            (None, Some(suffix)) => Self::Part { first: len.saturating_sub(suffix), last: end },
-            (Some(first), last) if first > end || last.is_some_and(|last| last < first) => Self::Unsatisfiable,
-            (Some(first), last) => Self::Part { first, last: last.map_or(end, |last| last.min(end)) },
+        let Some(ranges) = header.and_then(ranges_in_bytes) else { return Self::Whole };
+        let (mut count, mut total, mut parts) = (0, 0_u128, Vec::new());
+        for range in ranges {
+            let Some(bounds) = bounds(range) else { return Self::Whole };
+            count += 1;
+            // The rest is still looked at: if one of the ranges is none, the header means nothing.
+            if let Some(part) = within(bounds, len)
+                && count <= Self::MAX_RANGES
+            {
+                total += u128::from(part.end - part.start);
+                parts.push(part);
+            }
+        }
+        match parts.as_slice() {
+            _ if count == 0 => Self::Whole,
+            _ if count > Self::MAX_RANGES || total > u128::from(len) => Self::Excessive,
+            [] => Self::Unsatisfiable,
+            [part] => Self::Part { first: part.start, last: part.end - 1 },
+            _ => Self::Parts(parts),
         }
     }
 }
 
-/// The two numbers around the dash of the only range in `header`, at least one of which is there.
-fn single_range(header: &str) -> Option<(Option<u64>, Option<u64>)> {
+/// The ranges that `header` names, if their unit is bytes. Elements of a list may be empty (RFC 9110, section 5.6.1.2).
+fn ranges_in_bytes(header: &str) -> Option<impl Iterator<Item = &str>> {
     let (unit, ranges) = header.trim_matches(WHITE).split_once('=')?;
-    if !unit.eq_ignore_ascii_case("bytes") {
-        return None;
-    }
-    let mut ranges = ranges.split(',').map(|range| range.trim_matches(WHITE)).filter(|range| !range.is_empty());
-    let (range, None) = (ranges.next()?, ranges.next()) else { return None };
+    let ranges = ranges.split(',').map(|range| range.trim_matches(WHITE)).filter(|range| !range.is_empty());
+    unit.eq_ignore_ascii_case("bytes").then_some(ranges)
+}
+
+/// The two numbers around a range's dash.
+#[derive(Clone, Copy)]
+enum Bounds {
+    /// From the first byte to the last, or to the end.
+    From(u64, Option<u64>),
+    /// So many bytes at the end.
+    Suffix(u64),
+}
+
+fn bounds(range: &str) -> Option<Bounds> {
     let (first, last) = range.split_once('-')?;
     match (first, last) {
-        ("", last) => Some((None, Some(saturating_number(last)?))),
-        (first, "") => Some((Some(saturating_number(first)?), None)),
-        (first, last) => Some((Some(saturating_number(first)?), Some(saturating_number(last)?))),
+        ("", last) => Some(Bounds::Suffix(saturating_number(last)?)),
+        (first, "") => Some(Bounds::From(saturating_number(first)?, None)),
+        (first, last) => Some(Bounds::From(saturating_number(first)?, Some(saturating_number(last)?))),
     }
+}
+
+/// The bytes of a range that content of `len` bytes has, if it has any.
+fn within(bounds: Bounds, len: u64) -> Option<Range<u64>> {
+    let part = match bounds {
+        Bounds::Suffix(suffix) => len.saturating_sub(suffix)..len,
+        Bounds::From(first, last) => first..last.map_or(len, |last| last.saturating_add(1).min(len)),
+    };
+    (!part.is_empty()).then_some(part)
 }
 
 const WHITE: [char; 2] = [' ', '\t'];
@@ -134,9 +169,8 @@ mod tests {
     #[test]
     fn g4_ranges_never_reach_past_the_content() {
         use ByteRange::{Part, Unsatisfiable, Whole};
-        let many = format!("bytes={}", "0-0,".repeat(1000));
         let part = |first, last| Part { first, last };
-        let table: [(&str, u64, ByteRange); 47] = [
+        let table: [(&str, u64, ByteRange); 45] = [
             ("bytes=0-0", 100, part(0, 0)),
             ("bytes=0-99", 100, part(0, 99)),
             ("bytes=0-100", 100, part(0, 99)),
@@ -182,14 +216,55 @@ mod tests {
             ("bytes=٣-٤", 100, Whole),
             ("bytes =1-2", 100, Whole),
             ("items=0-5", 100, Whole),
-            ("bytes=0-0,2-3", 100, Whole),
-            (&many, 100, Whole),
         ];
         for (header, len, expected) in table {
             assert_eq!(ByteRange::parse(Some(header), len), expected, "{header:?} of {len}");
         }
         assert_eq!(ByteRange::parse(None, 100), Whole);
         assert_eq!(ByteRange::parse(None, 0), Whole);
+    }
+
+    #[test]
+    fn report_p1_several_ranges_are_parts_in_their_order() {
+        use ByteRange::{Excessive, Part, Parts, Unsatisfiable, Whole};
+        let list = |range: &str, count: usize| format!("bytes={}", vec![range; count].join(","));
+        let (most, too_many, beyond) = (list("0-0", 1024), list("0-0", 1025), list("2000-", 1025));
+        let table: [(&str, u64, ByteRange); 31] = [
+            ("bytes=0-9,100-109", 500, Parts(vec![0..10, 100..110])),
+            ("bytes=100-109,0-9", 500, Parts(vec![100..110, 0..10])),
+            ("bytes=0-0,0-0", 500, Parts(vec![0..1, 0..1])),
+            ("bytes=0-9,5-14", 500, Parts(vec![0..10, 5..15])),
+            ("bytes=0-9,10-19", 500, Parts(vec![0..10, 10..20])),
+            ("BYTES= 0-1 ,\t3-4 ", 500, Parts(vec![0..2, 3..5])),
+            ("bytes=,0-1,,3-4,", 500, Parts(vec![0..2, 3..5])),
+            ("bytes=0-1,-1", 500, Parts(vec![0..2, 499..500])),
+            ("bytes=0-1,499-", 500, Parts(vec![0..2, 499..500])),
+            ("bytes=0-1,490-99999999999999999999999", 500, Parts(vec![0..2, 490..500])),
+            ("bytes=0-249,250-499", 500, Parts(vec![0..250, 250..500])),
+            ("bytes=0-,5-2", 500, Part { first: 0, last: 499 }),
+            ("bytes=0-9,500-", 500, Part { first: 0, last: 9 }),
+            ("bytes=500-,0-9", 500, Part { first: 0, last: 9 }),
+            ("bytes=600-700,-0,0-9,5-2", 500, Part { first: 0, last: 9 }),
+            ("bytes=500-,600-700", 500, Unsatisfiable),
+            ("bytes=-0,5-2", 500, Unsatisfiable),
+            ("bytes=0-1,2-3", 0, Unsatisfiable),
+            ("bytes=-1,-1", 0, Unsatisfiable),
+            ("bytes=0-249,249-499", 500, Excessive),
+            ("bytes=0-,0-", 500, Excessive),
+            ("bytes=0-0,0-0", 1, Excessive),
+            ("bytes=0-18446744073709551615,0-,-18446744073709551615", u64::MAX, Excessive),
+            (&most, 1023, Excessive),
+            (&most, 1024, Parts(vec![0..1; 1024])),
+            (&too_many, 2000, Excessive),
+            (&beyond, 2000, Excessive),
+            ("bytes=0-1,a", 500, Whole),
+            ("bytes=0-1,2", 500, Whole),
+            ("bytes=0-1,-", 500, Whole),
+            ("bytes=,", 500, Whole),
+        ];
+        for (header, len, expected) in table {
+            assert_eq!(ByteRange::parse(Some(header), len), expected, "{header:?} of {len}");
+        }
     }
 
     #[test]
@@ -237,10 +312,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn g4_any_header_gives_bytes_that_there_are(header in prop_oneof![".*", "bytes=[0-9,. -]{0,20}", "bytes=[0-9]{0,22}-[0-9]{0,22}"], len: u64) {
-            if let ByteRange::Part { first, last } = ByteRange::parse(Some(&header), len) {
-                prop_assert!(first <= last && last < len);
+        fn g4_any_header_gives_bytes_that_there_are(header in prop_oneof![".*", "bytes=[0-9,. -]{0,40}", "bytes=[0-9]{0,22}-[0-9]{0,22}"], len: u64) {
+            match ByteRange::parse(Some(&header), len) {
+                ByteRange::Part { first, last } => prop_assert!(first <= last && last < len),
+                ByteRange::Parts(parts) => {
+                    prop_assert!(parts.len() > 1 && parts.iter().all(|part| part.start < part.end && part.end <= len));
+                }
+                _ => {}
             }
+        }
+
+        #[test]
+        fn report_p1_each_of_several_ranges_is_what_it_is_alone(
+            ranges in prop::collection::vec("([0-9]{1,2}-[0-9]{0,2}|-[0-9]{1,2})", 0..6), len in 0_u64..120,
+        ) {
+            let alone = ranges.iter().filter_map(|range| match ByteRange::parse(Some(&format!("bytes={range}")), len) {
+                ByteRange::Part { first, last } => Some(first..last + 1),
+                _ => None,
+            });
+            let alone: Vec<_> = alone.collect();
+            let expected = match alone.as_slice() {
+                _ if ranges.is_empty() => ByteRange::Whole,
+                _ if alone.iter().map(|part| part.end - part.start).sum::<u64>() > len => ByteRange::Excessive,
+                [] => ByteRange::Unsatisfiable,
+                [part] => ByteRange::Part { first: part.start, last: part.end - 1 },
+                _ => ByteRange::Parts(alone),
+            };
+            prop_assert_eq!(ByteRange::parse(Some(&format!("bytes={}", ranges.join(", "))), len), expected);
         }
 
         #[test]

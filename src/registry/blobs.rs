@@ -2,9 +2,9 @@
 
 mod reading;
 
-use super::{Registry, RegistryError, Repository, layout, links::link_to};
+use super::{Registry, RegistryError, Repository, layout, links::link_to, manifests::must_hold};
 use crate::{
-    oci::{Algorithm, Digest, RepositoryName},
+    oci::{Algorithm, Digest, Preconditions, RepositoryName},
     storage::{Stat, Step, StorageError},
 };
 
@@ -20,10 +20,10 @@ impl Repository {
     pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
         // A client that hears that it is there does not upload it.
         self.coordinator().pins().touch(digest).await;
-        self.blob_in_store(digest)
-            .await?
-            .map(|(_, stat)| stat)
-            .ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))
+        let found = absent_if_out_of_reach(self.blob_in_store(digest).await)?;
+        let (_, stat) = found.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
+        self.renew(layout::link(&layout::layer(&self.name, digest))).await;
+        Ok(stat)
     }
 
     /// Opens a blob ([distribution-spec, pulling blobs]).
@@ -35,7 +35,7 @@ impl Repository {
     pub async fn open_blob(&self, digest: &Digest) -> Result<Blob, RegistryError> {
         let unknown = || RegistryError::BlobUnknown(digest.clone());
         let target = self.blob_target(digest).await?.ok_or_else(unknown)?;
-        let object = self.storage().open(&layout::data(&target)).await?.ok_or_else(unknown)?;
+        let object = absent_if_out_of_reach(self.storage().open(&layout::data(&target)).await)?.ok_or_else(unknown)?;
         if self.registry.lost_its_bytes(&target, object.stat()).await? {
             return Err(unknown());
         }
@@ -45,10 +45,11 @@ impl Repository {
     /// Takes a blob out of this repository; it stays in every other ([distribution-spec, deleting blobs]).
     ///
     /// # Errors
-    /// [`RegistryError::BlobUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`].
+    /// [`RegistryError::BlobUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`];
+    /// [`RegistryError::PreconditionFailed`].
     ///
     /// [distribution-spec, deleting blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-blobs
-    pub async fn delete_blob(&self, digest: &Digest) -> Result<(), RegistryError> {
+    pub async fn delete_blob(&self, digest: &Digest, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
         let (this, digest) = (self.clone(), digest.clone());
         self.coordinator()
@@ -57,6 +58,7 @@ impl Repository {
                 if this.blob_target(&digest).await?.is_none() {
                     return Err(RegistryError::BlobUnknown(digest));
                 }
+                must_hold(&conditions, Some(&digest))?;
                 let removed = this.storage().delete_tree(&layout::layer(&this.name, &digest)).await;
                 this.settle(&mut state, removed.map(|_| ())).await
             })
@@ -74,7 +76,9 @@ impl Repository {
         self.coordinator()
             .own(async move {
                 let _pin = this.coordinator().pins().pin([digest.clone()]).await;
-                let Some((target, _)) = from.blob_in_store(&digest).await? else { return Ok(false) };
+                let Some((target, _)) = absent_if_out_of_reach(from.blob_in_store(&digest).await)? else {
+                    return Ok(false);
+                };
                 let _target = this.coordinator().pins().pin([target.clone()]).await;
                 if target != digest && from.blob_in_store(&digest).await?.is_none() {
                     return Ok(false);
@@ -140,5 +144,17 @@ impl Registry {
         let Some(stat) = self.storage().stat(&layout::data(digest)).await? else { return Ok(None) };
         let lost = self.lost_its_bytes(digest, stat).await?;
         Ok((!lost).then_some(stat))
+    }
+}
+
+/// To a client, content behind a symbolic link that leads nowhere is absent, as it is with registry:2: a client that pushes it again heals it.
+/// Checks and collections get the error instead, because the content may come back.
+pub(super) fn absent_if_out_of_reach<T>(found: Result<Option<T>, StorageError>) -> Result<Option<T>, StorageError> {
+    match found {
+        Err(error) if error.leads_nowhere() => {
+            tracing::warn!(%error, "a symbolic link of the store leads nowhere");
+            Ok(None)
+        }
+        other => other,
     }
 }

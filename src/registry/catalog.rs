@@ -126,6 +126,16 @@ impl Registry {
 pub(super) async fn load(registry: Registry) {
     let names = read_names(&registry).await;
     registry.0.catalog.fill(names);
+    if registry.is_read_only() {
+        return;
+    }
+    if let Err(error) = registry.settles_in().await {
+        tracing::warn!(%error, "it can't be noted since when the store is served; the next collection tries it again");
+    }
+    let recorded = async { registry.record(registry.survey().await?.unrecorded).await };
+    if let Err(error) = recorded.await {
+        tracing::warn!(%error, "the repositories can't be recorded; the next collection tries it again");
+    }
 }
 
 async fn read_names(registry: &Registry) -> BTreeMap<RepositoryName, Holds> {

@@ -40,6 +40,9 @@ pub enum RegistryError {
     /// The tag is there, and the caller may only make new ones.
     #[error("the tag {0} exists and may not be moved")]
     TagExists(Tag),
+    /// What is there is not what the client expects ([`crate::oci::Preconditions`]).
+    #[error("a precondition of the request does not hold")]
+    PreconditionFailed,
     /// The repository has no such upload session.
     #[error("there is no such upload")]
     UploadUnknown,

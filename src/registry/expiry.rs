@@ -38,9 +38,29 @@ impl Registry {
         if !self.0.rules.expiry.enabled {
             return Ok(0);
         }
+        let survey = self.survey().await?;
+        if let Some(gap) = survey.gaps.first() {
+            tracing::error!(%gap, gaps = survey.gaps.len(), "no upload is thrown away while a part of the store can't be seen");
+            return Ok(0);
+        }
+        self.expire_uploads_of(&survey.names, dry_run).await
+    }
+
+    /// [`Registry::expire_uploads`], with all repositories at hand.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(super) async fn expire_uploads_of(
+        &self,
+        names: &[RepositoryName],
+        dry_run: bool,
+    ) -> Result<usize, StorageError> {
+        if !self.0.rules.expiry.enabled {
+            return Ok(0);
+        }
         let dry_run = dry_run || self.0.rules.expiry.dry_run;
         let own = self.expire_own(dry_run).await?;
-        let foreign = self.expire_foreign(dry_run).await?;
+        let foreign = self.expire_foreign(names, dry_run).await?;
         if own + foreign > 0 {
             tracing::info!(own, foreign, dry_run, "old uploads were thrown away");
         }
@@ -56,7 +76,10 @@ impl Registry {
                 let key = prefix.join(&child.name);
                 if child.is_prefix {
                     unread.push(key);
-                } else if self.is_old(&key).await? && (dry_run || self.throw_away(&key).await?) {
+                } else if self.is_old(&key).await?
+                    && !self.0.sessions.is_in_use(&key, self.0.rules.expiry.age)
+                    && (dry_run || self.throw_away(&key).await?)
+                {
                     expired += 1;
                 }
             }
@@ -76,10 +99,10 @@ impl Registry {
         Ok(self.0.sessions.forget(key) && self.storage().discard_staging(key).await?)
     }
 
-    async fn expire_foreign(&self, dry_run: bool) -> Result<usize, StorageError> {
+    async fn expire_foreign(&self, names: &[RepositoryName], dry_run: bool) -> Result<usize, StorageError> {
         let mut expired = 0;
-        for name in self.census(Err).await?.names {
-            expired += self.expire_foreign_of(&layout::foreign_uploads(&name), dry_run).await?;
+        for name in names {
+            expired += self.expire_foreign_of(&layout::foreign_uploads(name), dry_run).await?;
         }
         Ok(expired)
     }

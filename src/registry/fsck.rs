@@ -16,7 +16,7 @@ use tokio::{sync::mpsc::Sender, time::Instant};
 
 use self::account::Account;
 use super::Registry;
-use crate::storage::StorageError;
+use crate::{oci::RepositoryName, storage::StorageError};
 
 pub use account::{Diagnosis, Event, Finding, Outcome, Phase};
 pub(super) use pace::Pace;
@@ -65,7 +65,14 @@ impl Registry {
         let (registry, heard) = (self.clone(), events.clone());
         let is_over = move || heard.is_closed() || registry.0.coordinator.is_finishing();
         let pace = Pace::new(inspection.rate, is_over);
-        let inspector = Inspector { registry: self.clone(), inspection, pace, account: Account::new(events) };
+        let inspector = Inspector {
+            registry: self.clone(),
+            inspection,
+            pace,
+            account: Account::new(events),
+            is_complete: true,
+            without_manifests: None,
+        };
         let done = self.0.coordinator.own(async move { Ok(inspector.run().await) }).await;
         done.unwrap_or(Err(FsckError::Died))
     }
@@ -77,6 +84,10 @@ struct Inspector {
     inspection: Inspection,
     pace: Pace,
     account: Account,
+    /// Whether all of the store can be seen. Else nothing is removed.
+    is_complete: bool,
+    /// The first repository that has no `_manifests`, and how many there are.
+    without_manifests: Option<(RepositoryName, usize)>,
 }
 
 impl Inspector {
@@ -89,6 +100,11 @@ impl Inspector {
             self.write_referrers_tags(&names).await?;
         }
         Ok(self.account.close(begun.elapsed()))
+    }
+
+    /// Whether what leads nowhere may be removed: not while that may be because a part of the store can't be seen.
+    fn may_remove(&self) -> bool {
+        self.inspection.repair && self.is_complete
     }
 
     /// To be asked wherever it is safe to end.

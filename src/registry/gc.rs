@@ -9,15 +9,22 @@ mod graph;
 mod mark;
 mod schedule;
 mod sweep;
+mod tags;
 mod untagged;
 
-use std::{collections::HashSet, time::SystemTime};
+use std::{
+    collections::HashSet,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc::Sender, time::Instant};
 
 use self::{account::Account, mark::Marks};
-use super::{Registry, pins::Run};
+use super::{
+    Registry,
+    pins::{Fingerprints, Run},
+};
 use crate::{
     oci::{Digest, RepositoryName},
     storage::StorageError,
@@ -27,7 +34,7 @@ pub use account::{Event, Phase, Removal, Removed, Report};
 pub(super) use schedule::run;
 
 /// What a collection shall do.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Collection {
     /// Only say what would go.
@@ -36,6 +43,9 @@ pub struct Collection {
     /// Take manifests without a tag as well, but for children of an index and referrers of something that stay with those.
     #[serde(default)]
     pub untagged: bool,
+    /// Repositories that are recorded and missing, because they were removed on purpose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forget: Vec<RepositoryName>,
 }
 
 /// Why there was no collection, or not a whole one.
@@ -44,20 +54,12 @@ pub enum CollectionError {
     /// There is another one.
     #[error("a collection is under way already")]
     UnderWay,
-    /// Clients may rely on what they were told before the start, which nobody remembers.
-    #[error(
-        "the grace time ({grace} seconds) has not passed since the start, so nobody knows what clients were told before it; the first collection \
-         is possible in {wait} seconds"
-    )]
-    TooEarly {
-        /// How long content is young.
-        grace: u64,
-        /// How many seconds from now on.
-        wait: u64,
-    },
     /// The store can't be written.
     #[error("the store is read-only")]
     ReadOnly,
+    /// There is nothing to forget.
+    #[error("{0} is not a repository that is missing: there is nothing to forget")]
+    NotMissing(RepositoryName),
     /// Somebody else's uploads are younger than this process.
     #[error("another registry writes to {0} at this moment: nothing is collected; stop one of the two registries")]
     AnotherWriter(RepositoryName),
@@ -78,27 +80,19 @@ impl Registry {
     /// # Errors
     /// [`CollectionError`]. What was taken away by then was rightly so.
     pub async fn collect(&self, collection: Collection, events: Sender<Event>) -> Result<Report, CollectionError> {
-        self.may_collect()?;
+        if self.is_read_only() {
+            return Err(CollectionError::ReadOnly);
+        }
         let run = self.0.coordinator.pins().begin().ok_or(CollectionError::UnderWay)?;
         let this = self.clone();
         let collector = Collector::new(this, run, collection, Account::new(events));
         let done = self.0.coordinator.own(async move { Ok(collector.run().await) }).await;
         done.unwrap_or(Err(CollectionError::Died))
     }
-
-    fn may_collect(&self) -> Result<(), CollectionError> {
-        if self.is_read_only() {
-            return Err(CollectionError::ReadOnly);
-        }
-        let Some(since) = self.0.beginning.serving else { return Ok(()) };
-        let grace = self.0.rules.gc.grace;
-        let wait = grace.saturating_sub(since.elapsed());
-        if wait.is_zero() {
-            return Ok(());
-        }
-        Err(CollectionError::TooEarly { grace: grace.as_secs(), wait: wait.as_secs() + 1 })
-    }
 }
+
+/// What is dated later than this from now is told of.
+const SKEW: Duration = Duration::from_secs(60);
 
 /// One collection, from its beginning to its end.
 struct Collector {
@@ -109,20 +103,42 @@ struct Collector {
     marks: Marks,
     /// What a dry run would have taken out of which repository by now.
     gone: HashSet<(RepositoryName, Digest)>,
+    /// How long all content has still to wait.
+    settles_in: Duration,
+    /// What is counted as waiting already.
+    waiting: Fingerprints,
 }
 
 impl Collector {
     fn new(registry: Registry, run: Run, collection: Collection, account: Account) -> Self {
-        Self { registry, run, collection, account, marks: Marks::default(), gone: HashSet::new() }
+        Self {
+            registry,
+            run,
+            collection,
+            account,
+            marks: Marks::default(),
+            gone: HashSet::new(),
+            settles_in: Duration::ZERO,
+            waiting: Fingerprints::default(),
+        }
     }
 
     async fn run(mut self) -> Result<Report, CollectionError> {
         let begun = Instant::now();
         self.registry.storage().look_afresh();
-        let expired = self.registry.expire_uploads(self.collection.dry_run).await?;
+        self.settles_in = self.registry.settles_in().await?;
+        self.account.settles_in(self.settles_in);
+        self.forget_missing().await?;
+        let Some(names) = self.names().await? else {
+            return Ok(self.account.close(self.collection.dry_run, begun.elapsed()));
+        };
+        let expired = self.registry.expire_uploads_of(&names, self.collection.dry_run).await?;
         self.account.uploads(expired);
-        let names = self.names().await?;
         self.refuse_other_writers(&names).await?;
+        self.check_tags(&names).await?;
+        if self.account.has_obstacles() {
+            return Ok(self.account.close(self.collection.dry_run, begun.elapsed()));
+        }
         if self.collection.untagged {
             self.remove_untagged(&names).await?;
         }
@@ -132,17 +148,34 @@ impl Collector {
             self.refuse_other_writers(&names).await?;
             self.sweep_links(&names).await?;
             self.sweep_contents().await?;
+            self.sweep_histories(&names).await?;
         }
         Ok(self.account.close(self.collection.dry_run, begun.elapsed()))
     }
 
-    async fn names(&mut self) -> Result<Vec<RepositoryName>, CollectionError> {
-        let census = self.registry.census(Err).await?;
-        for key in census.nameless {
-            self.account
-                .obstacle(format!("{key} looks like a repository and has no name that one can have: move it away"));
+    /// All repositories; `None` if there may be more than can be seen.
+    async fn names(&mut self) -> Result<Option<Vec<RepositoryName>>, CollectionError> {
+        let survey = self.registry.survey().await?;
+        for gap in &survey.gaps {
+            self.account.obstacle(gap.to_string());
         }
-        Ok(census.names)
+        if !survey.gaps.is_empty() {
+            return Ok(None);
+        }
+        // Also in a dry run: it removes nothing, and what was seen once is missed later.
+        self.registry.record(survey.unrecorded).await?;
+        Ok(Some(survey.names))
+    }
+
+    /// Takes the operator's word that repositories were removed on purpose.
+    async fn forget_missing(&mut self) -> Result<(), CollectionError> {
+        for name in std::mem::take(&mut self.collection.forget) {
+            let repository = self.registry.repository(name.clone());
+            if !self.collection.dry_run && !repository.forget_if_missing().await? {
+                return Err(CollectionError::NotMissing(name));
+            }
+        }
+        Ok(())
     }
 
     async fn refuse_other_writers(&self, names: &[RepositoryName]) -> Result<(), CollectionError> {
@@ -163,8 +196,19 @@ impl Collector {
         Ok(())
     }
 
-    /// Whether content of this date is old enough to go. A clock that was set back makes nothing old.
-    fn is_old(&self, date: SystemTime) -> bool {
-        date.elapsed().is_ok_and(|age| age >= self.registry.0.rules.gc.grace)
+    /// How long content of this date has still to wait; `None` if it may go. What is dated in the future counts as new.
+    fn wait(&mut self, date: SystemTime) -> Option<Duration> {
+        let grace = self.registry.0.rules.gc.grace;
+        let left = match date.elapsed() {
+            Ok(age) => grace.saturating_sub(age),
+            Err(future) => {
+                // Clocks of two machines, or of a disk, differ by a little.
+                if future.duration() > SKEW {
+                    self.account.dated_in_the_future();
+                }
+                grace + future.duration()
+            }
+        };
+        Some(left.max(self.settles_in)).filter(|wait| !wait.is_zero())
     }
 }

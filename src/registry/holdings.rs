@@ -23,6 +23,62 @@ impl Repository {
         Ok(children.iter().any(|child| matches!(child.name.as_str(), "_layers" | "_manifests")))
     }
 
+    /// Whether a part of it is there.
+    pub(super) async fn has_part(&self, part: &str) -> Result<bool, StorageError> {
+        let children = self.storage().children(&layout::repository(&self.name)).await?;
+        Ok(children.iter().any(|child| child.is_prefix && child.name == part))
+    }
+
+    /// What stands in the place of a directory of links, or of a link, and can't be followed: a link that leads nowhere, as a rule.
+    pub(super) async fn astray(&self) -> Result<Vec<Key>, StorageError> {
+        let mut astray = Vec::new();
+        for prefix in [layout::revisions(&self.name), layout::layers(&self.name)] {
+            for algorithm in self.storage().children(&prefix).await? {
+                let below = prefix.join(&algorithm.name);
+                if algorithm.is_prefix {
+                    self.astray_below(&below, &mut astray).await?;
+                } else if self.storage().stat(&below).await?.is_none() {
+                    astray.push(below);
+                }
+            }
+        }
+        Ok(astray)
+    }
+
+    async fn astray_below(&self, prefix: &Key, astray: &mut Vec<Key>) -> Result<(), StorageError> {
+        let (directories, others): (Vec<_>, Vec<_>) =
+            self.storage().children(prefix).await?.into_iter().partition(|child| child.is_prefix);
+        for other in others {
+            let key = prefix.join(&other.name);
+            if self.storage().stat(&key).await?.is_none() {
+                astray.push(key);
+            }
+        }
+        for children in directories.chunks(AT_A_TIME) {
+            let links: Vec<_> = children.iter().map(|child| layout::link(&prefix.join(&child.name))).collect();
+            for (link, stat) in links.iter().zip(self.storage().stat_all(&links).await) {
+                // Others leave the directory when they remove the link.
+                let Some(above) = link.parent().filter(|_| matches!(stat, Ok(None))) else { continue };
+                let is_seen = async || Ok::<_, StorageError>(!self.storage().children(&above).await?.is_empty());
+                if is_seen().await? && self.storage().stat(link).await?.is_none() && is_seen().await? {
+                    astray.push(link.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the parts are there that other registries want of every repository.
+    pub(super) async fn is_whole(&self) -> Result<bool, StorageError> {
+        let has = async |prefix, parts: &[&str]| {
+            let children = self.storage().children(&prefix).await?;
+            let has_part = |part: &&str| children.iter().any(|child| child.is_prefix && child.name == **part);
+            Ok::<_, StorageError>(parts.iter().all(has_part))
+        };
+        Ok(has(layout::repository(&self.name), &["_layers", "_manifests"]).await?
+            && has(layout::manifests(&self.name), &["revisions", "tags"]).await?)
+    }
+
     /// Whether the repository holds a manifest or a tag.
     pub(super) async fn holds(&self) -> Result<Option<Holds>, StorageError> {
         if self.any_link_below(&layout::revisions(&self.name)).await? || self.any_tag().await? {

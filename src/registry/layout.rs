@@ -12,6 +12,8 @@
 //! wharf/                                                           what is ours alone
 //!   uploads/<name>/_uploads/<session>                              content on its way in
 //!   repositories/<name>/_content_types/<algorithm>/<hex>           the pushed Content-Type of a body that names none
+//!   recorded/<name>/{_whole,_seen}                                 that there is, or was, such a repository
+//!   boot                                                           in which run of the system the store is served, and since when
 //!   damaged/<algorithm>/<hex>                                      what proved not to be what its name says
 //! ```
 //!
@@ -23,7 +25,7 @@ use crate::{
     storage::Key,
 };
 
-use super::SessionId;
+use super::{SessionId, record::Recorded};
 
 /// The longest content of a link: a sha512 digest, and white space that others may have left.
 pub(super) const LINK_MAX_LEN: u64 = 256;
@@ -33,9 +35,14 @@ pub(super) fn repositories() -> Key {
     distribution().then("repositories")
 }
 
+/// Where all blobs and manifests are, by algorithm.
+pub(super) fn all_contents() -> Key {
+    distribution().then("blobs")
+}
+
 /// Where all blobs and manifests of one algorithm are, by the first two digits of their digests.
 pub(super) fn contents(algorithm: Algorithm) -> Key {
-    distribution().then("blobs").then(algorithm.as_str())
+    all_contents().then(algorithm.as_str())
 }
 
 /// Where one blob or manifest is; its bytes are the only object under this prefix.
@@ -94,9 +101,14 @@ pub(super) fn tag_current(name: &RepositoryName, tag: &Tag) -> Key {
     self::tag(name, tag).then("current").then("link")
 }
 
+/// Where the history of a tag is, by algorithm.
+pub(super) fn tag_history(name: &RepositoryName, tag: &Tag) -> Key {
+    self::tag(name, tag).then("index")
+}
+
 /// The link that says that a tag has meant `digest`.
 pub(super) fn tag_index(name: &RepositoryName, tag: &Tag, digest: &Digest) -> Key {
-    link(&under_digest(&self::tag(name, tag).then("index"), digest))
+    link(&under_digest(&tag_history(name, tag), digest))
 }
 
 /// The link under a prefix.
@@ -104,9 +116,34 @@ pub(super) fn link(prefix: &Key) -> Key {
     prefix.join("link")
 }
 
-/// The prefixes that have to be there before the first link into a repository, in this order.
-pub(super) fn skeleton(name: &RepositoryName) -> [Key; 3] {
-    [layers(name), revisions(name), tags(name)]
+/// The prefixes that have to be there before the first link into a repository, in this order. The record comes last: what is recorded is there.
+pub(super) fn skeleton(name: &RepositoryName) -> [Key; 4] {
+    [layers(name), revisions(name), tags(name), record(name, Recorded::Whole)]
+}
+
+/// Where it is noted since when the store is served in this run of the system.
+pub(super) fn boot() -> Key {
+    own().then("boot")
+}
+
+/// Where all records of repositories are.
+pub(super) fn records() -> Key {
+    own().then("recorded")
+}
+
+/// Where the records of one repository are, and those of repositories below it.
+pub(super) fn records_of(name: &RepositoryName) -> Key {
+    name.components().fold(records(), Key::then)
+}
+
+/// Where it is recorded that there is a repository.
+pub(super) fn record(name: &RepositoryName, recorded: Recorded) -> Key {
+    records_of(name).then(recorded.component())
+}
+
+/// The prefixes above the records of a repository that no other one may need, the deepest first.
+pub(super) fn above_record(name: &RepositoryName) -> Vec<Key> {
+    std::iter::successors(Some(records_of(name)), Key::parent).take(name.components().count()).collect()
 }
 
 /// The prefixes that an empty repository may consist of, in the order of their removal: `_manifests` first, and after it the
@@ -167,7 +204,8 @@ fn distribution() -> Key {
     Key::new("docker").then("registry").then("v2")
 }
 
-fn own() -> Key {
+/// Where everything is that is ours alone.
+pub(super) fn own() -> Key {
     Key::new("wharf")
 }
 

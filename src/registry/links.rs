@@ -6,6 +6,7 @@ use super::{
     RegistryError, Repository,
     holdings::{self, Holds},
     layout::{self, LINK_MAX_LEN},
+    record::Recorded,
     repository_state::RepositoryState,
 };
 use crate::{
@@ -91,8 +92,13 @@ impl Repository {
         for prefix in [layout::revisions(&self.name), layout::layers(&self.name)] {
             self.remove_empty_links(&prefix).await?;
         }
+        // The record first: it must not outlive what it is of.
+        self.remove_record().await?;
         self.storage().remove_empty_prefixes(&layout::empty_repository(&self.name)).await?;
-        if !self.is_there().await? {
+        if self.is_there().await? {
+            let recorded = if self.is_whole().await? { Recorded::Whole } else { Recorded::Seen };
+            self.storage().make_prefixes(&[layout::record(&self.name, recorded)]).await?;
+        } else {
             catalog.set(&self.name, None);
         }
         Ok(())

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Registry, RegistryError, Repository,
+    blobs::absent_if_out_of_reach,
     holdings::Holds,
     layout,
     links::link_to,
@@ -14,8 +15,8 @@ use super::{
     verified_manifests::VerifiedManifest,
 };
 use crate::{
-    oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag},
-    storage::{Condition, Step, StorageError},
+    oci::{Algorithm, Digest, Manifest, MediaType, Preconditions, Reference, Tag},
+    storage::{Step, StorageError},
 };
 
 /// A manifest that a client pushes.
@@ -31,6 +32,8 @@ pub struct ManifestPush {
     pub bytes: Bytes,
     /// Whether tags that exist may be moved.
     pub overwrite: Overwrite,
+    /// What has to be true of what the reference names now.
+    pub conditions: Preconditions,
 }
 
 /// Whether a push may move a tag that exists.
@@ -88,14 +91,16 @@ impl Repository {
         let unknown = || RegistryError::ManifestUnknown(reference.to_string());
         let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
         self.coordinator().pins().touch(&digest).await;
-        self.stored_manifest(digest).await?.ok_or_else(unknown)
+        let stored = self.stored_manifest(digest).await?.ok_or_else(unknown)?;
+        self.renew(layout::link(&layout::revision(&self.name, &stored.digest))).await;
+        Ok(stored)
     }
 
     /// Stores a manifest and its tags ([distribution-spec, pushing manifests]).
     ///
     /// # Errors
     /// [`RegistryError::ManifestInvalid`], [`RegistryError::DigestMismatch`], [`RegistryError::ManifestBlobUnknown`],
-    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`]; nothing is stored then.
+    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`], [`RegistryError::PreconditionFailed`]; nothing is stored then.
     ///
     /// [distribution-spec, pushing manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
     pub async fn put_manifest(&self, push: ManifestPush) -> Result<PushedManifest, RegistryError> {
@@ -111,10 +116,11 @@ impl Repository {
     /// Takes a manifest out of this repository, and the tags that name it with it ([distribution-spec, deleting manifests]).
     ///
     /// # Errors
-    /// [`RegistryError::ManifestUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`].
+    /// [`RegistryError::ManifestUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`];
+    /// [`RegistryError::PreconditionFailed`].
     ///
     /// [distribution-spec, deleting manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
-    pub async fn delete_manifest(&self, digest: &Digest) -> Result<(), RegistryError> {
+    pub async fn delete_manifest(&self, digest: &Digest, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
         let (this, digest) = (self.clone(), digest.clone());
         self.coordinator()
@@ -125,6 +131,7 @@ impl Repository {
                 if !this.has_manifest(&digest).await? {
                     return Err(RegistryError::ManifestUnknown(digest.to_string()));
                 }
+                must_hold(&conditions, Some(&digest))?;
                 let removed = this.remove_manifest(&mut state, &digest).await;
                 this.settle(&mut state, removed).await
             })
@@ -139,9 +146,8 @@ impl Repository {
     }
 
     async fn stored_manifest(&self, digest: Digest) -> Result<Option<StoredManifest>, StorageError> {
-        let Some(VerifiedManifest { bytes, media_type }) = self.verified_manifest(&digest).await? else {
-            return Ok(None);
-        };
+        let found = absent_if_out_of_reach(self.verified_manifest(&digest).await)?;
+        let Some(VerifiedManifest { bytes, media_type }) = found else { return Ok(None) };
         let media_type = match media_type {
             Some(media_type) => media_type,
             None => Box::pin(self.media_type_of(&digest, &bytes)).await?,
@@ -202,11 +208,7 @@ impl Repository {
         let pinned = references::of(&manifest).chain([digest.clone()]);
         let _pin = self.coordinator().pins().pin(pinned).await;
         self.check_references(&manifest).await?;
-        {
-            let _alone = self.coordinator().content(&digest).await;
-            self.storage().put(&layout::data(&digest), push.bytes.clone(), Condition::Any).await?;
-        }
-        let mut tags = push.tags;
+        let (mut tags, reference) = (push.tags, push.reference.clone());
         if let Reference::Tag(tag) = push.reference
             && !tags.contains(&tag)
         {
@@ -216,7 +218,9 @@ impl Repository {
         if push.overwrite == Overwrite::Refused {
             self.refuse_to_move(&tags, &digest).await?;
         }
-        let linked = self.link_manifest(&mut state, &digest, &manifest, push.bytes.len() as u64, &tags).await;
+        self.must_hold_of(&push.conditions, &reference).await?;
+        let _alone = self.coordinator().content(&digest).await;
+        let linked = self.link_manifest(&mut state, &digest, &manifest, &push.bytes, &tags).await;
         if linked.is_err() {
             // What reached the store and what did not is not known here: the next one who asks reads it there.
             self.forget(&mut state).await;
@@ -225,23 +229,28 @@ impl Repository {
         Ok(PushedManifest { digest, subject: manifest.subject, tags })
     }
 
-    /// Makes a manifest visible, and then its tags. The order is that of a push: a reader who sees a tag sees all that it leads to.
+    /// Stores a manifest, makes it visible, and then its tags. The order is that of a push: a reader who sees a tag sees all that it leads to.
     async fn link_manifest(
         &self,
         state: &mut RepositoryState,
         digest: &Digest,
         manifest: &Manifest,
-        size: u64,
+        bytes: &Bytes,
         tags: &[Tag],
     ) -> Result<(), StorageError> {
-        let mut steps = self.revision_steps(digest, manifest);
+        // The bytes and the links are one commit, so that a push waits for the disk once.
+        let revision = || {
+            let content = Step::Put(layout::data(digest), bytes.clone());
+            std::iter::once(content).chain(self.revision_steps(digest, manifest)).collect::<Vec<_>>()
+        };
+        let mut steps = revision();
         for tag in tags {
             steps.extend(self.tag_steps(tag, digest).await?);
         }
         match self.storage().commit(steps).await {
             // Another registry may have left the prefix of a tag without its current link. Which one is found out one by one.
             Err(StorageError::Exists) => {
-                self.storage().commit(self.revision_steps(digest, manifest)).await?;
+                self.storage().commit(revision()).await?;
                 for tag in tags {
                     self.set_tag(tag, digest).await?;
                 }
@@ -249,7 +258,7 @@ impl Repository {
             other => other?,
         }
         self.registry.0.catalog.set(&self.name, Some(Holds::Manifests));
-        if let Some(added) = ReferrerChange::added(digest, manifest, size) {
+        if let Some(added) = ReferrerChange::added(digest, manifest, bytes.len() as u64) {
             state.referrers.note(added);
         }
         for tag in tags {
@@ -285,6 +294,18 @@ impl Repository {
         Ok(())
     }
 
+    /// Holds the conditions of a change against what the reference names. The caller has the repository alone.
+    async fn must_hold_of(&self, conditions: &Preconditions, reference: &Reference) -> Result<(), RegistryError> {
+        if conditions.is_empty() {
+            return Ok(());
+        }
+        let current = match self.digest_of(reference).await? {
+            Some(digest) if self.has_manifest(&digest).await? => Some(digest),
+            _ => None,
+        };
+        must_hold(conditions, current.as_ref())
+    }
+
     async fn refuse_to_move(&self, tags: &[Tag], digest: &Digest) -> Result<(), RegistryError> {
         for tag in tags {
             if self.resolve(tag).await?.is_some_and(|target| target != *digest) {
@@ -293,6 +314,12 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// # Errors
+/// [`RegistryError::PreconditionFailed`] unless `current` may be changed.
+pub(super) fn must_hold(conditions: &Preconditions, current: Option<&Digest>) -> Result<(), RegistryError> {
+    if conditions.allow_write(current) { Ok(()) } else { Err(RegistryError::PreconditionFailed) }
 }
 
 /// The digest under which a push is stored: the one that the client says, which must be right, else the body's sha256.

@@ -2,7 +2,9 @@
 
 mod blobs;
 mod body;
+mod boot;
 mod catalog;
+mod census;
 mod coordinator;
 mod error;
 mod expiry;
@@ -16,6 +18,7 @@ mod links;
 mod manifests;
 mod pins;
 mod progress;
+mod record;
 mod references;
 mod referrers;
 mod referrers_index;
@@ -33,7 +36,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 
 pub use blobs::{Blob, BlobDelivery};
 pub use body::{Body, BodySender, body};
@@ -66,6 +69,8 @@ pub struct Rules {
     pub delete: bool,
     /// Whether a manifest may refer to content that is not in its repository.
     pub missing: Missing,
+    /// Whether a manifest may be wrong about the sizes of content that is in its repository.
+    pub sizes: Sizes,
     /// How many bytes an upload may have at most; `None`: as many as the store takes.
     pub upload_limit: Option<u64>,
     /// How many uploads of one repository may be begun and not ended.
@@ -83,6 +88,7 @@ impl Default for Rules {
         Self {
             delete: true,
             missing: Missing::Refuse,
+            sizes: Sizes::Warn,
             upload_limit: None,
             unfinished_limit: 1000,
             expiry: Expiry::default(),
@@ -110,6 +116,16 @@ pub enum Missing {
     Refuse,
     /// It is stored: a sparse index, or an image whose layers come later.
     Allow,
+}
+
+/// What becomes of a manifest that names content of its repository with a size which that does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sizes {
+    /// It is stored, as registry:2 does, and the log tells of it. The content is what its digest says.
+    #[default]
+    Warn,
+    /// It is refused.
+    Refuse,
 }
 
 /// When an upload that nobody ends is thrown away.
@@ -162,6 +178,8 @@ struct Inner {
     sessions: Sessions,
     catalog: Catalog,
     beginning: Beginning,
+    /// When in this run of the system the store was served first.
+    first_served: OnceCell<Duration>,
     condemned: Condemned,
     verified: VerifiedManifests,
 }
@@ -211,6 +229,7 @@ impl Registry {
             catalog: Catalog::default(),
             condemned: Condemned::default(),
             verified: VerifiedManifests::default(),
+            first_served: OnceCell::new(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }

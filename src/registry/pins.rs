@@ -14,7 +14,7 @@ use std::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use crate::oci::Digest;
+use crate::{oci::Digest, storage::Key};
 
 /// A set of which only fingerprints are kept. Two things may have the same one: then one more is kept than need be, and nothing is lost.
 #[derive(Debug, Default)]
@@ -48,6 +48,8 @@ struct State {
     /// What was pinned since the collection that runs began; `None` if there is none.
     remembered: Option<Fingerprints>,
     young: Young,
+    /// The links whose age was looked at in the last sixteenth of the grace time, or in the one before.
+    looked_at: Young,
 }
 
 /// What was made young in this grace time and in the one before.
@@ -80,9 +82,8 @@ pub(super) struct Taken {
 impl Pins {
     /// Nothing is pinned, nor young; what becomes so stays young for `grace` at least, and twice that at most.
     pub(super) fn new(grace: Duration) -> Arc<Self> {
-        let young =
-            Young { grace, since: Instant::now(), now: Fingerprints::default(), before: Fingerprints::default() };
-        let state = State { held: HashMap::new(), taken: HashSet::new(), remembered: None, young };
+        let (young, looked_at) = (Young::new(grace), Young::new(grace / 16));
+        let state = State { held: HashMap::new(), taken: HashSet::new(), remembered: None, young, looked_at };
         Arc::new(Self { state: Mutex::new(state), freed: Notify::new() })
     }
 
@@ -92,6 +93,8 @@ impl Pins {
         self.when_free(&digests, |state| {
             for digest in &digests {
                 *state.held.entry(digest.clone()).or_default() += 1;
+                // What comes to be by it is as young by a clock that is never set as it is by its date.
+                state.young.insert(digest);
                 if let Some(remembered) = &mut state.remembered {
                     remembered.insert(digest);
                 }
@@ -104,6 +107,16 @@ impl Pins {
     /// Makes content young, before it is looked whether it is there. Waits for a collection that has it.
     pub(super) async fn touch(&self, digest: &Digest) {
         self.when_free(std::slice::from_ref(digest), |state| state.young.insert(digest)).await;
+    }
+
+    /// Whether it is time to look how old a link is that a client was just told of: not if that was done lately.
+    pub(super) fn is_look_due(&self, link: &Key) -> bool {
+        let looked_at = &mut self.state().looked_at;
+        if looked_at.grace.is_zero() || looked_at.has(link) {
+            return false;
+        }
+        looked_at.insert(link);
+        true
     }
 
     /// Begins a collection; `None` if there is one.
@@ -174,14 +187,18 @@ impl State {
 }
 
 impl Young {
-    fn insert(&mut self, digest: &Digest) {
-        self.turn();
-        self.now.insert(digest);
+    fn new(grace: Duration) -> Self {
+        Self { grace, since: Instant::now(), now: Fingerprints::default(), before: Fingerprints::default() }
     }
 
-    fn has(&mut self, digest: &Digest) -> bool {
+    fn insert(&mut self, thing: impl std::hash::Hash) {
         self.turn();
-        self.now.has(digest) || self.before.has(digest)
+        self.now.insert(thing);
+    }
+
+    fn has(&mut self, thing: impl std::hash::Hash + Copy) -> bool {
+        self.turn();
+        self.now.has(thing) || self.before.has(thing)
     }
 
     /// What was said within the last grace time is in one of the two.
@@ -239,7 +256,7 @@ mod tests {
         pins.begin().unwrap_or_else(|| unreachable!("there is no other"))
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_is_pinned_is_not_taken_nor_what_was_since_the_run_began() {
         let pins = Pins::new(GRACE);
         let (before, during, never) = (digest("before"), digest("during"), digest("never"));
@@ -251,6 +268,11 @@ mod tests {
         assert!(run.take(&never).is_some());
         drop(run);
         let next = super::tests::run(&pins);
+        assert!(
+            next.take(&before).is_none() && next.take(&during).is_none(),
+            "it is young, whatever the wall clock says"
+        );
+        tokio::time::advance(2 * GRACE).await;
         assert!(next.take(&before).is_some() && next.take(&during).is_some());
     }
 
@@ -263,7 +285,7 @@ mod tests {
         assert!(pins.begin().is_some());
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn all_is_taken_or_nothing() {
         let pins = Pins::new(GRACE);
         let (run, all) = (run(&pins), ["a", "b", "c"].map(digest));
@@ -271,6 +293,7 @@ mod tests {
         assert!(run.take_all(&all).is_none());
         assert!(run.take(&all[0]).is_some(), "what was refused was taken");
         drop((pin, run));
+        tokio::time::advance(2 * GRACE).await;
         let run = super::tests::run(&pins);
         let taken = run.take_all(&all);
         assert!(taken.is_some() && run.take_all(&all[2..]).is_none());

@@ -1,8 +1,10 @@
 //! What a manifest refers to must be there before the manifest is.
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Missing, RegistryError, Repository};
+use super::{Missing, RegistryError, Repository, Sizes};
 use crate::{
     oci::{BlobReference, Descriptor, Digest, InvalidManifest, Manifest},
     storage::StorageError,
@@ -26,12 +28,14 @@ enum Kind {
 }
 
 impl Repository {
-    /// Refuses a manifest whose blobs or children are not here, or are not as long as it says.
+    /// Refuses a manifest whose blobs or children are not here; or are not as long as it says, if that is to be refused.
     ///
     /// # Errors
     /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed; [`RegistryError::ManifestInvalid`].
     pub(super) async fn check_references(&self, manifest: &Manifest) -> Result<(), RegistryError> {
-        let missing = self.missing_references(manifest).await?;
+        let mut missing = self.missing_references(manifest).await?;
+        let mut named = HashSet::new();
+        missing.retain(|digest| named.insert(digest.clone()));
         match self.rules().missing {
             Missing::Refuse if !missing.is_empty() => Err(RegistryError::ManifestBlobUnknown(missing)),
             Missing::Refuse | Missing::Allow => Ok(()),
@@ -41,7 +45,7 @@ impl Repository {
     /// What a manifest needs and is not here.
     ///
     /// # Errors
-    /// [`RegistryError::ManifestInvalid`] if something is here, and not as long as the manifest says.
+    /// [`RegistryError::ManifestInvalid`] if something is here, and not as long as the manifest says, and that is to be refused.
     pub(super) async fn missing_references(&self, manifest: &Manifest) -> Result<Vec<Digest>, RegistryError> {
         stream::iter(needed_by(manifest))
             .map(|needed| self.look_up(needed))
@@ -59,7 +63,14 @@ impl Repository {
         if !self.registry.is_intact(&target).await? {
             return Ok(required.then_some(digest));
         }
-        Err(InvalidManifest(format!("the size of {digest} is {len} bytes, not {size}")).into())
+        match self.rules().sizes {
+            Sizes::Refuse => Err(InvalidManifest(format!("the size of {digest} is {len} bytes, not {size}")).into()),
+            Sizes::Warn => {
+                let repository = &self.name;
+                tracing::warn!(%repository, %digest, len, size, "a manifest is wrong about the size of its content");
+                Ok(None)
+            }
+        }
     }
 
     async fn find(&self, digest: &Digest, kind: Kind) -> Result<Option<(Digest, u64)>, StorageError> {
@@ -82,7 +93,8 @@ fn needed_by(manifest: &Manifest) -> Vec<Needed> {
     };
     let child = |child: &Descriptor| Needed {
         digest: child.digest.clone(),
-        size: Some(child.size),
+        // No manifest is empty: none of its sizes is said then.
+        size: Some(child.size).filter(|size| *size > 0),
         required: true,
         kind: Kind::Child,
     };

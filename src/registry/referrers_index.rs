@@ -91,7 +91,7 @@ impl ReferrersIndex {
             .range::<Digest, _>((after, Unbounded))
             .skip_while(|(digest, _)| other.is_some_and(|last| digest.to_string().as_str() <= last))
             .map(|(_, descriptor)| descriptor)
-            .filter(|descriptor| artifact_type.is_none() || descriptor.artifact_type.as_deref() == artifact_type)
+            .filter(|descriptor| artifact_type.is_none_or(|wanted| is_of_type(descriptor, wanted)))
             .peekable();
         let (mut descriptors, mut bytes) = (Vec::new(), 0);
         while let Some(next) = asked.peek()
@@ -105,6 +105,11 @@ impl ReferrersIndex {
         }
         ReferrersPage { more: !descriptors.is_empty() && asked.peek().is_some(), descriptors }
     }
+}
+
+/// An artifact type is a media type, of which case means nothing.
+fn is_of_type(descriptor: &Descriptor, wanted: &str) -> bool {
+    descriptor.artifact_type.as_deref().is_some_and(|has| has.eq_ignore_ascii_case(wanted))
 }
 
 /// How long a descriptor is in JSON, about and at most.

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
+use tokio::{
+    sync::{Mutex as Turn, OwnedMutexGuard},
+    time::Instant,
+};
 
 use super::RegistryError;
 use crate::storage::{Key, Staging, Storage};
@@ -22,6 +25,8 @@ const DORMANT: usize = 128;
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     slots: Mutex<HashMap<Key, Arc<Turn<Slot>>>>,
+    /// When this process last worked on each session that has not ended, by a clock that is never set.
+    used: Mutex<HashMap<Key, Instant>>,
 }
 
 /// What a session's turn is about: the content, unless it has to be opened, or has ended.
@@ -63,6 +68,7 @@ impl Sessions {
             // Whoever is at work on a session, or waits for it, holds its slot.
             slots.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
+        self.used(&key);
         slots.insert(key, Arc::new(Turn::new(Some(staging))));
     }
 
@@ -71,6 +77,7 @@ impl Sessions {
     /// # Errors
     /// [`RegistryError::UploadBusy`] if somebody else keeps it; [`RegistryError::UploadUnknown`] if there is none.
     pub(super) async fn turn(&self, storage: &Storage, key: &Key) -> Result<Session, RegistryError> {
+        self.used(key);
         let turn = Arc::clone(&self.slot(key)).lock_owned();
         let mut slot = tokio::time::timeout(PATIENCE, turn).await.map_err(|_| RegistryError::UploadBusy)?;
         if slot.is_none() {
@@ -91,7 +98,18 @@ impl Sessions {
             return false;
         }
         slots.remove(key);
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
         true
+    }
+
+    /// Whether this process has worked on a session within the last `age`, whatever the date of its content is.
+    pub(super) fn is_in_use(&self, key: &Key, age: Duration) -> bool {
+        let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.get(key).is_some_and(|used| used.elapsed() <= age)
+    }
+
+    fn used(&self, key: &Key) {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), Instant::now());
     }
 
     fn slot(&self, key: &Key) -> Arc<Turn<Slot>> {

@@ -5,11 +5,12 @@ use bytes::Bytes;
 use super::{
     Page, RegistryError, Repository, layout,
     links::link_to,
+    manifests::must_hold,
     repository_state::RepositoryState,
     tag_index::{TagChange, TagIndex},
 };
 use crate::{
-    oci::{Digest, Tag},
+    oci::{Digest, Preconditions, Tag},
     storage::{Step, StorageError},
 };
 
@@ -24,6 +25,14 @@ impl Repository {
         if !self.is_there().await? {
             return Err(RegistryError::NameUnknown(self.name.clone()));
         }
+        self.tags_after(last, limit).await
+    }
+
+    /// As [`Repository::list_tags`]: how a list goes on. A repository that has gone meanwhile has no more tags.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub async fn tags_after(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
         let state = self.with::<TagIndex>().await?;
         Ok(state.tags.all().map_or_else(|| Page::of(std::iter::empty(), limit), |tags| tags.page(last, limit)))
     }
@@ -31,18 +40,21 @@ impl Repository {
     /// Takes away one tag; what it named, and its other tags, stay ([distribution-spec, deleting tags]).
     ///
     /// # Errors
-    /// [`RegistryError::ManifestUnknown`] if there is no such tag; [`RegistryError::DeleteDisabled`].
+    /// [`RegistryError::ManifestUnknown`] if there is no such tag; [`RegistryError::DeleteDisabled`];
+    /// [`RegistryError::PreconditionFailed`].
     ///
     /// [distribution-spec, deleting tags]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
-    pub async fn delete_tag(&self, tag: &Tag) -> Result<(), RegistryError> {
+    pub async fn delete_tag(&self, tag: &Tag, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
         let (this, tag) = (self.clone(), tag.clone());
         self.coordinator()
             .own(async move {
                 let mut state = this.coordinator().exclusive(&this.name).await;
-                if this.resolve(&tag).await?.is_none() {
+                let current = this.resolve(&tag).await?;
+                if current.is_none() {
                     return Err(RegistryError::ManifestUnknown(tag.to_string()));
                 }
+                must_hold(&conditions, current.as_ref())?;
                 let removed = this.remove_tag(&mut state, &tag).await;
                 this.settle(&mut state, removed).await
             })

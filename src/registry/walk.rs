@@ -1,5 +1,7 @@
 //! A walk over the repositories in the store.
 
+use std::collections::HashSet;
+
 use super::{Registry, layout};
 use crate::{
     oci::RepositoryName,
@@ -17,6 +19,10 @@ pub(super) struct Census {
     pub(super) names: Vec<RepositoryName>,
     /// What looks like a repository under a name that is none.
     pub(super) nameless: Vec<Key>,
+    /// What is no directory, where a directory belongs.
+    pub(super) astray: Vec<Key>,
+    /// Those of `names` that have no `_layers`.
+    pub(super) without_layers: HashSet<RepositoryName>,
 }
 
 impl Registry {
@@ -43,8 +49,13 @@ impl Registry {
                         continue;
                     }
                 };
-                let mut is_repository = false;
-                for child in children.into_iter().filter(|child| child.is_prefix) {
+                let (mut is_repository, mut has_layers) = (false, false);
+                for child in children {
+                    if !child.is_prefix {
+                        census.astray.push(prefix.join(&child.name));
+                        continue;
+                    }
+                    has_layers |= child.name == "_layers";
                     // What begins with `_` is a part of a repository, and no name does.
                     if child.name.starts_with('_') {
                         is_repository = true;
@@ -55,7 +66,12 @@ impl Registry {
                     }
                 }
                 match path.parse() {
-                    Ok(name) if is_repository => census.names.push(name),
+                    Ok(name) if is_repository => {
+                        if !has_layers {
+                            census.without_layers.insert(RepositoryName::clone(&name));
+                        }
+                        census.names.push(name);
+                    }
                     Err(_) if is_repository => census.nameless.push(prefix),
                     _ => {}
                 }

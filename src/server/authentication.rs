@@ -20,17 +20,38 @@ pub(super) fn open(config: &Config, addresses: &[SocketAddr]) -> Result<Authenti
     Ok(Authenticator::open(&settings, access(config).map_err(AuthError::from)?)?)
 }
 
+/// Meets what [`open`] would meet, and makes nothing; how many users there are, in words.
+///
+/// # Errors
+/// [`StartError`], as [`open`]'s.
+pub(super) fn check(config: &Config, addresses: &[SocketAddr]) -> Result<Option<String>, StartError> {
+    // What is kept beside a store in memory is made when it is served.
+    let own = match &config.storage.store {
+        Store::Filesystem { root } => root.join("wharf"),
+        Store::Memory => PathBuf::from("/nonexistent/wharf"),
+    };
+    let settings = settings_with(config, addresses, &|| Ok(own.clone()))?;
+    Ok(Authenticator::check(&settings, access(config).map_err(AuthError::from)?)?)
+}
+
 /// The mode of authentication as a server on these addresses has it.
 ///
 /// # Errors
 /// [`StartError`]: the server does not know by what name it is reached.
 pub(crate) fn settings(config: &Config, addresses: &[SocketAddr]) -> Result<Settings, StartError> {
+    settings_with(config, addresses, &|| own_folder(config))
+}
+
+/// Gives the folder for what the server keeps of its own, and makes it where it has to be there.
+type OwnFolder<'a> = &'a dyn Fn() -> Result<PathBuf, StartError>;
+
+fn settings_with(config: &Config, addresses: &[SocketAddr], own: OwnFolder<'_>) -> Result<Settings, StartError> {
     match &config.auth.mode {
         Mode::None => Ok(Settings::Open),
         Mode::Htpasswd(htpasswd) => {
             Ok(Settings::Htpasswd { realm: htpasswd.realm.clone(), users: htpasswd.path.clone() })
         }
-        Mode::Token(token) => tokens(config, token, addresses),
+        Mode::Token(token) => tokens(config, token, addresses, own),
     }
 }
 
@@ -49,9 +70,14 @@ pub(crate) fn access(config: &Config) -> Result<Access, InvalidAccess> {
     Access::new(&rules, &config.groups.iter().cloned().collect())
 }
 
-fn tokens(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Settings, StartError> {
+fn tokens(
+    config: &Config,
+    token: &Token,
+    addresses: &[SocketAddr],
+    own: OwnFolder<'_>,
+) -> Result<Settings, StartError> {
     let (root_cert_bundle, jwks, signing_algorithms) = match &token.issued_by {
-        Issuer::BuiltIn { .. } => return built_in(config, token, addresses),
+        Issuer::BuiltIn { .. } => return built_in(config, token, addresses, own),
         Issuer::External { root_cert_bundle, jwks, signing_algorithms } => (root_cert_bundle, jwks, signing_algorithms),
     };
     // Settings that lack one of the three are refused when they are read.
@@ -65,12 +91,17 @@ fn tokens(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Se
     }))
 }
 
-fn built_in(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Settings, StartError> {
+fn built_in(
+    config: &Config,
+    token: &Token,
+    addresses: &[SocketAddr],
+    own: OwnFolder<'_>,
+) -> Result<Settings, StartError> {
     let Issuer::BuiltIn { users, key, expiration, identity_tokens } = &token.issued_by else {
         return Ok(Settings::Open);
     };
     let service = token.service.clone().unwrap_or_else(|| own_name(config, addresses));
-    let own = own_folder(config)?;
+    let own = own()?;
     Ok(Settings::Builtin(BuiltinSettings {
         realm: realm(config, token, addresses).map_err(AuthError::from)?,
         issuer: token.issuer.clone().unwrap_or_else(|| service.clone()),

@@ -23,7 +23,9 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
 use super::{
+    lengthened::Lengthened,
     peers::{Peers, Seated},
+    refusing::Refusing,
     sending::Sending,
 };
 use crate::api::{self, Api};
@@ -61,6 +63,7 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     shutdown: GracefulShutdownSignal,
     data: impl Fn(&T, &mut Extensions) + 'static,
 ) -> impl ServiceFactory<(T, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()> {
+    let of_connections = api.clone();
     let serve = move |request: ServiceRequest| {
         let api = api.clone();
         async move {
@@ -72,19 +75,27 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     let app = App::new().default_service(fn_service(serve));
     let app = IntoServiceFactory::<_, Request>::into_factory(app);
     let app = app.map_err(|error: actix_web::Error| error.error_response().map_into_boxed_body());
-    HttpService::<T, _, BoxBody>::build()
+    let service = HttpService::<Refusing<Lengthened<T>>, _, BoxBody>::build()
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(LINGER)
         // A client that has gone must end its handler.
         .h1_allow_half_closed(false)
-        .on_connect_ext(data)
+        .on_connect_ext(move |io: &Refusing<Lengthened<T>>, extensions| {
+            extensions.insert(io.ending());
+            data(io.io().io(), extensions);
+        })
         .graceful_shutdown_signal(move || {
             let shutdown = shutdown.clone();
             async move { shutdown.notified().await }
         })
         .finish(map_config(app, |()| AppConfig::default()))
-        .map_err(|error| tracing::debug!(%error, "a connection ended"))
+        .map_err(|error| tracing::debug!(%error, "a connection ended"));
+    fn_service(move |(io, protocol, peer): (T, Protocol, Option<SocketAddr>)| {
+        let io = Refusing::new(Lengthened::new(io), of_connections.clone(), peer);
+        async move { Ok((io, protocol, peer)) }
+    })
+    .and_then(service)
 }
 
 /// HTTP over TCP.

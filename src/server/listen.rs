@@ -89,17 +89,72 @@ pub(super) fn bind(listen: &Listen) -> Result<Sockets, StartError> {
     }
 }
 
+/// The addresses that [`bind`] would take, without taking them: each host is one of this machine's, and a socket can be where it is to be.
+pub(super) fn check(listen: &Listen) -> Result<Vec<SocketAddr>, StartError> {
+    match listen {
+        Listen::Unix(path) => check_unix(path).map(|()| Vec::new()),
+        Listen::Tcp(addresses) => {
+            let mut all = Vec::new();
+            for address in addresses {
+                let port = address.port;
+                match &address.host {
+                    Host::Any => all.push((Ipv6Addr::UNSPECIFIED, port).into()),
+                    Host::Localhost => {
+                        all.push((Ipv4Addr::LOCALHOST, port).into());
+                        all.push((Ipv6Addr::LOCALHOST, port).into());
+                    }
+                    Host::Ip(ip) => all.push(is_ours((*ip, port).into())?),
+                    Host::Name(name) => {
+                        let resolved: Result<Vec<_>, _> = resolve(address, name)?.into_iter().map(is_ours).collect();
+                        all.extend(resolved?);
+                    }
+                }
+            }
+            Ok(all)
+        }
+    }
+}
+
+/// The same address, if it is one of this machine's: another port of it can be had.
+fn is_ours(address: SocketAddr) -> Result<SocketAddr, StartError> {
+    match TcpListener::bind((address.ip(), 0)) {
+        Err(source) if source.kind() == ErrorKind::AddrNotAvailable => {
+            Err(StartError::Bind { address: address.to_string(), source })
+        }
+        _ => Ok(address),
+    }
+}
+
+fn check_unix(path: &Path) -> Result<(), StartError> {
+    let bind = |source| StartError::Bind { address: path.display().to_string(), source };
+    std::os::unix::net::SocketAddr::from_pathname(path).map_err(bind)?;
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => Ok(()),
+        Ok(_) => Err(bind(no_socket())),
+        Err(_) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let allowed = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            rustix::fs::access(folder, allowed).map_err(|error| bind(error.into()))
+        }
+    }
+}
+
+fn no_socket() -> io::Error {
+    io::Error::new(ErrorKind::AlreadyExists, "there is a file that is no socket")
+}
+
+fn resolve(address: &Address, name: &str) -> Result<Vec<SocketAddr>, StartError> {
+    let failed = |source| StartError::Bind { address: address.to_string(), source };
+    Ok((name, address.port).to_socket_addrs().map_err(failed)?.collect())
+}
+
 fn each(address: &Address) -> Result<Vec<TcpListener>, StartError> {
     let port = address.port;
     match &address.host {
         Host::Any => any(port).map(|socket| vec![socket]),
         Host::Localhost => localhost(port),
         Host::Ip(ip) => Ok(vec![tcp((*ip, port).into())?]),
-        Host::Name(name) => {
-            let failed = |source| StartError::Bind { address: address.to_string(), source };
-            let resolved = (name.as_str(), port).to_socket_addrs().map_err(failed)?;
-            resolved.map(tcp).collect()
-        }
+        Host::Name(name) => resolve(address, name)?.into_iter().map(tcp).collect(),
     }
 }
 
@@ -157,8 +212,7 @@ fn unix(path: &Path) -> Result<UnixListener, StartError> {
     }
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket());
     if !is_socket {
-        let source = io::Error::new(ErrorKind::AlreadyExists, "there is a file that is no socket");
-        return Err(StartError::Bind { address, source });
+        return Err(StartError::Bind { address, source: no_socket() });
     }
     match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path)

@@ -6,7 +6,7 @@ use super::StartError;
 use crate::{
     api::{self, LocationBase},
     config::{self, Config, Store, TrustedProxy},
-    registry::{Expiry, Gc, Missing, Registry, Rules, Verify},
+    registry::{Expiry, Gc, Missing, Registry, Rules, Sizes, Verify},
     storage::{Durability, Storage, StorageError},
 };
 
@@ -92,6 +92,10 @@ fn rules(config: &Config) -> Rules {
         config::Missing::Refuse => Missing::Refuse,
         config::Missing::Allow => Missing::Allow,
     };
+    let sizes = match config.validation.sizes {
+        config::Sizes::Warn => Sizes::Warn,
+        config::Sizes::Refuse => Sizes::Refuse,
+    };
     let verify = if config.storage.verify_reads { Verify::Whole } else { Verify::Nothing };
     let gc = config.storage.gc;
     // A registry that takes nothing new is one that shall stay as it is, unless it is asked.
@@ -100,6 +104,7 @@ fn rules(config: &Config) -> Rules {
     Rules {
         delete: config.storage.delete,
         missing,
+        sizes,
         upload_limit: config.limits.upload_bytes,
         unfinished_limit: config.limits.unfinished_uploads,
         expiry,

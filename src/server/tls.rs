@@ -13,10 +13,11 @@ use rustls::{
     crypto::{CryptoProvider, aws_lc_rs},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
 
-use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::prelude::{FromDer as _, Validity, X509Certificate};
 
 use crate::config::{ClientAuth, Tls, TlsVersion};
 
@@ -66,25 +67,6 @@ struct Files {
     client_cas: Vec<Vec<u8>>,
 }
 
-/// When the certificate of `settings` ends, in words, having seen that it goes with its key and can be served.
-///
-/// # Errors
-/// [`TlsError`], as a start would meet it.
-pub fn check_certificate(settings: &Tls) -> Result<String, TlsError> {
-    let files = Files::read(settings)?;
-    files.configure(settings)?;
-    let path = &settings.certificate;
-    let chain = certificates("http.tls.certificate", path, &files.certificate)?;
-    let bad = |problem: &str| content("http.tls.certificate", path, problem);
-    let first = chain.first().ok_or_else(|| bad("no certificate in PEM"))?;
-    let (_, certificate) = X509Certificate::from_der(first).map_err(|error| bad(&error.to_string()))?;
-    let end = certificate.validity().not_after;
-    if end.timestamp() < time::OffsetDateTime::now_utc().unix_timestamp() {
-        return Err(bad(&format!("the certificate ended on {end}: clients will refuse it")));
-    }
-    Ok(format!("the certificate {} ends on {end}", path.display()))
-}
-
 /// A configuration that follows its files.
 pub(super) struct Reloading {
     settings: Tls,
@@ -100,7 +82,16 @@ impl Reloading {
     pub(super) fn open(settings: Tls) -> Result<Self, TlsError> {
         let files = Files::read(&settings)?;
         let current = Arc::new(ArcSwap::from_pointee(files.configure(&settings)?));
+        files.warn_of_dates(&settings);
         Ok(Self { settings, files, current })
+    }
+
+    /// When the certificate ends, in words.
+    pub(super) fn end(&self) -> String {
+        let path = self.settings.certificate.display();
+        self.files
+            .validity()
+            .map_or_else(String::new, |validity| format!("the certificate {path} ends on {}", validity.not_after))
     }
 
     /// The configuration that new connections take.
@@ -134,6 +125,7 @@ impl Reloading {
         }
         self.current.store(Arc::new(files.configure(&self.settings)?));
         self.files = files;
+        self.files.warn_of_dates(&self.settings);
         tracing::info!(certificate = %self.settings.certificate.display(), "the certificate was read again");
         Ok(())
     }
@@ -152,22 +144,50 @@ impl Files {
     fn configure(&self, settings: &Tls) -> Result<ServerConfig, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let chain = certificates("http.tls.certificate", &settings.certificate, &self.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|error| content("http.tls.key", &settings.key, &format!("no private key in PEM: {error}")))?;
+        let key = self.private_key(&settings.key)?;
         let pair = |error: rustls::Error| TlsError::Pair {
             certificate: settings.certificate.clone(),
             key: settings.key.clone(),
-            problem: error.to_string(),
+            problem: mismatch(&error, &chain, &key, &provider),
         };
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
         let builder = builder.with_protocol_versions(versions(settings.minimum)).map_err(pair)?;
-        let builder = match self.verifier(settings, provider)? {
+        let builder = match self.verifier(settings, Arc::clone(&provider))? {
             Some(verifier) => builder.with_client_cert_verifier(verifier),
             None => builder.with_no_client_auth(),
         };
-        let mut config = builder.with_single_cert(chain, key).map_err(pair)?;
+        let mut config = builder.with_single_cert(chain.clone(), key.clone_key()).map_err(pair)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
+    }
+
+    fn private_key(&self, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+        let text = String::from_utf8_lossy(&self.key);
+        if ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"].iter().any(|mark| text.contains(mark)) {
+            let problem = "the key is encrypted, and nobody is there to type its passphrase: write one without, with \
+                           'openssl pkey -in KEY -out NEW', and keep that to wharf's user";
+            return Err(content("http.tls.key", path, problem));
+        }
+        PrivateKeyDer::from_pem_slice(&self.key)
+            .map_err(|_| content("http.tls.key", path, "there is no private key in PEM (-----BEGIN PRIVATE KEY-----)"))
+    }
+
+    /// From when to when the certificate is good.
+    fn validity(&self) -> Option<Validity> {
+        let first = CertificateDer::pem_slice_iter(&self.certificate).next()?.ok()?;
+        X509Certificate::from_der(&first).ok().map(|(_, certificate)| certificate.validity().clone())
+    }
+
+    /// Clients refuse a certificate outside of its time, and the server can only say so.
+    fn warn_of_dates(&self, settings: &Tls) {
+        let now = time::OffsetDateTime::now_utc().unix_timestamp();
+        let Some(Validity { not_before, not_after }) = self.validity() else { return };
+        let path = settings.certificate.display();
+        if not_after.timestamp() < now {
+            tracing::warn!("the certificate {path} ended on {not_after}: clients refuse it, so put a new one there");
+        } else if not_before.timestamp() > now {
+            tracing::warn!("the certificate {path} begins on {not_before}: clients refuse it until then");
+        }
     }
 
     fn verifier(
@@ -178,9 +198,7 @@ impl Files {
         const SETTING: &str = "http.tls.clientcas";
         let mut roots = RootCertStore::empty();
         for (path, bytes) in settings.client_cas.iter().zip(&self.client_cas) {
-            for certificate in certificates(SETTING, path, bytes)? {
-                roots.add(certificate).map_err(|error| content(SETTING, path, &error.to_string()))?;
-            }
+            add_roots(&mut roots, SETTING, path, bytes)?;
         }
         let Some(first) = settings.client_cas.first() else { return Ok(None) };
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
@@ -189,6 +207,50 @@ impl Files {
             ClientAuth::IfGiven => builder.allow_unauthenticated(),
         };
         builder.build().map(Some).map_err(|error| content(SETTING, first, &error.to_string()))
+    }
+}
+
+/// Adds the authorities of a file. One that can't be used spoils none of the others; a file must have one that can.
+fn add_roots(roots: &mut RootCertStore, setting: &'static str, path: &Path, pem: &[u8]) -> Result<(), TlsError> {
+    let mut added = 0;
+    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        let problem = match certificate {
+            Ok(certificate) => roots.add(certificate).err().map(|error| error.to_string()),
+            Err(_) => Some("it is no PEM".to_owned()),
+        };
+        match problem {
+            None => added += 1,
+            Some(problem) => tracing::warn!(
+                "{}: certificate {} can't be used, and whom it signed is not let in: {problem} ({setting})",
+                path.display(),
+                index + 1
+            ),
+        }
+    }
+    let nothing = "there is no certificate in PEM that can be used (-----BEGIN CERTIFICATE-----)";
+    if added == 0 { Err(content(setting, path, nothing)) } else { Ok(()) }
+}
+
+/// What is wrong with a pair, and what to do.
+fn mismatch(
+    error: &rustls::Error,
+    chain: &[CertificateDer<'static>],
+    key: &PrivateKeyDer<'static>,
+    provider: &CryptoProvider,
+) -> String {
+    if !matches!(error, rustls::Error::InconsistentKeys(_)) {
+        return error.to_string();
+    }
+    let fits = |certificate: &CertificateDer<'static>| {
+        let key = provider.key_provider.load_private_key(key.clone_key()).ok()?;
+        CertifiedKey::new(vec![certificate.clone()], key).keys_match().ok()
+    };
+    match chain.iter().position(|certificate| fits(certificate).is_some()) {
+        Some(index) => format!(
+            "the certificate of this key is number {} of the file, and must be the first: put it before those that signed it",
+            index + 1
+        ),
+        None => "the key is that of another certificate".to_owned(),
     }
 }
 
@@ -209,8 +271,8 @@ fn certificates(setting: &'static str, path: &Path, pem: &[u8]) -> Result<Vec<Ce
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match certificates {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(content(setting, path, "no certificate in PEM")),
-        Err(error) => Err(content(setting, path, &format!("no certificate in PEM: {error}"))),
+        Ok(_) => Err(content(setting, path, "there is no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
+        Err(_) => Err(content(setting, path, "a certificate in it is damaged: it is no PEM")),
     }
 }
 

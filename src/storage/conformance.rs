@@ -55,6 +55,7 @@ conformance! {
         a_rename_moves_over_what_is_there
         a_rename_of_nothing_fails
         a_long_name_is_no_object
+        a_touch_dates_what_is_there
         a_store_that_works_can_be_probed;
     prefixes:
         children_come_in_byte_order

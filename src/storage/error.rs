@@ -77,4 +77,10 @@ impl StorageError {
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
+
+    /// Whether a symbolic link was followed to something that is not there, or in a circle. What is simply absent is no error.
+    pub(crate) fn leads_nowhere(&self) -> bool {
+        let is_loop = |source: &io::Error| rustix::io::Errno::from_io_error(source) == Some(rustix::io::Errno::LOOP);
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound || is_loop(source))
+    }
 }

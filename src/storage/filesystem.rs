@@ -6,6 +6,7 @@
 mod at_once;
 mod base;
 mod changes;
+mod check;
 mod commit;
 mod content;
 mod directories;
@@ -55,6 +56,11 @@ pub(super) struct Filesystem {
 }
 
 impl Filesystem {
+    /// See [`check::check`].
+    pub(super) fn check(root: &Path) -> Result<(), StorageError> {
+        check::check(root)
+    }
+
     pub(super) async fn open(root: &Path, durability: Durability) -> Result<Self, StorageError> {
         let root = root.to_owned();
         let volume = Arc::new(blocking(move || open::open(&root, durability)).await?);
@@ -84,6 +90,15 @@ impl Filesystem {
         }
         let key = key.clone();
         self.look(move |volume| volume.stat(&key)).await
+    }
+
+    pub(super) async fn touch(&self, key: &Key) -> Result<bool, StorageError> {
+        let key = key.clone();
+        self.write(move |volume| volume.touch(&key)).await
+    }
+
+    pub(super) fn boot_id(&self) -> &str {
+        &self.volume.boot_id
     }
 
     pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {

@@ -63,6 +63,10 @@ impl Memory {
         prefixes.iter().all(|prefix| tree.remove_empty_prefix(prefix))
     }
 
+    pub(super) fn touch(&self, key: &Key) -> bool {
+        self.tree().touch(key)
+    }
+
     pub(super) fn children(&self, prefix: &Key) -> Vec<Child> {
         self.tree().children(prefix)
     }

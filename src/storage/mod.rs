@@ -15,9 +15,13 @@ mod memory;
 mod object;
 mod staging;
 
-use std::{path::Path, time::SystemTime};
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::oci::Algorithm;
 
@@ -110,6 +114,14 @@ impl Storage {
         Ok(Self(Backend::Filesystem(Filesystem::open(root, durability).await?)))
     }
 
+    /// What opening a store at `root` would meet first, as far as can be seen without touching it.
+    ///
+    /// # Errors
+    /// [`StorageError::Open`]
+    pub fn check_filesystem(root: &Path) -> Result<(), StorageError> {
+        Filesystem::check(root)
+    }
+
     /// Whether this store was opened read-only because it could not be written.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
@@ -159,6 +171,33 @@ impl Storage {
             Backend::Filesystem(store) => store.stat(key).await,
             Backend::Memory(store) => Ok(store.stat(key)),
         }
+    }
+
+    /// Dates an object with this moment, where the dates of objects can be changed; whether there is such an object. It is not synced: a power
+    /// cut may bring the old date back.
+    ///
+    /// # Errors
+    /// What the change met.
+    pub async fn touch(&self, key: &Key) -> Result<bool, StorageError> {
+        match &self.0 {
+            Backend::Filesystem(store) => store.touch(key).await,
+            Backend::Memory(store) => Ok(store.touch(key)),
+        }
+    }
+
+    /// Which run of the system this is: what was not synced in another one may be lost. A store in memory lives in one.
+    #[must_use]
+    pub fn boot_id(&self) -> &str {
+        match &self.0 {
+            Backend::Filesystem(store) => store.boot_id(),
+            Backend::Memory(_) => "memory",
+        }
+    }
+
+    /// How long this run of the system has lasted, by a clock that is never set.
+    #[must_use]
+    pub fn uptime() -> Duration {
+        clock_gettime(ClockId::Boottime).try_into().unwrap_or_default()
     }
 
     /// The whole of a small object; `None` if there is none.

@@ -9,6 +9,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    vec,
 };
 
 use bytes::Bytes;
@@ -66,15 +67,25 @@ impl Object {
     /// The stream ends with [`io::ErrorKind::UnexpectedEof`] where the object turns out to be shorter: there are never bytes that were
     /// not stored. What is in the page cache is read where the stream is polled, and all else on a blocking thread.
     pub fn into_stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
-        Pieces { source: self.source, range, reading: None, is_probing: true }
+        self.into_stream_of(vec![range])
+    }
+
+    /// The bytes of each of `ranges`, one range after the other. As [`Object::into_stream`] otherwise; no piece holds bytes of two ranges.
+    pub fn into_stream_of(
+        self,
+        ranges: Vec<Range<u64>>,
+    ) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
+        Pieces { source: self.source, range: 0..0, later: ranges.into_iter(), reading: None, is_probing: true }
     }
 }
 
 #[derive(Debug)]
 struct Pieces {
     source: Source,
-    /// What is still to come.
+    /// What is still to come of the present range.
     range: Range<u64>,
+    /// The ranges after it.
+    later: vec::IntoIter<Range<u64>>,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
     /// Whether the filesystem can say that it would have to wait.
     is_probing: bool,
@@ -108,16 +119,20 @@ impl Stream for Pieces {
     type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.range.is_empty() {
-            return Poll::Ready(None);
+        while self.range.is_empty() {
+            match self.later.next() {
+                Some(range) => self.range = range,
+                None => return Poll::Ready(None),
+            }
         }
         let piece = match ready!(self.poll_piece(cx)) {
             Ok(piece) if piece.is_empty() => Err(io::ErrorKind::UnexpectedEof.into()),
             other => other,
         };
-        match &piece {
-            Ok(piece) => self.range.start += piece.len() as u64,
-            Err(_) => self.range.start = self.range.end,
+        if let Ok(piece) = &piece {
+            self.range.start += piece.len() as u64;
+        } else {
+            (self.range, self.later) = (0..0, Vec::new().into_iter());
         }
         Poll::Ready(Some(piece))
     }
@@ -199,7 +214,21 @@ mod tests {
     fn pieces(file: &tempfile::NamedTempFile, is_probing: bool) -> Pieces {
         let stat = Stat { len: LEN, modified: SystemTime::now() };
         let source = Object::of_file(file.reopen().unwrap(), stat).source;
-        Pieces { source, range: 0..LEN, reading: None, is_probing }
+        Pieces { source, range: 0..LEN, later: Vec::new().into_iter(), reading: None, is_probing }
+    }
+
+    #[tokio::test]
+    async fn report_p1_ranges_follow_each_other() {
+        let ranges = [5..6, 0..LEN, 7..7, 3 * PIECE_LEN - 1..3 * PIECE_LEN + 1, 5..6, LEN - 1..LEN];
+        for is_probing in [true, false] {
+            let (file, bytes) = cold();
+            let pieces =
+                Pieces { range: 0..0, later: Vec::from(ranges.clone()).into_iter(), ..pieces(&file, is_probing) };
+            let read: Vec<_> = pieces.map(Result::unwrap).collect().await;
+            let at = |offset: u64| usize::try_from(offset).unwrap();
+            let expected: Vec<_> = ranges.iter().flat_map(|range| &bytes[at(range.start)..at(range.end)]).collect();
+            assert!(read.concat().iter().eq(expected));
+        }
     }
 
     #[tokio::test]

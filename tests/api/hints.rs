@@ -52,7 +52,7 @@ async fn report_p3_a_mount_that_can_not_be_is_an_upload() {
         for from in sources {
             queries.push(format!("mount={digest}&from={from}"));
             // Also where the content is in the store.
-            if from != "" {
+            if !from.is_empty() {
                 queries.push(format!("mount={there}&from={from}"));
             }
         }

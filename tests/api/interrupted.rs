@@ -125,7 +125,9 @@ async fn report_p12_a_digest_that_does_not_match_keeps_the_session() {
 /// A request with exactly these fields and these bytes of a body.
 fn send(registry: &TestRegistry, method: &str, target: &str, fields: &[&str], body: &[u8]) -> Answer {
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", registry.address());
-    fields.iter().for_each(|field| head.extend([field, "\r\n"]));
+    for field in fields {
+        head.extend([field, "\r\n"]);
+    }
     head.push_str("\r\n");
     raw::parse(&Connection::to(registry).write(head.as_bytes()).write(body).rest())
 }

@@ -32,8 +32,8 @@ fn h3_the_head_of_a_request_is_bounded() {
     for len in [64 * 1024 + 1, 100 * 1024, 120 * 1024] {
         raw::send(&registry, "GET", "/v2/", &[&long(len)], b"").refused(431, "UNSUPPORTED");
     }
-    // What is far beyond is the parser's to refuse, without a body of ours.
-    assert_eq!(raw::send(&registry, "GET", "/v2/", &fields(200), b"").status, 431);
+    // What is far beyond is the parser's to refuse, in our words.
+    raw::send(&registry, "GET", "/v2/", &fields(200), b"").refused(431, "UNSUPPORTED");
     let endless = raw::exchange(&registry, format!("GET /v2/ HTTP/1.1\r\nX: {}", "y".repeat(300 * 1024)).as_bytes());
     assert_eq!(raw::parse(&endless).status, 431);
 }
@@ -81,7 +81,8 @@ async fn g3_long_lists_in_fields_are_read_once() {
         } else {
             assert_eq!(manifest.expect(200).body, image.manifest);
             assert_eq!(blob.expect(200).body, "bytes");
-            assert_eq!(part.expect(200).body, "bytes");
+            // More ranges than there may be are a mistake; so many of one byte are more than there is.
+            part.refused(400, "SIZE_INVALID");
         }
     }
 }
@@ -289,7 +290,7 @@ async fn g7_uploads_stop_before_the_disk_is_full() {
 #[tokio::test]
 async fn report_p2_a_long_range_is_served() {
     let registry = TestRegistry::memory();
-    let digest = registry.push_blob("a", &[7; 100_000]).await;
+    let digest = registry.push_blob("a", &vec![7; 100_000]).await;
     let ranges: Vec<_> =
         (0..1024).map(|n| format!("{}-{}", 10_000_000_000_u64 + n * 2, 10_000_000_000_u64 + n * 2)).collect();
     let field = format!("Range: bytes={}", ranges.join(","));

@@ -140,8 +140,8 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
             );
         }
     }
-    // The two methods that are none were the parser's to refuse.
-    assert!(access >= requests.len() - 2, "{access}: {written}");
+    // What was no request has its line too; a connection that broke off before there was one, and the handshake, have none.
+    assert!(access >= requests.len() + 2, "{access}: {written}");
 }
 
 /// Whom a request comes from is what a proxy says that was named, and nobody else.

@@ -51,7 +51,7 @@ async fn d2_a_manifest_gives_no_right_to_what_it_names() {
             |body: bytes::Bytes, media_type: &'static str| registry.put_manifest("/v2/b/manifests/1", media_type, body);
         let refused = put(image.manifest.clone(), wharf::oci::MediaType::OCI_MANIFEST).await;
         refused.refused(400, "MANIFEST_BLOB_UNKNOWN");
-        let named = refused.json()["errors"][0]["detail"]["digests"].to_string();
+        let named = refused.json()["errors"].to_string();
         assert!(named.contains(&sha256(&image.config)) && named.contains(&sha256(&image.layer)), "{named}");
         let index = crate::content::index(&[&image]);
         put(index, wharf::oci::MediaType::OCI_INDEX).await.refused(400, "MANIFEST_BLOB_UNKNOWN");
@@ -75,7 +75,7 @@ async fn d2_every_blob_must_be_there() {
     let before = registry.tree();
     let refused = registry.put_manifest("/v2/a/manifests/1", &image.media_type(), image.manifest.clone()).await;
     refused.refused(400, "MANIFEST_BLOB_UNKNOWN");
-    assert_eq!(refused.json()["errors"][0]["detail"]["digests"], serde_json::json!([sha256(b"another")]));
+    assert_eq!(refused.json()["errors"][0]["detail"], sha256(b"another"));
     assert_eq!(registry.tree(), before);
     registry.push_blob("a", b"another").await;
     registry.put_manifest("/v2/a/manifests/1", &image.media_type(), image.manifest.clone()).await.expect(201);

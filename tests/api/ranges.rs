@@ -61,8 +61,7 @@ async fn g4_a_range_is_a_part_or_the_whole_or_nothing_there_is() {
             "bytes=0x1-2",
             "bytes=-1-2",
             "bytes=+1-2",
-            "bytes=0-1,3-4",
-            &format!("bytes={}", ["0-0"; 1000].join(",")),
+            "bytes=0-1,x",
         ] {
             let answer = part(&registry, &path, range).await.expect(200);
             assert!(answer.body == content, "{range}");

@@ -122,7 +122,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Answer {
 fn head_of(bytes: &[u8]) -> (u16, HeaderMap) {
     let text = std::str::from_utf8(bytes).unwrap();
     let mut lines = text.split("\r\n");
-    let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap_or_else(|| panic!("{text}"));
+    let status = lines.next().unwrap();
+    let status =
+        status.strip_prefix("HTTP/1.1 ").or(status.strip_prefix("HTTP/1.0 ")).unwrap_or_else(|| panic!("{text}"));
     let mut headers = HeaderMap::new();
     for line in lines.filter(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':').unwrap();

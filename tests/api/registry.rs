@@ -5,6 +5,8 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
@@ -91,7 +93,21 @@ impl TestRegistry {
 
     /// Every file of the store, and every directory of its repositories and blobs, to see that a refusal left nothing. The empty
     /// directories of uploads that ended go in the background.
+    ///
+    /// A start writes a note in the background: what is still being written is waited for.
     pub(crate) fn tree(&self) -> BTreeSet<PathBuf> {
+        let temporary = self.root().join("wharf/tmp");
+        let until = Instant::now() + Duration::from_secs(5);
+        loop {
+            let found = self.tree_now();
+            if Instant::now() > until || !found.iter().any(|path| path.starts_with(&temporary)) {
+                return found;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn tree_now(&self) -> BTreeSet<PathBuf> {
         let mut found = BTreeSet::new();
         let mut unread = vec![self.root().to_owned()];
         while let Some(directory) = unread.pop() {

@@ -72,13 +72,16 @@ async fn pages_of_every_size_hold_each_tag_once() {
 }
 
 #[tokio::test]
-async fn a_list_without_a_number_has_pages_of_the_most_there_may_be() {
+async fn report_s8_a_list_without_a_number_is_whole_and_one_with_has_pages_of_the_most_there_may_be() {
     let registry = TestRegistry::with(|config| config.limits.tags = 3);
     let image = Image::new("image");
     for tag in TAGS {
         registry.push_image("a", tag, &image).await;
     }
-    for query in ["", "?n=100", "?n=4"] {
+    for query in ["", "?n=", "?last="] {
+        assert_eq!(pages(&registry, &format!("/v2/a/tags/list{query}"), "tags").await, [TAGS], "{query}");
+    }
+    for query in ["?n=100", "?n=4", "?n=3&n=1"] {
         let pages = pages(&registry, &format!("/v2/a/tags/list{query}"), "tags").await;
         assert_eq!((pages.concat(), pages.len()), (TAGS.map(str::to_owned).to_vec(), 4), "{query}");
     }
@@ -143,15 +146,12 @@ async fn g1_a_number_of_entries_is_bounded_on_every_list() {
             "99999999999999999999999999",
             "1e9",
             "abc",
-            "",
             "1.5",
             "0x10",
             "%00",
-            "1&n=2",
         ] {
             let answer = registry.send(Method::GET, &format!("{list}?n={n}")).await;
-            let code = if n.contains('&') { "UNSUPPORTED" } else { "PAGINATION_NUMBER_INVALID" };
-            assert_eq!(answer.refusal(), (400, code.to_owned()), "{list}?n={n}");
+            assert_eq!(answer.refusal(), (400, "PAGINATION_NUMBER_INVALID".to_owned()), "{list}?n={n}");
         }
     }
 }

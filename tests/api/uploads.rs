@@ -254,7 +254,8 @@ async fn g8_an_encoded_body_is_refused_and_bytes_are_never_unpacked() {
             Answer::of(request.body(gzip)).await.refused(415, "UNSUPPORTED");
         }
     }
-    let request = registry.request(Method::PATCH, &session).header("Content-Encoding", "identity").body(gzip);
+    let request =
+        registry.request(Method::PATCH, &session).header("Content-Encoding", "identity, ,IDENTITY").body(gzip);
     Answer::of(request).await.expect(202);
     must_be_created(&registry.send(Method::PUT, &format!("{session}?digest={digest}")).await, &digest);
     let pulled = Answer::of(

@@ -22,6 +22,7 @@ mod issuer;
 mod basic;
 mod bearer;
 mod open;
+mod plugin;
 mod refused;
 mod registry;
 mod tls_name;

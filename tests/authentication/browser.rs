@@ -106,9 +106,9 @@ fn report_a3_options_of_every_route() {
             let preflight = options().header("Origin", ORIGIN).header("Access-Control-Request-Method", "DELETE");
             let (preflight, plain) = (send(preflight), send(options()));
             let half = send(options().header("Origin", ORIGIN));
-            for answer in [&preflight, &plain, &half] {
+            for (answer, is_preflight) in [(preflight, true), (plain, false), (half, false)] {
                 assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN), "{path}");
-                let expected = if is_open || *needs_nothing || std::ptr::eq(answer, &preflight) { 204 } else { 401 };
+                let expected = if is_open || *needs_nothing || is_preflight { 204 } else { 401 };
                 assert_eq!(answer.status, expected, "{path}: {answer:?}");
                 if expected == 204 {
                     assert_eq!((answer.header("allow"), answer.body.len()), (Some(*allow), 0), "{path}");

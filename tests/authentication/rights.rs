@@ -286,6 +286,31 @@ fn a4_new_tags_only() {
     }
 }
 
+/// Who has no right is told that, and not whether a condition holds; and a condition gives no right.
+#[test]
+fn report_p6_rights_come_before_conditions() {
+    for mode in Mode::BOTH {
+        let site = Site::new(mode);
+        let ground = Ground::new(&site);
+        let etag = format!("\"{}\"", ground.image.manifest().digest());
+        for (field, value) in [("If-Match", etag.as_str()), ("If-Match", "\"x\""), ("If-None-Match", "*")] {
+            for (user, method, status) in [
+                ("ro", Method::PUT, [401, 403]),
+                ("ro", Method::DELETE, [401, 403]),
+                ("bob", Method::GET, [401, 403]),
+                ("maker", Method::PUT, [403, 403]),
+                ("maker", Method::DELETE, [401, 403]),
+            ] {
+                let request = site.http().request(method.clone(), "/v2/a/manifests/there").header(field, value);
+                let answer = site.user(user).send(request.body(ground.other.manifest().bytes().to_vec()));
+                assert!(status.contains(&answer.status.as_u16()), "{mode:?} {user} {method} {field}: {answer:?}");
+            }
+        }
+        let now = site.user("ro").get("/v2/a/manifests/there");
+        assert_eq!(now.body, ground.image.manifest().bytes());
+    }
+}
+
 #[test]
 fn a3_where_nothing_is_deleted_nobody_deletes() {
     for mode in Mode::BOTH {

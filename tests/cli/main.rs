@@ -1,8 +1,10 @@
 //! The commands, as a shell sees them: what they print, and their exit codes.
 
+mod check_and_serve;
 mod config_check;
 mod config_show;
 mod healthcheck;
+mod htpasswd;
 mod stuck_log;
 mod usage;
 mod wharf;

@@ -53,7 +53,7 @@ impl Program {
             stream.write_all("GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100).as_bytes()).unwrap();
             let mut got = String::new();
             while got.matches("HTTP/1.1 200").count() < 100 || !got.ends_with("{}") {
-                let mut piece = [0; 65536];
+                let mut piece = vec![0; 65536];
                 let read = stream.read(&mut piece).expect("every request is answered");
                 assert!(read > 0, "the connection ended");
                 got.push_str(std::str::from_utf8(&piece[..read]).unwrap());
@@ -106,7 +106,7 @@ fn report_s7_what_was_not_written_is_counted_when_the_log_is_read_again() {
     let lines = rest.lines().filter(|line| line.contains(" status=200 ")).count();
     let lost = rest.lines().filter_map(|line| line.split_once("lines are missing here lines=")?.1.split(' ').next());
     let lost: usize = lost.map(|count| count.parse::<usize>().unwrap()).sum();
-    assert!(lost > 0, "{} lines and nothing was lost", lines);
+    assert!(lost > 0, "{lines} lines and nothing was lost");
     // The lines of the end may be among those that were lost.
     assert!((REQUESTS..REQUESTS + 3).contains(&(lines + lost)), "{lines} lines, {lost} lost");
     assert!(rest.lines().all(|line| line.ends_with(&"x".repeat(1000))), "no line is torn");

@@ -8,9 +8,12 @@ mod support;
 
 mod buildah;
 mod buildkit;
+mod containerd;
 mod crane;
 mod docker;
+mod nginx;
 mod oras;
+mod partial_pull;
 mod podman;
 mod regctl;
 mod skopeo;

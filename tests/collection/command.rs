@@ -57,6 +57,54 @@ fn registry2s_name_and_arguments_do_the_same() {
     assert!(!store::blob(root.path(), blob.digest()).exists());
 }
 
+/// Go's forms of flags, as scripts for registry:2 have them: what each means, or that it is refused.
+#[test]
+fn report_flags_of_registry2_take_gos_forms() {
+    let root = tempfile::tempdir().unwrap();
+    let server = hasty(root.path());
+    server.http().repository("team/app").push(Image::new(1, "amd64").manifest().digest(), &Image::new(1, "amd64"));
+    server.stop();
+    let config = root.path().join("config.yml");
+    let settings = format!(
+        "version: 0.1\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  gc: {{grace: 0s}}\n",
+        root.path().display()
+    );
+    fs::write(&config, settings).unwrap();
+    let (all, none) = ("1 untagged manifests", "0 untagged manifests");
+    for (flags, code, said) in [
+        (&["--dry-run", "--delete-untagged=true"][..], 0, all),
+        (&["--dry-run=true", "--delete-untagged"], 0, all),
+        (&["-d", "-m"], 0, all),
+        (&["-dm"], 0, all),
+        (&["-d=true", "-m=true"], 0, all),
+        (&["-d=1", "-m=T"], 0, all),
+        (&["-d=t", "-m=TRUE", "--quiet=false"], 0, all),
+        (&["-d", "-m=false"], 0, none),
+        (&["-d", "--delete-untagged=0"], 0, none),
+        (&["-d", "--delete-untagged=False"], 0, none),
+        (&["--dry-run=false", "-d", "-m"], 0, all),
+        (&["-d", "-m", "-q"], 0, ""),
+        (&["-d", "-m", "--quiet=true"], 0, ""),
+        (&["-d", "-m=yes"], 2, ""),
+        (&["--dry-run="], 2, ""),
+        (&["--dry-run=false", "-m=f"], 0, none),
+    ] {
+        for config_first in [true, false] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+            command.arg("garbage-collect");
+            if config_first {
+                command.arg(&config).args(flags);
+            } else {
+                command.args(flags).arg(&config);
+            }
+            let output = command.output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(code), "{flags:?}: {output:?}");
+            assert!(text.contains(said) && (!said.is_empty() || text.is_empty()), "{flags:?}: {text}");
+        }
+    }
+}
+
 #[test]
 fn a_server_is_found_by_its_store_however_long_the_path_is() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,8 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod ages;
 mod command;
 mod complaints;
+mod incomplete;
 mod kept;
 mod many;
 mod racing;

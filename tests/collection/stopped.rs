@@ -7,7 +7,7 @@ use crate::{
         image::{Blob, Image},
         store,
     },
-    wharf::{collect, figures, hasty, refusal, with_grace},
+    wharf::{collect, figures, hasty, refusal},
 };
 
 #[test]
@@ -52,16 +52,6 @@ fn another_registry_that_writes_stops_it() {
     assert!(store::blob(root.path(), loose.digest()).exists());
     fs::remove_dir_all(store::repository(root.path(), "other")).unwrap();
     assert_eq!(figures(&collect(root.path(), &[])), [1, 1, 0, 1]);
-}
-
-#[test]
-fn a_server_that_was_just_started_knows_nothing_of_what_clients_rely_on() {
-    let root = tempfile::tempdir().unwrap();
-    let (server, loose) = (with_grace(root.path(), "1h"), Blob::noise(7, 1000));
-    server.http().repository("team/app").push_blob(&loose);
-    let refusal = refusal(root.path(), &[]);
-    assert!(refusal.contains("3600 seconds") && refusal.contains("is possible in"), "{refusal}");
-    assert!(store::blob(root.path(), loose.digest()).exists());
 }
 
 #[test]

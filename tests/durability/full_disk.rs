@@ -8,7 +8,7 @@ use crate::{
     support::{
         client::find,
         http::Answer,
-        image::Image,
+        image::{Blob, Image, LAYER_GZIP},
         server::{Launch, Program, Server},
         store,
     },
@@ -110,4 +110,34 @@ fn a_full_table_of_descriptors_is_survived_needs_prlimit() {
     assert!(journal.push(&server.http(), "few", "after", &Image::new(2, "amd64")).is_clean());
     journal.check(&server.http());
     assert!(!server.has_ended());
+}
+
+/// A session that met a full disk stands where it was acknowledged, and goes on when there is room.
+#[test]
+#[ignore = "needs root for a loop mount: run ./test"]
+fn report_p12_a_full_disk_leaves_the_session_needs_root() {
+    let disk = Disk::new(16 << 20, &[], "defaults");
+    let server = Launch::new(Program::under_test(), &disk.store()).start();
+    let (registry, repository) = (server.http(), server.http().repository("full"));
+    let ballast = disk.path().join("ballast");
+    let chunks = [Blob::noise(1, 300_000), Blob::noise(2, 3_000_000), Blob::noise(3, 100)];
+    let whole = Blob::new(chunks.iter().flat_map(|chunk| chunk.bytes().to_vec()).collect(), LAYER_GZIP);
+    for room in [0, 50_000, 1_000_000] {
+        let session = repository.begin();
+        repository.patch(&session, chunks[0].bytes()).unwrap().expect(202);
+        leave_room(&ballast, room);
+        for _ in 0..2 {
+            assert!(repository.patch(&session, chunks[1].bytes()).unwrap().status.is_server_error());
+            let rest = [chunks[1].bytes(), chunks[2].bytes()].concat();
+            assert!(repository.finish(&session, whole.digest(), &rest).unwrap().status.is_server_error());
+            assert_eq!(registry.get(&session).expect(204).header("range"), Some("0-299999"), "{room}");
+        }
+        fs::remove_file(&ballast).unwrap();
+        repository.patch(&session, chunks[1].bytes()).unwrap().expect(202);
+        repository.finish(&session, whole.digest(), chunks[2].bytes()).unwrap().expect(201);
+        assert!(repository.get(&format!("blobs/{}", whole.digest())).expect(200).body == whole.bytes());
+        repository.delete(&format!("blobs/{}", whole.digest())).expect(202);
+    }
+    server.stop();
+    store::expect_honest_blobs(&disk.store());
 }

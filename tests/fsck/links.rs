@@ -90,11 +90,54 @@ fn parts_of_a_repository_that_are_missing_are_made() {
     let stored = Stored::new();
     let loose = Blob::noise(9, 100);
     stored.server.http().repository("other").push_blob(&loose);
+    // As another registry leaves it: nothing is recorded of it here.
+    fs::remove_dir_all(stored.root.path().join("wharf/recorded/other")).unwrap();
     let manifests = store::repository(stored.root.path(), "other/_manifests");
-    fs::remove_dir_all(&manifests).unwrap();
+    fs::remove_dir_all(manifests.join("tags")).unwrap();
     let what = "lacks _layers, _manifests/revisions or _manifests/tags: registry:2 and registry:3 stop collecting at it, or delete it";
     expect_mended(stored.root.path(), &format!("other {what}"));
     assert!(manifests.join("tags").is_dir() && manifests.join("revisions").is_dir());
+}
+
+/// registry:2 makes `_manifests` with the first manifest: what it left without one is one note, however many there are.
+#[test]
+fn report_fsck_says_once_that_registry2_left_repositories_without_manifests() {
+    let stored = Stored::new();
+    for n in 0..5 {
+        fs::create_dir_all(store::repository(stored.root.path(), &format!("left/r{n}/_layers/sha256"))).unwrap();
+        fs::create_dir_all(store::repository(stored.root.path(), &format!("left/r{n}/_uploads"))).unwrap();
+    }
+    let (code, said) = fsck(stored.root.path(), &[]);
+    assert_eq!((code, findings(&said).len()), (0, 1), "{said}");
+    assert!(findings(&said)[0].starts_with("note: left/r") && findings(&said)[0].contains("and 4 others"), "{said}");
+    stored.expect_pull();
+}
+
+/// What a repair can't see it leaves alone.
+#[test]
+fn report_s1_a_part_that_is_missing_is_named_and_nothing_is_removed() {
+    let stored = Stored::new();
+    let tags = store::repository(stored.root.path(), "team/app/_manifests/tags");
+    for part in ["repositories/team/app/_manifests/revisions", "repositories/team", "repositories", "blobs"] {
+        let (there, away) = (store::tree(stored.root.path()).join(part), stored.root.path().join("away"));
+        fs::rename(&there, &away).unwrap();
+        for options in [&[][..], &["--repair"]] {
+            let (code, said) = fsck(stored.root.path(), options);
+            assert_eq!(code, 1, "{part}: {said}");
+            assert!(findings(&said).iter().any(|it| it.starts_with("problem: ")), "{part}: {said}");
+        }
+        fs::rename(&away, &there).unwrap();
+        assert!(tags.join("latest/current/link").exists(), "{part}");
+        stored.expect_pull();
+    }
+    // The link of a manifest alone: its tag stays, since its content is there.
+    let revision = link(stored.root.path(), "team/app", "_manifests/revisions", stored.image.manifest().digest());
+    fs::remove_file(&revision).unwrap();
+    let (code, said) = fsck(stored.root.path(), &["--repair"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(findings(&said)[0].contains("team/app:latest leads to"), "{said}");
+    fs::write(&revision, stored.image.manifest().digest()).unwrap();
+    stored.expect_pull();
 }
 
 #[test]

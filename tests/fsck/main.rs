@@ -9,4 +9,5 @@ mod content;
 mod links;
 mod reads;
 mod referrers_tags;
+mod symbolic_links;
 mod wharf;

@@ -22,6 +22,8 @@ daemon=$!
 read -r _
 kill -TERM $daemon
 wait $daemon
+# A container in the network of this machine leaves a mount.
+umount "$directory"/e/netns/* 2>/dev/null
 rm -rf --one-file-system "$directory"
 "#;
 

@@ -44,12 +44,19 @@ pub(crate) enum NotIssued {
 }
 
 impl Issuer {
-    pub(crate) fn open(settings: &BuiltinSettings, now: u64) -> Result<Self, AuthError> {
-        let lifetime = settings.lifetime.as_secs();
-        if !LIFETIME.contains(&lifetime) {
-            let problem = format!("a token may live from {} to {} seconds", LIFETIME.start(), LIFETIME.end());
-            return Err(AuthError::Setting { setting: "auth.token.expiration", problem });
+    /// Reads all that [`open`](Self::open) reads, and makes nothing. A folder of keys that is not there yet is made at the start.
+    pub(crate) fn check(settings: &BuiltinSettings) -> Result<(), AuthError> {
+        check_lifetime(settings)?;
+        match &settings.key {
+            KeySource::File(path) => open_file(path).map(drop)?,
+            KeySource::Folder(path) if path.exists() => KeyFolder::check(path)?,
+            KeySource::Folder(_) => {}
         }
+        Ok(())
+    }
+
+    pub(crate) fn open(settings: &BuiltinSettings, now: u64) -> Result<Self, AuthError> {
+        let lifetime = check_lifetime(settings)?;
         let keys = match &settings.key {
             KeySource::File(path) => Keys::File(open_file(path)?),
             KeySource::Folder(path) => Keys::Folder(KeyFolder::open(path, now)?),
@@ -121,6 +128,16 @@ impl Issuer {
             Keys::Folder(folder) => folder.poll(now),
         }
     }
+}
+
+/// For how many seconds tokens hold.
+fn check_lifetime(settings: &BuiltinSettings) -> Result<u64, AuthError> {
+    let lifetime = settings.lifetime.as_secs();
+    if LIFETIME.contains(&lifetime) {
+        return Ok(lifetime);
+    }
+    let problem = format!("a token may live from {} to {} seconds", LIFETIME.start(), LIFETIME.end());
+    Err(AuthError::Setting { setting: "auth.token.expiration", problem })
 }
 
 fn open_file(path: &Path) -> Result<Watched<KeyRing>, FileError> {

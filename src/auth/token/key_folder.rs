@@ -36,6 +36,12 @@ impl KeyFolder {
         Ok(Self { path: path.to_owned(), current: ArcSwap::from_pointee((0, ring)), names: Mutex::new(names) })
     }
 
+    /// Meets what [`open`](Self::open) would meet in a folder that is there. An empty one gets its first key then.
+    pub(crate) fn check(path: &Path) -> Result<(), FileError> {
+        let names = list(path)?;
+        if names.is_empty() { Ok(()) } else { read(path, &names).map(drop) }
+    }
+
     /// Reads a folder as it is, and changes nothing in it.
     pub(crate) fn read(path: &Path) -> Result<KeyRing, FileError> {
         read(path, &list(path)?)

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jsonwebtoken::{
     Algorithm, DecodingKey,
-    jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse, ThumbprintHash},
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash},
 };
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
@@ -50,7 +50,7 @@ enum KeyKind {
 pub(crate) enum UnusableKey {
     #[error("is symmetric, and would let every registry that checks tokens sign them")]
     Symmetric,
-    #[error("is of a kind that is not supported: RSA from 2048 bits, P-256, P-384 and Ed25519 are")]
+    #[error("is of a kind that is not supported: RSA from 2048 bits, P-256, P-384 and Ed25519 are (ES512 is not)")]
     Unsupported,
     #[error("is damaged")]
     Damaged,
@@ -136,6 +136,8 @@ impl VerifyingKey {
 pub(crate) struct KeySet {
     by_id: HashMap<String, VerifyingKey>,
     certificates: Vec<CertificateDer<'static>>,
+    /// What of the file can't be used, and why: one line each.
+    skipped: Vec<String>,
 }
 
 impl KeySet {
@@ -147,38 +149,64 @@ impl KeySet {
         self.by_id.insert(key.thumbprint.clone(), key);
     }
 
-    /// Reads the certificates of a PEM file.
+    /// Reads the certificates of a PEM file. One that can't be used spoils none of the others.
     pub(crate) fn from_bundle(pem: &[u8]) -> Result<Self, String> {
         use rustls::pki_types::pem::PemObject;
         let mut keys = Self::default();
         for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
             let number = index + 1;
-            let certificate = certificate.map_err(|_| format!("certificate {number} is no PEM"))?;
-            let (key, id) = VerifyingKey::from_certificate(&certificate)
-                .map_err(|fault| format!("the key of certificate {number} {fault}"))?;
-            keys.add(key, Some(id));
+            let Ok(certificate) = certificate else {
+                keys.skipped.push(format!("certificate {number} is no PEM"));
+                continue;
+            };
+            match VerifyingKey::from_certificate(&certificate) {
+                Ok((key, id)) => keys.add(key, Some(id)),
+                Err(fault) => {
+                    keys.skipped.push(format!("the key of certificate {number} {fault}"));
+                    // An authority's own key signs no tokens, but the certificates of those that do.
+                    if !is_authority(&certificate) {
+                        continue;
+                    }
+                }
+            }
             keys.certificates.push(certificate);
         }
-        if keys.certificates.is_empty() {
-            return Err("it has no certificate (-----BEGIN CERTIFICATE-----)".to_owned());
+        match (keys.certificates.is_empty(), keys.skipped.is_empty()) {
+            (false, _) => Ok(keys),
+            (true, true) => Err("it has no certificate (-----BEGIN CERTIFICATE-----)".to_owned()),
+            (true, false) => Err(format!("it has no certificate that can be used: {}", keys.skipped.join("; "))),
         }
-        Ok(keys)
     }
 
-    /// Reads a [JWK Set](https://www.rfc-editor.org/rfc/rfc7517#section-5).
+    /// Reads a [JWK Set](https://www.rfc-editor.org/rfc/rfc7517#section-5). Keys that are not understood are passed over, as it asks for.
     pub(crate) fn from_jwks(json: &[u8]) -> Result<Self, String> {
-        let set: JwkSet = serde_json::from_slice(json).map_err(|error| format!("it is no JWK set: {error}"))?;
+        let set: Set = serde_json::from_slice(json).map_err(|error| format!("it is no JWK set: {error}"))?;
         let mut keys = Self::default();
         for (index, jwk) in set.keys.iter().enumerate() {
             let number = index + 1;
-            match VerifyingKey::from_jwk(jwk) {
+            let jwk: Jwk = match serde_json::from_value(jwk.clone()) {
+                Ok(jwk) => jwk,
+                Err(error) => {
+                    keys.skipped.push(format!("key {number} is no JWK that is known: {error}"));
+                    continue;
+                }
+            };
+            match VerifyingKey::from_jwk(&jwk) {
                 _ if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) => {}
                 Ok(key) => keys.add(key, jwk.common.key_id.clone()),
-                Err(fault @ UnusableKey::Unsupported) => tracing::warn!("key {number} of the JWK set {fault}"),
-                Err(fault) => return Err(format!("key {number} {fault}")),
+                Err(fault) => keys.skipped.push(format!("key {number} {fault}")),
             }
         }
-        if keys.by_id.is_empty() { Err("it has no key that could check a signature".to_owned()) } else { Ok(keys) }
+        match (keys.by_id.is_empty(), keys.skipped.is_empty()) {
+            (false, _) => Ok(keys),
+            (true, true) => Err("it has no key that could check a signature".to_owned()),
+            (true, false) => Err(format!("it has no key that could check a signature: {}", keys.skipped.join("; "))),
+        }
+    }
+
+    /// What of the file can't be used, and why.
+    pub(crate) fn skipped(&self) -> &[String] {
+        &self.skipped
     }
 
     pub(super) fn get(&self, id: &str) -> Option<&VerifyingKey> {
@@ -188,6 +216,17 @@ impl KeySet {
     pub(super) fn certificates(&self) -> &[CertificateDer<'static>] {
         &self.certificates
     }
+}
+
+/// The keys of a JWK set, each still to be read.
+#[derive(serde::Deserialize)]
+struct Set {
+    keys: Vec<serde_json::Value>,
+}
+
+/// Whether a certificate says that it may sign others.
+fn is_authority(der: &CertificateDer<'_>) -> bool {
+    X509Certificate::from_der(der).is_ok_and(|(_, certificate)| certificate.is_ca())
 }
 
 /// The name of a key in libtrust: the first 240 bits of the SHA-256 of its public key, in base 32, twelve groups of four.

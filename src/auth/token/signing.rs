@@ -55,12 +55,18 @@ impl SigningKey {
         Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
     }
 
-    /// Every private key of a PEM file.
+    /// Every private key of a PEM file. The first signs, so it must; of the others, those that can't be used are passed over and named.
     pub(crate) fn read_all(pem: &[u8]) -> Result<Vec<Self>, SigningError> {
         use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
-        let keys = PrivatePkcs8KeyDer::pem_slice_iter(pem)
-            .map(|der| Self::from_pkcs8(der.map_err(|_| SigningError::NoPrivateKey)?.secret_pkcs8_der()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut keys = Vec::new();
+        for (index, der) in PrivatePkcs8KeyDer::pem_slice_iter(pem).enumerate() {
+            let key = der.map_err(|_| SigningError::NoPrivateKey);
+            match key.and_then(|der| Self::from_pkcs8(der.secret_pkcs8_der())) {
+                Ok(key) => keys.push(key),
+                Err(fault) if index == 0 => return Err(fault),
+                Err(_) => tracing::warn!("key {} of the file of signing keys can't be used", index + 1),
+            }
+        }
         if keys.is_empty() { Err(SigningError::NoPrivateKey) } else { Ok(keys) }
     }
 

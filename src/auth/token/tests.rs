@@ -631,23 +631,77 @@ fn jwk_sets() {
         (json!([]), "no key"),
         (json!([encryption]), "no key"),
         (json!([short, secp]), "no key"),
-        (json!([jwk, {"kty": "oct", "k": "c2VjcmV0"}]), "key 2 is symmetric"),
+        (json!([{"kty": "oct", "k": "c2VjcmV0"}]), "key 1 is symmetric"),
+        (json!([{"kty": "X"}, 7]), "key 2 is no JWK"),
         (json!("x"), "no JWK set"),
     ] {
         let error = set(keys.clone()).unwrap_err();
         assert!(error.contains(problem), "{keys}: {error}");
     }
     assert!(set(json!([jwk, encryption, secp])).is_ok());
+    // A set of an issuer that has more than is known here.
+    let others = [
+        (json!({"kty": "oct", "k": "c2VjcmV0"}), "is symmetric"),
+        (secp, "ES512"),
+        (short, "not supported"),
+        (json!({"kty": "new"}), "key"),
+        (json!({"kty": "EC", "crv": "P-999", "x": "AA", "y": "AA"}), "not supported"),
+        (json!({"kty": "EC", "crv": "P-256", "x": "!", "y": "!"}), "key"),
+        (json!("key"), "is no JWK that is known"),
+    ];
+    for (other, problem) in others {
+        for (keys, number) in [(json!([jwk, other]), 2), (json!([other, jwk]), 1)] {
+            let set = set(keys.clone()).unwrap_or_else(|error| panic!("{keys}: {error}"));
+            let [skipped] = set.skipped() else { panic!("{keys}: {:?}", set.skipped()) };
+            assert!(skipped.starts_with(&format!("key {number} ")) && skipped.contains(problem), "{skipped}");
+            assert!(set.get("2026-key").is_some(), "{keys}");
+        }
+    }
+}
+
+/// What can't be used of a bundle is named, and the rest counts.
+#[test]
+fn report_a10_a_bad_certificate_spoils_no_other() {
+    let good = Signer::new();
+    let pem = |body: &str| format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+    let p521 = CertificateKey::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
+    let leaf = CertificateParams::new(vec![]).unwrap().self_signed(&p521).unwrap().pem();
+    let mut authority = CertificateParams::new(vec![]).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = authority.self_signed(&p521).unwrap().pem();
+    let bad = [(leaf, "ES512"), (authority.clone(), "ES512"), (pem("AAAA"), "damaged"), (pem("!!!!"), "no PEM")];
+    for (other, problem) in &bad {
+        for (text, number) in
+            [(format!("{}{other}", good.certificate.pem()), 2), (format!("{other}{}", good.certificate.pem()), 1)]
+        {
+            let keys = KeySet::from_bundle(text.as_bytes()).unwrap_or_else(|error| panic!("{problem}: {error}"));
+            let [skipped] = keys.skipped() else { panic!("{problem}: {:?}", keys.skipped()) };
+            assert!(skipped.contains(&format!("certificate {number} ")) && skipped.contains(problem), "{skipped}");
+            assert!(keys.get(good.public().thumbprint()).is_some(), "{problem}");
+            // An authority may have signed those that sign tokens.
+            assert_eq!(keys.certificates().len(), if *other == authority { 2 } else { 1 }, "{problem}");
+        }
+        let alone = KeySet::from_bundle(other.as_bytes());
+        assert_eq!(alone.is_ok(), *other == authority, "{problem}");
+        assert!(alone.err().is_none_or(|error| error.contains(problem)), "{problem}");
+    }
+}
+
+#[test]
+fn report_a10_of_signing_keys_only_the_first_must_be_usable() {
+    let good = SigningKey::generate().unwrap();
+    let p384 = CertificateKey::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap().serialize_pem();
+    assert_eq!(SigningKey::read_all(format!("{good}{p384}").as_bytes()).unwrap().len(), 1);
+    assert!(SigningKey::read_all(format!("{p384}{good}").as_bytes()).is_err());
 }
 
 #[test]
 fn bundles_name_what_is_wrong_with_them() {
-    let pem = Signer::new().certificate.pem();
     for (text, problem) in [
         (String::new(), "no certificate"),
         ("nonsense".to_owned(), "no certificate"),
         (CertificateKey::generate().unwrap().serialize_pem(), "no certificate"),
-        (format!("{pem}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), "certificate 2 is damaged"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(), "certificate 1 is damaged"),
     ] {
         let error = KeySet::from_bundle(text.as_bytes()).unwrap_err();
         assert!(error.contains(problem), "{error}");

@@ -4,7 +4,7 @@ use super::{
     BlobReference, InvalidManifest,
     json::{MAX_ENTRIES, Object},
 };
-use crate::oci::{Descriptor, media_type};
+use crate::oci::{Descriptor, MediaType, media_type};
 
 /// How entries are read that are not what they should be.
 #[derive(Clone, Copy)]
@@ -46,9 +46,9 @@ impl Object<'_> {
     /// This object as a whole descriptor.
     pub(super) fn descriptor(&self) -> Result<Descriptor, InvalidManifest> {
         Ok(Descriptor {
-            media_type: self.parsed("mediaType")?,
+            media_type: self.child_type()?,
             digest: self.parsed("digest")?,
-            size: self.size()?,
+            size: self.size()?.unwrap_or_default(),
             urls: self.urls()?,
             artifact_type: self.optional("artifactType", "a string")?,
             annotations: self.texts("annotations")?,
@@ -58,12 +58,17 @@ impl Object<'_> {
     /// This object as a descriptor of a blob.
     pub(super) fn blob(&self) -> Result<BlobReference, InvalidManifest> {
         let elsewhere = media_type::is_nondistributable(&self.media_type()?) || !self.urls()?.is_empty();
-        Ok(BlobReference { digest: self.parsed("digest")?, size: Some(self.size()?), required: !elsewhere })
+        Ok(BlobReference { digest: self.parsed("digest")?, size: self.size()?, required: !elsewhere })
     }
 
-    /// The media type, whatever it is written like.
+    /// The media type, whatever it is written like; empty where there is none, as registry:2 has it.
     pub(super) fn media_type(&self) -> Result<String, InvalidManifest> {
-        self.required("mediaType", "a string")
+        Ok(self.optional("mediaType", "a string")?.unwrap_or_default())
+    }
+
+    /// The media type of a child. Bytes are just bytes where nothing says what they are (RFC 2046, section 4.5.1).
+    fn child_type(&self) -> Result<MediaType, InvalidManifest> {
+        if self.has("mediaType") { self.parsed("mediaType") } else { Ok(MediaType::octet_stream()) }
     }
 
     /// This object as one of schema 1's `fsLayers`.
@@ -71,9 +76,9 @@ impl Object<'_> {
         Ok(BlobReference { digest: self.parsed("blobSum")?, size: None, required: true })
     }
 
-    fn size(&self) -> Result<u64, InvalidManifest> {
-        let size: u64 = self.required("size", "a non-negative integer")?;
-        if size <= Descriptor::MAX_SIZE {
+    fn size(&self) -> Result<Option<u64>, InvalidManifest> {
+        let size: Option<u64> = self.optional("size", "a non-negative integer")?;
+        if size.is_none_or(|size| size <= Descriptor::MAX_SIZE) {
             return Ok(size);
         }
         Err(InvalidManifest(format!("{} is more than {}", self.path_of("size"), Descriptor::MAX_SIZE)))

@@ -106,8 +106,8 @@ impl Shape {
     /// Refuses a body without the fields that its type must have, or with ones that belong to another.
     pub(super) fn check(self, body: &Object<'_>) -> Result<(), InvalidManifest> {
         let (version, object, list, foreign): (_, _, _, &[&str]) = match self {
-            Self::Image => (Some(2), Some("config"), Some("layers"), &["manifests", "fsLayers"]),
-            Self::Index => (Some(2), None, Some("manifests"), &["config", "layers", "fsLayers"]),
+            Self::Image => (Some(2), Some("config"), None, &["manifests", "fsLayers"]),
+            Self::Index => (Some(2), None, None, &["config", "layers", "fsLayers"]),
             Self::Artifact => (None, None, None, &["manifests", "fsLayers"]),
             Self::Schema1 => (Some(1), None, Some("fsLayers"), &["manifests"]),
             Self::Unknown => return Ok(()),
@@ -123,7 +123,7 @@ impl Shape {
                 return Err(InvalidManifest(format!("schemaVersion is {found}, and must be {version} for this type")));
             }
         }
-        // A list may be `null`: Go writes an empty one so.
+        // A list may be `null`: Go writes an empty one so. Absent `layers` and `manifests` are empty ones, as registry:2 has it.
         let without_object = object.filter(|object| !body.has(object));
         if let Some(field) = without_object.or(list.filter(|list| !body.has_even_null(list))) {
             return Err(InvalidManifest(format!("{field} is missing")));

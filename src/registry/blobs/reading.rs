@@ -65,17 +65,26 @@ impl Blob {
     /// The bytes of `range`. The last of them come only if the blob was not found damaged by then; with [`Verify::Whole`], a whole one is
     /// compared with its digest before they come. Else the stream ends with an error, and its reader has less than was promised.
     pub fn into_stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
+        self.into_stream_of(vec![range])
+    }
+
+    /// The bytes of each of `ranges`, one range after the other; no piece holds bytes of two. As [`Blob::into_stream`] otherwise.
+    pub fn into_stream_of(
+        self,
+        ranges: Vec<Range<u64>>,
+    ) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
         let stat = self.object.stat();
-        let is_hashed = self.registry.0.rules.verify == Verify::Whole && range == (0..stat.len);
+        let is_hashed =
+            self.registry.0.rules.verify == Verify::Whole && *ranges == *std::slice::from_ref(&(0..stat.len));
         let hasher = is_hashed.then(|| Hasher::new(self.target.algorithm()));
-        let left = range.end - range.start;
+        let left = ranges.iter().map(|range| range.end - range.start).sum();
         Checked {
             registry: self.registry,
             target: self.target,
             stat,
             hasher,
             left,
-            pieces: self.object.into_stream(range),
+            pieces: self.object.into_stream_of(ranges),
         }
     }
 }

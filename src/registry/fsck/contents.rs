@@ -1,6 +1,9 @@
 //! All content against its digest.
 
-use super::{FsckError, Inspector, Phase};
+use super::{
+    FsckError, Inspector, Phase,
+    repositories::{LOOK, unseen},
+};
 use crate::{
     oci::{Algorithm, Digest},
     registry::layout,
@@ -40,7 +43,14 @@ impl Inspector {
     }
 
     async fn check_content(&mut self, digest: &Digest) -> Result<(), FsckError> {
-        let Some(stat) = self.registry.storage().stat(&layout::data(digest)).await? else { return Ok(()) };
+        let stat = match self.registry.storage().stat(&layout::data(digest)).await {
+            Ok(Some(stat)) => stat,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                self.account.problem(digest, unseen(&error), LOOK).await;
+                return Ok(());
+            }
+        };
         let mut judged = self.registry.rehash(digest, &mut self.pace).await;
         if matches!(judged, Ok(false)) && self.registry.storage().stat(&layout::data(digest)).await?.is_some() {
             // It was pushed again while it was read, or can't be set aside: what is there now counts.

@@ -51,7 +51,7 @@ impl Inspector {
         let mut state = repository.coordinator().exclusive(&repository.name).await;
         let Some(fault) = repository.manifest_fault(digest).await? else { return Ok(()) };
         let place = format!("{}@{digest}", repository.name);
-        let repair = self.inspection.repair;
+        let repair = self.may_remove();
         match fault {
             Fault::Link if repair => {
                 let link = layout::link(&layout::revision(&repository.name, digest));
@@ -128,7 +128,8 @@ impl Repository {
                 let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
                 Ok(Some(Fault::Missing(format!("refers to what the repository does not have: {}", missing.join(", ")))))
             }
-            Err(RegistryError::Storage(error)) => Err(error),
+            // What can't be seen is not missing.
+            Err(RegistryError::Storage(error)) => Ok(Some(Fault::Unreadable(error.to_string()))),
             Err(error) => Ok(Some(Fault::Missing(error.to_string()))),
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{FsckError, Inspector, Phase};
 use crate::{
-    oci::{Digest, MediaType, Reference, RepositoryName, Tag},
+    oci::{Digest, MediaType, Preconditions, Reference, RepositoryName, Tag},
     registry::{ManifestPush, Overwrite, RegistryError, Repository, tag_index::TagIndex},
     storage::StorageError,
 };
@@ -113,6 +113,7 @@ impl Repository {
             content_type: None,
             bytes: serde_json::to_vec(&index).unwrap_or_default().into(),
             overwrite: Overwrite::Allowed,
+            conditions: Preconditions::default(),
         });
         let digest = pushed.await?.digest;
         if let Some(before) = before.filter(|before| *before != digest) {

@@ -7,6 +7,14 @@ use crate::{
     storage::StorageError,
 };
 
+/// What to do about something that is there and can't be read.
+pub(super) const LOOK: &str = "look at the disk, and at where a symbolic link leads; nothing is taken away";
+
+/// That something can't be seen, which is not that it is not there.
+pub(super) fn unseen(error: &StorageError) -> String {
+    format!("can't be read: {error}")
+}
+
 /// What is wrong with a link, as it stands when its repository is held alone.
 enum Fault {
     /// The link names no digest.
@@ -18,22 +26,39 @@ enum Fault {
 impl Inspector {
     /// Follows every link of every repository.
     pub(super) async fn check_repositories(&mut self) -> Result<Vec<RepositoryName>, FsckError> {
-        let census = self.registry.census(Err).await?;
-        for key in census.nameless {
-            let todo = "move it away: it stops garbage collection";
-            self.account.problem(key, "looks like a repository, under a name that one can't have", todo).await;
+        let survey = self.registry.survey().await?;
+        for gap in survey.gaps {
+            let todo = format!("{}; until then no garbage is collected, and no repair removes anything", gap.advice);
+            self.account.problem(gap.place, gap.what, &todo).await;
+            self.is_complete = false;
         }
-        for (done, name) in census.names.iter().enumerate() {
+        for (done, name) in survey.names.iter().enumerate() {
             self.go_on()?;
-            self.account.progress(Phase::Repositories, done, census.names.len());
+            self.account.progress(Phase::Repositories, done, survey.names.len());
             let repository = self.registry.repository(name.clone());
             self.check_skeleton(&repository).await?;
+            self.check_astray(&repository).await?;
             self.check_layers(&repository).await?;
             self.check_manifests(&repository).await?;
             self.check_tags(&repository).await?;
             self.account.figures.repositories += 1;
         }
-        Ok(census.names)
+        if let Some((name, count)) = self.without_manifests.take() {
+            let what =
+                format!("and {} others have blobs and no manifest: registry:2 leaves such repositories", count - 1);
+            self.account.note(name, what).await;
+        }
+        Ok(survey.names)
+    }
+
+    /// Names what stands where a directory belongs, and can't be followed.
+    async fn check_astray(&mut self, repository: &Repository) -> Result<(), FsckError> {
+        let todo = "bring it back: until then no garbage is collected, and no repair removes anything";
+        for key in repository.astray().await? {
+            self.is_complete = false;
+            self.account.problem(key, "leads nowhere, or is no directory", todo).await;
+        }
+        Ok(())
     }
 
     async fn check_skeleton(&mut self, repository: &Repository) -> Result<(), FsckError> {
@@ -49,8 +74,16 @@ impl Inspector {
         if repository.is_whole().await? || !repository.is_there().await? {
             return Ok(());
         }
+        if !repository.has_part("_manifests").await? {
+            // registry:2 makes none before the first manifest, and lives with that.
+            if self.may_remove() {
+                repository.make().await?;
+            }
+            self.without_manifests.get_or_insert_with(|| (repository.name.clone(), 0)).1 += 1;
+            return Ok(());
+        }
         let what = "lacks _layers, _manifests/revisions or _manifests/tags: registry:2 and registry:3 stop collecting at it, or delete it";
-        if self.inspection.repair {
+        if self.may_remove() {
             repository.make().await?;
             drop(alone);
             self.account.mended(&repository.name, what, "made them").await;
@@ -64,17 +97,25 @@ impl Inspector {
     async fn check_layers(&mut self, repository: &Repository) -> Result<(), FsckError> {
         for digest in repository.linked_below(&layout::layers(&repository.name)).await? {
             self.go_on()?;
-            if repository.layer_fault(&digest).await?.is_none() {
+            if matches!(repository.layer_fault(&digest).await, Ok(None)) {
                 continue;
             }
             let alone = repository.coordinator().exclusive(&repository.name).await;
-            let Some(fault) = repository.layer_fault(&digest).await? else { continue };
+            let place = format!("{}@{digest}", repository.name);
+            let fault = match repository.layer_fault(&digest).await {
+                Ok(None) => continue,
+                Ok(Some(fault)) => fault,
+                Err(error) => {
+                    drop(alone);
+                    self.account.problem(place, unseen(&error), LOOK).await;
+                    continue;
+                }
+            };
             let what = match fault {
                 Fault::Unreadable => "has a link to a blob that names none".to_owned(),
                 Fault::Dead(target) => format!("has a link to the blob {target}, which is not in the store"),
             };
-            let place = format!("{}@{digest}", repository.name);
-            if self.inspection.repair {
+            if self.may_remove() {
                 self.registry.storage().delete_tree(&layout::layer(&repository.name, &digest)).await?;
                 drop(alone);
                 self.account.mended(place, what, "removed the link").await;
@@ -90,13 +131,22 @@ impl Inspector {
         for tag in repository.tag_names().await? {
             self.go_on()?;
             let current = layout::tag_current(&repository.name, &tag);
-            if self.registry.storage().stat(&current).await?.is_none() {
-                self.check_rest_of_tag(repository, &tag).await?;
-                continue;
+            let place = format!("{}:{tag}", repository.name);
+            match self.registry.storage().stat(&current).await {
+                Ok(Some(_)) => self.account.figures.tags += 1,
+                Ok(None) => {
+                    self.check_rest_of_tag(repository, &tag).await?;
+                    continue;
+                }
+                Err(error) => {
+                    self.account.problem(place, unseen(&error), LOOK).await;
+                    continue;
+                }
             }
-            self.account.figures.tags += 1;
-            if repository.tag_fault(&tag).await?.is_some() {
-                self.check_tag_again(repository, &tag).await?;
+            match repository.tag_fault(&tag).await {
+                Ok(None) => {}
+                Ok(Some(_)) => self.check_tag_again(repository, &tag).await?,
+                Err(error) => self.account.problem(place, unseen(&error), LOOK).await,
             }
         }
         Ok(())
@@ -116,12 +166,13 @@ impl Inspector {
     async fn check_tag_again(&mut self, repository: &Repository, tag: &Tag) -> Result<(), FsckError> {
         let mut state = repository.coordinator().exclusive(&repository.name).await;
         let Some(fault) = repository.tag_fault(tag).await? else { return Ok(()) };
+        let lacks_link = repository.lacks_link_of(tag).await?;
         let what = match fault {
             Fault::Unreadable => "names no manifest".to_owned(),
             Fault::Dead(digest) => format!("leads to {digest}, which the repository does not have"),
         };
         let place = format!("{}:{tag}", repository.name);
-        if self.inspection.repair {
+        if self.may_remove() && !lacks_link {
             let removed = repository.remove_tag(&mut state, tag).await;
             if removed.is_err() {
                 // Whether it is gone is not known here: the next one who asks reads it from the store.
@@ -132,23 +183,18 @@ impl Inspector {
             self.account.mended(place, what, "removed the tag").await;
         } else {
             drop(state);
-            self.account.problem(place, what, "push it again; --repair removes the tag").await;
+            let todo = if lacks_link {
+                "its content is in the store: bring the link back, push the image again, or delete the tag; until then no garbage is collected"
+            } else {
+                "push it again; --repair removes the tag"
+            };
+            self.account.problem(place, what, todo).await;
         }
         Ok(())
     }
 }
 
 impl Repository {
-    /// Whether the parts are there that other registries want of every repository.
-    async fn is_whole(&self) -> Result<bool, StorageError> {
-        let has = async |prefix, parts: &[&str]| {
-            let children = self.storage().children(&prefix).await?;
-            Ok::<_, StorageError>(parts.iter().all(|part| children.iter().any(|child| child.name == *part)))
-        };
-        Ok(has(layout::repository(&self.name), &["_layers", "_manifests"]).await?
-            && has(layout::manifests(&self.name), &["revisions", "tags"]).await?)
-    }
-
     async fn layer_fault(&self, digest: &Digest) -> Result<Option<Fault>, StorageError> {
         let link = layout::link(&layout::layer(&self.name, digest));
         match self.read_link(&link).await? {

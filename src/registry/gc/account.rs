@@ -83,6 +83,30 @@ pub struct Report {
     pub repositories: u64,
     /// How many uploads went that nobody had ended.
     pub uploads: u64,
+    /// How many entries of tags' histories went, of manifests that are gone.
+    #[serde(default)]
+    pub histories: u64,
+    /// How many blobs and manifests nothing refers to that may not go yet.
+    #[serde(default)]
+    pub waiting: u64,
+    /// How many bytes they have.
+    #[serde(default)]
+    pub waiting_bytes: u64,
+    /// How many manifests without a tag may not go yet; 0 if these were not asked for.
+    #[serde(default)]
+    pub waiting_manifests: u64,
+    /// In how many seconds the first of what waits can go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_in: Option<u64>,
+    /// In how many seconds the last of what waits can go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_in: Option<u64>,
+    /// For how many seconds all content waits, because what clients were told in an earlier run of the system may be lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settles_in: Option<u64>,
+    /// How many looks found a date in the future.
+    #[serde(default)]
+    pub future: u64,
     /// How long it took.
     pub seconds: f64,
     /// Why no links and no content were taken, if none were: each says what is to be done.
@@ -95,6 +119,11 @@ impl Report {
     pub fn is_incomplete(&self) -> bool {
         !self.obstacles.is_empty()
     }
+}
+
+/// Whole seconds, rounded up.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 /// Counts, and tells.
@@ -115,6 +144,40 @@ impl Account {
 
     pub(super) fn uploads(&mut self, count: usize) {
         self.report.uploads += count as u64;
+    }
+
+    pub(super) fn settles_in(&mut self, wait: Duration) {
+        self.report.settles_in = Some(wait).filter(|wait| !wait.is_zero()).map(seconds);
+    }
+
+    pub(super) fn histories(&mut self, count: usize) {
+        self.report.histories += count as u64;
+    }
+
+    pub(super) fn dated_in_the_future(&mut self) {
+        if self.report.future == 0 {
+            tracing::warn!("content of the store is dated in the future: it counts as new; look at the clock");
+        }
+        self.report.future += 1;
+    }
+
+    /// Counts content that has to wait.
+    pub(super) fn waits(&mut self, bytes: u64, wait: Duration) {
+        self.report.waiting += 1;
+        self.report.waiting_bytes += bytes;
+        self.note_wait(wait);
+    }
+
+    /// Counts a manifest without a tag that has to wait.
+    pub(super) fn manifest_waits(&mut self, wait: Duration) {
+        self.report.waiting_manifests += 1;
+        self.note_wait(wait);
+    }
+
+    fn note_wait(&mut self, wait: Duration) {
+        let wait = seconds(wait);
+        self.report.first_in = Some(self.report.first_in.map_or(wait, |first| first.min(wait)));
+        self.report.last_in = self.report.last_in.max(Some(wait));
     }
 
     pub(super) fn progress(&self, phase: Phase, done: usize, of: usize) {

@@ -34,6 +34,9 @@ impl Collector {
 
     async fn mark_repository(&mut self, name: &RepositoryName) -> Result<(), CollectionError> {
         let repository = self.registry.repository(name.clone());
+        for key in repository.astray().await? {
+            self.account.obstacle(format!("{key} leads nowhere, or is no directory: bring it back, or remove it"));
+        }
         let mut revisions = self.revisions(&repository).await?;
         revisions.retain(|digest| !self.gone.contains(&(name.clone(), digest.clone())));
         let mut read = stream::iter(revisions)

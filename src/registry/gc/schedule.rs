@@ -17,12 +17,16 @@ pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) 
         let registry = Registry(inner);
         let untagged = registry.0.rules.gc.untagged;
         let (events, mut unheard) = mpsc::channel(16);
-        let collected = registry.collect(Collection { dry_run: false, untagged }, events);
+        let collected = registry.collect(Collection { untagged, ..Collection::default() }, events);
         let listening = async { while unheard.recv().await.is_some() {} };
         match tokio::join!(collected, listening).0 {
-            Ok(report) => log(&report),
-            // As soon as it is possible, and not a whole interval later.
-            Err(CollectionError::TooEarly { wait: seconds, .. }) => wait = interval.min(Duration::from_secs(seconds)),
+            Ok(report) => {
+                log(&report);
+                // As soon as it is possible, and not a whole interval later.
+                if let Some(seconds) = report.settles_in {
+                    wait = interval.min(Duration::from_secs(seconds + 1));
+                }
+            }
             Err(CollectionError::BrokenOff) => {}
             Err(error @ CollectionError::UnderWay) => tracing::warn!("a collection that was due is left out: {error}"),
             Err(error) => tracing::error!("no collection: {error}"),
@@ -32,7 +36,19 @@ pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) 
 
 /// One line for each collection.
 fn log(report: &Report) {
-    let Report { contents, bytes, links, manifests, repositories, uploads, seconds, .. } = report;
+    let Report {
+        contents,
+        bytes,
+        links,
+        manifests,
+        repositories,
+        uploads,
+        histories,
+        waiting,
+        waiting_bytes,
+        seconds,
+        ..
+    } = report;
     if report.is_incomplete() {
         tracing::warn!(manifests, uploads, seconds, "no blob was collected: an error before this says what stopped it");
         return;
@@ -44,6 +60,9 @@ fn log(report: &Report) {
         manifests,
         repositories,
         uploads,
+        histories,
+        waiting,
+        waiting_bytes,
         seconds,
         "collected what nothing refers to"
     );

@@ -1,6 +1,6 @@
 //! What nothing refers to goes: links first, content last.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use super::{CollectionError, Collector, Phase, Removal, Removed};
 use crate::{
@@ -18,6 +18,14 @@ struct Old {
     /// What was known of it at both looks.
     seen: Stat,
     _taken: Taken,
+}
+
+/// Something that would go if it were not too young.
+struct Young {
+    digest: Digest,
+    /// How many bytes its content has.
+    bytes: u64,
+    wait: Duration,
 }
 
 impl Collector {
@@ -57,12 +65,19 @@ impl Collector {
 
     /// Takes links away, but for those that are young or that somebody relies on; which went.
     async fn remove_links(
-        &self,
+        &mut self,
         repository: &Repository,
         digests: &[Digest],
     ) -> Result<HashSet<Digest>, CollectionError> {
         let link = |digest: &Digest| layout::link(&layout::layer(&repository.name, digest));
-        let taken = self.take_old(digests, link).await?;
+        let (taken, young) = self.take_old(digests, link).await?;
+        let data: Vec<_> = young.iter().map(|young| layout::data(&young.digest)).collect();
+        for (young, stat) in young.into_iter().zip(self.registry.storage().stat_all(&data).await) {
+            // What another repository needs stays anyway.
+            if let Some(stat) = stat?.filter(|_| !self.marks.contents.has(&young.digest)) {
+                self.count(&Young { bytes: stat.len, ..young });
+            }
+        }
         let prefixes: Vec<_> = taken.iter().map(|old| layout::layer(&repository.name, &old.digest)).collect();
         if !self.collection.dry_run {
             self.registry.storage().delete_trees(&prefixes, self.pace()).await?;
@@ -71,24 +86,45 @@ impl Collector {
     }
 
     /// Takes alone what is old enough and relied on by nobody, by the object that `key` says; and looks at it once more, when nobody can come to rely on it.
-    async fn take_old(&self, digests: &[Digest], key: impl Fn(&Digest) -> Key) -> Result<Vec<Old>, CollectionError> {
+    /// What is too young, or was told to a client lately, comes second.
+    async fn take_old(
+        &mut self,
+        digests: &[Digest],
+        key: impl Fn(&Digest) -> Key,
+    ) -> Result<(Vec<Old>, Vec<Young>), CollectionError> {
         self.go_on()?;
         let keys: Vec<_> = digests.iter().map(&key).collect();
-        let mut taken = Vec::new();
+        let (mut taken, mut young) = (Vec::new(), Vec::new());
         for (digest, seen) in digests.iter().zip(self.registry.storage().stat_all(&keys).await) {
-            let Some(seen) = seen?.filter(|seen| self.is_old(seen.modified)) else { continue };
-            let hold = self.run.take(digest);
-            taken.extend(hold.map(|taken| Old { digest: digest.clone(), seen, _taken: taken }));
+            let Some(seen) = seen? else { continue };
+            let wait = self.wait(seen.modified);
+            let hold = if wait.is_none() { self.run.take(digest) } else { None };
+            let digest = digest.clone();
+            if let Some(hold) = hold {
+                taken.push(Old { digest, seen, _taken: hold });
+                continue;
+            }
+            // Nobody knows for how long it is relied on; it is young for a grace time then.
+            let wait = wait.unwrap_or(self.registry.0.rules.gc.grace);
+            young.push(Young { digest, bytes: seen.len, wait });
         }
         let keys: Vec<_> = taken.iter().map(|old| key(&old.digest)).collect();
         let mut again =
             self.registry.storage().stat_all(&keys).await.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
         taken.retain(|old| again.next().flatten() == Some(old.seen));
-        Ok(taken)
+        Ok((taken, young))
+    }
+
+    /// Counts what has to wait, once.
+    fn count(&mut self, young: &Young) {
+        if !self.waiting.has(&young.digest) {
+            self.waiting.insert(&young.digest);
+            self.account.waits(young.bytes, young.wait);
+        }
     }
 
     /// Readers come first, if there are any.
-    fn pace(&self) -> Pace {
+    pub(super) fn pace(&self) -> Pace {
         if self.registry.0.beginning.serving.is_some() { Pace::Gentle } else { Pace::Full }
     }
 
@@ -153,12 +189,15 @@ impl Collector {
     }
 
     /// Takes blobs or manifests from the disk, but for those that are young or that somebody relies on; what went, and how many bytes of it.
-    async fn remove_contents(&self, digests: &[Digest]) -> Result<Vec<(Digest, u64)>, CollectionError> {
+    async fn remove_contents(&mut self, digests: &[Digest]) -> Result<Vec<(Digest, u64)>, CollectionError> {
         let mut alone = Vec::new();
         for digest in digests {
             alone.push(self.registry.0.coordinator.content(digest).await);
         }
-        let taken = self.take_old(digests, layout::data).await?;
+        let (taken, young) = self.take_old(digests, layout::data).await?;
+        for young in &young {
+            self.count(young);
+        }
         let prefixes: Vec<_> = taken.iter().map(|old| layout::content(&old.digest)).collect();
         if !self.collection.dry_run {
             self.registry.storage().delete_trees(&prefixes, self.pace()).await?;

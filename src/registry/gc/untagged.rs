@@ -1,6 +1,9 @@
 //! Manifests without a tag.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::{CollectionError, Collector, Phase, Removal, Removed, graph::Graph};
 use crate::{
@@ -49,11 +52,19 @@ impl Collector {
             }
             let Some(tagged) = self.tagged(repository).await? else { return Ok(None) };
             let young = self.young(repository, graph, &tagged).await?;
-            let is_root =
-                |digest: &Digest| tagged.contains(digest) || young.contains(digest) || self.run.is_relied_on(digest);
+            let is_root = |digest: &Digest| {
+                tagged.contains(digest) || young.contains_key(digest) || self.run.is_relied_on(digest)
+            };
             let digests: Vec<Digest> = graph.dead(is_root).into_iter().cloned().collect();
             // All at once, or what one keeps could be taken after somebody has come to rely on that one.
             if let Some(taken) = self.run.take_all(&digests) {
+                let now: HashSet<_> = digests.iter().collect();
+                for digest in graph.dead(|digest| tagged.contains(digest)) {
+                    if !now.contains(digest) {
+                        let grace = self.registry.0.rules.gc.grace;
+                        self.account.manifest_waits(young.get(digest).copied().unwrap_or(grace));
+                    }
+                }
                 return Ok(Some(Dead { digests, _taken: taken }));
             }
         }
@@ -141,19 +152,20 @@ impl Collector {
         Ok(Some(tagged))
     }
 
-    /// The manifests that were pushed lately.
+    /// The manifests that were pushed lately, and how long each has still to wait.
     async fn young(
-        &self,
+        &mut self,
         repository: &Repository,
         graph: &Graph,
         tagged: &HashSet<Digest>,
-    ) -> Result<HashSet<Digest>, CollectionError> {
-        let mut young = HashSet::new();
+    ) -> Result<HashMap<Digest, Duration>, CollectionError> {
+        let mut young = HashMap::new();
         for digest in graph.digests().filter(|digest| !tagged.contains(*digest)) {
             let link = layout::link(&layout::revision(&repository.name, digest));
             let stat = self.registry.storage().stat(&link).await?;
-            if stat.is_none_or(|stat| !self.is_old(stat.modified)) {
-                young.insert(digest.clone());
+            let grace = self.registry.0.rules.gc.grace;
+            if let Some(wait) = stat.map_or(Some(grace), |stat| self.wait(stat.modified)) {
+                young.insert(digest.clone(), wait);
             }
         }
         Ok(young)

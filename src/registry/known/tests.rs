@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    oci::{Reference, Tag},
+    oci::{Preconditions, Reference, Tag},
     registry::{ManifestPush, Missing, Overwrite, Registry, Rules},
     storage::{Durability, Storage},
 };
@@ -132,12 +132,12 @@ async fn changes_go_on_while_the_tags_are_read() {
     }
     push(&repository, "comes", "comes").await;
     push(&repository, "moves", "elsewhere").await;
-    repository.delete_tag(&tag("goes")).await.unwrap();
+    repository.delete_tag(&tag("goes"), Preconditions::default()).await.unwrap();
     assert!(poll!(list.as_mut()).is_pending());
     drop(taken);
     assert_eq!(list.await.unwrap().entries, ["comes", "moves", "stays"].map(tag));
     // A delete takes the tags that it knows of.
-    repository.delete_manifest(&moved).await.unwrap();
+    repository.delete_manifest(&moved, Preconditions::default()).await.unwrap();
     assert_eq!(repository.list_tags(None, 10).await.unwrap().entries, ["comes", "moves", "stays"].map(tag));
 }
 
@@ -156,6 +156,7 @@ async fn push(repository: &Repository, name: &str, content: &str) {
         content_type: None,
         bytes: Bytes::from(manifest),
         overwrite: Overwrite::Allowed,
+        conditions: Preconditions::default(),
     };
     repository.put_manifest(push).await.unwrap();
 }

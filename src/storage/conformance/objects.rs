@@ -159,6 +159,20 @@ pub(super) async fn a_long_name_is_no_object(storage: &Storage) {
     assert!(!storage.delete(&key(&name)).await.unwrap());
 }
 
+pub(super) async fn a_touch_dates_what_is_there(storage: &Storage) {
+    put(storage, "a/b", "x").await;
+    let before = storage.stat(&key("a/b")).await.unwrap().unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(storage.touch(&key("a/b")).await.unwrap());
+    let after = storage.stat(&key("a/b")).await.unwrap().unwrap();
+    assert!(after.modified > before.modified && after.len == before.len);
+    assert_eq!(read(storage, "a/b").await.as_deref(), Some("x"));
+    for none in ["a", "a/c", "c/d"] {
+        assert!(!storage.touch(&key(none)).await.unwrap(), "{none}");
+    }
+    assert!(!storage.boot_id().is_empty());
+}
+
 pub(super) async fn a_store_that_works_can_be_probed(storage: &Storage) {
     storage.probe().await.unwrap();
     assert!(storage.free_space().await.unwrap().is_none_or(|bytes| bytes > 0));

@@ -97,15 +97,15 @@ impl Volume {
         }
     }
 
-    /// The file at `path`, if the way to it is in memory.
+    /// The file at `path`, or that a link there leads to, if the way to it is in memory.
     fn find_at_once(&self, path: &Path, how: OFlags) -> Result<Option<(File, Metadata)>, WouldWait> {
         if !self.at_once.opens.load(Relaxed) {
             return Err(WouldWait);
         }
-        let flags = how | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = how | OFlags::CLOEXEC;
         let file = match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
             Ok(file) => File::from(file),
-            Err(error) if means_none(&error.into()) => return Ok(None),
+            Err(error) if means_none(&error.into()) && ends_in_a_directory(path) => return Ok(None),
             Err(error) => {
                 // Filters of calls that know this one no better answer with EPERM.
                 if matches!(error, Errno::NOSYS | Errno::INVAL | Errno::PERM) {
@@ -121,4 +121,17 @@ impl Volume {
         let is_there = self.names.standing_at_once(path).ok_or(WouldWait)? == Standing::There;
         Ok(is_there.then_some((file, metadata)))
     }
+}
+
+/// Whether the last thing on the way to `path` that is there is a directory, as far as that is in memory: no link that may lead nowhere.
+fn ends_in_a_directory(path: &Path) -> bool {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for path in path.ancestors() {
+        match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
+            Ok(file) => return File::from(file).metadata().is_ok_and(|metadata| metadata.is_dir()),
+            Err(error) if means_none(&error.into()) => {}
+            Err(_) => return false,
+        }
+    }
+    false
 }

@@ -17,7 +17,6 @@ use super::{
     directories::{ATTEMPTS, is_in_the_way},
     early_sync::EarlySyncs,
     job::Work,
-    look::is_object,
     temporary::create,
     volume::Volume,
 };
@@ -64,7 +63,7 @@ enum Hash {
 }
 
 impl Hash {
-    fn known(&self) -> Option<&Box<Hasher>> {
+    fn known(&self) -> Option<&Hasher> {
         match self {
             Self::Known(hasher) => Some(hasher),
             Self::Lost(_) => None,
@@ -115,7 +114,8 @@ impl Content {
     /// And what was saved may be of bytes that are gone: the hash is made again.
     pub(super) fn reopen(volume: &Volume, key: &Key) -> Result<Option<Self>, StorageError> {
         let path = volume.path(key);
-        if !is_object(&path) {
+        // Of a link: what it leads to is not written to.
+        if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Ok(None);
         }
         let error = |error| StorageError::io("open", &path, error);
@@ -142,7 +142,7 @@ impl Content {
             is_synced = is_same_boot && saved.offset == len;
             hash = if is_synced { Hash::Known(Box::new(saved.hasher)) } else { Hash::Lost(saved.hasher.algorithm()) };
         }
-        let synced = Synced { len, hasher: hash.known().cloned() };
+        let synced = Synced { len, hasher: hash.known().cloned().map(Box::new) };
         let mut content = Self {
             key: key.clone(),
             path,
@@ -216,7 +216,7 @@ impl Content {
     /// Makes durable what is there, and keeps its hash.
     pub(super) fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
         self.make_durable(volume)?;
-        self.synced = Synced { len: self.len, hasher: self.hash.known().cloned() };
+        self.synced = Synced { len: self.len, hasher: self.hash.known().cloned().map(Box::new) };
         self.is_hash_saved = true;
         if let Hash::Known(hasher) = &self.hash
             && let Err(error) = volume.save_hash(&self.key, self.len, hasher)

@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use rustix::{fs::OFlags, io::Errno};
+use rustix::{
+    fs::{OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, futimens},
+    io::Errno,
+};
 
 use super::{
     super::{Child, Key, Object, Stat, StorageError},
@@ -17,14 +20,17 @@ use super::{
     volume::Volume,
 };
 
+const OMIT: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+
 impl Volume {
     /// What is known of an object.
     pub(super) fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
         let path = self.path(key);
-        let metadata = match path.symlink_metadata() {
+        let metadata = match path.metadata() {
             Ok(metadata) if metadata.is_file() => metadata,
             Ok(_) => return Ok(None),
-            Err(error) if means_none(&error) => return Ok(None),
+            Err(error) if is_absent(&path, &error) => return Ok(None),
             Err(error) => return Err(StorageError::io("stat", &path, error)),
         };
         Ok((self.names.standing(&path) == Standing::There).then(|| stat_of(&metadata)))
@@ -47,6 +53,16 @@ impl Volume {
     pub(super) fn open(&self, key: &Key) -> Result<Option<Object>, StorageError> {
         let found = self.find(&self.path(key))?;
         Ok(found.map(|(file, metadata)| Object::of_file(file, stat_of(&metadata))))
+    }
+
+    /// Dates an object with this moment.
+    pub(super) fn touch(&self, key: &Key) -> Result<bool, StorageError> {
+        let path = self.path(key);
+        let Some((file, _)) = self.find(&path)? else { return Ok(false) };
+        // By what is open: a link that is written again meanwhile is young by itself.
+        let now = Timestamps { last_access: OMIT, last_modification: NOW };
+        futimens(&file, &now).map_err(|error| StorageError::io("date", &path, error))?;
+        Ok(true)
     }
 
     /// The names in a directory, in byte order. Names that are no UTF-8 are none of ours.
@@ -87,7 +103,7 @@ impl Volume {
         let path = self.path(prefix);
         match fs::read_dir(&path) {
             Ok(entries) => Ok(entries.count()),
-            Err(error) if means_none(&error) => Ok(0),
+            Err(error) if is_absent(&path, &error) => Ok(0),
             Err(error) => Err(StorageError::io("list", &path, error)),
         }
     }
@@ -95,11 +111,10 @@ impl Volume {
     fn find(&self, path: &Path) -> Result<Option<(File, Metadata)>, StorageError> {
         let mut options = OpenOptions::new();
         // Not blocking, so that not even a FIFO could hold up a reader.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let opened = options.read(true).custom_flags(flags.bits().cast_signed()).open(path);
+        let opened = options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
         let file = match opened {
             Ok(file) => file,
-            Err(error) if means_none(&error) => return Ok(None),
+            Err(error) if is_absent(path, &error) => return Ok(None),
             Err(error) => return Err(StorageError::io("open", path, error)),
         };
         let metadata = file.metadata().map_err(|error| StorageError::io("fstat", path, error))?;
@@ -112,7 +127,7 @@ fn list(path: &Path, limit: usize) -> Result<Vec<Child>, StorageError> {
     let error = |error| StorageError::io("list", path, error);
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
-        Err(failure) if means_none(&failure) => return Ok(Vec::new()),
+        Err(failure) if is_absent(path, &failure) => return Ok(Vec::new()),
         Err(failure) => return Err(error(failure)),
     };
     let mut children = Vec::new();
@@ -129,9 +144,9 @@ fn list(path: &Path, limit: usize) -> Result<Vec<Child>, StorageError> {
     Ok(children)
 }
 
-/// Whether there is a file, be it durable or not.
+/// Whether there is a file, or a link to something, be it durable or not. The link may be moved and removed; what it leads to is not ours.
 pub(super) fn is_object(path: &Path) -> bool {
-    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_symlink())
 }
 
 /// What a file's metadata says of the object.
@@ -140,8 +155,19 @@ pub(super) fn stat_of(metadata: &Metadata) -> Stat {
     Stat { len: metadata.len(), modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) }
 }
 
-/// Whether this is how the system says that there is no such object: also a name that is too long to be one, a link and a device.
+/// Whether `error`, met at `path`, says that nothing is there. A symbolic link that leads nowhere is something: what it leads to can't be seen.
+pub(super) fn is_absent(path: &Path, error: &io::Error) -> bool {
+    means_none(error) && !leads_nowhere(path)
+}
+
+/// Whether the last thing on the way to `path` that can be seen is a symbolic link to what can't.
+fn leads_nowhere(path: &Path) -> bool {
+    let seen = path.ancestors().find(|path| path.symlink_metadata().is_ok());
+    seen.is_some_and(|path| path.metadata().is_err())
+}
+
+/// Whether this is how the system says that there is no such object: also a name that is too long to be one, and a device.
 pub(super) fn means_none(error: &io::Error) -> bool {
-    const NONE: [Errno; 5] = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG, Errno::LOOP, Errno::NXIO];
+    const NONE: [Errno; 4] = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG, Errno::NXIO];
     Errno::from_io_error(error).is_some_and(|error| NONE.contains(&error))
 }

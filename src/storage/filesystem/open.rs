@@ -29,6 +29,7 @@ use super::{
 /// # Errors
 /// [`StorageError::Open`]: it can't be made, it is another process's, or it can't be one.
 pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, StorageError> {
+    super::check::check(root)?;
     let root = make_root(root, durability)?;
     let (lock, base) = match claim(&root, durability)? {
         Ok((lock, base)) => (Some(lock), base),
@@ -67,13 +68,6 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
 
 /// Makes the root, durably, and gives its path without links and dots, so that a path below it has the same spelling always.
 fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageError> {
-    if let Some(file) = root.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
-        return Err(StorageError::Open(format!(
-            "{} can't be a store: {} is a file, and a store is a directory; choose another directory",
-            absolute(root).display(),
-            absolute(file).display()
-        )));
-    }
     let missing: Vec<_> = root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
     fs::create_dir_all(root).map_err(|error| cannot(root, "be made", &error))?;
     let path = root.canonicalize().map_err(|error| cannot(root, "be opened", &error))?;
@@ -85,6 +79,15 @@ fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageErro
         }
     }
     Ok(path)
+}
+
+/// Why `root` can't be a store if there is a file at `file`, which is the same or above it.
+pub(super) fn is_a_file(root: &Path, file: &Path) -> StorageError {
+    StorageError::Open(format!(
+        "{} can't be a store: {} is a file, and a store is a directory; choose another directory",
+        absolute(root).display(),
+        absolute(file).display()
+    ))
 }
 
 /// For messages: a path that begins at the root of all files.
@@ -126,7 +129,7 @@ fn refuses_writes(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
 }
 
-fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError {
+pub(super) fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError {
     let todo = match error.kind() {
         io::ErrorKind::PermissionDenied => "give this process the right to it, or choose another directory",
         _ if is_full(error) => "make room",

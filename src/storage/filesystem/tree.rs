@@ -95,7 +95,8 @@ impl Volume {
         let moved = prefixes.iter().map(|prefix| self.path(prefix)).try_for_each(|top| {
             // Also if it is gone: someone else may have removed it, and not have synced yet.
             parents.insert(self.parent(&top).to_owned());
-            let is_tree = top.symlink_metadata().is_ok_and(|metadata| metadata.is_dir());
+            // Of a link to a tree, the link goes.
+            let is_tree = top.symlink_metadata().is_ok_and(|metadata| metadata.is_dir() || metadata.is_symlink());
             let was_there = is_tree && self.names.standing(&top) == Standing::There;
             let tree = if is_tree { self.move_out(&top)? } else { None };
             turn.step();

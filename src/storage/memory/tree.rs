@@ -49,6 +49,17 @@ impl Tree {
         Some((bytes.clone(), Stat { len: bytes.len() as u64, modified }))
     }
 
+    /// Dates an object with this moment; whether there is one.
+    pub(super) fn touch(&mut self, key: &Key) -> bool {
+        match self.nodes.get_mut(key.as_str()) {
+            Some(Node::Object(_, modified) | Node::Staged(_, modified)) => {
+                *modified = SystemTime::now();
+                true
+            }
+            Some(Node::Prefix) | None => false,
+        }
+    }
+
     /// What is at a key, to change it.
     pub(super) fn node(&mut self, key: &Key) -> Option<&mut Node> {
         self.nodes.get_mut(key.as_str())

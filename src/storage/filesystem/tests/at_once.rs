@@ -71,7 +71,7 @@ async fn only_files_are_objects() {
     symlink("b", disk.path("a/link")).unwrap();
     symlink("loop", disk.path("a/loop")).unwrap();
     mknodat(CWD, disk.path("a/fifo"), FileType::Fifo, Mode::RUSR, 0).unwrap();
-    for at in ["a/directory", "a/link", "a/loop", "a/fifo"] {
+    for at in ["a/directory", "a/fifo"] {
         // Both ways of looking, the one after the other.
         assert!(disk.volume().stat(&key(at)).unwrap().is_none(), "{at}");
         assert!(disk.volume().read(&key(at), 100).unwrap().is_none(), "{at}");

@@ -1,0 +1,112 @@
+//! The record of repositories: which of them the store has had, so that one that is missing is not taken for one that never was.
+//!
+//! A record is an empty prefix under `wharf/recorded`. It is made with the repository, before the first link into it, and removed before the
+//! repository is. A start and a collection record the repositories that another registry made.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{Registry, Repository, layout, walk::AT_A_TIME};
+use crate::{
+    oci::RepositoryName,
+    storage::{Key, StorageError},
+};
+
+/// How many repositories are recorded at a time.
+const AT_ONCE: usize = 16;
+
+/// What is recorded of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Recorded {
+    /// It was there. Parts of it may have been missing: registry:2 leaves such repositories.
+    Seen,
+    /// All parts of it were there.
+    Whole,
+}
+
+impl Recorded {
+    const ALL: [Self; 2] = [Self::Seen, Self::Whole];
+
+    /// The last component of the record's key. No name begins so.
+    pub(super) fn component(self) -> &'static str {
+        match self {
+            Self::Seen => "_seen",
+            Self::Whole => "_whole",
+        }
+    }
+}
+
+/// What the store has had.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// By name.
+    pub(super) repositories: BTreeMap<RepositoryName, Recorded>,
+    /// Whether repositories were ever recorded here.
+    pub(super) begun: bool,
+}
+
+impl Registry {
+    /// Every record.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(super) async fn records(&self) -> Result<Records, StorageError> {
+        let own = self.storage().children(&layout::own()).await?;
+        let begun = own.iter().any(|child| child.is_prefix && child.name == layout::records().last());
+        let mut records = Records { begun, ..Records::default() };
+        let mut unread: Vec<Box<str>> = vec![Box::default()];
+        while !unread.is_empty() {
+            let paths = unread.split_off(unread.len().saturating_sub(AT_A_TIME));
+            let prefixes: Vec<Key> = paths.iter().map(|path| prefix_of(path)).collect();
+            for (path, children) in paths.iter().zip(self.storage().children_of(&prefixes, usize::MAX).await) {
+                let children = children?;
+                let is = |kind: &Recorded| children.iter().any(|child| child.name == kind.component());
+                if let (Some(recorded), Ok(name)) = (Recorded::ALL.into_iter().rfind(is), path.parse()) {
+                    records.repositories.insert(name, recorded);
+                }
+                for child in children.iter().filter(|child| child.is_prefix && !child.name.starts_with('_')) {
+                    let slash = if path.is_empty() { "" } else { "/" };
+                    unread.push(format!("{path}{slash}{}", child.name).into());
+                }
+            }
+        }
+        Ok(records)
+    }
+
+    /// Records what is there and is not recorded.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(super) async fn record(&self, found: Vec<(RepositoryName, Recorded)>) -> Result<(), StorageError> {
+        stream::iter(found)
+            .map(|(name, recorded)| self.repository(name).record(recorded))
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+}
+
+impl Repository {
+    async fn record(self, recorded: Recorded) -> Result<(), StorageError> {
+        // One that is removed meanwhile must not be recorded after that.
+        let _shared = self.coordinator().shared(&self.name).await;
+        if !self.is_there().await? {
+            return Ok(());
+        }
+        self.storage().make_prefixes(&[layout::record(&self.name, recorded)]).await
+    }
+
+    /// Takes the record away. The caller has the repository alone.
+    pub(super) async fn remove_record(&self) -> Result<(), StorageError> {
+        for recorded in Recorded::ALL {
+            self.storage().remove_empty_prefixes(&[layout::record(&self.name, recorded)]).await?;
+        }
+        self.storage().remove_empty_prefixes(&layout::above_record(&self.name)).await?;
+        Ok(())
+    }
+}
+
+fn prefix_of(path: &str) -> Key {
+    path.split('/').filter(|component| !component.is_empty()).fold(layout::records(), Key::then)
+}

@@ -1,0 +1,26 @@
+//! Whether a directory can be a store, as far as can be seen without touching it.
+
+use std::{fs, io, path::Path};
+
+use rustix::fs::{Access, access};
+
+use super::open::{cannot, is_a_file};
+use crate::storage::StorageError;
+
+/// What opening a store at `root` would meet first: something that is no directory, or one that can't be made or read.
+///
+/// # Errors
+/// [`StorageError::Open`]
+pub(in crate::storage) fn check(root: &Path) -> Result<(), StorageError> {
+    let existing = root.ancestors().find(|path| !path.as_os_str().is_empty() && path.exists());
+    let existing = existing.unwrap_or(Path::new(if root.is_absolute() { "/" } else { "." }));
+    let is_root = existing == root;
+    if !existing.is_dir() {
+        return Err(is_a_file(root, existing));
+    }
+    if is_root {
+        return fs::read_dir(root).map(drop).map_err(|error| cannot(root, "be read", &error));
+    }
+    access(existing, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|error| cannot(root, "be made", &io::Error::from(error)))
+}

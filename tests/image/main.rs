@@ -1,0 +1,12 @@
+//! The container image that `./image` builds, in a docker engine: what registry:2's image does, this one does.
+//!
+//! `./test` builds it before; by hand, `./image $(dpkg --print-architecture)` does.
+#![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod build;
+mod container;
+mod contract;
+mod registry;

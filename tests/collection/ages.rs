@@ -66,7 +66,8 @@ fn report_first_day_a_server_that_is_restarted_every_night_collects() {
     let (root, loose) = (tempfile::tempdir().unwrap(), Blob::noise(7, 1000));
     let server = with_grace(root.path(), "2s");
     server.http().repository("team/app").push_blob(&loose);
-    sleep(Duration::from_millis(2500));
+    // The note is in whole seconds.
+    sleep(Duration::from_millis(3500));
     server.stop();
     date_all(root.path(), SystemTime::now() - 3 * DAY);
     // Another run of the system: what clients were told may be lost.

@@ -22,6 +22,11 @@ impl Repository {
 
     /// [`Repository::read_link`] for each of `keys`, in the order of these.
     pub(super) async fn read_links(&self, keys: &[Key]) -> Result<Vec<Option<Digest>>, StorageError> {
+        self.try_links(keys).await.into_iter().collect()
+    }
+
+    /// [`Repository::read_links`], with an error for each that can't be read.
+    pub(super) async fn try_links(&self, keys: &[Key]) -> Vec<Result<Option<Digest>, StorageError>> {
         let read = self.storage().read_all(keys, LINK_MAX_LEN).await;
         keys.iter().zip(read).map(|(key, read)| target(key, read)).collect()
     }

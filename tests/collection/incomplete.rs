@@ -267,3 +267,24 @@ fn report_s1_a_store_that_was_emptied_here_needs_no_word() {
     assert!(wharf_with(&whole.root(), &["gc"], &[]).status.success());
     server.http().repository("team/app").expect_image("latest", &whole.image);
 }
+
+/// The link of a child of an index is lost, one at a time, and its bytes are there: what the child keeps stays, so that all is whole when the link is back.
+#[test]
+fn report_s1_a_child_without_its_link_keeps_what_it_refers_to() {
+    for options in [&["gc"][..], &["gc", "--untagged"]] {
+        for child in 0..2 {
+            let whole = Whole::new();
+            let digest = whole.index.images()[child].manifest().digest();
+            let link = store::repository(&whole.root(), "other/_manifests/revisions/sha256").join(&digest[7..]);
+            fs::rename(&link, whole.aside()).unwrap();
+            for _ in 0..2 {
+                let output = wharf_with(&whole.root(), options, &[("REGISTRY_STORAGE_GC_GRACE", "24h")]);
+                assert!(output.status.success(), "{options:?}: {output:?}");
+            }
+            fs::rename(whole.aside(), &link).unwrap();
+            let server = Server::start(&whole.root());
+            server.http().repository("other").expect_index("latest", &whole.index);
+            server.stop();
+        }
+    }
+}

@@ -46,10 +46,11 @@ impl Graph {
         let mut living = HashSet::new();
         let mut unseen: Vec<&Digest> = self.ties.keys().filter(|digest| is_root(digest)).collect();
         while let Some(digest) = unseen.pop() {
-            let Some(ties) = self.ties.get(digest) else { continue };
-            if living.insert(digest) {
-                unseen.extend(&ties.references);
-                unseen.extend(referrers.get(digest).into_iter().flatten());
+            // A subject need not be one of these: its own link may be lost.
+            let (ties, referrers) = (self.ties.get(digest), referrers.get(digest));
+            if (ties.is_some() || referrers.is_some()) && living.insert(digest) {
+                unseen.extend(ties.into_iter().flat_map(|ties| &ties.references));
+                unseen.extend(referrers.into_iter().flatten());
             }
         }
         living
@@ -102,7 +103,7 @@ mod tests {
         let mut graph = Graph::default();
         for (number, (children, subject)) in nodes.iter().enumerate() {
             let references = children.iter().map(|child| digest(number + 1 + child)).collect();
-            graph.insert(digest(number), Ties { references, subject: subject.map(digest) });
+            graph.insert(digest(number), Ties { references, subject: subject.map(digest), ..Ties::default() });
         }
         graph
     }
@@ -154,7 +155,7 @@ mod tests {
                 let before = living.len();
                 for (number, (children, subject)) in nodes.iter().enumerate() {
                     if living.contains(&number) {
-                        living.extend(children.iter().map(|child| number + 1 + child).filter(|child| *child < nodes.len()));
+                        living.extend(children.iter().map(|child| number + 1 + child));
                     }
                     if subject.is_some_and(|subject| living.contains(&subject)) {
                         living.insert(number);

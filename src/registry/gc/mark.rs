@@ -1,5 +1,7 @@
 //! What is referred to, read from the disk.
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt as _, stream};
 
 use super::{CollectionError, Collector, Phase};
@@ -39,10 +41,11 @@ impl Collector {
         }
         let mut revisions = self.revisions(&repository).await?;
         revisions.retain(|digest| !self.gone.contains(&(name.clone(), digest.clone())));
+        let held: HashSet<_> = revisions.iter().cloned().collect();
         let mut read = stream::iter(revisions)
             .map(|digest| {
-                let repository = repository.clone();
-                async move { (repository.ties(&digest).await, digest) }
+                let (repository, held) = (repository.clone(), &held);
+                async move { (repository.ties_through(&digest, held).await, digest) }
             })
             .buffer_unordered(READS);
         let mut broken = Vec::new();
@@ -106,6 +109,35 @@ impl Collector {
 }
 
 impl Repository {
+    /// [`Repository::ties`], and what its children keep that the repository has no link to: such a child may be pulled again once its link is back,
+    /// so its bytes, where they are in the store, are followed. `held` are the manifests that the repository has links to.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(in crate::registry) async fn ties_through(
+        &self,
+        digest: &Digest,
+        held: &HashSet<Digest>,
+    ) -> Result<Result<Ties, String>, StorageError> {
+        let mut ties = match self.ties(digest).await? {
+            Ok(ties) => ties,
+            Err(why) => return Ok(Err(why)),
+        };
+        let mut followed = HashSet::new();
+        let mut unread = ties.children.clone();
+        while let Some(child) = unread.pop() {
+            if held.contains(&child) || !followed.insert(child.clone()) {
+                continue;
+            }
+            // A child that is no manifest, or is not in the store, keeps nothing.
+            if let Ok(kept) = self.ties(&child).await? {
+                unread.extend(kept.children);
+                ties.references.extend(kept.references);
+            }
+        }
+        Ok(Ok(ties))
+    }
+
     /// What a manifest of this repository keeps; or, in words, why that can't be known.
     ///
     /// # Errors

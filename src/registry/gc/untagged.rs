@@ -97,15 +97,16 @@ impl Collector {
         let revisions = self.revisions(repository).await?;
         graph.retain(&revisions);
         let mut is_known = true;
-        for digest in revisions {
-            if graph.has(&digest) {
+        let held: HashSet<_> = revisions.into_iter().collect();
+        for digest in &held {
+            if graph.has(digest) {
                 continue;
             }
-            match repository.ties(&digest).await? {
-                Ok(ties) => graph.insert(digest, ties),
+            match repository.ties_through(digest, &held).await? {
+                Ok(ties) => graph.insert(digest.clone(), ties),
                 Err(why) => {
                     is_known = false;
-                    self.obstacle_of(repository, &digest, why).await?;
+                    self.obstacle_of(repository, digest, why).await?;
                 }
             }
         }

@@ -139,9 +139,9 @@ async fn report_s6_a_tag_that_leads_nowhere_is_absent_and_can_be_mended() {
             registry.push_image("a", tag, &image).await;
             let path = registry.root().join("docker/registry/v2/repositories/a/_manifests/tags").join(tag).join(part);
             if path.is_dir() {
-                fs::remove_dir_all(&path).unwrap()
+                fs::remove_dir_all(&path).unwrap();
             } else {
-                fs::remove_file(&path).unwrap()
+                fs::remove_file(&path).unwrap();
             }
             let path = path.components().collect::<std::path::PathBuf>();
             std::os::unix::fs::symlink("/nowhere", path).unwrap();

@@ -110,7 +110,7 @@ impl Registry {
     async fn find_astray(&self, survey: &mut Survey, census: &Census) -> Result<(), StorageError> {
         for key in &census.astray {
             // A file in between is nobody's; in the place of a part of a repository it is in the way.
-            if key.last().starts_with('_') || self.storage().stat(key).await?.is_none() {
+            if key.last().starts_with('_') || !self.is_object(key).await? {
                 survey.gap(key, "leads nowhere, or is no directory", LOOK);
             }
         }
@@ -188,11 +188,12 @@ impl Registry {
                 continue;
             }
             for part in self.storage().children(&key).await? {
-                if !part.is_prefix && self.storage().stat(&key.join(&part.name)).await?.is_none() {
-                    survey.gap(&key.join(&part.name), "leads nowhere", LOOK);
-                }
                 let below = key.join(&part.name);
-                has_content = has_content || !self.storage().children(&below).await?.is_empty();
+                if part.is_prefix {
+                    has_content = has_content || !self.storage().children(&below).await?.is_empty();
+                } else if !self.is_object(&below).await? {
+                    survey.gap(&below, "leads nowhere", LOOK);
+                }
             }
         }
         let is_unexplained = match records.origin {

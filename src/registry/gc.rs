@@ -139,13 +139,13 @@ impl Collector {
         let Some(names) = self.names().await? else {
             return Ok(self.account.close(self.collection.dry_run, begun.elapsed()));
         };
-        let expired = self.registry.expire_uploads_of(&names, self.collection.dry_run).await?;
-        self.account.uploads(expired);
         self.refuse_other_writers(&names).await?;
         self.check_tags(&names).await?;
         if self.account.has_obstacles() {
             return Ok(self.account.close(self.collection.dry_run, begun.elapsed()));
         }
+        let expired = self.registry.expire_uploads_of(&names, self.collection.dry_run).await?;
+        self.account.uploads(expired);
         if self.collection.untagged {
             self.remove_untagged(&names).await?;
         }

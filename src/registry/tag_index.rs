@@ -57,7 +57,7 @@ impl List for TagIndex {
         let mut found = Vec::new();
         for tags in repository.tag_names().await?.chunks(AT_A_TIME) {
             let links: Vec<_> = tags.iter().map(|tag| layout::tag_current(&repository.name, tag)).collect();
-            for (tag, target) in tags.iter().zip(repository.try_links(&links).await) {
+            for (tag, target) in tags.iter().zip(repository.read_links(&links).await) {
                 if let Some(digest) = absent_if_out_of_reach(target)? {
                     found.push((tag.clone(), digest));
                 }

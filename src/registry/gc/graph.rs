@@ -23,12 +23,6 @@ impl Graph {
         self.ties.keys()
     }
 
-    /// Forgets all but `digests`.
-    pub(super) fn retain(&mut self, digests: &[Digest]) {
-        let digests: HashSet<_> = digests.iter().collect();
-        self.ties.retain(|digest, _| digests.contains(digest));
-    }
-
     /// The manifests that neither are among the roots, nor are kept by one that lives, nor have a subject that lives: parents before their children.
     pub(super) fn dead(&self, is_root: impl Fn(&Digest) -> bool) -> Vec<&Digest> {
         let living = self.living(is_root);

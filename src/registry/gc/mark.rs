@@ -14,6 +14,9 @@ use crate::{
 /// How many manifests are read at a time.
 const READS: usize = 4;
 
+/// Why nobody knows what damaged content refers to.
+const DAMAGED: &str = "is not what its digest says";
+
 /// What must stay.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
@@ -36,9 +39,7 @@ impl Collector {
 
     async fn mark_repository(&mut self, name: &RepositoryName) -> Result<(), CollectionError> {
         let repository = self.registry.repository(name.clone());
-        for key in repository.astray().await? {
-            self.account.obstacle(format!("{key} leads nowhere, or is no directory: bring it back, or remove it"));
-        }
+        self.check_links(&repository).await?;
         let mut revisions = self.revisions(&repository).await?;
         revisions.retain(|digest| !self.gone.contains(&(name.clone(), digest.clone())));
         let held: HashSet<_> = revisions.iter().cloned().collect();
@@ -129,10 +130,14 @@ impl Repository {
             if held.contains(&child) || !followed.insert(child.clone()) {
                 continue;
             }
-            // A child that is no manifest, or is not in the store, keeps nothing.
-            if let Ok(kept) = self.ties(&child).await? {
-                unread.extend(kept.children);
-                ties.references.extend(kept.references);
+            match self.ties(&child).await? {
+                Ok(kept) => {
+                    unread.extend(kept.children);
+                    ties.references.extend(kept.references);
+                }
+                Err(why) if why == DAMAGED => return Ok(Err(format!("refers to {child}, which {why}"))),
+                // A child that is no manifest, or is not in the store, keeps nothing.
+                Err(_) => {}
             }
         }
         Ok(Ok(ties))
@@ -150,7 +155,7 @@ impl Repository {
             Err(error) => return Err(error),
         };
         if Digest::of(digest.algorithm(), &bytes) != *digest {
-            return Ok(Err("is not what its digest says".to_owned()));
+            return Ok(Err(DAMAGED.to_owned()));
         }
         Ok(Ties::of(&bytes).map_err(|error| format!("can't be read ({error})")))
     }

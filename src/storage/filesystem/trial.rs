@@ -13,7 +13,7 @@ use rustix::{
 
 use super::{
     super::{Condition, Durability, StorageError},
-    base::{Base, in_the_way, mounts_in},
+    base::{Base, in_the_way, is_beside, mounts_in},
     start::names_in,
     temporary::Temporary,
     volume::{Volume, hashes, own, temporary},
@@ -46,7 +46,7 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
     }
     let mut refusal = String::new();
     for &base in Base::candidates(root, &mounts) {
-        match try_commit(root, base, durability).and_then(|()| look_at_parts(root)) {
+        match try_commit(root, base, durability).and_then(|()| look_at_parts(root, base)) {
             Ok(()) => return Ok(base),
             // What is stored can be read and deleted.
             Err(Failure { error, at }) if is_full(&error) => {
@@ -74,17 +74,17 @@ fn try_commit(root: &Path, base: Base, durability: Durability) -> Result<(), Fai
         let at = path.to_owned();
         move |error: io::Error| Failure { at, error }
     };
-    let base = base.path(root);
-    for directory in [base.clone(), own(&base), temporary(&base), hashes(&base)] {
+    let folder = base.path(root);
+    for directory in [folder.clone(), own(&folder), temporary(&folder), hashes(&folder)] {
         make_directory(&directory).map_err(at(&directory))?;
     }
-    let mut probe = temporary(&base).join(PROBE);
+    let mut probe = temporary(&folder).join(PROBE);
     let written = File::create(&probe).and_then(|mut file| {
         file.write_all(b"probe")?;
         if durability == Durability::Full { file.sync_all() } else { Ok(()) }
     });
-    let mut tried = written.map_err(at(&temporary(&base)));
-    for directory in way(root) {
+    let mut tried = written.map_err(at(&temporary(&folder)));
+    for directory in way(root, base) {
         if tried.is_err() {
             break;
         }
@@ -99,27 +99,32 @@ fn try_commit(root: &Path, base: Base, durability: Durability) -> Result<(), Fai
     tried.and(removed)
 }
 
-/// The directories that are there of those on the way of all commits: the first has all others below it.
-fn way(root: &Path) -> Vec<PathBuf> {
+/// What is there of the directories on the way of all commits, in the store and among wharf's own. One that is no directory, or a symbolic link
+/// that leads nowhere, is there too: it is in the way.
+fn way(root: &Path, base: Base) -> Vec<PathBuf> {
+    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
     let tops = ["docker/registry/v2", "docker/registry", "docker"].map(|top| root.join(top));
-    let top = tops.into_iter().find(|top| top.is_dir()).unwrap_or_else(|| root.to_owned());
+    let top = tops.into_iter().find(is_there).unwrap_or_else(|| root.to_owned());
+    let own = own(&base.path(root));
+    let is_prefix = |path: &PathBuf| path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file());
+    let ours = names_in(&own).into_iter().filter(|name| !is_beside(name)).map(|name| own.join(name)).filter(is_prefix);
     let blobs = root.join("docker/registry/v2/blobs");
     let contents = Algorithm::ALL.map(|algorithm| blobs.join(algorithm.as_str()));
     let below = [blobs].into_iter().chain(contents).chain([root.join("docker/registry/v2/repositories")]);
-    [top].into_iter().chain(below.filter(|directory| directory.is_dir())).collect()
+    [top].into_iter().chain(below.filter(is_there)).chain(ours).collect()
 }
 
 /// Looks at the directories of single repositories and of blobs whose digests begin alike. It is an error if no blob can be stored; one part that
 /// can't be written is told of, as the others can.
-fn look_at_parts(root: &Path) -> Result<(), Failure> {
-    for directory in way(root).iter().skip(1) {
+fn look_at_parts(root: &Path, base: Base) -> Result<(), Failure> {
+    let blobs = root.join("docker/registry/v2/blobs");
+    for directory in way(root, base).iter().skip(1) {
         let parts: Vec<_> = names_in(directory).into_iter().take(PARTS).map(|name| directory.join(name)).collect();
         let is_refused = |part: &&PathBuf| part.is_dir() && access(*part, Access::WRITE_OK | Access::EXEC_OK).is_err();
         let refused: Vec<_> = parts.iter().filter(is_refused).collect();
         let Some(&first) = refused.first() else { continue };
         let failure = Failure { at: first.clone(), error: io::ErrorKind::PermissionDenied.into() };
-        let are_repositories = directory.ends_with("repositories");
-        if refused.len() == parts.len() && !are_repositories {
+        if refused.len() == parts.len() && directory.parent() == Some(&blobs) {
             return Err(failure);
         }
         let why = failure.in_words(root);
@@ -184,7 +189,7 @@ impl Failure {
 impl Volume {
     /// Tries what a commit does, at the cost of one.
     pub(super) fn try_commit(&self) -> Result<(), StorageError> {
-        let way = way(&self.root);
+        let way = way(&self.root, self.base);
         for directory in &way {
             access(directory, Access::WRITE_OK | Access::EXEC_OK)
                 .map_err(|error| StorageError::io("write to", directory, error))?;

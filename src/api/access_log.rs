@@ -23,6 +23,9 @@ pub(super) struct Reason(pub(super) String);
 /// The most characters of a path or a reason in the log.
 const LONGEST: usize = 300;
 
+/// The status in the log of a request that nobody waited for. No answer has it; nginx uses the same number.
+const CLIENT_GONE: u16 = 499;
+
 /// What the line will say. Never the query, a header or a body: they may hold secrets.
 pub(super) struct AccessLog {
     begun: Instant,
@@ -36,11 +39,15 @@ pub(super) struct AccessLog {
     status: StatusCode,
     reason: Option<String>,
     bytes: u64,
+    /// Whether the line is still to be written.
+    is_due: bool,
 }
 
 impl AccessLog {
-    pub(super) fn begin(request: &HttpRequest, proxies: &Proxies) -> Self {
+    /// `is_kept`: whether the line is wanted at all.
+    pub(super) fn begin(request: &HttpRequest, proxies: &Proxies, is_kept: bool) -> Self {
         Self {
+            is_due: is_kept,
             begun: Instant::now(),
             method: Some(request.method().clone()),
             route: "-",
@@ -57,6 +64,7 @@ impl AccessLog {
     /// For what could not be parsed.
     pub(super) fn of_no_request(address: Option<IpAddr>, begun: Instant) -> Self {
         Self {
+            is_due: true,
             begun,
             method: None,
             route: "-",
@@ -97,6 +105,9 @@ impl AccessLog {
     }
 
     fn end_with(mut self, outlet: Option<Outlet>, mut response: HttpResponse) -> HttpResponse {
+        if !self.is_due {
+            return response;
+        }
         self.status = response.status();
         if self.status.is_client_error() {
             let reason = response.extensions_mut().remove::<Reason>();
@@ -112,7 +123,10 @@ impl AccessLog {
         })
     }
 
-    fn write(&self) {
+    fn write(&mut self) {
+        if !std::mem::take(&mut self.is_due) {
+            return;
+        }
         tracing::info!(
             target: "wharf::access",
             method = self.method.as_ref().map_or("-", Method::as_str),
@@ -126,6 +140,18 @@ impl AccessLog {
             user = self.user,
             address = self.address.as_ref().map(tracing::field::display),
         );
+    }
+}
+
+impl Drop for AccessLog {
+    /// A request whose client went away while it was worked on has a line as well: what it asked for may have been done.
+    fn drop(&mut self) {
+        if self.is_due {
+            self.status = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);
+            self.reason =
+                Some("the client went away before the answer; what it asked for may have been done".to_owned());
+            self.write();
+        }
     }
 }
 

@@ -150,7 +150,7 @@ impl Api {
 
 /// Answers a request.
 pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let mut log = AccessLog::begin(&request, &api.settings.proxies);
+    let mut log = AccessLog::begin(&request, &api.settings.proxies, api.settings.access_log);
     let unread = Unread::new(payload);
     let target = Target::parse(request.path(), &api.settings.prefix);
     let is_of_the_api = target.is_of_the_api;
@@ -161,7 +161,7 @@ pub async fn serve(api: web::Data<Api>, request: HttpRequest, payload: Payload) 
     headers::complete(&api, is_of_the_api, &mut response);
     let response = headers::without_body_if_head(&request, response);
     let response = location::complete(&api.settings, &request, response);
-    let response = if api.settings.access_log { log.end(&request, response) } else { response };
+    let response = log.end(&request, response);
     let response = unparsed::note_ending(&request, response);
     unread.keep_with(&request, response)
 }

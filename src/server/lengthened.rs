@@ -43,13 +43,14 @@ impl<T> Lengthened<T> {
     /// Looks at what is held, `before` bytes of which were looked at before: how much of it can go on. What comes a byte at a time is not read from
     /// its beginning each time.
     fn look(&mut self, before: usize) {
-        let mark: &[u8] = if self.is_wanted { b"\r\n\r\n" } else { b"\r\n" };
-        let is_more_of_it = before >= METHOD.len() && end_of(&self.held[before.saturating_sub(3)..], mark).is_none();
+        let added = &self.held[before.saturating_sub(3)..];
+        let end = if self.is_wanted { end_of_head(added) } else { end_of_line(added) };
+        let is_more_of_it = before >= METHOD.len() && end.is_none();
         if is_more_of_it && self.held.len() <= LONGEST {
             return;
         }
         match look(&self.held) {
-            Seen::Part if self.held.len() <= LONGEST => self.is_wanted = end_of(&self.held, b"\r\n").is_some(),
+            Seen::Part if self.held.len() <= LONGEST => self.is_wanted = end_of_line(&self.held).is_some(),
             Seen::WithoutLength { line, head } => {
                 self.is_wanted = false;
                 self.held.splice(line..line, LENGTH.iter().copied());
@@ -90,13 +91,13 @@ fn look(bytes: &[u8]) -> Seen {
     if bytes[..most] != METHOD[..most] {
         return Seen::Other;
     }
-    let Some(line) = end_of(bytes, b"\r\n") else { return Seen::Part };
-    if !bytes[..line].ends_with(b" HTTP/1.0\r\n") {
+    let Some(line) = end_of_line(bytes) else { return Seen::Part };
+    if !bytes[..line].trim_ascii_end().ends_with(b" HTTP/1.0") {
         return Seen::Other;
     }
-    let Some(head) = end_of(bytes, b"\r\n\r\n") else { return Seen::Part };
-    let fields = &bytes[line..(head - 2).max(line)];
-    if fields.split(|byte| *byte == b'\n').filter(|field| !field.is_empty()).all(is_of_no_length) {
+    let Some(head) = end_of_head(bytes) else { return Seen::Part };
+    let fields = bytes[line..head].split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    if fields.filter(|field| !field.is_empty()).all(is_of_no_length) {
         Seen::WithoutLength { line, head }
     } else {
         Seen::Other
@@ -110,8 +111,17 @@ fn is_of_no_length(line: &[u8]) -> bool {
     is_field && ![&b"content-length"[..], b"transfer-encoding"].iter().any(|other| name.eq_ignore_ascii_case(other))
 }
 
-fn end_of(bytes: &[u8], mark: &[u8]) -> Option<usize> {
-    bytes.windows(mark.len()).position(|window| window == mark).map(|at| at + mark.len())
+/// A line may end in a line feed alone (RFC 9112, section 2.2).
+fn end_of_line(bytes: &[u8]) -> Option<usize> {
+    bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1)
+}
+
+fn end_of_head(bytes: &[u8]) -> Option<usize> {
+    let is_end = |at: usize| {
+        let rest = &bytes[at + 1..];
+        if rest.starts_with(b"\n") { Some(at + 2) } else { rest.starts_with(b"\r\n").then_some(at + 3) }
+    };
+    bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').find_map(|(at, _)| is_end(at))
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Lengthened<T> {
@@ -162,6 +172,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Lengthened<T> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -177,6 +189,25 @@ mod tests {
         out
     }
 
+    /// What is a whole request goes on at once, however its lines end.
+    #[tokio::test]
+    async fn report_a5_nothing_whole_is_waited_for() {
+        for version in ["1.0", "1.1"] {
+            for (first, other) in [("\r\n", "\r\n"), ("\n", "\n"), ("\r\n", "\n"), ("\n", "\r\n")] {
+                let (mut client, server) = tokio::io::duplex(1000);
+                let sent = format!("POST / HTTP/{version}{first}Host: x{other}X: y{other}{other}");
+                client.write_all(sent.as_bytes()).await.unwrap();
+                let (mut out, mut server) = (Vec::new(), Lengthened::new(server));
+                let whole = async {
+                    while !out.ends_with(format!("X: y{other}{other}").as_bytes()) {
+                        assert_ne!(server.read_buf(&mut out).await.unwrap(), 0);
+                    }
+                };
+                assert!(tokio::time::timeout(Duration::from_secs(10), whole).await.is_ok(), "{sent:?}");
+            }
+        }
+    }
+
     #[tokio::test]
     async fn report_a5_a_post_of_http_1_0_without_a_length_gets_one() {
         const POST: &str = "POST /v2/a/blobs/uploads/ HTTP/1.0\r\n";
@@ -185,6 +216,7 @@ mod tests {
             (format!("{POST}\r\n"), format!("{POST}{LONG}\r\n")),
             (format!("{POST}Host: x\r\nX: y\r\n\r\n"), format!("{POST}{LONG}Host: x\r\nX: y\r\n\r\n")),
             (format!("{POST}\r\n{POST}\r\n"), format!("{POST}{LONG}\r\n{POST}{LONG}\r\n")),
+            ("POST / HTTP/1.0\nX: y\n\n".to_owned(), format!("POST / HTTP/1.0\n{LONG}X: y\n\n")),
             (format!("{POST}\r\nGET / HTTP/1.0\r\n\r\n"), format!("{POST}{LONG}\r\nGET / HTTP/1.0\r\n\r\n")),
         ];
         for at_a_time in [1, 7, 100_000] {

@@ -239,3 +239,26 @@ fn report_words_a_line_of_a_refusal_says_why() {
     assert_eq!((lines[6].get("reason"), lines[6].get("path")), (None, None));
     assert!(!written.contains("secret"), "{written}");
 }
+
+/// Each request has a line, also one whose client is gone, or went on with what is no request, before the answer: what it asked for may be done.
+#[test]
+fn report_a5_a_request_that_nobody_waits_for_has_a_line() {
+    let program = Program::start();
+    let body = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+    let put = |tag: &str| {
+        let length = body.len();
+        format!(
+            "PUT /v2/a/manifests/{tag} HTTP/1.1\r\nHost: x\r\nContent-Type: application/vnd.oci.image.index.v1+json\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    for (tag, after) in [("1", &b""[..]), ("2", b"garbage\r\n\r\n"), ("3", b"\0")] {
+        let mut connection = Connection::at(program.address);
+        connection.write(&[put(tag).as_bytes(), body, after].concat());
+        drop(connection);
+    }
+    // What became of them is looked at when the last of them has been dealt with.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let log = program.end();
+    let lines = log.lines().filter(|line| line.contains("\"method\":\"PUT\"")).count();
+    assert_eq!(lines, 3, "{log}");
+}

@@ -16,6 +16,7 @@ use crate::{
 
 /// Take away what nothing refers to.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Gc {
     /// Only list what would go
     #[arg(long)]
@@ -26,6 +27,9 @@ pub(super) struct Gc {
     /// This repository was removed on purpose, by other means than the registry: do not wait for it to come back
     #[arg(long, value_name = "NAME")]
     forget: Vec<RepositoryName>,
+    /// The content that was there before any repository belongs to none, or all repositories are back: collect again
+    #[arg(long)]
+    forget_unexplained: bool,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -73,7 +77,8 @@ enum Said {
 impl Gc {
     /// Exit code 0 if all went that should; 1 if not, or if it could not be begun.
     pub(super) fn run(self) -> ExitCode {
-        let collection = Collection { dry_run: self.dry_run, untagged: self.untagged, forget: self.forget };
+        let Self { dry_run, untagged, forget, forget_unexplained, .. } = self;
+        let collection = Collection { dry_run, untagged, forget, forget_unexplained };
         collect(&self.file, collection, if self.json { Said::Json } else { Said::Text })
     }
 }
@@ -81,7 +86,7 @@ impl Gc {
 impl GarbageCollect {
     /// As [`Gc::run`].
     pub(super) fn run(self) -> ExitCode {
-        let collection = Collection { dry_run: self.dry_run, untagged: self.delete_untagged, forget: Vec::new() };
+        let collection = Collection { dry_run: self.dry_run, untagged: self.delete_untagged, ..Collection::default() };
         let file = FileArguments { file: self.config, config: None };
         collect(&file, collection, if self.quiet { Said::Nothing } else { Said::Text })
     }

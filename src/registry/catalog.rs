@@ -132,7 +132,10 @@ pub(super) async fn load(registry: Registry) {
     if let Err(error) = registry.settles_in().await {
         tracing::warn!(%error, "it can't be noted since when the store is served; the next collection tries it again");
     }
-    let recorded = async { registry.record(registry.survey().await?.unrecorded).await };
+    let recorded = async {
+        registry.begin_record().await?;
+        registry.record(registry.survey().await?.unrecorded).await
+    };
     if let Err(error) = recorded.await {
         tracing::warn!(%error, "the repositories can't be recorded; the next collection tries it again");
     }

@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, sync::Mutex};
 
 use super::{
     Registry, Repository, layout,
+    origin::Origin,
     record::{Recorded, Records},
     walk::{AT_A_TIME, Census},
 };
@@ -24,6 +25,17 @@ pub(super) struct Gap {
     pub(super) what: String,
     /// What to do.
     pub(super) advice: String,
+    /// The operator's word that closes it.
+    pub(super) word: Option<Word>,
+}
+
+/// What the operator can say of a gap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// The repository was removed on purpose.
+    Forget(RepositoryName),
+    /// The content belongs to nobody.
+    ForgetUnexplained,
 }
 
 impl std::fmt::Display for Gap {
@@ -47,7 +59,20 @@ const LOOK: &str = "bring it back, or mount what belongs there";
 
 impl Survey {
     fn gap(&mut self, place: &impl ToString, what: impl Into<String>, advice: impl Into<String>) {
-        self.gaps.push(Gap { place: place.to_string(), what: what.into(), advice: advice.into() });
+        self.gaps.push(Gap { place: place.to_string(), what: what.into(), advice: advice.into(), word: None });
+    }
+
+    /// A gap in a repository that may have been removed on purpose.
+    fn missing(&mut self, name: &RepositoryName, what: &str) {
+        let advice = format!("{LOOK}; if it was removed on purpose: wharf gc --forget {name}");
+        self.gap(name, what, advice);
+        self.takes(Word::Forget(name.clone()));
+    }
+
+    fn takes(&mut self, word: Word) {
+        if let Some(gap) = self.gaps.last_mut() {
+            gap.word = Some(word);
+        }
     }
 }
 
@@ -85,7 +110,7 @@ impl Registry {
     async fn find_astray(&self, survey: &mut Survey, census: &Census) -> Result<(), StorageError> {
         for key in &census.astray {
             // A file in between is nobody's; in the place of a part of a repository it is in the way.
-            if key.last().starts_with('_') || self.storage().stat(key).await?.is_none() {
+            if key.last().starts_with('_') || !self.is_object(key).await? {
                 survey.gap(key, "leads nowhere, or is no directory", LOOK);
             }
         }
@@ -103,8 +128,7 @@ impl Registry {
             if repository.is_there().await.unwrap_or(true) || !repository.is_recorded().await? {
                 continue;
             }
-            let advice = format!("{LOOK}; if it was removed on purpose: wharf gc --forget {name}");
-            survey.gap(name, "is a repository of this store, and is not there", advice);
+            survey.missing(name, "is a repository of this store, and is not there");
         }
         Ok(())
     }
@@ -133,8 +157,7 @@ impl Registry {
                 let seems_whole = has("revisions") && has("tags") && !census.without_layers.contains(name);
                 let state = if seems_whole { Recorded::Whole } else { Recorded::Seen };
                 if state == Recorded::Seen && recorded == Some(Recorded::Whole) && !self.is_whole_now(name).await? {
-                    let advice = format!("{LOOK}; if it was removed on purpose: wharf gc --forget {name}");
-                    survey.gap(name, "had _layers, _manifests/revisions and _manifests/tags, and lacks one", advice);
+                    survey.missing(name, "had _layers, _manifests/revisions and _manifests/tags, and lacks one");
                 } else if recorded < Some(state) {
                     survey.unrecorded.push((name.clone(), state));
                 }
@@ -165,20 +188,25 @@ impl Registry {
                 continue;
             }
             for part in self.storage().children(&key).await? {
-                if !part.is_prefix && self.storage().stat(&key.join(&part.name)).await?.is_none() {
-                    survey.gap(&key.join(&part.name), "leads nowhere", LOOK);
-                }
                 let below = key.join(&part.name);
-                has_content = has_content || !self.storage().children(&below).await?.is_empty();
+                if part.is_prefix {
+                    has_content = has_content || !self.storage().children(&below).await?.is_empty();
+                } else if !self.is_object(&below).await? {
+                    survey.gap(&below, "leads nowhere", LOOK);
+                }
             }
         }
-        let place = layout::repositories();
-        if has_content && !records.begun && census.names.is_empty() {
-            let advice =
-                format!("{LOOK}; if all of them were removed on purpose, remove {} too", layout::all_contents());
-            survey.gap(&place, "holds no repository, and the store has content", advice);
-        } else if has_content && !self.has_prefix(&place).await? {
-            survey.gap(&place, "is not there, and the store has content", LOOK);
+        let is_unexplained = match records.origin {
+            Origin::Unknown => census.names.is_empty(),
+            // Repositories that are recorded and not there are told of one by one.
+            Origin::Explained => false,
+            Origin::Unexplained => true,
+        };
+        if has_content && is_unexplained {
+            let what = "held no repository when wharf first saw the content of the store";
+            let word = "then, or if all of them were removed on purpose: wharf gc --forget-unexplained";
+            survey.gap(&layout::repositories(), what, format!("{LOOK}; {word}"));
+            survey.takes(Word::ForgetUnexplained);
         } else if !has_content {
             for name in &census.names {
                 if self.repository(name.clone()).has_any_link().await? {
@@ -190,12 +218,6 @@ impl Registry {
         }
         Ok(())
     }
-
-    async fn has_prefix(&self, key: &Key) -> Result<bool, StorageError> {
-        let Some(parent) = key.parent() else { return Ok(true) };
-        let children = self.storage().children(&parent).await?;
-        Ok(children.iter().any(|child| child.is_prefix && child.name == key.last()))
-    }
 }
 
 impl Repository {
@@ -205,21 +227,24 @@ impl Repository {
         Ok(children.iter().any(|child| child.name.starts_with('_')))
     }
 
-    async fn has_any_link(&self) -> Result<bool, StorageError> {
+    /// Whether it has a link to content.
+    pub(super) async fn has_any_link(&self) -> Result<bool, StorageError> {
         Ok(self.any_link_below(&layout::revisions(&self.name)).await?
             || self.any_link_below(&layout::layers(&self.name)).await?)
     }
 
-    /// Forgets that the repository is missing, or a part of it; `false` if it is not recorded, or nothing is missing.
+    /// Forgets that the repository is missing, or a part of it; `false` if it is not recorded, or nothing is missing. A dry run only looks.
     ///
     /// # Errors
     /// What the store met.
-    pub(super) async fn forget_if_missing(&self) -> Result<bool, StorageError> {
+    pub(super) async fn forget_if_missing(&self, dry_run: bool) -> Result<bool, StorageError> {
         let _alone = self.coordinator().exclusive(&self.name).await;
         if !self.is_recorded().await? || (self.is_there().await? && self.is_whole().await?) {
             return Ok(false);
         }
-        self.remove_record().await?;
+        if !dry_run {
+            self.remove_record().await?;
+        }
         Ok(true)
     }
 }

@@ -23,6 +23,7 @@ use tokio::{sync::mpsc::Sender, time::Instant};
 use self::{account::Account, mark::Marks};
 use super::{
     Registry,
+    census::Word,
     pins::{Fingerprints, Run},
 };
 use crate::{
@@ -46,6 +47,9 @@ pub struct Collection {
     /// Repositories that are recorded and missing, because they were removed on purpose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forget: Vec<RepositoryName>,
+    /// Content that no repository explained when the store was first seen belongs to nobody.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forget_unexplained: bool,
 }
 
 /// Why there was no collection, or not a whole one.
@@ -128,17 +132,20 @@ impl Collector {
         self.registry.storage().look_afresh();
         self.settles_in = self.registry.settles_in().await?;
         self.account.settles_in(self.settles_in);
+        if let Err(error) = self.registry.begin_record().await {
+            tracing::warn!(%error, "the record of repositories can't be begun");
+        }
         self.forget_missing().await?;
         let Some(names) = self.names().await? else {
             return Ok(self.account.close(self.collection.dry_run, begun.elapsed()));
         };
-        let expired = self.registry.expire_uploads_of(&names, self.collection.dry_run).await?;
-        self.account.uploads(expired);
         self.refuse_other_writers(&names).await?;
         self.check_tags(&names).await?;
         if self.account.has_obstacles() {
             return Ok(self.account.close(self.collection.dry_run, begun.elapsed()));
         }
+        let expired = self.registry.expire_uploads_of(&names, self.collection.dry_run).await?;
+        self.account.uploads(expired);
         if self.collection.untagged {
             self.remove_untagged(&names).await?;
         }
@@ -155,7 +162,9 @@ impl Collector {
 
     /// All repositories; `None` if there may be more than can be seen.
     async fn names(&mut self) -> Result<Option<Vec<RepositoryName>>, CollectionError> {
-        let survey = self.registry.survey().await?;
+        let mut survey = self.registry.survey().await?;
+        // A dry run left the records as they are.
+        survey.gaps.retain(|gap| !gap.word.as_ref().is_some_and(|word| self.is_forgotten(word)));
         for gap in &survey.gaps {
             self.account.obstacle(gap.to_string());
         }
@@ -168,14 +177,24 @@ impl Collector {
     }
 
     /// Takes the operator's word that repositories were removed on purpose.
-    async fn forget_missing(&mut self) -> Result<(), CollectionError> {
-        for name in std::mem::take(&mut self.collection.forget) {
+    async fn forget_missing(&self) -> Result<(), CollectionError> {
+        for name in &self.collection.forget {
             let repository = self.registry.repository(name.clone());
-            if !self.collection.dry_run && !repository.forget_if_missing().await? {
-                return Err(CollectionError::NotMissing(name));
+            if !repository.forget_if_missing(self.collection.dry_run).await? {
+                return Err(CollectionError::NotMissing(name.clone()));
             }
         }
+        if self.collection.forget_unexplained && !self.collection.dry_run {
+            self.registry.lift_unexplained().await?;
+        }
         Ok(())
+    }
+
+    fn is_forgotten(&self, word: &Word) -> bool {
+        match word {
+            Word::Forget(name) => self.collection.dry_run && self.collection.forget.contains(name),
+            Word::ForgetUnexplained => self.collection.dry_run && self.collection.forget_unexplained,
+        }
     }
 
     async fn refuse_other_writers(&self, names: &[RepositoryName]) -> Result<(), CollectionError> {

@@ -1,6 +1,6 @@
 //! What a repository holds: looks that stop at the first thing they find.
 
-use super::{Registry, Repository, layout, walk::AT_A_TIME};
+use super::{Registry, Repository, blobs::absent_if_out_of_reach, layout, walk::AT_A_TIME};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
     storage::{Child, Key, StorageError},
@@ -37,7 +37,7 @@ impl Repository {
                 let below = prefix.join(&algorithm.name);
                 if algorithm.is_prefix {
                     self.astray_below(&below, &mut astray).await?;
-                } else if self.storage().stat(&below).await?.is_none() {
+                } else if !self.registry.is_object(&below).await? {
                     astray.push(below);
                 }
             }
@@ -50,7 +50,7 @@ impl Repository {
             self.storage().children(prefix).await?.into_iter().partition(|child| child.is_prefix);
         for other in others {
             let key = prefix.join(&other.name);
-            if self.storage().stat(&key).await?.is_none() {
+            if !self.registry.is_object(&key).await? {
                 astray.push(key);
             }
         }
@@ -58,9 +58,10 @@ impl Repository {
             let links: Vec<_> = children.iter().map(|child| layout::link(&prefix.join(&child.name))).collect();
             for (link, stat) in links.iter().zip(self.storage().stat_all(&links).await) {
                 // Others leave the directory when they remove the link.
-                let Some(above) = link.parent().filter(|_| matches!(stat, Ok(None))) else { continue };
+                let is_unseen = stat.map_or_else(|error| error.leads_nowhere(), |stat| stat.is_none());
+                let Some(above) = link.parent().filter(|_| is_unseen) else { continue };
                 let is_seen = async || Ok::<_, StorageError>(!self.storage().children(&above).await?.is_empty());
-                if is_seen().await? && self.storage().stat(link).await?.is_none() && is_seen().await? {
+                if is_seen().await? && !self.registry.is_object(link).await? && is_seen().await? {
                     astray.push(link.clone());
                 }
             }
@@ -94,7 +95,7 @@ impl Repository {
                 let below = prefix.join(algorithm.as_str());
                 let children = self.some_children(&below, limit).await?;
                 for digest in digests(algorithm, children) {
-                    if self.storage().stat(&layout::link(&below.join(&digest.hex()))).await?.is_some() {
+                    if self.registry.is_object(&layout::link(&below.join(&digest.hex()))).await? {
                         return Ok(true);
                     }
                 }
@@ -108,7 +109,7 @@ impl Repository {
         for limit in [FEW, usize::MAX] {
             let children = self.some_children(&layout::tags(&self.name), limit).await?;
             for tag in children.into_iter().filter_map(|child| child.name.parse().ok()) {
-                if self.resolve(&tag).await?.is_some() {
+                if absent_if_out_of_reach(self.resolve(&tag).await)?.is_some() {
                     return Ok(true);
                 }
             }

@@ -13,6 +13,7 @@
 //!   uploads/<name>/_uploads/<session>                              content on its way in
 //!   repositories/<name>/_content_types/<algorithm>/<hex>           the pushed Content-Type of a body that names none
 //!   recorded/<name>/{_whole,_seen}                                 that there is, or was, such a repository
+//!   recorded/{_begun,_unexplained}                                whether repositories explained the content when the record began
 //!   boot                                                           in which run of the system the store is served, and since when
 //!   damaged/<algorithm>/<hex>                                      what proved not to be what its name says
 //! ```

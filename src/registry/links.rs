@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    RegistryError, Repository,
+    Registry, RegistryError, Repository,
     holdings::{self, Holds},
     layout::{self, LINK_MAX_LEN},
     record::Recorded,
@@ -14,6 +14,19 @@ use crate::{
     storage::{Key, Step, StorageError},
 };
 
+impl Registry {
+    /// Whether there is an object at `key` that can be read. A symbolic link that leads nowhere is none.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(super) async fn is_object(&self, key: &Key) -> Result<bool, StorageError> {
+        match self.storage().stat(key).await {
+            Err(error) if error.leads_nowhere() => Ok(false),
+            stat => Ok(stat?.is_some()),
+        }
+    }
+}
+
 impl Repository {
     /// The digest that the link at `key` names. A link that another registry left empty or torn names nothing.
     pub(super) async fn read_link(&self, key: &Key) -> Result<Option<Digest>, StorageError> {
@@ -21,7 +34,7 @@ impl Repository {
     }
 
     /// [`Repository::read_link`] for each of `keys`, in the order of these.
-    pub(super) async fn read_links(&self, keys: &[Key]) -> Result<Vec<Option<Digest>>, StorageError> {
+    pub(super) async fn read_links(&self, keys: &[Key]) -> Vec<Result<Option<Digest>, StorageError>> {
         let read = self.storage().read_all(keys, LINK_MAX_LEN).await;
         keys.iter().zip(read).map(|(key, read)| target(key, read)).collect()
     }

@@ -141,7 +141,7 @@ impl Repository {
     async fn digest_of(&self, reference: &Reference) -> Result<Option<Digest>, StorageError> {
         match reference {
             Reference::Digest(digest) => Ok(Some(digest.clone())),
-            Reference::Tag(tag) => self.resolve(tag).await,
+            Reference::Tag(tag) => absent_if_out_of_reach(self.resolve(tag).await),
         }
     }
 

@@ -16,6 +16,7 @@ mod known;
 mod layout;
 mod links;
 mod manifests;
+mod origin;
 mod pins;
 mod progress;
 mod record;

@@ -7,10 +7,14 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Registry, Repository, layout, walk::AT_A_TIME};
+use super::{
+    Registry, Repository, layout,
+    origin::{BEGUN, Origin, UNEXPLAINED},
+    walk::AT_A_TIME,
+};
 use crate::{
     oci::RepositoryName,
-    storage::{Key, StorageError},
+    storage::{Child, Key, StorageError},
 };
 
 /// How many repositories are recorded at a time.
@@ -42,8 +46,22 @@ impl Recorded {
 pub(super) struct Records {
     /// By name.
     pub(super) repositories: BTreeMap<RepositoryName, Recorded>,
-    /// Whether repositories were ever recorded here.
-    pub(super) begun: bool,
+    /// How the record began.
+    pub(super) origin: Origin,
+}
+
+impl Records {
+    /// What the children of the prefix of all records say. A record of a repository is one of a store that an earlier version began.
+    pub(super) fn origin_in(children: &[Child]) -> Origin {
+        let has = |mark| children.iter().any(|child| child.name == mark);
+        if has(UNEXPLAINED) {
+            Origin::Unexplained
+        } else if has(BEGUN) || children.iter().any(|child| !child.name.starts_with('_')) {
+            Origin::Explained
+        } else {
+            Origin::Unknown
+        }
+    }
 }
 
 impl Registry {
@@ -52,15 +70,16 @@ impl Registry {
     /// # Errors
     /// What the store met.
     pub(super) async fn records(&self) -> Result<Records, StorageError> {
-        let own = self.storage().children(&layout::own()).await?;
-        let begun = own.iter().any(|child| child.is_prefix && child.name == layout::records().last());
-        let mut records = Records { begun, ..Records::default() };
+        let mut records = Records::default();
         let mut unread: Vec<Box<str>> = vec![Box::default()];
         while !unread.is_empty() {
             let paths = unread.split_off(unread.len().saturating_sub(AT_A_TIME));
             let prefixes: Vec<Key> = paths.iter().map(|path| prefix_of(path)).collect();
             for (path, children) in paths.iter().zip(self.storage().children_of(&prefixes, usize::MAX).await) {
                 let children = children?;
+                if path.is_empty() {
+                    records.origin = Records::origin_in(&children);
+                }
                 let is = |kind: &Recorded| children.iter().any(|child| child.name == kind.component());
                 if let (Some(recorded), Ok(name)) = (Recorded::ALL.into_iter().rfind(is), path.parse()) {
                     records.repositories.insert(name, recorded);

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Page, Repository,
+    blobs::absent_if_out_of_reach,
     known::{Known, List},
     layout,
     repository_state::RepositoryState,
@@ -56,8 +57,11 @@ impl List for TagIndex {
         let mut found = Vec::new();
         for tags in repository.tag_names().await?.chunks(AT_A_TIME) {
             let links: Vec<_> = tags.iter().map(|tag| layout::tag_current(&repository.name, tag)).collect();
-            let targets = repository.read_links(&links).await?;
-            found.extend(tags.iter().zip(targets).filter_map(|(tag, digest)| Some((tag.clone(), digest?))));
+            for (tag, target) in tags.iter().zip(repository.read_links(&links).await) {
+                if let Some(digest) = absent_if_out_of_reach(target)? {
+                    found.push((tag.clone(), digest));
+                }
+            }
         }
         // At once, which packs the nodes of the map: there may be very many.
         Ok(Self(found.into_iter().collect()))

@@ -50,10 +50,12 @@ impl Repository {
         self.coordinator()
             .own(async move {
                 let mut state = this.coordinator().exclusive(&this.name).await;
-                let current = this.resolve(&tag).await?;
-                if current.is_none() {
-                    return Err(RegistryError::ManifestUnknown(tag.to_string()));
-                }
+                let current = match this.resolve(&tag).await {
+                    // A symbolic link that leads nowhere can be taken away, though nobody can say what it named.
+                    Err(error) if error.leads_nowhere() => None,
+                    Ok(None) => return Err(RegistryError::ManifestUnknown(tag.to_string())),
+                    other => other?,
+                };
                 must_hold(&conditions, current.as_ref())?;
                 let removed = this.remove_tag(&mut state, &tag).await;
                 this.settle(&mut state, removed).await
@@ -69,8 +71,14 @@ impl Repository {
     /// What makes `tag` mean `digest`. The caller has the repository alone, and `digest` is one of its manifests by then.
     pub(super) async fn tag_steps(&self, tag: &Tag, digest: &Digest) -> Result<Vec<Step>, StorageError> {
         let (current, index) = (layout::tag_current(&self.name, tag), layout::tag_index(&self.name, tag, digest));
-        if self.storage().stat(&current).await?.is_some() {
-            return Ok(self.move_tag(tag, digest).into());
+        match self.storage().stat(&current).await {
+            Ok(None) => {}
+            Ok(Some(_)) => return Ok(self.move_tag(tag, digest).into()),
+            // A symbolic link that leads nowhere is no tag, and is in the way of one.
+            Err(error) if error.leads_nowhere() => {
+                self.storage().delete_tree(&layout::tag(&self.name, tag)).await?;
+            }
+            Err(error) => return Err(error),
         }
         // A tag that is new appears whole: others list it as soon as they see its prefix.
         let link = Bytes::from(digest.to_string());

@@ -12,7 +12,9 @@ use crate::{
 
 /// Opens the store, and begins what runs in its background.
 pub(super) async fn registry(config: &Config) -> Result<Registry, StartError> {
-    Ok(Registry::new(storage(config).await?, rules(config)))
+    let (storage, rules) = (storage(config).await?, rules(config));
+    Registry::at_rest(storage.clone(), rules).mark_unexplained().await?;
+    Ok(Registry::new(storage, rules))
 }
 
 /// Opens the store for work on it, while no server has it.

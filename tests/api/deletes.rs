@@ -128,3 +128,32 @@ async fn a3_deletes_that_are_off_are_off_for_every_kind() {
     registry.delete(&session).await.expect(204);
     registry.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
 }
+
+/// A symbolic link that leads nowhere in the place of a tag, or of a part of it, is no tag: the others are listed, and it can be replaced or taken away.
+#[tokio::test]
+async fn report_s6_a_tag_that_leads_nowhere_is_absent_and_can_be_mended() {
+    for part in ["", "current", "current/link"] {
+        let registry = TestRegistry::filesystem();
+        let image = registry.image("a", "good", "image").await;
+        for tag in ["replaced", "removed"] {
+            registry.push_image("a", tag, &image).await;
+            let path = registry.root().join("docker/registry/v2/repositories/a/_manifests/tags").join(tag).join(part);
+            if path.is_dir() {
+                fs::remove_dir_all(&path).unwrap();
+            } else {
+                fs::remove_file(&path).unwrap();
+            }
+            let path = path.components().collect::<std::path::PathBuf>();
+            std::os::unix::fs::symlink("/nowhere", path).unwrap();
+        }
+        let mut registry = registry;
+        registry.restart_with(|_| {});
+        assert_eq!(registry.tags("a").await, ["good"], "{part}");
+        registry.get("/v2/a/manifests/replaced").await.refused(404, "MANIFEST_UNKNOWN");
+        registry.push_image("a", "replaced", &image).await;
+        registry.get("/v2/a/manifests/replaced").await.expect(200);
+        registry.delete("/v2/a/manifests/removed").await.expect(202);
+        registry.delete("/v2/a/manifests/removed").await.refused(404, "MANIFEST_UNKNOWN");
+        assert_eq!(registry.tags("a").await, ["good", "replaced"], "{part}");
+    }
+}

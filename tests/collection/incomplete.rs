@@ -10,7 +10,7 @@ use std::{
 
 use crate::{
     support::{
-        image::{Blob, Image, Index},
+        image::{Blob, Image, Index, Manifest},
         server::{Launch, Program, Server},
         store,
     },
@@ -266,4 +266,75 @@ fn report_s1_a_store_that_was_emptied_here_needs_no_word() {
     server.http().repository("team/app").push("latest", &whole.image);
     assert!(wharf_with(&whole.root(), &["gc"], &[]).status.success());
     server.http().repository("team/app").expect_image("latest", &whole.image);
+}
+
+/// The link of a child of an index is lost, one at a time, and its bytes are there: what the child keeps stays, so that all is whole when the link is back.
+#[test]
+fn report_s1_a_child_without_its_link_keeps_what_it_refers_to() {
+    for options in [&["gc"][..], &["gc", "--untagged"]] {
+        for child in 0..2 {
+            let whole = Whole::new();
+            let digest = whole.index.images()[child].manifest().digest();
+            let link = store::repository(&whole.root(), "other/_manifests/revisions/sha256").join(&digest[7..]);
+            fs::rename(&link, whole.aside()).unwrap();
+            for _ in 0..2 {
+                let output = wharf_with(&whole.root(), options, &[("REGISTRY_STORAGE_GC_GRACE", "24h")]);
+                assert!(output.status.success(), "{options:?}: {output:?}");
+            }
+            fs::rename(whole.aside(), &link).unwrap();
+            let server = Server::start(&whole.root());
+            server.http().repository("other").expect_index("latest", &whole.index);
+            server.stop();
+        }
+    }
+}
+
+/// An index in an index, whose link is lost: the manifests below it stay, with their links and all that they refer to.
+#[test]
+fn report_s1_what_is_below_a_child_without_its_link_stays() {
+    let whole = Whole::new();
+    let server = Server::start(&whole.root());
+    let repository = server.http().repository("nested");
+    repository.push_index("inner", &whole.index);
+    let body = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": whole.index.manifest().media_type(),
+        "manifests": [whole.index.manifest().descriptor()],
+    });
+    repository.push_manifest("latest", &Manifest::new(&body, whole.index.manifest().media_type()));
+    repository.delete("manifests/inner").expect(202);
+    server.stop();
+    make_older(&whole.root(), 3 * DAY);
+    let digest = whole.index.manifest().digest();
+    let link = store::repository(&whole.root(), "nested/_manifests/revisions/sha256").join(&digest[7..]);
+    fs::rename(&link, whole.aside()).unwrap();
+    let output = wharf_with(&whole.root(), &["gc", "--untagged"], &[("REGISTRY_STORAGE_GC_GRACE", "24h")]);
+    assert!(output.status.success(), "{output:?}");
+    fs::rename(whole.aside(), &link).unwrap();
+    let server = Server::start(&whole.root());
+    server.http().repository("nested").expect_index(digest, &whole.index);
+    server.stop();
+}
+
+/// A tag of which a part is lost stops what it would have kept, and is named.
+#[test]
+fn report_s1_a_tag_that_means_nothing_is_named() {
+    let tag = "docker/registry/v2/repositories/other/_manifests/tags/latest";
+    for (part, harm, options) in [
+        ("", Harm::DanglingLink, &["gc"][..]),
+        ("current", Harm::DanglingLink, &["gc"]),
+        ("current/link", Harm::DanglingLink, &["gc"]),
+        ("current", Harm::Missing, &["gc", "--untagged"]),
+        ("current/link", Harm::Missing, &["gc", "--untagged"]),
+    ] {
+        let whole = Whole::new();
+        let path: PathBuf = whole.root().join(tag).join(part).components().collect();
+        self::harm(&whole, &path, harm);
+        let output = wharf_with(&whole.root(), options, &[("REGISTRY_STORAGE_GC_GRACE", "24h")]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{part} {harm:?}: {said}");
+        assert!(said.contains("the tag other:latest"), "{part} {harm:?}: {said}");
+        bring_back(&whole, &path, harm);
+        whole.expect_whole(&format!("{part} {harm:?}"));
+    }
 }

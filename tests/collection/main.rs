@@ -12,5 +12,6 @@ mod kept;
 mod many;
 mod racing;
 mod stopped;
+mod unexplained;
 mod untagged;
 mod wharf;

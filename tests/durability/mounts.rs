@@ -60,6 +60,11 @@ pub(crate) fn expect_writable(server: &Server, seed: u64) {
 /// `why` is in the one line that says it.
 pub(crate) fn expect_read_only(server: &Server, why: &str) {
     server.http().repository("a").expect_image("before", &Image::new(1, "amd64"));
+    expect_no_pushes(server, why);
+}
+
+#[track_caller]
+fn expect_no_pushes(server: &Server, why: &str) {
     let refused = server.http().repository("b").try_blob(&Blob::noise(9, 100)).unwrap();
     assert_eq!(refused.status, 405, "{}", server.log());
     server.http().get("/healthz").expect(200);
@@ -217,4 +222,39 @@ fn report_s3_the_health_check_tries_what_a_commit_does_needs_root() {
     }
     let names: Vec<_> = fs::read_dir(root.join(V2)).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "{names:?}");
+}
+
+/// What is no directory, in the place of one that a push needs, is not passed over.
+#[test]
+#[ignore = "needs root for a loop mount: run ./test"]
+fn report_s3_what_is_in_the_way_of_a_commit_is_said_needs_root() {
+    let places = ["docker", "docker/registry", V2, "docker/registry/v2/blobs", "docker/registry/v2/repositories"];
+    let links = places.into_iter().chain(["wharf/uploads"]).map(|at| (at, true));
+    for (at, is_link) in links.chain(places.map(|at| (at, false))) {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(at);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if is_link {
+            std::os::unix::fs::symlink("/nowhere", &path).unwrap();
+        } else {
+            fs::write(&path, "").unwrap();
+        }
+        let server = Launch::new(Program::Wharf, root.path()).start();
+        expect_no_pushes(&server, &format!("{} can't be written", path.display()));
+    }
+}
+
+/// wharf's own directories are looked at as well.
+#[test]
+#[ignore = "needs root for a loop mount: run ./test"]
+fn report_s3_directories_of_wharf_of_another_user_are_said_needs_root() {
+    for at in ["wharf/uploads", "wharf/recorded", "wharf/tmp"] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("store");
+        prepare(&root, &Blob::noise(7, 1000));
+        fs::create_dir_all(root.join(at)).unwrap();
+        give(&root.join(at), 12_345);
+        let server = Launch::new(Program::Wharf, &root).under(with_the_rights_of_one_user()).start();
+        expect_read_only(&server, &format!("can't write to {}", root.join(at).display()));
+    }
 }

@@ -117,8 +117,8 @@ fn report_s3_what_is_no_directory_is_said_and_nothing_is_taken_needs_root() {
             let server = Server::start(&root);
             let refused = server.http().repository("b").try_blob(&Blob::noise(9, 100)).unwrap();
             assert_eq!(refused.status, 405, "{at}: {}", server.log());
-            let what = if is_link { "is a symbolic link that leads nowhere" } else { "is no directory" };
-            let why = format!("{at} {what}");
+            let what = if is_link { "it is a symbolic link that leads nowhere" } else { "it is no directory" };
+            let why = format!("{at} can't be written: {what}");
             assert!(server.log().lines().any(|line| line.contains("served read-only") && line.contains(&why)), "{why}");
             server.stop();
             fs::remove_file(&place).unwrap();

@@ -15,6 +15,8 @@ use crate::oci::Digest;
 pub struct Ties {
     /// What must stay for as long as the manifest does: blobs and children. Of a type that is not known, everything that it may mean.
     pub references: Vec<Digest>,
+    /// Those of `references` that are meant to be manifests: the children of an index.
+    pub children: Vec<Digest>,
     /// What the manifest stays for: it is a referrer of this.
     pub subject: Option<Digest>,
 }
@@ -27,19 +29,21 @@ impl Ties {
     pub fn of(body: &[u8]) -> Result<Self, InvalidManifest> {
         let parsed = Manifest::parse(body, None);
         let subject = parsed.as_ref().ok().and_then(|manifest| manifest.subject.clone());
+        let children: Vec<_> =
+            parsed.iter().flat_map(|manifest| &manifest.children).map(|child| child.digest.clone()).collect();
         if let Ok(manifest) = &parsed
             && manifest.names_its_type
             && Shape::of(&manifest.media_type) != Shape::Unknown
         {
             let blobs = manifest.blobs.iter().map(|blob| &blob.digest);
-            let references = blobs.chain(manifest.children.iter().map(|child| &child.digest)).cloned().collect();
-            return Ok(Self { references, subject });
+            let references = blobs.chain(&children).cloned().collect();
+            return Ok(Self { references, children, subject });
         }
         let mut references = Vec::new();
         let mut json = serde_json::Deserializer::from_slice(body);
         let read = Mentioned(&mut references).read(&mut json).and_then(|()| json.end());
         read.map_err(|error| InvalidManifest(format!("the body is not JSON: {error}")))?;
-        Ok(Self { references, subject })
+        Ok(Self { references, children, subject })
     }
 }
 
@@ -131,7 +135,7 @@ mod tests {
             "annotations": {"base": noted},
         });
         let ties = Ties::of(body.to_string().as_bytes()).unwrap();
-        assert_eq!(ties, Ties { references: vec![config, layer], subject: Some(subject) });
+        assert_eq!(ties, Ties { references: vec![config, layer], children: Vec::new(), subject: Some(subject) });
     }
 
     #[test]

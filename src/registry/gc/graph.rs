@@ -23,12 +23,6 @@ impl Graph {
         self.ties.keys()
     }
 
-    /// Forgets all but `digests`.
-    pub(super) fn retain(&mut self, digests: &[Digest]) {
-        let digests: HashSet<_> = digests.iter().collect();
-        self.ties.retain(|digest, _| digests.contains(digest));
-    }
-
     /// The manifests that neither are among the roots, nor are kept by one that lives, nor have a subject that lives: parents before their children.
     pub(super) fn dead(&self, is_root: impl Fn(&Digest) -> bool) -> Vec<&Digest> {
         let living = self.living(is_root);
@@ -46,10 +40,11 @@ impl Graph {
         let mut living = HashSet::new();
         let mut unseen: Vec<&Digest> = self.ties.keys().filter(|digest| is_root(digest)).collect();
         while let Some(digest) = unseen.pop() {
-            let Some(ties) = self.ties.get(digest) else { continue };
-            if living.insert(digest) {
-                unseen.extend(&ties.references);
-                unseen.extend(referrers.get(digest).into_iter().flatten());
+            // A subject need not be one of these: its own link may be lost.
+            let (ties, referrers) = (self.ties.get(digest), referrers.get(digest));
+            if (ties.is_some() || referrers.is_some()) && living.insert(digest) {
+                unseen.extend(ties.into_iter().flat_map(|ties| &ties.references));
+                unseen.extend(referrers.into_iter().flatten());
             }
         }
         living
@@ -102,7 +97,7 @@ mod tests {
         let mut graph = Graph::default();
         for (number, (children, subject)) in nodes.iter().enumerate() {
             let references = children.iter().map(|child| digest(number + 1 + child)).collect();
-            graph.insert(digest(number), Ties { references, subject: subject.map(digest) });
+            graph.insert(digest(number), Ties { references, subject: subject.map(digest), ..Ties::default() });
         }
         graph
     }
@@ -154,7 +149,7 @@ mod tests {
                 let before = living.len();
                 for (number, (children, subject)) in nodes.iter().enumerate() {
                     if living.contains(&number) {
-                        living.extend(children.iter().map(|child| number + 1 + child).filter(|child| *child < nodes.len()));
+                        living.extend(children.iter().map(|child| number + 1 + child));
                     }
                     if subject.is_some_and(|subject| living.contains(&subject)) {
                         living.insert(number);

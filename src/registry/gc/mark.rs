@@ -1,5 +1,7 @@
 //! What is referred to, read from the disk.
 
+use std::collections::HashSet;
+
 use futures_util::{StreamExt as _, stream};
 
 use super::{CollectionError, Collector, Phase};
@@ -11,6 +13,9 @@ use crate::{
 
 /// How many manifests are read at a time.
 const READS: usize = 4;
+
+/// Why nobody knows what damaged content refers to.
+const DAMAGED: &str = "is not what its digest says";
 
 /// What must stay.
 #[derive(Debug, Default)]
@@ -34,15 +39,14 @@ impl Collector {
 
     async fn mark_repository(&mut self, name: &RepositoryName) -> Result<(), CollectionError> {
         let repository = self.registry.repository(name.clone());
-        for key in repository.astray().await? {
-            self.account.obstacle(format!("{key} leads nowhere, or is no directory: bring it back, or remove it"));
-        }
+        self.check_links(&repository).await?;
         let mut revisions = self.revisions(&repository).await?;
         revisions.retain(|digest| !self.gone.contains(&(name.clone(), digest.clone())));
+        let held: HashSet<_> = revisions.iter().cloned().collect();
         let mut read = stream::iter(revisions)
             .map(|digest| {
-                let repository = repository.clone();
-                async move { (repository.ties(&digest).await, digest) }
+                let (repository, held) = (repository.clone(), &held);
+                async move { (repository.ties_through(&digest, held).await, digest) }
             })
             .buffer_unordered(READS);
         let mut broken = Vec::new();
@@ -106,6 +110,39 @@ impl Collector {
 }
 
 impl Repository {
+    /// [`Repository::ties`], and what its children keep that the repository has no link to: such a child may be pulled again once its link is back,
+    /// so its bytes, where they are in the store, are followed. `held` are the manifests that the repository has links to.
+    ///
+    /// # Errors
+    /// What the store met.
+    pub(in crate::registry) async fn ties_through(
+        &self,
+        digest: &Digest,
+        held: &HashSet<Digest>,
+    ) -> Result<Result<Ties, String>, StorageError> {
+        let mut ties = match self.ties(digest).await? {
+            Ok(ties) => ties,
+            Err(why) => return Ok(Err(why)),
+        };
+        let mut followed = HashSet::new();
+        let mut unread = ties.children.clone();
+        while let Some(child) = unread.pop() {
+            if held.contains(&child) || !followed.insert(child.clone()) {
+                continue;
+            }
+            match self.ties(&child).await? {
+                Ok(kept) => {
+                    unread.extend(kept.children);
+                    ties.references.extend(kept.references);
+                }
+                Err(why) if why == DAMAGED => return Ok(Err(format!("refers to {child}, which {why}"))),
+                // A child that is no manifest, or is not in the store, keeps nothing.
+                Err(_) => {}
+            }
+        }
+        Ok(Ok(ties))
+    }
+
     /// What a manifest of this repository keeps; or, in words, why that can't be known.
     ///
     /// # Errors
@@ -118,7 +155,7 @@ impl Repository {
             Err(error) => return Err(error),
         };
         if Digest::of(digest.algorithm(), &bytes) != *digest {
-            return Ok(Err("is not what its digest says".to_owned()));
+            return Ok(Err(DAMAGED.to_owned()));
         }
         Ok(Ties::of(&bytes).map_err(|error| format!("can't be read ({error})")))
     }

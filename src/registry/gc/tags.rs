@@ -3,7 +3,7 @@
 use super::{CollectionError, Collector};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Tag},
-    registry::{Repository, layout, walk::AT_A_TIME},
+    registry::{Repository, blobs::absent_if_out_of_reach, layout, walk::AT_A_TIME},
     storage::{Key, StorageError},
 };
 
@@ -17,7 +17,8 @@ impl Collector {
         for name in names {
             self.go_on()?;
             let repository = self.registry.repository(name.clone());
-            for gap in repository.astray_tags().await? {
+            self.check_links(&repository).await?;
+            for gap in repository.astray_tags(self.collection.untagged).await? {
                 self.account.obstacle(gap);
             }
         }
@@ -36,6 +37,14 @@ impl Collector {
                     self.account.histories(removed);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Notes every link, and every directory of links, that can't be followed.
+    pub(super) async fn check_links(&mut self, repository: &Repository) -> Result<(), CollectionError> {
+        for key in repository.astray().await? {
+            self.account.obstacle(format!("{key} leads nowhere, or is no directory: bring it back, or remove it"));
         }
         Ok(())
     }
@@ -92,12 +101,12 @@ impl Repository {
         Ok(self.storage().stat(&layout::link(&layout::revision(&self.name, digest))).await?.is_some())
     }
 
-    /// In words, what is wrong with the tags of this repository.
-    async fn astray_tags(&self) -> Result<Vec<String>, StorageError> {
+    /// In words, what is wrong with the tags of this repository. If manifests without a tag are to go, a tag that has a history and no meaning is wrong too.
+    async fn astray_tags(&self, untagged: bool) -> Result<Vec<String>, StorageError> {
         let (mut gaps, prefix) = (Vec::new(), layout::tags(&self.name));
         let mut tags = Vec::new();
         for child in self.storage().children(&prefix).await? {
-            if !child.is_prefix && self.storage().stat(&prefix.join(&child.name)).await?.is_none() {
+            if !child.is_prefix && !self.registry.is_object(&prefix.join(&child.name)).await? {
                 gaps.push(format!("the tag {}:{} leads nowhere: bring it back, or delete it", self.name, child.name));
             } else if let Ok(tag) = child.name.parse() {
                 tags.push(tag);
@@ -105,15 +114,22 @@ impl Repository {
         }
         for tags in tags.chunks(AT_A_TIME) {
             let links: Vec<_> = tags.iter().map(|tag| layout::tag_current(&self.name, tag)).collect();
-            let targets = self.read_links(&links).await?;
+            let targets = self.read_links(&links).await;
             let mut named = Vec::new();
             for (tag, target) in tags.iter().zip(targets) {
-                match target {
+                match absent_if_out_of_reach(target)? {
                     Some(digest) => named.push((tag, digest)),
                     None if self.is_current_astray(tag).await? => {
                         gaps.push(format!(
                             "the tag {}:{tag} can't be followed: bring it back, or delete it",
                             self.name
+                        ));
+                    }
+                    None if untagged && self.has_held_history(tag).await? => {
+                        gaps.push(format!(
+                            "the tag {}:{tag} has a history, and nobody knows what it means: push it again, or delete {}",
+                            self.name,
+                            layout::tag(&self.name, tag)
                         ));
                     }
                     None => {}
@@ -145,7 +161,26 @@ impl Repository {
             return Ok(true);
         }
         let is_link = self.storage().children(&above).await?.iter().any(|child| child.name == current.last());
-        Ok(is_link && self.storage().stat(&current).await?.is_none())
+        Ok(is_link && !self.registry.is_object(&current).await?)
+    }
+
+    /// Whether the history of a tag that means nothing names a manifest of this repository; looked at while nobody changes that.
+    async fn has_held_history(&self, tag: &Tag) -> Result<bool, StorageError> {
+        let _alone = self.coordinator().exclusive(&self.name).await;
+        if self.resolve(tag).await?.is_some() {
+            return Ok(false);
+        }
+        for algorithm in Algorithm::ALL {
+            let prefix = layout::tag_history(&self.name, tag).then(algorithm.as_str());
+            for child in self.storage().children(&prefix).await? {
+                if let Ok(digest) = format!("{algorithm}:{}", child.name).parse()
+                    && self.is_held(&digest).await?
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Whether a tag leads to a manifest whose bytes are in the store and whose link is not in the repository; looked at while nobody changes that.

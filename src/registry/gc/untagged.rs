@@ -95,17 +95,21 @@ impl Collector {
     /// Brings the graph to what the repository has; `false` if something can't be known, so that nothing may go.
     async fn read(&mut self, repository: &Repository, graph: &mut Graph) -> Result<bool, CollectionError> {
         let revisions = self.revisions(repository).await?;
-        graph.retain(&revisions);
         let mut is_known = true;
-        for digest in revisions {
-            if graph.has(&digest) {
+        let held: HashSet<_> = revisions.into_iter().collect();
+        if graph.digests().any(|digest| !held.contains(digest)) {
+            // What refers to one that is gone has to be read through it.
+            *graph = Graph::default();
+        }
+        for digest in &held {
+            if graph.has(digest) {
                 continue;
             }
-            match repository.ties(&digest).await? {
-                Ok(ties) => graph.insert(digest, ties),
+            match repository.ties_through(digest, &held).await? {
+                Ok(ties) => graph.insert(digest.clone(), ties),
                 Err(why) => {
                     is_known = false;
-                    self.obstacle_of(repository, &digest, why).await?;
+                    self.obstacle_of(repository, digest, why).await?;
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Where wharf's own files are: beside `docker/`, or in it where that is another filesystem, since a rename can't leave one.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io,
     os::unix::ffi::OsStringExt as _,
@@ -49,6 +50,11 @@ impl Base {
     }
 }
 
+/// Whether `name`, below `wharf/`, is no object of the store.
+pub(super) fn is_beside(name: &OsStr) -> bool {
+    STAYS.iter().any(|stays| name == *stays)
+}
+
 /// What is mounted in the store.
 pub(super) fn mounts_in(root: &Path) -> Vec<PathBuf> {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
@@ -86,7 +92,7 @@ fn unescaped(mut text: &[u8]) -> Vec<u8> {
 /// start.
 pub(super) fn take_up(root: &Path) {
     let (from, base) = (own(root), Base::Docker.path(root));
-    let stays = |name: &std::ffi::OsString| STAYS.iter().any(|stays| name == stays);
+    let stays = |name: &std::ffi::OsString| is_beside(name);
     for name in names_in(&from).into_iter().filter(|name| !stays(name)) {
         let (old, new) = (from.join(&name), own(&base).join(&name));
         let moved = if old == temporary(root) { Ok(()) } else { copy(&old, &new, &temporary(&base)) };

@@ -149,9 +149,9 @@ impl Failure {
                 if is_own { own(root) } else { Base::Docker.path(root) }.display()
             ),
             io::ErrorKind::NotADirectory if self.at.is_symlink() && !self.at.exists() => format!(
-                "{at} is a symbolic link that leads nowhere, and a directory must be there; mount what it leads to, or remove it"
+                "{at} can't be written: it is a symbolic link that leads nowhere; mount what it leads to, or remove it"
             ),
-            io::ErrorKind::NotADirectory => format!("{at} is no directory, and must be one; move it away"),
+            io::ErrorKind::NotADirectory => format!("{at} can't be written: it is no directory; move it away"),
             io::ErrorKind::PermissionDenied => {
                 let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
                 let (user, group) = (user.as_raw(), group.as_raw());

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::{start::names_in, trial::Failure, volume::own};
+use super::{base::is_beside, start::names_in, trial::Failure, volume::own};
 use crate::oci::Algorithm;
 
 /// So many parts are looked at below a directory.
@@ -27,12 +27,15 @@ pub(super) fn shared(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok([tops.last().map_or(root, |top| top).to_owned()].into_iter().chain(below).collect())
 }
 
-/// wharf's own, between which and `docker/` files are renamed.
+/// wharf's own, between which and `docker/` files are renamed. A plain file is in the way where wharf has a directory for each repository.
 ///
 /// # Errors
 /// As [`shared`].
 pub(super) fn staging(base: &Path) -> Result<Vec<PathBuf>, Failure> {
-    there([own(base)].into_iter().chain(by_repository(base)))
+    let own = own(base);
+    let names = names_in(&own).into_iter().filter(|name| !is_beside(name)).map(|name| own.join(name));
+    let others: Vec<_> = names.filter(|path| !path.is_file() && !by_repository(base).contains(path)).collect();
+    there([own].into_iter().chain(by_repository(base)).chain(others))
 }
 
 /// Those that are there.
@@ -84,8 +87,6 @@ pub(super) fn look_at_parts(root: &Path, base: &Path) -> Result<(), Failure> {
         }
         tell(root, &refused);
     }
-    let refused: Vec<_> = refusal(&own(base).join("damaged")).into_iter().collect();
-    tell(root, &refused);
     for directory in [repositories].iter().chain(&by_repository(base)) {
         let refused: Vec<_> = parts_in(directory, true).iter().filter_map(|part| refusal(part)).collect();
         tell(root, &refused);

@@ -9,7 +9,7 @@
 //!     _manifests/tags/<tag>/current/link                           tag -> digest
 //!     _manifests/tags/<tag>/index/<algorithm>/<hex>/link           the tag's history
 //!     _uploads/…                                                   other registries' uploads: never written, purged by age
-//! wharf/                                                           what is ours alone
+//! wharf/                                                           what is ours alone; in docker/wharf/ where docker/ is a mount
 //!   uploads/<name>/_uploads/<session>                              content on its way in
 //!   repositories/<name>/_content_types/<algorithm>/<hex>           the pushed Content-Type of a body that names none
 //!   recorded/<name>/{_whole,_seen}                                 that there is, or was, such a repository

@@ -20,6 +20,7 @@ mod look;
 mod many;
 mod names;
 mod open;
+mod owner;
 mod pipe;
 mod place;
 mod recent;
@@ -35,6 +36,7 @@ mod upload;
 mod volume;
 #[cfg(test)]
 mod watch;
+mod way;
 
 use std::{io, path::Path, sync::Arc};
 

@@ -14,6 +14,7 @@ mod ledger;
 mod load;
 mod memory;
 mod mounts;
+mod owners;
 mod power_cut;
 mod races;
 mod restart;

@@ -27,12 +27,12 @@ fn with_bind_mount(from: &Path, at: &Path) -> Vec<String> {
 }
 
 /// Begins a program as a root that has no more rights to files than another user.
-fn with_the_rights_of_one_user() -> [&'static str; 3] {
+pub(crate) fn with_the_rights_of_one_user() -> [&'static str; 3] {
     ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner", "--inh-caps=-all"]
 }
 
 /// A store with an image, a manifest whose Content-Type is kept, and an upload of which half is there: its location.
-fn prepare(root: &Path, blob: &Blob) -> String {
+pub(crate) fn prepare(root: &Path, blob: &Blob) -> String {
     let server = Server::start(root);
     let repository = server.http().repository("a");
     repository.push("before", &Image::new(1, "amd64"));
@@ -44,13 +44,13 @@ fn prepare(root: &Path, blob: &Blob) -> String {
 }
 
 /// Copies a directory elsewhere and leaves an empty one.
-fn move_out(from: &Path, to: &Path) {
+pub(crate) fn move_out(from: &Path, to: &Path) {
     run(Command::new(find("cp")).arg("--archive").arg(from).arg(to));
     fs::remove_dir_all(from).unwrap();
     fs::create_dir(from).unwrap();
 }
 
-fn expect_writable(server: &Server, seed: u64) {
+pub(crate) fn expect_writable(server: &Server, seed: u64) {
     server.http().get("/healthz").expect(200);
     server.http().repository("a").expect_image("before", &Image::new(1, "amd64"));
     server.http().repository("b").push("after", &Image::new(seed, "amd64"));
@@ -58,7 +58,7 @@ fn expect_writable(server: &Server, seed: u64) {
 }
 
 /// `why` is in the one line that says it.
-fn expect_read_only(server: &Server, why: &str) {
+pub(crate) fn expect_read_only(server: &Server, why: &str) {
     server.http().repository("a").expect_image("before", &Image::new(1, "amd64"));
     expect_no_pushes(server, why);
 }
@@ -135,7 +135,8 @@ fn report_s4_a_mount_further_down_is_refused_in_words_needs_root() {
 #[ignore = "needs root for a loop mount: run ./test"]
 fn report_s4_another_filesystem_behind_a_link_is_refused_in_words_needs_root() {
     let disk = Disk::new(64 << 20, &[], "defaults");
-    for at in [V2, "docker/registry/v2/blobs/sha256", "docker/registry/v2/repositories"] {
+    let staging = ["wharf/uploads", "wharf/recorded"];
+    for at in [V2, "docker/registry/v2/blobs/sha256", "docker/registry/v2/repositories"].into_iter().chain(staging) {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("store");
         prepare(&root, &Blob::noise(7, 1000));
@@ -149,12 +150,12 @@ fn report_s4_another_filesystem_behind_a_link_is_refused_in_words_needs_root() {
     }
 }
 
-fn give(path: &Path, user: u32) {
+pub(crate) fn give(path: &Path, user: u32) {
     chown(path, Some(user), Some(user)).unwrap();
 }
 
 /// A store whose `wharf/` is gone, and of which the user of wharf may write what is not `of_another`.
-fn of_two_users(root: &Path, of_another: &str) {
+pub(crate) fn of_two_users(root: &Path, of_another: &str) {
     prepare(root, &Blob::noise(7, 1000));
     fs::remove_dir_all(root.join("wharf")).unwrap();
     fs::set_permissions(root, fs::Permissions::from_mode(0o777)).unwrap();
@@ -211,7 +212,9 @@ fn report_s3_the_health_check_tries_what_a_commit_does_needs_root() {
     prepare(&root, &Blob::noise(7, 1000));
     let server = Launch::new(Program::Wharf, &root).under(with_the_rights_of_one_user()).start();
     expect_writable(&server, 2);
-    for at in [V2, "docker/registry/v2/blobs", "docker/registry/v2/blobs/sha256", "docker/registry/v2/repositories"] {
+    let shared = [V2, "docker/registry/v2/blobs", "docker/registry/v2/blobs/sha256", "docker/registry/v2/repositories"];
+    let own = ["wharf", "wharf/tmp", "wharf/hashes", "wharf/uploads", "wharf/recorded"];
+    for at in shared.into_iter().chain(own) {
         give(&root.join(at), 12_345);
         server.http().get("/healthz").expect(503);
         give(&root.join(at), 0);

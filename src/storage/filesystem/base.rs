@@ -9,7 +9,9 @@ use std::{
 };
 
 use super::{
+    owner::create_file,
     start::{names_in, remove_any},
+    trial::make_directory,
     volume::{OWN, own, temporary},
 };
 
@@ -107,7 +109,7 @@ pub(super) fn take_up(root: &Path) {
 fn copy(from: &Path, to: &Path, temporary: &Path) -> io::Result<()> {
     let metadata = from.symlink_metadata()?;
     if metadata.is_dir() {
-        fs::create_dir_all(to)?;
+        make_directory(to)?;
         for name in names_in(from) {
             copy(&from.join(&name), &to.join(&name), temporary)?;
         }
@@ -120,8 +122,11 @@ fn copy(from: &Path, to: &Path, temporary: &Path) -> io::Result<()> {
         return Ok(());
     }
     let beside = temporary.join("taken-up");
-    fs::copy(from, &beside)?;
-    let file = File::options().write(true).open(&beside)?;
+    // What a killed start left.
+    let _ = fs::remove_file(&beside);
+    let mut file = create_file(&beside)?;
+    io::copy(&mut File::open(from)?, &mut file)?;
+    fs::set_permissions(&beside, metadata.permissions())?;
     // An upload expires by this time.
     file.set_modified(metadata.modified()?)?;
     file.sync_all()?;

@@ -17,7 +17,7 @@ use super::{
     directories::{ATTEMPTS, is_in_the_way},
     early_sync::EarlySyncs,
     job::Work,
-    temporary::create,
+    owner::create_file,
     volume::Volume,
 };
 use crate::oci::{Algorithm, Digest, Hasher};
@@ -79,14 +79,14 @@ impl Content {
     pub(super) fn create(volume: &Volume, key: &Key, algorithm: Algorithm) -> Result<Self, StorageError> {
         let path = volume.path(key);
         let parent = volume.parent(&path);
-        let mut made = create(&path);
+        let mut made = create_file(&path);
         for _ in 0..ATTEMPTS {
             let Err(error) = &made else { break };
             if error.kind() != io::ErrorKind::NotFound {
                 break;
             }
             volume.directories.make(parent)?;
-            made = create(&path);
+            made = create_file(&path);
         }
         let file = made.map_err(|error| {
             if is_in_the_way(&error) { StorageError::Exists } else { StorageError::io("create", &path, error) }

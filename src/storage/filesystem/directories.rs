@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -16,6 +16,7 @@ use super::{
     changes::{Changes, Changing},
     flights::{Boarding, Flights},
     job::{Work, together},
+    owner::create_directory,
     sync::Syncs,
 };
 
@@ -88,7 +89,7 @@ impl Directories {
             let parent = directory.parent().filter(|_| directory != self.root);
             let Some(parent) = parent else { break };
             let change = self.change(parent);
-            let made = fs::create_dir(directory);
+            let made = create_directory(directory);
             drop(change);
             match made {
                 Ok(()) => return Ok(()),
@@ -220,6 +221,8 @@ pub(super) fn is_in_the_way(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
+    use std::fs;
 
     use super::{super::super::Durability, *};
 

@@ -1,14 +1,14 @@
 //! The hash of a staged object, kept so that an upload that is taken up after a restart need not be read again.
 
 use std::{
-    fs::{self, OpenOptions},
-    io,
+    fs, io,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
 use super::{
     super::{Key, StorageError},
+    owner::open_or_create_file,
     volume::{Volume, hashes},
 };
 use crate::oci::{Algorithm, Digest, Hasher};
@@ -66,12 +66,10 @@ impl Volume {
             hex::encode(hasher.save())
         );
         text = format!("{text}{}\n", Digest::of(Algorithm::Sha256, text.as_bytes()));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        let file = options.open(path).or_else(|_| {
+        let file = open_or_create_file(path).or_else(|_| {
             // There was no room for the directory, or someone has cleaned up too well.
             self.directories.make(&hashes(&self.base()))?;
-            options.open(path).map_err(error)
+            open_or_create_file(path).map_err(error)
         })?;
         let had_one = file.metadata().map_err(error)?.len() > 0;
         file.write_all_at(text.as_bytes(), 0).map_err(error)?;

@@ -1,7 +1,7 @@
 //! One process owns a store.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read as _, Write as _},
     path::Path,
 };
@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{super::StorageError, volume::own};
+use super::{super::StorageError, owner::open_or_create_file, volume::own};
 
 /// Takes the lock on the store at `root`. It holds as long as the file is open, and ends with the process however that ends.
 ///
@@ -19,7 +19,7 @@ use super::{super::StorageError, volume::own};
 /// The outer ones are of opening the file; the inner one says, in words for the operator, that the lock can't be had.
 pub(super) fn take(root: &Path) -> io::Result<Result<File, StorageError>> {
     let path = own(root).join("lock");
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+    let mut file = open_or_create_file(&path)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => return Ok(Err(taken(root, &mut file))),

@@ -2,14 +2,15 @@
 
 use std::{
     cell::Cell,
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
+    fs::File,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use super::{
     super::{Condition, StorageError},
     job::{Work, together},
+    owner::{create_directory, create_file},
     start::remove_any,
     volume::{Volume, temporary},
 };
@@ -35,10 +36,10 @@ impl Temporary {
     pub(super) fn written(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
         let path = volume.temporary_path();
         let error = |error| StorageError::io("write", &path, error);
-        let mut file = create(&path).or_else(|_| {
+        let mut file = create_file(&path).or_else(|_| {
             // Someone may have cleaned up too well.
             volume.directories.make(&temporary(&volume.base()))?;
-            create(&path).map_err(error)
+            create_file(&path).map_err(error)
         })?;
         let mut this = Self::at(path.clone());
         file.write_all(bytes).map_err(error)?;
@@ -63,7 +64,7 @@ impl Temporary {
     /// An empty directory.
     pub(super) fn directory(volume: &Volume) -> Result<Self, StorageError> {
         let this = Self::unused(volume)?;
-        fs::create_dir(&this.path).map_err(|error| StorageError::io("mkdir", &this.path, error))?;
+        create_directory(&this.path).map_err(|error| StorageError::io("mkdir", &this.path, error))?;
         Ok(this)
     }
 
@@ -94,9 +95,4 @@ impl Drop for Temporary {
             remove_any(&self.path);
         }
     }
-}
-
-/// A new file, with the mode that every file of the store has: another registry may have to read it as another user.
-pub(super) fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).open(path)
 }

@@ -17,7 +17,9 @@ use super::{
     super::{Condition, Key, Pace, StorageError},
     job::{Work, together},
     names::Standing,
-    temporary::{Temporary, create},
+    owner::create_file,
+    temporary::Temporary,
+    trial::make_directory,
     volume::Volume,
 };
 
@@ -44,9 +46,11 @@ impl NewTree {
             let path = top.path().join(below(prefix, key)?);
             let error = |error| StorageError::io("write", &path, error);
             let parent = volume.parent(&path);
-            fs::create_dir_all(parent).map_err(error)?;
-            directories.extend(parent.ancestors().take_while(|path| *path != top.path()).map(Path::to_owned));
-            let mut file = create(&path).map_err(error)?;
+            let mut way: Vec<_> = parent.ancestors().take_while(|path| *path != top.path()).collect();
+            way.reverse();
+            way.iter().try_for_each(|directory| make_directory(directory)).map_err(error)?;
+            directories.extend(way.into_iter().map(Path::to_owned));
+            let mut file = create_file(&path).map_err(error)?;
             file.write_all(bytes).map_err(error)?;
             files.push((file, path));
         }

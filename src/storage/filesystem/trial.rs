@@ -13,23 +13,21 @@ use rustix::{
 
 use super::{
     super::{Condition, Durability, StorageError},
-    base::{Base, in_the_way, is_beside, mounts_in},
-    start::names_in,
+    base::{Base, in_the_way, mounts_in},
+    owner::{create_directory, create_file},
     temporary::Temporary,
     volume::{Volume, hashes, own, temporary},
+    way::{look_at_parts, shared, staging},
 };
-use crate::oci::Algorithm;
 
 /// The file that is moved through the store. It has one name, so that one which a killed process left is moved along and removed.
 const PROBE: &str = ".wharf-probe";
 
-/// So many parts are looked at in a directory.
-const PARTS: usize = 4096;
-
 /// A step of the trial that failed.
-struct Failure {
-    at: PathBuf,
-    error: io::Error,
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) at: PathBuf,
+    pub(super) error: io::Error,
 }
 
 /// Where wharf's own files can be, so that a commit works.
@@ -46,7 +44,7 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
     }
     let mut refusal = String::new();
     for &base in Base::candidates(root, &mounts) {
-        match try_commit(root, base, durability).and_then(|()| look_at_parts(root, base)) {
+        match try_commit(root, base, durability).and_then(|()| look_at_parts(root, &base.path(root))) {
             Ok(()) => return Ok(base),
             // What is stored can be read and deleted.
             Err(Failure { error, at }) if is_full(&error) => {
@@ -54,7 +52,9 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
                 return Ok(base);
             }
             Err(failure) => {
-                let crosses = failure.error.kind() == io::ErrorKind::CrossesDevices;
+                // What is mounted in staging is refused, and so is what is linked there.
+                let in_staging = failure.at.parent().is_some_and(|above| above.starts_with(own(&base.path(root))));
+                let crosses = failure.error.kind() == io::ErrorKind::CrossesDevices && !in_staging;
                 refusal = failure.in_words(root);
                 if base == Base::Docker {
                     withdraw(root);
@@ -74,17 +74,22 @@ fn try_commit(root: &Path, base: Base, durability: Durability) -> Result<(), Fai
         let at = path.to_owned();
         move |error: io::Error| Failure { at, error }
     };
-    let folder = base.path(root);
-    for directory in [folder.clone(), own(&folder), temporary(&folder), hashes(&folder)] {
+    let base = base.path(root);
+    let mut way = shared(root)?;
+    for directory in [base.clone(), own(&base), temporary(&base), hashes(&base)] {
         make_directory(&directory).map_err(at(&directory))?;
     }
-    let mut probe = temporary(&folder).join(PROBE);
-    let written = File::create(&probe).and_then(|mut file| {
+    may_write(&hashes(&base)).map_err(at(&hashes(&base)))?;
+    way.extend(staging(&base)?);
+    let mut probe = temporary(&base).join(PROBE);
+    // A killed process may have left one.
+    let _ = fs::remove_file(&probe);
+    let written = create_file(&probe).and_then(|mut file| {
         file.write_all(b"probe")?;
         if durability == Durability::Full { file.sync_all() } else { Ok(()) }
     });
-    let mut tried = written.map_err(at(&temporary(&folder)));
-    for directory in way(root, base) {
+    let mut tried = written.map_err(at(&temporary(&base)));
+    for directory in way {
         if tried.is_err() {
             break;
         }
@@ -97,40 +102,6 @@ fn try_commit(root: &Path, base: Base, durability: Durability) -> Result<(), Fai
     }
     let removed = fs::remove_file(&probe).map_err(at(&probe));
     tried.and(removed)
-}
-
-/// What is there of the directories on the way of all commits, in the store and among wharf's own. One that is no directory, or a symbolic link
-/// that leads nowhere, is there too: it is in the way.
-fn way(root: &Path, base: Base) -> Vec<PathBuf> {
-    let is_there = |path: &PathBuf| path.symlink_metadata().is_ok();
-    let tops = ["docker/registry/v2", "docker/registry", "docker"].map(|top| root.join(top));
-    let top = tops.into_iter().find(is_there).unwrap_or_else(|| root.to_owned());
-    let own = own(&base.path(root));
-    let is_prefix = |path: &PathBuf| path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file());
-    let ours = names_in(&own).into_iter().filter(|name| !is_beside(name)).map(|name| own.join(name)).filter(is_prefix);
-    let blobs = root.join("docker/registry/v2/blobs");
-    let contents = Algorithm::ALL.map(|algorithm| blobs.join(algorithm.as_str()));
-    let below = [blobs].into_iter().chain(contents).chain([root.join("docker/registry/v2/repositories")]);
-    [top].into_iter().chain(below.filter(is_there)).chain(ours).collect()
-}
-
-/// Looks at the directories of single repositories and of blobs whose digests begin alike. It is an error if no blob can be stored; one part that
-/// can't be written is told of, as the others can.
-fn look_at_parts(root: &Path, base: Base) -> Result<(), Failure> {
-    let blobs = root.join("docker/registry/v2/blobs");
-    for directory in way(root, base).iter().skip(1) {
-        let parts: Vec<_> = names_in(directory).into_iter().take(PARTS).map(|name| directory.join(name)).collect();
-        let is_refused = |part: &&PathBuf| part.is_dir() && access(*part, Access::WRITE_OK | Access::EXEC_OK).is_err();
-        let refused: Vec<_> = parts.iter().filter(is_refused).collect();
-        let Some(&first) = refused.first() else { continue };
-        let failure = Failure { at: first.clone(), error: io::ErrorKind::PermissionDenied.into() };
-        if refused.len() == parts.len() && directory.parent() == Some(&blobs) {
-            return Err(failure);
-        }
-        let why = failure.in_words(root);
-        tracing::warn!(directories = refused.len(), why, "parts of the store can't be written: pushes to them fail");
-    }
-    Ok(())
 }
 
 /// Some filesystems can't; that is told of elsewhere.
@@ -154,10 +125,14 @@ fn withdraw(root: &Path) {
 }
 
 pub(super) fn make_directory(path: &Path) -> io::Result<()> {
-    match fs::create_dir(path) {
+    match create_directory(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         other => other,
     }
+}
+
+fn may_write(directory: &Path) -> io::Result<()> {
+    Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 pub(super) fn is_full(error: &io::Error) -> bool {
@@ -165,13 +140,18 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 }
 
 impl Failure {
-    fn in_words(&self, root: &Path) -> String {
+    pub(super) fn in_words(&self, root: &Path) -> String {
         let (at, error) = (self.at.display(), &self.error);
+        let is_own = self.at.starts_with(own(root));
         match error.kind() {
             io::ErrorKind::CrossesDevices => format!(
                 "{at} is on another filesystem than what is above it, and a file can't be renamed into it; put the whole of {} on one",
-                Base::Docker.path(root).display()
+                if is_own { own(root) } else { Base::Docker.path(root) }.display()
             ),
+            io::ErrorKind::NotADirectory if self.at.is_symlink() && !self.at.exists() => format!(
+                "{at} can't be written: it is a symbolic link that leads nowhere; mount what it leads to, or remove it"
+            ),
+            io::ErrorKind::NotADirectory => format!("{at} can't be written: it is no directory; move it away"),
             io::ErrorKind::PermissionDenied => {
                 let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
                 let (user, group) = (user.as_raw(), group.as_raw());
@@ -189,10 +169,15 @@ impl Failure {
 impl Volume {
     /// Tries what a commit does, at the cost of one.
     pub(super) fn try_commit(&self) -> Result<(), StorageError> {
-        let way = way(&self.root, self.base);
-        for directory in &way {
-            access(directory, Access::WRITE_OK | Access::EXEC_OK)
-                .map_err(|error| StorageError::io("write to", directory, error))?;
+        let base = self.base();
+        let failed = |Failure { at, error }| StorageError::io("write to", &at, error);
+        let way = [shared(&self.root).map_err(failed)?, staging(&base).map_err(failed)?].concat();
+        for directory in way.iter().chain(&[temporary(&base), hashes(&base)]) {
+            match may_write(directory) {
+                // It is made again when it is needed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other.map_err(|error| StorageError::io("write to", directory, error))?,
+            }
         }
         let probe = way.first().unwrap_or(&self.root).join(PROBE);
         Temporary::file(self, b"probe")?.place(self, &probe, Condition::Any)?;

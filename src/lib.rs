@@ -18,6 +18,7 @@
 //! | [`auth`] | who are you, what may you | see a request or a response |
 //! | [`api`] | HTTP: one file a resource, one table of routes, one table of errors | touch the store but through the registry |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
+//! | [`files`] | files that are watched, files that are private: one of each | know what is in a file |
 //! | [`config`] | the settings, each with where it came from | act on them |
 //! | [`cli`] | one file a command | anything that a library user would miss |
 //!
@@ -93,6 +94,7 @@ pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod oci;

@@ -18,10 +18,11 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 10] = [
+const USES: [(&str, &[&str]); 11] = [
     ("oci", &[]),
     ("storage", &["oci"]),
-    ("auth", &["oci"]),
+    ("files", &[]),
+    ("auth", &["oci", "files"]),
     ("registry", &["oci", "storage"]),
     ("api", &["oci", "registry", "auth"]),
     ("config", &["oci"]),
@@ -35,17 +36,17 @@ const USES: [(&str, &[&str]); 10] = [
 const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["actix_web"], &["api", "server"]),
     (&["actix_http", "actix_server", "actix_service", "tokio_rustls"], &["server"]),
-    (&["std::fs"], &["storage", "config", "auth", "cli"]),
-    (&["rustix"], &["storage", "auth", "server"]),
+    (&["std::fs"], &["storage", "files", "config", "auth", "cli"]),
+    (&["rustix"], &["storage", "files", "server"]),
     (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "hmac", "subtle", "base64"], &["auth"]),
     (&["rustls", "aws_lc_rs"], &["auth", "server", "cli"]),
     (&["x509_parser"], &["auth", "server"]),
     (&["sha2"], &["oci", "auth"]),
     (&["quick_cache"], &["storage", "registry"]),
-    (&["tempfile"], &["auth", "server", "cli"]),
+    (&["tempfile"], &["files", "server", "cli"]),
     (&["uuid"], &["storage", "registry", "auth", "api"]),
     (&["rand"], &["auth", "api"]),
-    (&["arc_swap"], &["auth", "server"]),
+    (&["arc_swap"], &["files", "auth", "server"]),
     (&["tokio_util"], &["registry"]),
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),

@@ -10,7 +10,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::{
-    access::Access,
+    access_rules::AccessRules,
     authorization::Authorization,
     builtin::Builtin,
     challenge,
@@ -21,9 +21,14 @@ use super::{
     realm::check_basic_realm,
     settings::Settings,
     token::{Issuer, TokenError, TokenRequest, TokenResponse},
-    watch::{INTERVAL, Poll, REST},
 };
-use crate::oci::ResourceScope;
+use crate::{
+    files::{
+        FileError,
+        watch::{INTERVAL, Poll, REST},
+    },
+    oci::ResourceScope,
+};
 
 /// What a request says of its sender.
 #[derive(Clone, Copy)]
@@ -57,7 +62,7 @@ pub enum Refusal {
 /// Authentication of a server: exactly one mode, and the rules of access.
 pub struct Authenticator {
     mode: Mode,
-    access: ArcSwap<Access>,
+    access: ArcSwap<AccessRules>,
 }
 
 enum Mode {
@@ -78,7 +83,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`AuthError`] says what an operator has to do.
-    pub fn open(settings: &Settings, access: Access) -> Result<Self, AuthError> {
+    pub fn open(settings: &Settings, access: AccessRules) -> Result<Self, AuthError> {
         let mode = match settings {
             Settings::Open => Mode::Open,
             Settings::Htpasswd { realm, users } => {
@@ -97,7 +102,7 @@ impl Authenticator {
     ///
     /// # Errors
     /// [`AuthError`], as [`open`](Self::open)'s.
-    pub fn check(settings: &Settings, access: Access) -> Result<Option<String>, AuthError> {
+    pub fn check(settings: &Settings, access: AccessRules) -> Result<Option<String>, AuthError> {
         match settings {
             Settings::Builtin(settings) => {
                 let login = Login::open(&settings.users)?;
@@ -209,7 +214,7 @@ impl Authenticator {
     }
 
     /// Puts other rules in force, for every request that comes from now on.
-    pub fn set_access(&self, access: Access) {
+    pub fn set_access(&self, access: AccessRules) {
         self.access.store(Arc::new(access));
         self.warn_of_rules();
     }
@@ -288,7 +293,7 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-fn log_failure(result: Result<(), super::error::FileError>) {
+fn log_failure(result: Result<(), FileError>) {
     if let Err(error) = result {
         tracing::error!("{error}; the keys that were read before stay in force");
     }

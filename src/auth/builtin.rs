@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use super::{
     Credentials, Refusal,
-    access::Access,
+    access_rules::AccessRules,
     authorization::Authorization,
     error::AuthError,
     login::Login,
@@ -41,7 +41,7 @@ impl Builtin {
     }
 
     /// What a token lets its holder do.
-    pub(super) fn authenticate(&self, token: &str, access: Arc<Access>, now: u64) -> Result<Principal, Refusal> {
+    pub(super) fn authenticate(&self, token: &str, access: Arc<AccessRules>, now: u64) -> Result<Principal, Refusal> {
         let (generation, _) = self.issuer.trusted();
         let accepted = self.accepted.find(generation, token, now, || self.verifier().verify(token, now));
         let Accepted { user, grants, .. } = accepted.map_err(|_| Refusal::InvalidToken)?;
@@ -57,7 +57,7 @@ impl Builtin {
         &self,
         request: TokenRequest,
         credentials: Credentials<'_>,
-        access: Arc<Access>,
+        access: Arc<AccessRules>,
         now: u64,
     ) -> Result<TokenResponse, TokenError> {
         if request.service.as_ref().is_some_and(|service| *service != self.service) {

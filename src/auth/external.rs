@@ -6,11 +6,14 @@ use jsonwebtoken::Algorithm;
 
 use super::{
     Refusal,
-    error::{AuthError, FileFault},
+    error::AuthError,
     principal::Principal,
     realm::Realm,
     settings::ExternalSettings,
     token::{ALGORITHMS, Accepted, AcceptedTokens, Expected, KeySet, Verifier},
+};
+use crate::files::{
+    FileFault,
     watch::{Content, Poll, Watched},
 };
 

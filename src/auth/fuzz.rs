@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{
     Glob, TokenRequest,
     authorization::Authorization,
-    htpasswd::Htpasswd,
     read_token,
     token::{KeySet, Verifier, fuzz_claims},
+    users::Users,
 };
 
 /// The value of an `Authorization` header.
@@ -17,7 +17,7 @@ pub(crate) fn authorization(bytes: &[u8]) {
 
 /// An htpasswd file. No password is checked: that takes its time.
 pub(crate) fn htpasswd(bytes: &[u8]) {
-    if let Ok(users) = Htpasswd::parse(bytes) {
+    if let Ok(users) = Users::parse(bytes) {
         assert!(users.names().all(|name| !name.is_empty() && !name.contains(':')));
     }
 }

@@ -9,25 +9,27 @@ use std::{
 
 use super::{
     Refusal,
-    error::{FileError, FileFault},
-    htpasswd::Htpasswd,
-    passwords::{Passwords, Verdict},
+    password_checks::{PasswordChecks, Verdict},
     secret::Secret,
     throttle::Throttle,
+    users::Users,
+};
+use crate::files::{
+    FileError, FileFault,
     watch::{Content, Poll, Watched, is_readable_by_others},
 };
 
 /// Who may log in.
 pub(super) struct Login {
-    users: Watched<Htpasswd>,
-    passwords: Passwords,
+    users: Watched<Users>,
+    passwords: PasswordChecks,
     throttle: Throttle,
 }
 
 impl Login {
     pub(super) fn open(path: &Path) -> Result<Self, FileError> {
         let users = Watched::open(path, Content::Secret, read_users)?;
-        Ok(Self { users, passwords: Passwords::new(), throttle: Throttle::new() })
+        Ok(Self { users, passwords: PasswordChecks::new(), throttle: Throttle::new() })
     }
 
     /// Whether this is the password of that user.
@@ -73,7 +75,7 @@ impl Login {
     }
 
     /// The users as they are now.
-    pub(super) fn users(&self) -> Arc<Htpasswd> {
+    pub(super) fn users(&self) -> Arc<Users> {
         Arc::clone(&self.users.current().value)
     }
 
@@ -91,12 +93,12 @@ fn rounded_up(wait: Duration) -> u64 {
 }
 
 /// Reads the file; when it is missing at the start, nobody gets in until it appears.
-fn read_users(path: &Path, content: Option<&[u8]>) -> Result<Htpasswd, FileFault> {
+fn read_users(path: &Path, content: Option<&[u8]>) -> Result<Users, FileFault> {
     let Some(content) = content else {
         tracing::error!("{}: there is no such file, so nobody can log in until it appears", path.display());
-        return Ok(Htpasswd::default());
+        return Ok(Users::default());
     };
-    let users = Htpasswd::parse(content).map_err(|error| FileFault::Content(error.to_string()))?;
+    let users = Users::parse(content).map_err(|error| FileFault::Content(error.to_string()))?;
     for warning in users.warnings() {
         tracing::warn!("{}, {warning}", path.display());
     }

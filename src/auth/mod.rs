@@ -7,9 +7,10 @@
 //! GET /token ------> token::request --> login --> token::grant --> token::issuer                   access (rules)
 //! ```
 
-mod access;
+mod access_rules;
 mod authenticator;
 mod authorization;
+mod bounded_map;
 mod builtin;
 mod challenge;
 mod error;
@@ -17,30 +18,26 @@ mod external;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod glob;
-mod htpasswd;
 mod inspect;
 mod login;
+mod password_checks;
 mod password_file;
 mod password_hash;
-mod passwords;
 mod principal;
-mod private_file;
 mod realm;
-mod remembered;
 mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod token;
-mod watch;
+mod users;
 
-pub use access::{ANONYMOUS, ANY_USER, Access, InvalidAccess, RuleFault, RuleSettings, Verdict};
+pub use access_rules::{ANONYMOUS, ANY_USER, AccessRules, InvalidAccess, RuleFault, RuleSettings, Verdict};
 pub use authenticator::{Authenticator, Credentials, Refusal};
 pub use authorization::MAX_AUTHORIZATION_LEN;
-pub use error::{AuthError, FileError, FileFault};
+pub use error::AuthError;
 pub use glob::{Glob, InvalidGlob};
-pub use htpasswd::{InvalidHtpasswd, InvalidUserName, LineFault, MAX_PASSWORD_LEN, MAX_USER_LEN};
 pub use inspect::{TokenGrants, TokenText, judge_token, read_token};
 pub use password_file::{PasswordFile, PasswordFileError, password_line};
 pub use password_hash::{InvalidHash, NoRandomness, hash_password};
@@ -50,3 +47,4 @@ pub use secret::Secret;
 pub use settings::{BuiltinSettings, ExternalSettings, KeySource, Settings};
 pub(crate) use throttle::network;
 pub use token::{IdentityToken, IdentityTokens, TokenError, TokenRefusal, TokenRequest, TokenResponse, rotate_keys};
+pub use users::{InvalidHtpasswd, InvalidUserName, LineFault, MAX_PASSWORD_LEN, MAX_USER_LEN};

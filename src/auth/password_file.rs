@@ -6,12 +6,11 @@ use std::{
 };
 
 use super::{
-    error::{FileError, FileFault},
-    htpasswd::{Htpasswd, InvalidHtpasswd, InvalidUserName, MAX_PASSWORD_LEN, check_user_name, is_checkable},
     password_hash::{NoRandomness, hash_password},
-    private_file,
     secret::Secret,
+    users::{InvalidHtpasswd, InvalidUserName, MAX_PASSWORD_LEN, Users, check_user_name, is_checkable},
 };
+use crate::files::{FileError, FileFault, private};
 
 /// The cost of the hashes that are made here, where nobody says another.
 const COST: u32 = 12;
@@ -20,7 +19,7 @@ const COST: u32 = 12;
 pub struct PasswordFile {
     path: PathBuf,
     text: String,
-    users: Htpasswd,
+    users: Users,
     cost: u32,
 }
 
@@ -84,7 +83,7 @@ impl PasswordFile {
     /// A file without users, which takes the place of what may be there at the first change.
     #[must_use]
     pub fn begin(path: &Path) -> Self {
-        Self { path: path.to_owned(), text: String::new(), users: Htpasswd::default(), cost: COST }
+        Self { path: path.to_owned(), text: String::new(), users: Users::default(), cost: COST }
     }
 
     /// The same file, whose new hashes get this bcrypt cost.
@@ -146,8 +145,7 @@ impl PasswordFile {
     }
 
     fn parse(path: &Path, content: &[u8]) -> Result<Self, PasswordFileError> {
-        let users =
-            Htpasswd::parse(content).map_err(|error| PasswordFileError::Line { path: path.to_owned(), error })?;
+        let users = Users::parse(content).map_err(|error| PasswordFileError::Line { path: path.to_owned(), error })?;
         // What was parsed is UTF-8.
         let text = String::from_utf8_lossy(content).into_owned();
         Ok(Self { path: path.to_owned(), text, users, cost: COST })
@@ -155,7 +153,7 @@ impl PasswordFile {
 
     fn write(&mut self, text: &str) -> Result<(), PasswordFileError> {
         let changed = Self::parse(&self.path, text.as_bytes())?;
-        private_file::replace(&self.path, text.as_bytes())?;
+        private::replace(&self.path, text.as_bytes())?;
         *self = changed.with_cost(self.cost);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::access::Access;
+use super::access_rules::AccessRules;
 use crate::oci::{Action, RepositoryName};
 
 /// The sender of a request, with its rights as they were when it came.
@@ -33,9 +33,9 @@ pub enum Method {
 #[derive(Clone, Debug)]
 enum Rights {
     All,
-    Rules(Arc<Access>),
+    Rules(Arc<AccessRules>),
     /// What a token carries; and, where they are known, the rules that tell what its subject sees in a list and what needs no token.
-    Token(Arc<Grants>, Option<Arc<Access>>),
+    Token(Arc<Grants>, Option<Arc<AccessRules>>),
 }
 
 /// What a token allows: for each exact name a set of actions, and whether the catalog may be listed.
@@ -54,18 +54,18 @@ impl Principal {
 
     /// Who shows no credentials, and may do what the rules allow to anonymous.
     #[must_use]
-    pub fn anonymous(access: Arc<Access>) -> Self {
+    pub fn anonymous(access: Arc<AccessRules>) -> Self {
         Self { user: None, method: Method::Anonymous, rights: Rights::Rules(access) }
     }
 
     /// A user that has shown its password.
     #[must_use]
-    pub fn user_by_password(user: &str, access: Arc<Access>) -> Self {
+    pub fn user_by_password(user: &str, access: Arc<AccessRules>) -> Self {
         Self { user: Some(user.into()), method: Method::Basic, rights: Rights::Rules(access) }
     }
 
     /// The holder of a token. With an issuer of our own, `access` filters lists and says what needs no token; another's list is whole.
-    pub(super) fn bearer(user: Option<Arc<str>>, grants: Arc<Grants>, access: Option<Arc<Access>>) -> Self {
+    pub(super) fn bearer(user: Option<Arc<str>>, grants: Arc<Grants>, access: Option<Arc<AccessRules>>) -> Self {
         Self { user, method: Method::Bearer, rights: Rights::Token(grants, access) }
     }
 
@@ -133,9 +133,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
     use super::*;
-    use crate::auth::access::RuleSettings;
+    use crate::auth::access_rules::RuleSettings;
 
-    fn access() -> Arc<Access> {
+    fn access() -> Arc<AccessRules> {
         let list = |items: &[&str]| items.iter().map(ToString::to_string).collect();
         let rule = RuleSettings {
             users: list(&["alice", "anonymous"]),
@@ -143,10 +143,10 @@ mod tests {
             repositories: list(&["a", "b"]),
             actions: vec![Action::Pull],
         };
-        Arc::new(Access::new(&[rule], &[].into()).unwrap())
+        Arc::new(AccessRules::new(&[rule], &[].into()).unwrap())
     }
 
-    fn token(user: Option<&str>, catalog: bool, access: Option<Arc<Access>>) -> Principal {
+    fn token(user: Option<&str>, catalog: bool, access: Option<Arc<AccessRules>>) -> Principal {
         let repositories = [("a".to_owned(), [Action::Push].into())].into();
         Principal::bearer(user.map(Into::into), Arc::new(Grants { repositories, catalog }), access)
     }

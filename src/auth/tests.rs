@@ -82,7 +82,7 @@ fn write_users(path: &std::path::Path, users: &[&str]) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn access() -> Access {
+fn access() -> AccessRules {
     let rule = |users: &[&str], repository: &str, actions: &[Action]| RuleSettings {
         users: users.iter().map(ToString::to_string).collect(),
         groups: vec![],
@@ -95,7 +95,7 @@ fn access() -> Access {
         rule(&["ro"], "a", &[Action::Pull]),
         rule(&["anonymous", "*"], "public/**", &[Action::Pull]),
     ];
-    Access::new(&rules, &[].into()).unwrap()
+    AccessRules::new(&rules, &[].into()).unwrap()
 }
 
 fn basic(user: &str, password: &str) -> String {
@@ -274,7 +274,7 @@ async fn a9_b32_b34_what_the_token_endpoint_refuses() {
 async fn b30_more_than_a_token_can_carry_is_refused_and_never_made() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::in_folder(folder, Kind::Token, "us");
-    server.authenticator.set_access(Access::default());
+    server.authenticator.set_access(AccessRules::default());
     let query = (0..200)
         .map(|n| format!("scope=repository:some/long/name/of/a/repository-{n}:pull,push"))
         .collect::<Vec<_>>()
@@ -334,7 +334,7 @@ async fn c10_a_file_that_is_missing_at_the_start_locks_out_until_it_appears() {
     let folder = tempfile::tempdir().unwrap();
     let users = folder.path().join("htpasswd");
     let settings = Settings::Htpasswd { realm: "r".to_owned(), users: users.clone() };
-    let authenticator = Authenticator::open(&settings, Access::default()).unwrap();
+    let authenticator = Authenticator::open(&settings, AccessRules::default()).unwrap();
     let authorization = basic("alice", "alice-pw");
     let credentials = Credentials { authorization: Some(authorization.as_bytes()), address: ADDRESS };
     assert_eq!(authenticator.authenticate(credentials).await.err(), Some(Refusal::Invalid));
@@ -357,7 +357,7 @@ async fn a11_rights_that_are_taken_away_end_at_once_and_in_lists_too() {
         repositories: vec!["**".to_owned()],
         actions: vec![Action::Pull],
     };
-    server.authenticator.set_access(Access::new(&[none], &[].into()).unwrap());
+    server.authenticator.set_access(AccessRules::new(&[none], &[].into()).unwrap());
     // A token that is out holds until it expires, which is soon; what is listed follows the rules at once.
     let principal = server.ask(Some(&bearer)).await.unwrap();
     assert!(principal.may_list_catalog() && !principal.may_see(&name("a")));
@@ -458,7 +458,7 @@ fn what_is_wrong_with_settings_is_said() {
         (builtin(300, KeySource::File(path("none"))), vec!["none: ", "no such file"]),
     ];
     for (settings, words) in table {
-        let error = Authenticator::open(&settings, Access::default()).unwrap_err().to_string();
+        let error = Authenticator::open(&settings, AccessRules::default()).unwrap_err().to_string();
         for word in words {
             assert!(error.contains(word), "{error}");
         }
@@ -490,7 +490,7 @@ async fn an_issuer_elsewhere_says_who_may_do_what() {
     let token = issuer.get_token(query, Some(&basic("alice", "alice-pw"))).await.unwrap().token;
     let authorization = format!("Bearer {token}");
     let bearer = Credentials { authorization: Some(authorization.as_bytes()), address: ADDRESS };
-    let external = Authenticator::open(&settings(&[]), Access::default()).unwrap();
+    let external = Authenticator::open(&settings(&[]), AccessRules::default()).unwrap();
     let alice = external.authenticate(bearer).await.unwrap();
     assert!(alice.may(Action::Pull, &name("a")) && !alice.may(Action::Push, &name("a")));
     assert!(alice.may_list_catalog() && alice.may_see(&name("anything")));
@@ -501,14 +501,14 @@ async fn an_issuer_elsewhere_says_who_may_do_what() {
         Some(r#"Bearer realm="https://auth.docker.io/token",service="us""#)
     );
     assert!(!external.issues_tokens());
-    let other = Authenticator::open(&settings(&["RS256"]), Access::default()).unwrap();
+    let other = Authenticator::open(&settings(&["RS256"]), AccessRules::default()).unwrap();
     assert_eq!(other.authenticate(bearer).await.err(), Some(Refusal::InvalidToken));
     // Keys that are taken away are forgotten with all that they had signed.
     fs::write(&jwks, serde_json::json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}).to_string()).unwrap();
     external.reload();
     assert_eq!(external.authenticate(bearer).await.err(), Some(Refusal::InvalidToken));
     assert!(
-        Authenticator::open(&settings(&["HS256"]), Access::default())
+        Authenticator::open(&settings(&["HS256"]), AccessRules::default())
             .unwrap_err()
             .to_string()
             .contains("'HS256' is none of")

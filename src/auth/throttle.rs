@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{remembered::Remembered, secret::Mark};
+use super::{bounded_map::BoundedMap, secret::Mark};
 
 /// How many different wrong pairs an address has in a minute.
 pub(super) const GUESSES: usize = 10;
@@ -36,8 +36,8 @@ pub(super) struct Throttle {
 }
 
 struct Counts {
-    addresses: Remembered<Ipv6Addr, Count>,
-    users: Remembered<String, Count>,
+    addresses: BoundedMap<Ipv6Addr, Count>,
+    users: BoundedMap<String, Count>,
 }
 
 #[derive(Default)]
@@ -50,7 +50,7 @@ struct Count {
 
 impl Throttle {
     pub(super) fn new() -> Self {
-        let counts = Counts { addresses: Remembered::new(REMEMBERED), users: Remembered::new(REMEMBERED) };
+        let counts = Counts { addresses: BoundedMap::new(REMEMBERED), users: BoundedMap::new(REMEMBERED) };
         Self { counts: Mutex::new(counts), untouched: AtomicBool::new(true) }
     }
 
@@ -78,7 +78,7 @@ impl Throttle {
     }
 }
 
-fn count_in<K: std::hash::Hash + Eq + Clone>(counts: &mut Remembered<K, Count>, key: K, pair: Mark, now: Instant) {
+fn count_in<K: std::hash::Hash + Eq + Clone>(counts: &mut BoundedMap<K, Count>, key: K, pair: Mark, now: Instant) {
     if let Some(count) = counts.get(&key) {
         count.failed(pair, now);
     } else {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{FileArguments, output};
 use crate::{
-    auth::{ANONYMOUS, Access},
+    auth::{ANONYMOUS, AccessRules},
     config::Mode,
     oci::{Action, RepositoryName},
     server::authentication,
@@ -56,7 +56,7 @@ impl AccessCommand {
 }
 
 impl Explain {
-    fn answer(&self, access: &Access) -> ExitCode {
+    fn answer(&self, access: &AccessRules) -> ExitCode {
         let user = Some(self.user.as_str()).filter(|user| *user != ANONYMOUS);
         let verdict = access.explain(user, self.action, &self.repository);
         let code = output::answer(&format!("{verdict}\n"));

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use super::StartError;
 use crate::{
     auth::{
-        Access, AuthError, Authenticator, BuiltinSettings, ExternalSettings, InvalidAccess, InvalidRealm, KeySource,
-        Realm, RuleSettings, Settings,
+        AccessRules, AuthError, Authenticator, BuiltinSettings, ExternalSettings, InvalidAccess, InvalidRealm,
+        KeySource, Realm, RuleSettings, Settings,
     },
     config::{Config, Issuer, Listen, Mode, Store, Token},
 };
@@ -59,7 +59,7 @@ fn settings_with(config: &Config, addresses: &[SocketAddr], own: OwnFolder<'_>) 
 ///
 /// # Errors
 /// [`InvalidAccess`]
-pub(crate) fn access(config: &Config) -> Result<Access, InvalidAccess> {
+pub(crate) fn access(config: &Config) -> Result<AccessRules, InvalidAccess> {
     let rule = |rule: &crate::config::AccessRule| RuleSettings {
         users: rule.users.clone(),
         groups: rule.groups.clone(),
@@ -67,7 +67,7 @@ pub(crate) fn access(config: &Config) -> Result<Access, InvalidAccess> {
         actions: rule.actions.clone(),
     };
     let rules: Vec<_> = config.access.iter().map(rule).collect();
-    Access::new(&rules, &config.groups.iter().cloned().collect())
+    AccessRules::new(&rules, &config.groups.iter().cloned().collect())
 }
 
 fn tokens(

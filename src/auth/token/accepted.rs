@@ -8,8 +8,8 @@ use super::{
     refusal::TokenRefusal,
 };
 use crate::auth::{
+    bounded_map::BoundedMap,
     principal::Grants,
-    remembered::Remembered,
     secret::{Mark, MarkKey},
 };
 
@@ -19,7 +19,7 @@ const REMEMBERED: usize = 10_000;
 /// The tokens, by their marks.
 pub(crate) struct AcceptedTokens {
     key: MarkKey,
-    tokens: Mutex<Remembered<Mark, Accepted>>,
+    tokens: Mutex<BoundedMap<Mark, Accepted>>,
 }
 
 /// What matters of a token that holds.
@@ -33,7 +33,7 @@ pub(crate) struct Accepted {
 
 impl AcceptedTokens {
     pub(crate) fn new() -> Self {
-        Self { key: MarkKey::random(), tokens: Mutex::new(Remembered::new(REMEMBERED)) }
+        Self { key: MarkKey::random(), tokens: Mutex::new(BoundedMap::new(REMEMBERED)) }
     }
 
     /// What a token says that was accepted before under the same `generation` of keys and has not expired, or what `verify` finds out.
@@ -71,7 +71,7 @@ impl AcceptedTokens {
         Ok(accepted)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Remembered<Mark, Accepted>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BoundedMap<Mark, Accepted>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::claims::{AccessEntry, expand};
 use crate::{
-    auth::access::Access,
+    auth::access_rules::AccessRules,
     oci::{Action, RepositoryName, ResourceKind, ResourceScope},
 };
 
 /// The part of `scopes` that the rules allow to `user` (nobody in particular if `None`), one entry for each name. Kinds of things that are not
 /// known are passed over, as are scopes of which nothing is left.
-pub(crate) fn grant(access: &Access, user: Option<&str>, scopes: &[ResourceScope]) -> Vec<AccessEntry> {
+pub(crate) fn grant(access: &AccessRules, user: Option<&str>, scopes: &[ResourceScope]) -> Vec<AccessEntry> {
     let mut repositories: Vec<(RepositoryName, BTreeSet<Action>)> = Vec::new();
     for scope in scopes.iter().filter(|scope| scope.kind == ResourceKind::Repository) {
         let Ok(name) = scope.name.parse::<RepositoryName>() else { continue };
@@ -45,7 +45,7 @@ pub(crate) fn scope_text(granted: &[AccessEntry]) -> String {
 }
 
 /// Clients know no action for new tags only, so that where push is asked for and not held, `create` is what is meant.
-fn allowed(access: &Access, user: Option<&str>, name: &RepositoryName, scope: &ResourceScope) -> BTreeSet<Action> {
+fn allowed(access: &AccessRules, user: Option<&str>, name: &RepositoryName, scope: &ResourceScope) -> BTreeSet<Action> {
     let mut asked: BTreeSet<Action> = scope.actions.iter().flat_map(expand).collect();
     if asked.contains(&Action::Push) {
         asked.insert(Action::Create);
@@ -66,9 +66,9 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
     use super::*;
-    use crate::auth::access::RuleSettings;
+    use crate::auth::access_rules::RuleSettings;
 
-    fn access() -> Access {
+    fn access() -> AccessRules {
         let rule = |user: &str, repository: &str, actions: &[Action]| RuleSettings {
             users: vec![user.to_owned()],
             groups: vec![],
@@ -81,7 +81,7 @@ mod tests {
             rule("alice", "new", &[Action::Pull, Action::Create]),
             rule("anonymous", "public", &[Action::Pull]),
         ];
-        Access::new(&rules, &[].into()).unwrap()
+        AccessRules::new(&rules, &[].into()).unwrap()
     }
 
     fn granted(user: Option<&str>, scopes: &str) -> String {

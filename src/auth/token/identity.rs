@@ -13,10 +13,9 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::auth::{
-    error::{FileError, FileFault},
-    private_file,
-    secret::{Secret, keyed_fingerprint},
+use crate::{
+    auth::secret::{Secret, keyed_fingerprint},
+    files::{FileError, FileFault, private},
 };
 
 /// A token that was not used for so long is dead, in seconds.
@@ -75,13 +74,13 @@ impl IdentityTokens {
 
     /// A new token for a user, whose password has that hash now.
     pub(crate) fn issue(&self, user: &str, hash: &str, client_id: &str, now: u64) -> Result<String, FileError> {
-        private_file::create_folder(&self.0)?;
+        private::create_folder(&self.0)?;
         self.make_room(user, now)?;
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
         let client_id = client_id.chars().filter(|c| !c.is_control()).take(100).collect();
         let fingerprint = fingerprint(&token, user, hash);
         let record = Record { user: user.to_owned(), client_id, created: now, used: now, fingerprint };
-        private_file::create(&self.file(&name(token.as_bytes())), &encode(&record))?;
+        private::create(&self.file(&name(token.as_bytes())), &encode(&record))?;
         Ok(token)
     }
 
@@ -105,7 +104,7 @@ impl IdentityTokens {
         if record.used.saturating_add(PRECISION) <= now {
             record.used = now;
             // Another process may have revoked it since it was read.
-            if !private_file::replace_if_there(&self.file(&name), &encode(&record))? {
+            if !private::replace_if_there(&self.file(&name), &encode(&record))? {
                 return Err(IdentityRefusal::Dead);
             }
         }

@@ -8,11 +8,15 @@ use super::{
     key_ring::KeyRing,
     keys::KeySet,
 };
-use crate::auth::{
-    AuthError,
-    error::FileError,
-    settings::{BuiltinSettings, KeySource},
-    watch::{self, Content, Watched},
+use crate::{
+    auth::{
+        AuthError,
+        settings::{BuiltinSettings, KeySource},
+    },
+    files::{
+        FileError,
+        watch::{self, Content, Watched},
+    },
 };
 
 /// The longest value of `Authorization` that a client of ours has to send, in bytes: what proxies take without being told to take more.

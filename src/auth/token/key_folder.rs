@@ -9,10 +9,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use super::{key_ring::KeyRing, signing::SigningKey};
-use crate::auth::{
-    error::{FileError, FileFault},
-    private_file, watch,
-};
+use crate::files::{FileError, FileFault, private, watch};
 
 /// After how many seconds a key is followed by another one.
 const ROTATION: u64 = 90 * 24 * 3600;
@@ -29,7 +26,7 @@ pub(crate) struct KeyFolder {
 impl KeyFolder {
     /// Opens a folder, and makes it and its first key where they are missing.
     pub(crate) fn open(path: &Path, now: u64) -> Result<Self, FileError> {
-        private_file::create_folder(path)?;
+        private::create_folder(path)?;
         keep_fresh(path, now)?;
         let names = list(path)?;
         let ring = read(path, &names)?;
@@ -72,7 +69,7 @@ impl KeyFolder {
 /// # Errors
 /// [`FileError`]
 pub fn rotate_keys(folder: &Path, now: u64) -> Result<(), FileError> {
-    private_file::create_folder(folder)?;
+    private::create_folder(folder)?;
     make(folder, now)
 }
 
@@ -92,7 +89,7 @@ fn keep_fresh(path: &Path, now: u64) -> Result<(), FileError> {
 fn make(path: &Path, now: u64) -> Result<(), FileError> {
     let target = file(path, now);
     let pem = SigningKey::generate().map_err(|error| content_error(&target, &error.to_string()))?;
-    match private_file::create(&target, pem.as_bytes()) {
+    match private::create(&target, pem.as_bytes()) {
         // Another process was as quick: its key is as good.
         Err(FileError { fault: FileFault::Unwritable(io::ErrorKind::AlreadyExists), .. }) => Ok(()),
         other => other,

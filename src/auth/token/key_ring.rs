@@ -3,10 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use super::{keys::KeySet, signing::SigningKey};
-use crate::auth::{
-    error::{FileError, FileFault},
-    watch,
-};
+use crate::files::{FileError, FileFault, watch};
 
 /// One key that signs, and all that check.
 pub(crate) struct KeyRing {

@@ -23,7 +23,7 @@ pub struct RuleSettings {
 
 /// The rules of a server, checked. They add up: what one allows, no other takes away.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Access {
+pub struct AccessRules {
     rules: Vec<Rule>,
 }
 
@@ -86,7 +86,7 @@ struct Rule {
     actions: BTreeSet<Action>,
 }
 
-impl Access {
+impl AccessRules {
     /// Checks rules and groups.
     ///
     /// # Errors
@@ -243,7 +243,7 @@ mod tests {
         [("ci".to_owned(), vec!["build".to_owned(), "deploy".to_owned()])].into()
     }
 
-    fn access() -> Access {
+    fn access() -> AccessRules {
         let rules = [
             rule(&["*"], &[], &["public/**"], &[Pull]),
             rule(&["anonymous"], &[], &["public/open"], &[Pull]),
@@ -252,7 +252,7 @@ mod tests {
             rule(&["bob"], &[], &["releases"], &[Create]),
             rule(&["anonymous"], &[], &["inbox"], &[Create]),
         ];
-        Access::new(&rules, &groups()).unwrap()
+        AccessRules::new(&rules, &groups()).unwrap()
     }
 
     #[test]
@@ -301,7 +301,7 @@ mod tests {
             vec![rule(&["*"], &[], &["team"], &[Pull])],
         ];
         for other in others {
-            let access = Access::new(&[other.clone(), vec![open.clone()]].concat(), &groups()).unwrap();
+            let access = AccessRules::new(&[other.clone(), vec![open.clone()]].concat(), &groups()).unwrap();
             for name in ["pub/x", "pub/y/z", "pub", "team", "other"].map(|name| name.parse().unwrap()) {
                 for action in Action::ALL.into_iter().filter(|action| access.allows(None, *action, &name)) {
                     for user in ["alice", "build", "nobody-knows", "anonymous", "*"] {
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn without_rules_every_user_may_do_everything_and_nobody_else_anything() {
-        let access = Access::default();
+        let access = AccessRules::default();
         let name = "any/thing".parse().unwrap();
         for action in [Action::Pull, Action::Push, Action::Create, Action::Delete] {
             assert!(access.allows(Some("alice"), action, &name));
@@ -351,7 +351,7 @@ mod tests {
             (rule(&["a"], &[], &["a**"], &[Pull]), "'**' in 'a**'"),
         ];
         for (bad, word) in table {
-            let error = Access::new(&[good.clone(), bad], &groups()).unwrap_err().to_string();
+            let error = AccessRules::new(&[good.clone(), bad], &groups()).unwrap_err().to_string();
             assert!(error.starts_with("access rule 2: ") && error.contains(word), "{error}");
         }
     }

@@ -13,12 +13,12 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use super::error::{FileError, FileFault};
+use super::{FileError, FileFault};
 
 /// How often a file is looked at.
-pub(super) const INTERVAL: Duration = Duration::from_millis(500);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(500);
 /// How long a change must have come to rest before it is read.
-pub(super) const REST: Duration = Duration::from_millis(100);
+pub(crate) const REST: Duration = Duration::from_millis(100);
 /// A file that was changed less than this before it was read may change again without showing it, so its content is compared too.
 const HOT: Duration = Duration::from_secs(2);
 
@@ -27,7 +27,7 @@ type Parse<T> = fn(&Path, Option<&[u8]>) -> Result<T, FileFault>;
 
 /// What a change of a file by a stranger could do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(crate) enum Content {
     /// Users or private keys: it is refused where everybody may write to it.
     Secret,
     /// Certificates and public keys, which lie about in many places: a warning is enough.
@@ -35,7 +35,7 @@ pub(super) enum Content {
 }
 
 /// A value that comes from a file.
-pub(super) struct Watched<T> {
+pub(crate) struct Watched<T> {
     path: PathBuf,
     content: Content,
     parse: Parse<T>,
@@ -44,10 +44,10 @@ pub(super) struct Watched<T> {
 }
 
 /// One version of the value.
-pub(super) struct Version<T> {
+pub(crate) struct Version<T> {
     /// Counted from 0; every reading that went well has a number of its own.
-    pub(super) generation: u64,
-    pub(super) value: Arc<T>,
+    pub(crate) generation: u64,
+    pub(crate) value: Arc<T>,
 }
 
 #[derive(Default)]
@@ -76,7 +76,7 @@ struct Stat {
 
 /// What a poll found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Poll {
+pub(crate) enum Poll {
     /// Nothing new.
     Same,
     /// Something changed just now: look again after [`REST`].
@@ -92,7 +92,7 @@ impl<T> Watched<T> {
     ///
     /// # Errors
     /// [`FileError`]: at the start a bad file is not passed over.
-    pub(super) fn open(path: &Path, content: Content, parse: Parse<T>) -> Result<Self, FileError> {
+    pub(crate) fn open(path: &Path, content: Content, parse: Parse<T>) -> Result<Self, FileError> {
         let mut state = State { read: Some(Look::at(path)), ..State::default() };
         let read = match read(path, content) {
             Err(FileFault::Unreadable(io::ErrorKind::NotFound)) => Ok(None),
@@ -110,12 +110,12 @@ impl<T> Watched<T> {
     }
 
     /// The version that holds now.
-    pub(super) fn current(&self) -> Arc<Version<T>> {
+    pub(crate) fn current(&self) -> Arc<Version<T>> {
         self.current.load_full()
     }
 
     /// Looks whether the file has changed, and reads it when it has come to rest. Blocks for as long as the file system does.
-    pub(super) fn poll(&self) -> Poll {
+    pub(crate) fn poll(&self) -> Poll {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let look = Look::at(&self.path);
         if state.read.as_ref() == Some(&look) {
@@ -137,7 +137,7 @@ impl<T> Watched<T> {
     }
 
     /// Reads the file now, changed or not, at rest or not.
-    pub(super) fn reload(&self) -> Poll {
+    pub(crate) fn reload(&self) -> Poll {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.complaint = None;
         let look = Look::at(&self.path);
@@ -191,7 +191,7 @@ impl<T> Watched<T> {
     }
 }
 
-pub(super) fn read(path: &Path, what: Content) -> Result<Vec<u8>, FileFault> {
+pub(crate) fn read(path: &Path, what: Content) -> Result<Vec<u8>, FileFault> {
     let content = fs::read(path).map_err(|error| FileFault::Unreadable(error.kind()))?;
     let mode = fs::metadata(path).map_err(|error| FileFault::Unreadable(error.kind()))?.permissions().mode();
     let is_refused = what == Content::Secret && mode & 0o002 != 0;
@@ -208,7 +208,7 @@ fn warn_of_writers(path: &Path) {
 }
 
 /// Whether others than the owner may read a file; for a warning.
-pub(super) fn is_readable_by_others(path: &Path) -> bool {
+pub(crate) fn is_readable_by_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o044 != 0)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, hash_map::Entry};
 
 use super::{
-    access::{ANONYMOUS, ANY_USER},
+    access_rules::{ANONYMOUS, ANY_USER},
     password_hash::{InvalidHash, PasswordHash, waste},
     secret::Secret,
 };
@@ -15,7 +15,7 @@ pub const MAX_PASSWORD_LEN: usize = 72;
 
 /// The users of one version of the file.
 #[derive(Default)]
-pub(super) struct Htpasswd {
+pub(super) struct Users {
     users: HashMap<Box<str>, User>,
     /// The entry whose check costs most: unknown users are checked against it, and what comes out is thrown away.
     strongest: Option<PasswordHash>,
@@ -73,7 +73,7 @@ pub enum InvalidUserName {
     Reserved,
 }
 
-impl Htpasswd {
+impl Users {
     pub(super) fn parse(file: &[u8]) -> Result<Self, InvalidHtpasswd> {
         let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
         let mut users = Self::default();
@@ -178,8 +178,8 @@ mod tests {
 
     const HASH: &str = "$2y$05$BJklpwG0uf8GbVgQv8npROWB1NwGYxi8DriXN6E8QOlMWhXIR1oAm";
 
-    fn parse(text: &str) -> Result<Htpasswd, InvalidHtpasswd> {
-        Htpasswd::parse(text.as_bytes())
+    fn parse(text: &str) -> Result<Users, InvalidHtpasswd> {
+        Users::parse(text.as_bytes())
     }
 
     #[test]
@@ -224,7 +224,7 @@ mod tests {
             assert!(text.contains(word), "{file}: {text}");
             assert!(!text.contains("hunter2") && !text.contains("pwG0uf8"), "{text}");
         }
-        let error = Htpasswd::parse(b"alice:\xff\xfe").err().unwrap();
+        let error = Users::parse(b"alice:\xff\xfe").err().unwrap();
         assert_eq!(error, InvalidHtpasswd { line: 1, fault: LineFault::NotText });
     }
 
@@ -316,7 +316,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(file in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Htpasswd::parse(&file);
+            let _ = Users::parse(&file);
         }
 
         #[test]

@@ -13,13 +13,13 @@ use rustix::{
 };
 use tempfile::{Builder, NamedTempFile};
 
-use super::error::{FileError, FileFault};
+use super::{FileError, FileFault};
 
 /// Writes a file that must not be there yet. Where root writes it, it belongs to whom its folder belongs.
 ///
 /// # Errors
 /// [`FileFault::Unwritable`], with [`io::ErrorKind::AlreadyExists`] where it is there.
-pub(super) fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
+pub(crate) fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let create = || {
         let staged = staged(path, content)?;
         if rustix::process::geteuid().is_root() {
@@ -35,7 +35,7 @@ pub(super) fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
 ///
 /// # Errors
 /// [`FileFault::Unwritable`]
-pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let replace = || {
         // What is replaced is the file, not a link that leads to it.
         let path = &fs::canonicalize(path).or_else(|error| match error.kind() {
@@ -57,7 +57,7 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
 ///
 /// # Errors
 /// [`FileFault::Unwritable`]
-pub(super) fn replace_if_there(path: &Path, content: &[u8]) -> Result<bool, FileError> {
+pub(crate) fn replace_if_there(path: &Path, content: &[u8]) -> Result<bool, FileError> {
     let replace = || {
         let staged = staged(path, content)?;
         if let Ok(old) = fs::metadata(path) {
@@ -77,7 +77,7 @@ pub(super) fn replace_if_there(path: &Path, content: &[u8]) -> Result<bool, File
 ///
 /// # Errors
 /// [`FileFault::Unwritable`]
-pub(super) fn create_folder(path: &Path) -> Result<(), FileError> {
+pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
     let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     created.map_err(|error| unwritable(path, &error))
 }

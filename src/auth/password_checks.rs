@@ -12,9 +12,9 @@ use std::{
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::{
-    htpasswd::{Htpasswd, is_checkable},
-    remembered::Remembered,
+    bounded_map::BoundedMap,
     secret::{Mark, MarkKey, Secret},
+    users::{Users, is_checkable},
 };
 
 /// How long a verdict is remembered, at most; a change of the file ends it at once.
@@ -36,7 +36,7 @@ pub(super) enum Verdict {
 pub(super) struct Busy;
 
 /// The checker of a process.
-pub(super) struct Passwords {
+pub(super) struct PasswordChecks {
     key: MarkKey,
     /// Bounds all checks, those that wait included.
     entrance: Arc<Semaphore>,
@@ -48,11 +48,11 @@ pub(super) struct Passwords {
 
 /// Right ones and wrong ones are kept apart, so that a flood of the wrong does not wash out the right.
 struct Verdicts {
-    right: Remembered<Mark, Instant>,
-    wrong: Remembered<Mark, Instant>,
+    right: BoundedMap<Mark, Instant>,
+    wrong: BoundedMap<Mark, Instant>,
 }
 
-impl Passwords {
+impl PasswordChecks {
     pub(super) fn new() -> Self {
         let slots = thread::available_parallelism().map_or(1, NonZero::get).saturating_sub(1).max(1);
         Self::with_limits(slots, QUEUE)
@@ -63,7 +63,7 @@ impl Passwords {
             key: MarkKey::random(),
             entrance: Arc::new(Semaphore::new(slots + queue)),
             slots: Arc::new(Semaphore::new(slots)),
-            verdicts: Mutex::new(Verdicts { right: Remembered::new(REMEMBERED), wrong: Remembered::new(REMEMBERED) }),
+            verdicts: Mutex::new(Verdicts { right: BoundedMap::new(REMEMBERED), wrong: BoundedMap::new(REMEMBERED) }),
             flights: Mutex::default(),
         }
     }
@@ -77,7 +77,7 @@ impl Passwords {
     /// that a new version knows nothing of an old one.
     pub(super) async fn check(
         &self,
-        users: &Arc<Htpasswd>,
+        users: &Arc<Users>,
         generation: u64,
         user: &str,
         password: &Secret,
@@ -99,7 +99,7 @@ impl Passwords {
     /// Hashes on a thread that may block. The permits go with the hash: a client that goes away frees none before its hash is done.
     async fn compute(
         &self,
-        users: &Arc<Htpasswd>,
+        users: &Arc<Users>,
         user: &str,
         password: &Secret,
         admitted: impl Fn() -> bool,
@@ -139,13 +139,13 @@ impl Passwords {
 
 /// A check that others may have begun. The last one to leave takes it off the table.
 struct Flight<'a> {
-    passwords: &'a Passwords,
+    passwords: &'a PasswordChecks,
     mark: Mark,
     cell: Arc<OnceCell<Verdict>>,
 }
 
 impl<'a> Flight<'a> {
-    fn join(passwords: &'a Passwords, mark: Mark) -> Self {
+    fn join(passwords: &'a PasswordChecks, mark: Mark) -> Self {
         let mut flights = passwords.flights.lock().unwrap_or_else(PoisonError::into_inner);
         let cell = Arc::clone(flights.entry(mark).or_default());
         Self { passwords, mark, cell }
@@ -171,14 +171,14 @@ mod tests {
     use super::*;
     use crate::auth::hash_password;
 
-    fn users(password: &str) -> Arc<Htpasswd> {
+    fn users(password: &str) -> Arc<Users> {
         let hash = hash_password(&Secret::new(password), 4).unwrap();
-        Arc::new(Htpasswd::parse(format!("alice:{hash}").as_bytes()).unwrap())
+        Arc::new(Users::parse(format!("alice:{hash}").as_bytes()).unwrap())
     }
 
     async fn check(
-        passwords: &Passwords,
-        users: &Arc<Htpasswd>,
+        passwords: &PasswordChecks,
+        users: &Arc<Users>,
         generation: u64,
         password: &str,
     ) -> Result<Verdict, Busy> {
@@ -187,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn c5_a_new_version_of_the_file_knows_nothing_of_the_old_one() {
-        let passwords = Passwords::with_limits(1, 4);
+        let passwords = PasswordChecks::with_limits(1, 4);
         let (old, new) = (users("old"), users("new"));
         assert_eq!(check(&passwords, &old, 1, "old").await, Ok(Verdict::Right));
         assert_eq!(check(&passwords, &old, 1, "new").await, Ok(Verdict::Wrong));
@@ -197,7 +197,7 @@ mod tests {
 
     #[tokio::test]
     async fn c5_what_is_remembered_needs_no_hash_and_is_forgotten_in_time() {
-        let passwords = Passwords::with_limits(1, 4);
+        let passwords = PasswordChecks::with_limits(1, 4);
         let users = users("pw");
         check(&passwords, &users, 1, "pw").await.unwrap();
         check(&passwords, &users, 1, "no").await.unwrap();
@@ -212,7 +212,7 @@ mod tests {
 
     #[tokio::test]
     async fn c9_the_queue_is_bounded_and_one_credential_takes_one_place() {
-        let passwords = Passwords::with_limits(1, 2);
+        let passwords = PasswordChecks::with_limits(1, 2);
         let users = users("pw");
         let same = (0..50).map(|_| check(&passwords, &users, 1, "pw"));
         assert!(join_all(same).await.into_iter().all(|verdict| verdict == Ok(Verdict::Right)));
@@ -231,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_goes_away_leaves_nothing_behind() {
-        let passwords = Passwords::with_limits(1, 2);
+        let passwords = PasswordChecks::with_limits(1, 2);
         let users = users("pw");
         {
             let check = std::pin::pin!(check(&passwords, &users, 1, "pw"));
@@ -245,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn c2_c4_what_bcrypt_would_cut_off_is_not_hashed() {
-        let passwords = Passwords::with_limits(1, 2);
+        let passwords = PasswordChecks::with_limits(1, 2);
         passwords.entrance.close();
         let users = users("pw");
         for password in ["a".repeat(73), "pw\0x".to_owned()] {

@@ -5,13 +5,13 @@ use std::{collections::HashMap, hash::Hash};
 /// A map of at most `bound` entries that forgets what was not touched for longest, roughly: there are a young and an old half; what is
 /// inserted or found is young, and when the young half is full, it becomes the old one and the old one is dropped. Every step takes constant
 /// time, whatever is thrown at it.
-pub(super) struct Remembered<K, V> {
+pub(super) struct BoundedMap<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     half: usize,
 }
 
-impl<K: Hash + Eq + Clone, V> Remembered<K, V> {
+impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
     pub(super) fn new(bound: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), half: (bound / 2).max(1) }
     }
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn it_stays_within_its_bound_and_keeps_what_is_used() {
-        let mut table = Remembered::new(100);
+        let mut table = BoundedMap::new(100);
         table.insert(0, "kept");
         for key in 1..10_000 {
             table.insert(key, "flood");

@@ -1,0 +1,40 @@
+//! What can be wrong with a file, for the operator.
+
+use std::{io, path::PathBuf};
+
+/// A file that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {fault}", path.display())]
+pub struct FileError {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub fault: FileFault,
+}
+
+/// What is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FileFault {
+    /// It can't be read.
+    #[error("it can't be read: {}", describe(*.0))]
+    Unreadable(io::ErrorKind),
+    /// It can't be written.
+    #[error("it can't be written: {}", describe(*.0))]
+    Unwritable(io::ErrorKind),
+    /// Everybody on the machine could give itself access.
+    #[error("its mode {0:o} lets everybody write to it: chmod o-w")]
+    WritableByEverybody(u32),
+    /// What is in it is bad.
+    #[error("{0}")]
+    Content(String),
+}
+
+fn describe(kind: io::ErrorKind) -> String {
+    match kind {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; it must be readable for the user that wharf runs as".to_owned()
+        }
+        kind => kind.to_string(),
+    }
+}

@@ -47,6 +47,8 @@ pub use tls::TlsError;
 use self::{listen::Sockets, peers::Peers, tls::Reloading};
 use crate::{
     api::Api,
+    http::{Door, Service},
+    ops::Ops,
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     registry::{Registry, Remains},
@@ -207,11 +209,15 @@ async fn run(
     let tls = config.http.tls.clone().map(Reloading::open).transpose()?;
     let registry = open::registry(config).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
-    let api = Api::new(registry.clone(), Arc::clone(&authenticator), open::settings(config));
-    let api = web::Data::new(api);
+    let doors: Vec<Box<dyn Door>> = vec![
+        Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
+        Box::new(Api::new(open::api(config), Arc::clone(&authenticator))),
+    ];
+    let service = Service::new(registry.clone(), Arc::clone(&authenticator), open::http(config), doors);
+    let service = web::Data::new(service);
     announce::store(config);
     announce::addresses(config, &sockets);
-    let server = build(config, sockets, &api, tls.as_ref()).map_err(StartError::Listen)?;
+    let server = build(config, sockets, &service, tls.as_ref()).map_err(StartError::Listen)?;
     if let Some(tls) = tls {
         tokio::spawn(tls.follow());
     }
@@ -225,7 +231,7 @@ async fn run(
 fn build(
     config: &Config,
     sockets: Sockets,
-    api: &web::Data<Api>,
+    service: &web::Data<Service>,
     tls: Option<&Reloading>,
 ) -> io::Result<actix_server::Server> {
     let workers = thread::available_parallelism().map_or(2, usize::from);
@@ -237,18 +243,18 @@ fn build(
     let shutdown = server.graceful_shutdown_signal();
     let peers = Peers::new(config.limits.connections_per_address, open::proxies(config));
     for socket in sockets.tcp {
-        let (api, shutdown, peers) = (api.clone(), shutdown.clone(), Arc::clone(&peers));
+        let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(&peers));
         server = match tls.map(Reloading::current) {
             Some(tls) => server.listen("https", socket, move || {
-                connection::tls(api.clone(), shutdown.clone(), Arc::clone(&peers), Arc::clone(&tls))
+                connection::tls(service.clone(), shutdown.clone(), Arc::clone(&peers), Arc::clone(&tls))
             })?,
             None => server
-                .listen("http", socket, move || connection::plain(api.clone(), shutdown.clone(), Arc::clone(&peers)))?,
+                .listen("http", socket, move || connection::plain(service.clone(), shutdown.clone(), Arc::clone(&peers)))?,
         };
     }
     for socket in sockets.unix {
-        let (api, shutdown) = (api.clone(), shutdown.clone());
-        server = server.listen_uds("unix", socket, move || connection::unix(api.clone(), shutdown.clone()))?;
+        let (service, shutdown) = (service.clone(), shutdown.clone());
+        server = server.listen_uds("unix", socket, move || connection::unix(service.clone(), shutdown.clone()))?;
     }
     Ok(server.run())
 }

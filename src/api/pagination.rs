@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{error::ApiError, query::Query};
+use super::error::ApiError;
+use crate::http::Query;
 
 /// How many entries an answer has.
 #[derive(Clone, Copy, Debug)]

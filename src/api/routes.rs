@@ -1,26 +1,21 @@
-//! The table of routes, and the one place where a request's path is taken apart.
+//! The table of routes, and the one place where a path of the API is taken apart.
 //!
-//! The decoded path is split once, from the right: a repository may be named `x/manifests/y` or `x/blobs/uploads`, so it is the last keyword
-//! that decides. What comes out are parsed nouns; the same value decides what is allowed and what is read.
+//! The decoded path is split once, from the right: a repository may be named `x/manifests/y` or `x/blobs/uploads`, so the last keyword decides. The
+//! parsed value decides what is allowed and what is read.
+
+use actix_web::http::Method;
 
 use super::error::ApiError;
 use crate::{
+    http::{HttpError, Query, Right, Route},
     oci::{Digest, Reference, RepositoryName},
     registry::SessionId,
 };
-use actix_web::http::Method;
 
-/// What anybody may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OpenResource {
-    Home,
-    Health,
-    Token,
-}
-
-/// What one may have to show who one is for.
+/// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Resource {
+pub(super) enum Name {
+    Token,
     Version,
     Catalog,
     Blob { name: RepositoryName, digest: Digest },
@@ -31,17 +26,8 @@ pub(super) enum Resource {
     Referrers { name: RepositoryName, digest: Digest },
 }
 
-/// A row of the table: what the log calls it, and what may be done to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) template: &'static str,
-    pub(super) methods: &'static [Method],
-}
-
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 
-const HOME: Route = Route { template: "/", methods: READ };
-const HEALTH: Route = Route { template: "/healthz", methods: READ };
 /// Where tokens are issued. Quay's clients know it as `/v2/auth`.
 const TOKEN: Route = Route { template: "/token", methods: &[Method::GET, Method::HEAD, Method::POST] };
 /// end-1
@@ -67,46 +53,11 @@ const TAGS: Route = Route { template: "/v2/<name>/tags/list", methods: READ };
 /// end-12
 const REFERRERS: Route = Route { template: "/v2/<name>/referrers/<digest>", methods: READ };
 
-impl Route {
-    /// The value of `Allow` (RFC 9110, section 10.2.1). What may be done can be asked everywhere.
-    pub(super) fn allow(self) -> String {
-        let methods: Vec<&str> = self.methods.iter().chain([&Method::OPTIONS]).map(Method::as_str).collect();
-        methods.join(", ")
-    }
-}
-
-impl OpenResource {
-    /// The row of the table that this is of.
-    pub(super) fn route(self) -> Route {
-        match self {
-            Self::Home => HOME,
-            Self::Health => HEALTH,
-            Self::Token => TOKEN,
-        }
-    }
-
-    /// What the decoded path of a request names, if it is one of these. They are under the prefix, where clients are sent, and beside it too, for
-    /// those who ask the server itself.
-    pub(super) fn parse(path: &str, prefix: &str) -> Option<Self> {
-        match path {
-            "/" => return Some(Self::Home),
-            "/healthz" => return Some(Self::Health),
-            "/token" => return Some(Self::Token),
-            _ => {}
-        }
-        match path.strip_prefix(prefix)? {
-            "" | "/" if !prefix.is_empty() => Some(Self::Home),
-            "/healthz" => Some(Self::Health),
-            "/token" | "/v2/auth" => Some(Self::Token),
-            _ => None,
-        }
-    }
-}
-
-impl Resource {
+impl Name {
     /// The row of the table that this is of.
     pub(super) fn route(&self) -> Route {
         match self {
+            Self::Token => TOKEN,
             Self::Version => VERSION,
             Self::Catalog => CATALOG,
             Self::Blob { .. } => BLOB,
@@ -118,56 +69,82 @@ impl Resource {
         }
     }
 
-    /// The repository that it is of.
-    pub(super) fn repository(&self) -> Option<&RepositoryName> {
-        match self {
+    /// The right that a request needs.
+    pub(super) fn right(&self, method: &Method, query: &Query) -> Right {
+        let name = match self {
+            Self::Token => return Right::Open,
+            Self::Version => return Right::Authenticated,
+            Self::Catalog => return Right::Catalog,
+            Self::Uploads { name } => {
+                return Right::Push { to: name.clone(), mount_from: source_of_mount(query) };
+            }
+            Self::Upload { name, .. } => return Right::Push { to: name.clone(), mount_from: None },
             Self::Blob { name, .. }
-            | Self::Uploads { name }
-            | Self::Upload { name, .. }
             | Self::Manifest { name, .. }
             | Self::Tags { name }
-            | Self::Referrers { name, .. } => Some(name),
-            Self::Version | Self::Catalog => None,
+            | Self::Referrers { name, .. } => name.clone(),
+        };
+        match *method {
+            Method::DELETE => Right::Delete(name),
+            Method::GET | Method::HEAD => Right::Pull(name),
+            _ => Right::Push { to: name, mount_from: None },
         }
     }
 
-    /// Takes apart the decoded path of a request, `prefix` being what the operator put before `/v2/`.
+    /// Takes apart the decoded path of a request, `prefix` being what the operator put before `/v2/`; `None` for a path outside of the API.
+    ///
+    /// Tokens are issued under the prefix, where clients are sent, and beside it, for those who ask the server itself.
     ///
     /// # Errors
     /// 404 for what is no path of ours, 400 for a name, digest or tag that is none.
-    pub(super) fn parse(path: &str, prefix: &str) -> Result<Self, ApiError> {
-        let path = path.strip_prefix(prefix).and_then(|path| path.strip_prefix("/v2")).ok_or(ApiError::NotFound)?;
+    pub(super) fn find(path: &str, prefix: &str) -> Option<Result<Self, ApiError>> {
+        if path == "/token" {
+            return Some(Ok(Self::Token));
+        }
+        match path.strip_prefix(prefix)? {
+            "/token" | "/v2/auth" => Some(Ok(Self::Token)),
+            path => path.strip_prefix("/v2").map(Self::parse),
+        }
+    }
+
+    /// Takes apart what follows `/v2`.
+    fn parse(path: &str) -> Result<Self, ApiError> {
         match path {
             "" | "/" => return Ok(Self::Version),
             "/_catalog" => return Ok(Self::Catalog),
             _ => {}
         }
-        let path = path.strip_prefix('/').ok_or(ApiError::NotFound)?;
-        of_repository(path)
+        of_repository(path.strip_prefix('/').ok_or(HttpError::NotFound)?)
     }
 }
 
-fn of_repository(path: &str) -> Result<Resource, ApiError> {
-    let (head, last) = path.rsplit_once('/').ok_or(ApiError::NotFound)?;
+/// Where a blob is to be mounted from, if the request says it rightly. What it says wrongly is answered later.
+fn source_of_mount(query: &Query) -> Option<RepositoryName> {
+    query.one("mount").ok()??;
+    query.one("from").ok()??.parse().ok()
+}
+
+fn of_repository(path: &str) -> Result<Name, ApiError> {
+    let (head, last) = path.rsplit_once('/').ok_or(HttpError::NotFound)?;
     if let Some(name) = head.strip_suffix("/blobs/uploads") {
         let name = name_of(name)?;
         if last.is_empty() {
-            return Ok(Resource::Uploads { name });
+            return Ok(Name::Uploads { name });
         }
         let session = last.parse().map_err(|_| ApiError::UploadUnknown)?;
-        return Ok(Resource::Upload { name, session });
+        return Ok(Name::Upload { name, session });
     }
-    let (name, keyword) = head.rsplit_once('/').ok_or(ApiError::NotFound)?;
+    let (name, keyword) = head.rsplit_once('/').ok_or(HttpError::NotFound)?;
     match (keyword, last) {
-        (_, "") => Err(ApiError::NotFound),
-        ("blobs", "uploads") => Ok(Resource::Uploads { name: name_of(name)? }),
-        ("blobs", digest) => Ok(Resource::Blob { name: name_of(name)?, digest: digest_of(digest)? }),
-        ("referrers", digest) => Ok(Resource::Referrers { name: name_of(name)?, digest: digest_of(digest)? }),
+        (_, "") => Err(HttpError::NotFound.into()),
+        ("blobs", "uploads") => Ok(Name::Uploads { name: name_of(name)? }),
+        ("blobs", digest) => Ok(Name::Blob { name: name_of(name)?, digest: digest_of(digest)? }),
+        ("referrers", digest) => Ok(Name::Referrers { name: name_of(name)?, digest: digest_of(digest)? }),
         ("manifests", reference) => {
-            Ok(Resource::Manifest { name: name_of(name)?, reference: reference_of(reference)? })
+            Ok(Name::Manifest { name: name_of(name)?, reference: reference_of(reference)? })
         }
-        ("tags", "list") => Ok(Resource::Tags { name: name_of(name)? }),
-        _ => Err(ApiError::NotFound),
+        ("tags", "list") => Ok(Name::Tags { name: name_of(name)? }),
+        _ => Err(HttpError::NotFound.into()),
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::{
 use super::{logging, output, rules::Rules};
 use crate::{
     config::{Loaded, Sources},
-    server::{self, Server},
+    server::{self, Server, systemd},
 };
 
 /// How often the settings are looked at, whether their rules have changed.
@@ -44,6 +44,7 @@ pub(super) fn until_told_to_stop(sources: Sources, loaded: Loaded, ready_file: O
         output::complain(&error);
         return ExitCode::FAILURE;
     }
+    systemd::notify_ready();
     follow_signals(&runtime, signals, server, rules);
     ExitCode::SUCCESS
 }

@@ -45,11 +45,12 @@ pub use check::check;
 pub use listen::StartError;
 pub use tls::TlsError;
 
-use self::{listen::Sockets, peers::Peers, tls::Reloading};
+use self::{listen::Sockets, peers::Peers, tls::TlsConfig};
 use crate::{
     api::Api,
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
+    files::{self, Watched},
     registry::{Registry, Remains},
 };
 
@@ -208,7 +209,7 @@ async fn run(
     config: &Config,
     sockets: Sockets,
 ) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
-    let tls = config.http.tls.clone().map(Reloading::open).transpose()?;
+    let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let registry = open::registry(config).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let api = Api::new(registry.clone(), Arc::clone(&authenticator), open::settings(config));
@@ -217,7 +218,7 @@ async fn run(
     announce::addresses(config, &sockets);
     let server = build(config, sockets, &api, tls.as_ref()).map_err(StartError::Listen)?;
     if let Some(tls) = tls {
-        tokio::spawn(tls.follow());
+        tokio::spawn(files::follow(move || tls.poll()));
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
     if let Some(control) = control::open(config, &registry) {
@@ -230,7 +231,7 @@ fn build(
     config: &Config,
     sockets: Sockets,
     api: &web::Data<Api>,
-    tls: Option<&Reloading>,
+    tls: Option<&Arc<Watched<TlsConfig>>>,
 ) -> io::Result<actix_server::Server> {
     let workers = thread::available_parallelism().map_or(2, usize::from);
     let mut server = actix_server::Server::build()
@@ -242,7 +243,7 @@ fn build(
     let peers = Peers::new(config.limits.connections_per_address, open::proxies(config));
     for socket in sockets.tcp {
         let (api, shutdown, peers) = (api.clone(), shutdown.clone(), Arc::clone(&peers));
-        server = match tls.map(Reloading::current) {
+        server = match tls.map(Arc::clone) {
             Some(tls) => server.listen("https", socket, move || {
                 connection::tls(api.clone(), shutdown.clone(), Arc::clone(&peers), Arc::clone(&tls))
             })?,

@@ -23,10 +23,7 @@ use super::{
     token::{Issuer, TokenError, TokenRequest, TokenResponse},
 };
 use crate::{
-    files::{
-        FileError,
-        watch::{INTERVAL, Poll, REST},
-    },
+    files::{self, Poll},
     oci::ResourceScope,
 };
 
@@ -226,36 +223,25 @@ impl Authenticator {
             Mode::Htpasswd { login, .. } => login.reload(),
             Mode::Builtin(mode) => {
                 mode.login.reload();
-                log_failure(mode.issuer.reload(unix_time()));
+                mode.issuer.reload(unix_time());
             }
             Mode::External(mode) => mode.reload(),
         }
     }
 
-    /// Looks after changed files for as long as it is polled: to be run beside the server.
+    /// Follows changes of the files until it is dropped: to be run beside the server.
     pub async fn watch(self: Arc<Self>) {
-        if matches!(self.mode, Mode::Open) {
-            return;
-        }
-        let mut pause = INTERVAL;
-        loop {
-            tokio::time::sleep(pause).await;
-            let authenticator = Arc::clone(&self);
-            let changing = tokio::task::spawn_blocking(move || authenticator.poll()).await.unwrap_or(false);
-            pause = if changing { REST } else { INTERVAL };
+        if !self.is_open() {
+            files::follow(move || self.poll()).await;
         }
     }
 
-    /// Looks at the files once; whether one of them is just changing.
-    fn poll(&self) -> bool {
+    fn poll(&self) -> Poll {
         match &self.mode {
-            Mode::Open => false,
-            Mode::Htpasswd { login, .. } => login.poll() == Poll::Changing,
-            Mode::Builtin(mode) => {
-                log_failure(mode.issuer.poll(unix_time()));
-                mode.login.poll() == Poll::Changing
-            }
-            Mode::External(mode) => mode.poll() == Poll::Changing,
+            Mode::Open => Poll::Same,
+            Mode::Htpasswd { login, .. } => login.poll(),
+            Mode::Builtin(mode) => mode.login.poll().max(mode.issuer.poll(unix_time())),
+            Mode::External(mode) => mode.poll(),
         }
     }
 
@@ -290,12 +276,6 @@ impl fmt::Debug for Credentials<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let authorization = self.authorization.map(|_| "…");
         f.debug_struct("Credentials").field("authorization", &authorization).field("address", &self.address).finish()
-    }
-}
-
-fn log_failure(result: Result<(), FileError>) {
-    if let Err(error) = result {
-        tracing::error!("{error}; the keys that were read before stay in force");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Token mode with an issuer elsewhere, whose public keys were given.
 
-use std::{io, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use jsonwebtoken::Algorithm;
 
@@ -12,10 +12,7 @@ use super::{
     settings::ExternalSettings,
     token::{ALGORITHMS, Accepted, AcceptedTokens, Expected, KeySet, Verifier},
 };
-use crate::files::{
-    FileFault,
-    watch::{Content, Poll, Watched},
-};
+use crate::files::{Content, FileError, Poll, Watched};
 
 /// The mode.
 pub(super) struct External {
@@ -29,8 +26,8 @@ pub(super) struct External {
 
 impl External {
     pub(super) fn open(settings: &ExternalSettings) -> Result<Self, AuthError> {
-        let bundle = settings.root_cert_bundle.as_deref().map(|path| Watched::open(path, Content::Public, read_bundle));
-        let jwks = settings.jwks.as_deref().map(|path| Watched::open(path, Content::Public, read_jwks));
+        let bundle = settings.root_cert_bundle.as_deref().map(|path| watch(path, KeySet::from_bundle));
+        let jwks = settings.jwks.as_deref().map(|path| watch(path, KeySet::from_jwks));
         let keys = bundle.into_iter().chain(jwks).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
             let problem = "an issuer elsewhere needs its certificates here, or its keys in auth.token.jwks".to_owned();
@@ -73,10 +70,8 @@ impl External {
         }
     }
 
-    /// Looks at every file; whether one of them is just changing.
     pub(super) fn poll(&self) -> Poll {
-        let polls: Vec<Poll> = self.keys.iter().map(Watched::poll).collect();
-        if polls.contains(&Poll::Changing) { Poll::Changing } else { Poll::Same }
+        self.keys.iter().map(Watched::poll).max().unwrap_or(Poll::Same)
     }
 }
 
@@ -97,19 +92,13 @@ fn algorithms(names: &[String]) -> Result<Arc<[Algorithm]>, AuthError> {
     names.iter().map(algorithm).collect()
 }
 
-fn read_bundle(path: &Path, content: Option<&[u8]>) -> Result<KeySet, FileFault> {
-    let content = content.ok_or(FileFault::Unreadable(io::ErrorKind::NotFound))?;
-    KeySet::from_bundle(content).map(|keys| warn_of_skipped(path, keys)).map_err(FileFault::Content)
-}
-
-fn read_jwks(path: &Path, content: Option<&[u8]>) -> Result<KeySet, FileFault> {
-    let content = content.ok_or(FileFault::Unreadable(io::ErrorKind::NotFound))?;
-    KeySet::from_jwks(content).map(|keys| warn_of_skipped(path, keys)).map_err(FileFault::Content)
-}
-
-fn warn_of_skipped(path: &Path, keys: KeySet) -> KeySet {
-    for skipped in keys.skipped() {
-        tracing::warn!("{}: {skipped}; tokens that are signed with it are refused", path.display());
-    }
-    keys
+fn watch(path: &Path, parse: fn(&[u8]) -> Result<KeySet, String>) -> Result<Watched<KeySet>, FileError> {
+    Watched::open(vec![(path.to_owned(), Content::Public)], move |files| {
+        let file = &files[0];
+        let keys = parse(file.bytes()?).map_err(|problem| file.error(&problem))?;
+        for skipped in keys.skipped() {
+            tracing::warn!("{}: {skipped}; tokens that are signed with it are refused", file.path().display());
+        }
+        Ok(keys)
+    })
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -12,8 +13,8 @@ use super::{
     error::AuthError,
     external::External,
     principal::Grants,
-    settings::{BuiltinSettings, KeySource, Settings},
-    token::{KeyFolder, KeyRing, TokenRefusal, Verifier},
+    settings::Settings,
+    token::{KeyRing, TokenRefusal, Verifier},
 };
 use crate::oci::Action;
 
@@ -75,16 +76,11 @@ pub fn judge_token(
 ) -> Result<Option<Result<TokenGrants, TokenRefusal>>, AuthError> {
     let verifier = match settings {
         Settings::Open | Settings::Htpasswd { .. } => return Ok(None),
-        Settings::Builtin(settings) => own_verifier(settings)?,
+        Settings::Builtin(settings) => {
+            let keys = &KeyRing::open(&settings.key)?.current().value;
+            Verifier::own(Arc::clone(&keys.trusted), &settings.issuer, &settings.service)
+        }
         Settings::External(settings) => External::open(settings)?.verifier(),
     };
     Ok(Some(verifier.verify(token, now).map(|claims| claims.grants().into())))
-}
-
-fn own_verifier(settings: &BuiltinSettings) -> Result<Verifier, AuthError> {
-    let keys = match &settings.key {
-        KeySource::File(path) => KeyRing::read(path)?,
-        KeySource::Folder(path) => KeyFolder::read(path)?,
-    };
-    Ok(Verifier::own(keys.trusted, &settings.issuer, &settings.service))
 }

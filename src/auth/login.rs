@@ -14,10 +14,7 @@ use super::{
     throttle::Throttle,
     users::Users,
 };
-use crate::files::{
-    FileError, FileFault,
-    watch::{Content, Poll, Watched, is_readable_by_others},
-};
+use crate::files::{Content, FileError, Poll, Snapshot, Watched};
 
 /// Who may log in.
 pub(super) struct Login {
@@ -28,7 +25,15 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) fn open(path: &Path) -> Result<Self, FileError> {
-        let users = Watched::open(path, Content::Secret, read_users)?;
+        // Where the file is missing at the start, nobody can log in until it appears.
+        let recover = |error: FileError| {
+            if !error.is_missing() {
+                return Err(error);
+            }
+            tracing::error!("{error}, so nobody can log in until it appears");
+            Ok(Users::default())
+        };
+        let users = Watched::open_or_else(vec![(path.to_owned(), Content::Credentials)], read_users, recover)?;
         Ok(Self { users, passwords: PasswordChecks::new(), throttle: Throttle::new() })
     }
 
@@ -92,18 +97,11 @@ fn rounded_up(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// Reads the file; when it is missing at the start, nobody gets in until it appears.
-fn read_users(path: &Path, content: Option<&[u8]>) -> Result<Users, FileFault> {
-    let Some(content) = content else {
-        tracing::error!("{}: there is no such file, so nobody can log in until it appears", path.display());
-        return Ok(Users::default());
-    };
-    let users = Users::parse(content).map_err(|error| FileFault::Content(error.to_string()))?;
+fn read_users(files: &[Snapshot]) -> Result<Users, FileError> {
+    let file = &files[0];
+    let users = Users::parse(file.bytes()?).map_err(|error| file.error(&error))?;
     for warning in users.warnings() {
-        tracing::warn!("{}, {warning}", path.display());
-    }
-    if is_readable_by_others(path) {
-        tracing::warn!("{}: others than its owner can read the hashes: chmod 600 it", path.display());
+        tracing::warn!("{}, {warning}", file.path().display());
     }
     Ok(users)
 }

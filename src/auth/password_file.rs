@@ -1,7 +1,7 @@
 //! Changes a file of users. Comments, order and the users that are not meant stay as they are.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,7 @@ use super::{
     secret::Secret,
     users::{InvalidHtpasswd, InvalidUserName, MAX_PASSWORD_LEN, Users, check_user_name, is_checkable},
 };
-use crate::files::{FileError, FileFault, private};
+use crate::files::{self, FileError, FileFault};
 
 /// The cost of the hashes that are made here, where nobody says another.
 const COST: u32 = 12;
@@ -62,9 +62,8 @@ impl PasswordFile {
     /// # Errors
     /// [`PasswordFileError::File`], [`PasswordFileError::Line`]
     pub fn open(path: &Path) -> Result<Self, PasswordFileError> {
-        let content = fs::read(path)
-            .map_err(|error| FileError { path: path.to_owned(), fault: FileFault::Unreadable(error.kind()) })?;
-        Self::parse(path, &content)
+        let missing = || FileError { path: path.to_owned(), fault: FileFault::Unreadable(io::ErrorKind::NotFound) };
+        Self::parse(path, &files::read_if_there(path)?.ok_or_else(missing)?)
     }
 
     /// Reads a file, or begins one where there is none.
@@ -72,12 +71,7 @@ impl PasswordFile {
     /// # Errors
     /// [`PasswordFileError::File`], [`PasswordFileError::Line`]
     pub fn open_or_begin(path: &Path) -> Result<Self, PasswordFileError> {
-        match Self::open(path) {
-            Err(PasswordFileError::File(FileError {
-                fault: FileFault::Unreadable(io::ErrorKind::NotFound), ..
-            })) => Self::parse(path, b""),
-            other => other,
-        }
+        Self::parse(path, &files::read_if_there(path)?.unwrap_or_default())
     }
 
     /// A file without users, which takes the place of what may be there at the first change.
@@ -153,7 +147,7 @@ impl PasswordFile {
 
     fn write(&mut self, text: &str) -> Result<(), PasswordFileError> {
         let changed = Self::parse(&self.path, text.as_bytes())?;
-        private::replace(&self.path, text.as_bytes())?;
+        files::replace(&self.path, text.as_bytes())?;
         *self = changed.with_cost(self.cost);
         Ok(())
     }
@@ -195,7 +189,7 @@ pub fn password_line(user: &str, password: &Secret, cost: u32) -> Result<String,
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

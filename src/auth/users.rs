@@ -16,7 +16,7 @@ pub const MAX_PASSWORD_LEN: usize = 72;
 /// The users of one version of the file.
 #[derive(Default)]
 pub(super) struct Users {
-    users: HashMap<Box<str>, User>,
+    by_name: HashMap<Box<str>, User>,
     /// The entry whose check costs most: unknown users are checked against it, and what comes out is thrown away.
     strongest: Option<PasswordHash>,
     warnings: Vec<String>,
@@ -110,7 +110,7 @@ impl Users {
         if self.strongest.as_ref().is_none_or(|strongest| strongest.work() < hash.work()) {
             self.strongest = Some(hash.clone());
         }
-        self.users.insert(name.into(), User { hash, text: text.into() });
+        self.by_name.insert(name.into(), User { hash, text: text.into() });
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl Users {
         if user.len() > MAX_USER_LEN || !is_checkable(password) {
             return false;
         }
-        let Some(known) = self.users.get(user) else {
+        let Some(known) = self.by_name.get(user) else {
             strongest.verify(password);
             return false;
         };
@@ -134,11 +134,11 @@ impl Users {
 
     /// The hash of a user as the file has it: what tells an old password from a new one.
     pub(super) fn hash_of(&self, user: &str) -> Option<&str> {
-        self.users.get(user).map(|user| &*user.text)
+        self.by_name.get(user).map(|user| &*user.text)
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.users.keys().map(AsRef::as_ref)
+        self.by_name.keys().map(AsRef::as_ref)
     }
 
     /// One line for each weak entry.

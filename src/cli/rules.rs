@@ -1,27 +1,26 @@
 //! Rules that change while the server runs.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
-use crate::{config::Sources, server::Server};
+use crate::{
+    config::Sources,
+    files::{Content, Poll, Snapshot, Watch},
+    server::Server,
+};
 
-/// Where the rules come from, and what was there when they were last read.
+/// The sources of the rules, and the settings' file among them, which is watched.
 pub(super) struct Rules {
     sources: Sources,
-    file: Option<PathBuf>,
-    read: Option<Vec<u8>>,
-    /// What is there now, until it has been the same for one look: a file that is being written is not half read.
-    changing: Option<Vec<u8>>,
+    file: Watch,
 }
 
 impl Rules {
     pub(super) fn new(sources: Sources, file: Option<PathBuf>) -> Self {
-        let read = file.as_ref().and_then(|file| fs::read(file).ok());
-        Self { sources, file, read, changing: None }
+        Self { sources, file: Watch::new(file.into_iter().map(|path| (path, Content::Public)).collect()) }
     }
 
-    /// Puts the rules in force that the settings have now, and reads users and keys again. Settings that can't be read change nothing.
-    pub(super) fn reload(&mut self, server: &Server) {
-        self.read = self.content();
+    /// Puts the rules of the settings in force, and reads users and keys again. Settings that can't be read change nothing.
+    pub(super) fn reload(&self, server: &Server) {
         match self.sources.load() {
             Ok(loaded) => match server.reload(&loaded.config) {
                 Ok(()) => tracing::info!(
@@ -33,21 +32,11 @@ impl Rules {
         }
     }
 
-    /// The same, if the settings' file has changed and come to rest.
+    /// The same, if the settings' file has changed. A file that is missing, as between the two steps of an editor that replaces it, changes nothing.
     pub(super) fn reload_if_changed(&mut self, server: &Server) {
-        let now = self.content();
-        if now.is_none() || now == self.read {
-            self.changing = None;
-        } else if now == self.changing {
-            self.changing = None;
+        let is_there = |file: &Snapshot| file.bytes().is_ok();
+        if self.file.poll() == Poll::Changed && self.file.snapshots().iter().all(is_there) {
             self.reload(server);
-        } else {
-            self.changing = now;
         }
-    }
-
-    /// What is in the file; `None` while it is not there, as between the two steps of an editor that replaces it.
-    fn content(&self) -> Option<Vec<u8>> {
-        self.file.as_ref().and_then(|file| fs::read(file).ok())
     }
 }

@@ -1,11 +1,6 @@
 //! A server in the foreground, from its start to the signal that ends it.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io, path::Path, process::ExitCode};
 
 use tokio::{
     runtime::Runtime,
@@ -15,11 +10,9 @@ use tokio::{
 use super::{logging, output, rules::Rules};
 use crate::{
     config::{Loaded, Sources},
+    files::{self, FileError, POLL_INTERVAL},
     server::{self, Server, systemd},
 };
-
-/// How often the settings are looked at, whether their rules have changed.
-const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT, and then lets what is under way end; a second signal ends it at once. SIGHUP, or a change of the settings' file,
 /// puts changed rules in force.
@@ -41,7 +34,7 @@ pub(super) fn until_told_to_stop(sources: Sources, loaded: Loaded, ready_file: O
         }
     };
     if let Err(error) = write_ready_file(&server, ready_file) {
-        output::complain(&error);
+        output::complain(&format_args!("--ready-file {error}"));
         return ExitCode::FAILURE;
     }
     systemd::notify_ready();
@@ -61,7 +54,7 @@ fn listen_for_signals() -> io::Result<(Runtime, Signals)> {
 fn follow_signals(runtime: &Runtime, mut signals: Signals, server: Server, mut rules: Rules) {
     runtime.block_on(async {
         loop {
-            match tokio::time::timeout(INTERVAL, signals.next()).await {
+            match tokio::time::timeout(POLL_INTERVAL, signals.next()).await {
                 Ok(Told::Stop) => break,
                 Ok(Told::Reload) => rules.reload(&server),
                 Err(_) => rules.reload_if_changed(&server),
@@ -116,22 +109,11 @@ enum Told {
     Reload,
 }
 
-/// Says, whole or not at all, where the server is.
-fn write_ready_file(server: &Server, path: Option<&Path>) -> io::Result<()> {
+/// Says where the server is.
+fn write_ready_file(server: &Server, path: Option<&Path>) -> Result<(), FileError> {
     let Some(path) = path else { return Ok(()) };
-    let named = |error: io::Error| {
-        io::Error::new(error.kind(), format!("can't write --ready-file {}: {error}", path.display()))
-    };
     let addr = server.addresses().first().map(ToString::to_string);
     let ready = serde_json::json!({ "addr": addr, "pid": std::process::id() });
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().permissions(readable()).tempfile_in(folder).map_err(named)?;
-    writeln!(file, "{ready}").map_err(named)?;
-    file.persist(path).map_err(|error| named(error.error))?;
-    Ok(())
-}
-
-/// Whoever waits for the file may be another user.
-fn readable() -> std::fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o644)
+    // The reader of the file may be another user.
+    files::publish(path, format!("{ready}\n").as_bytes())
 }

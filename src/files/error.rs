@@ -19,14 +19,21 @@ pub enum FileFault {
     #[error("it can't be read: {}", describe(*.0))]
     Unreadable(io::ErrorKind),
     /// It can't be written.
-    #[error("it can't be written: {}", describe(*.0))]
+    #[error("it can't be written: {}", if *.0 == io::ErrorKind::NotFound { "there is no such folder".to_owned() } else { .0.to_string() })]
     Unwritable(io::ErrorKind),
     /// Everybody on the machine could give itself access.
     #[error("its mode {0:o} lets everybody write to it: chmod o-w")]
     WritableByEverybody(u32),
-    /// What is in it is bad.
+    /// Its content is bad.
     #[error("{0}")]
     Content(String),
+}
+
+impl FileError {
+    /// Whether there is no such file.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.fault == FileFault::Unreadable(io::ErrorKind::NotFound)
+    }
 }
 
 fn describe(kind: io::ErrorKind) -> String {

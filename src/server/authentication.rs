@@ -9,6 +9,7 @@ use crate::{
         KeySource, Realm, RuleSettings, Settings,
     },
     config::{Config, Issuer, Listen, Mode, Store, Token},
+    files,
 };
 
 /// Opens the mode of authentication, `addresses` being those that are listened on.
@@ -135,6 +136,6 @@ fn own_name(config: &Config, addresses: &[SocketAddr]) -> String {
 fn own_folder(config: &Config) -> Result<PathBuf, StartError> {
     match &config.storage.store {
         Store::Filesystem { root } => Ok(root.join("wharf")),
-        Store::Memory => Ok(tempfile::Builder::new().prefix("wharf-").tempdir().map_err(StartError::Folder)?.keep()),
+        Store::Memory => files::temporary_folder().map_err(StartError::Folder),
     }
 }

@@ -14,7 +14,6 @@ use actix_web::{
     dev::{AppConfig, ServiceRequest, ServiceResponse},
     web,
 };
-use arc_swap::ArcSwap;
 use rustix::net::sockopt;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -27,8 +26,12 @@ use super::{
     peers::{Peers, Seated},
     refusing::Refusing,
     sending::Sending,
+    tls::TlsConfig,
 };
-use crate::api::{self, Api};
+use crate::{
+    api::{self, Api},
+    files::Watched,
+};
 
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -134,10 +137,10 @@ pub(super) fn tls(
     api: web::Data<Api>,
     shutdown: GracefulShutdownSignal,
     peers: Arc<Peers>,
-    config: Arc<ArcSwap<ServerConfig>>,
+    tls: Arc<Watched<TlsConfig>>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     fn_service(move |io: TcpStream| {
-        let (config, peers) = (config.load_full(), Arc::clone(&peers));
+        let (config, peers) = (Arc::clone(&tls.current().value.server), Arc::clone(&peers));
         async move {
             prepare(&io);
             let peer = io.peer_addr().map_err(drop)?;

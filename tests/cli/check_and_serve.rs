@@ -137,8 +137,8 @@ fn tls() -> Vec<Case> {
         of("no certificate", "nonsense", &key, "no certificate in PEM"),
         of("a damaged certificate", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", &key, "no PEM"),
         of("an expired certificate", &expired, &expired_key, ""),
-        case("a missing certificate", TLS, &[("key", &key, 0o600)], "No such file"),
-        case("a missing key", TLS, &[("certificate", &certificate, 0o644)], "No such file"),
+        case("a missing certificate", TLS, &[("key", &key, 0o600)], "there is no such file"),
+        case("a missing key", TLS, &[("certificate", &certificate, 0o644)], "there is no such file"),
         case("a key alone", "[http.tls]\nkey = 'key'\n", &[("key", &key, 0o600)], "http.tls.certificate must name"),
         clients("an authority", &authority, ""),
         clients(

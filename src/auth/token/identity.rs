@@ -4,10 +4,7 @@
 //! to the hash of the user's password by a fingerprint that can only be computed with the token itself. So who reads the folder learns neither
 //! a token nor anything of a password, and a token dies with the user or with a change of the password.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -15,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     auth::secret::{Secret, keyed_fingerprint},
-    files::{FileError, FileFault, private},
+    files::{self, FileError},
 };
 
 /// A token that was not used for so long is dead, in seconds.
@@ -74,13 +71,13 @@ impl IdentityTokens {
 
     /// A new token for a user, whose password has that hash now.
     pub(crate) fn issue(&self, user: &str, hash: &str, client_id: &str, now: u64) -> Result<String, FileError> {
-        private::create_folder(&self.0)?;
+        files::create_folder(&self.0)?;
         self.make_room(user, now)?;
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
         let client_id = client_id.chars().filter(|c| !c.is_control()).take(100).collect();
         let fingerprint = fingerprint(&token, user, hash);
         let record = Record { user: user.to_owned(), client_id, created: now, used: now, fingerprint };
-        private::create(&self.file(&name(token.as_bytes())), &encode(&record))?;
+        files::create(&self.file(&name(token.as_bytes())), &encode(&record))?;
         Ok(token)
     }
 
@@ -104,7 +101,7 @@ impl IdentityTokens {
         if record.used.saturating_add(PRECISION) <= now {
             record.used = now;
             // Another process may have revoked it since it was read.
-            if !private::replace_if_there(&self.file(&name), &encode(&record))? {
+            if !files::replace_if_there(&self.file(&name), &encode(&record))? {
                 return Err(IdentityRefusal::Dead);
             }
         }
@@ -158,16 +155,9 @@ impl IdentityTokens {
     }
 
     fn records(&self) -> Result<Vec<(String, Record)>, FileError> {
-        let unreadable =
-            |error: io::Error| FileError { path: self.0.clone(), fault: FileFault::Unreadable(error.kind()) };
-        let entries = match fs::read_dir(&self.0) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(unreadable)?,
-        };
         let mut records = Vec::new();
-        for entry in entries {
-            let file = entry.map_err(unreadable)?.file_name();
-            let name = file.to_str().and_then(|file| file.strip_suffix(".json")).filter(|name| name.len() == 64);
+        for file in files::names(&self.0)? {
+            let name = file.strip_suffix(".json").filter(|name| name.len() == 64);
             let Some(name) = name.filter(|name| name.bytes().all(|byte| byte.is_ascii_hexdigit())) else { continue };
             if let Some(record) = self.read(name)? {
                 records.push((name.to_owned(), record));
@@ -178,22 +168,12 @@ impl IdentityTokens {
 
     /// A file that is damaged is no token; one that can't be read is an error, so that a bad disk logs nobody out.
     fn read(&self, name: &str) -> Result<Option<Record>, FileError> {
-        let path = self.file(name);
-        match fs::read(&path) {
-            Ok(json) => Ok(serde_json::from_slice(&json).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(FileError { path, fault: FileFault::Unreadable(error.kind()) }),
-        }
+        let json = files::read_if_there(&self.file(name))?;
+        Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
     }
 
     fn remove(&self, name: &str) -> Result<(), FileError> {
-        let path = self.file(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(FileError { path, fault: FileFault::Unwritable(error.kind()) })
-            }
-            _ => Ok(()),
-        }
+        files::remove(&self.file(name))
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -216,6 +196,8 @@ fn encode(record: &Record) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
+
+    use std::fs;
 
     use super::*;
 

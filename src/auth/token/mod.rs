@@ -32,7 +32,6 @@ pub(super) use claims::fuzz as fuzz_claims;
 pub(super) use grant::{grant, scope_text};
 pub(super) use identity::IdentityRefusal;
 pub(super) use issuer::{Issuer, NotIssued};
-pub(super) use key_folder::KeyFolder;
 pub(super) use key_ring::KeyRing;
 pub(super) use keys::{ALGORITHMS, KeySet};
 pub(super) use request::Grant;

@@ -26,6 +26,7 @@ pub(crate) mod open;
 mod peers;
 mod refusing;
 mod sending;
+pub(crate) mod systemd;
 mod tls;
 
 use std::{
@@ -96,7 +97,10 @@ struct Started {
 /// # Errors
 /// [`StartError`], which says what to do: an address is taken, the store can't be opened.
 pub fn start(config: Config) -> Result<Server, StartError> {
-    let sockets = listen::bind(&config.http.listen)?;
+    let sockets = match systemd::sockets()? {
+        Some(sockets) => sockets,
+        None => listen::bind(&config.http.listen)?,
+    };
     let mode = discriminant(&config.auth.mode);
     let addresses = sockets.addresses();
     let (report, started) = mpsc::channel();

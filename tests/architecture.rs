@@ -35,7 +35,7 @@ const USES: [(&str, &[&str]); 11] = [
 /// Crates, or parts of the standard library, with the modules that may name them.
 const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["actix_web"], &["api", "server"]),
-    (&["actix_http", "actix_server", "actix_service", "tokio_rustls"], &["server"]),
+    (&["actix_http", "actix_server", "actix_service", "listenfd", "tokio_rustls"], &["server"]),
     (&["std::fs"], &["storage", "files", "config"]),
     (&["rustix"], &["storage", "files", "server"]),
     (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "hmac", "subtle", "base64"], &["auth"]),

@@ -111,6 +111,12 @@ fn commands() -> String {
     format!("the commands are:\n{}", lines.join("\n"))
 }
 
+/// The definition of the command line, from which man pages and completions are made.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command that the arguments of this process name.
 #[must_use]
 pub fn run() -> ExitCode {

@@ -11,7 +11,7 @@ use super::{logging, output, rules::Rules};
 use crate::{
     config::{Loaded, Sources},
     files::{self, FileError, POLL_INTERVAL},
-    server::{self, Server},
+    server::{self, Server, systemd},
 };
 
 /// Serves until SIGTERM or SIGINT, and then lets what is under way end; a second signal ends it at once. SIGHUP, or a change of the settings' file,
@@ -37,6 +37,7 @@ pub(super) fn until_told_to_stop(sources: Sources, loaded: Loaded, ready_file: O
         output::complain(&format_args!("--ready-file {error}"));
         return ExitCode::FAILURE;
     }
+    systemd::notify_ready();
     follow_signals(&runtime, signals, server, rules);
     ExitCode::SUCCESS
 }

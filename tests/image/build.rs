@@ -77,5 +77,5 @@ fn an_unknown_architecture_is_told_so_needs_docker() {
     let output = command.arg("mips").current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(said, "./image: 'mips' is no architecture of the image: amd64 or arm64\n");
+    assert_eq!(said, "./image: 'mips' can't be built: amd64 and arm64 can\n");
 }

@@ -7,6 +7,10 @@
 mod support;
 
 mod build;
+mod compose;
 mod container;
 mod contract;
+mod kubernetes;
+mod podman;
+mod quadlet;
 mod registry;

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arm64;
 mod build;
 mod compose;
 mod container;

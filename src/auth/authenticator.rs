@@ -95,25 +95,17 @@ impl Authenticator {
         Ok(authenticator)
     }
 
-    /// Reads all that [`open`](Self::open) reads, and makes nothing; how many users there are, in words.
+    /// Reads all that [`open`](Self::open) reads, and makes nothing. Says how many users there are.
     ///
     /// # Errors
     /// [`AuthError`], as [`open`](Self::open)'s.
     pub fn check(settings: &Settings, access: AccessRules) -> Result<Option<String>, AuthError> {
-        match settings {
-            Settings::Builtin(settings) => {
-                let login = Login::open(&settings.users)?;
-                Issuer::check(settings)?;
-                Ok(login.count(&settings.users))
-            }
-            Settings::Open | Settings::Htpasswd { .. } | Settings::External(_) => {
-                let authenticator = Self::open(settings, access)?;
-                match (&authenticator.mode, settings) {
-                    (Mode::Htpasswd { login, .. }, Settings::Htpasswd { users, .. }) => Ok(login.count(users)),
-                    _ => Ok(None),
-                }
-            }
+        if let Settings::Builtin(settings) = settings {
+            let login = Login::open(&settings.users)?;
+            Issuer::check(settings)?;
+            return Ok(login.count());
         }
+        Ok(Self::open(settings, access)?.login().and_then(Login::count))
     }
 
     /// Who sent a request. One without credentials is [`Principal::anonymous`], never a refusal.
@@ -125,10 +117,11 @@ impl Authenticator {
             return Ok(Principal::unrestricted());
         }
         let access = self.access.load_full();
-        let authorization = Authorization::parse(credentials.authorization).map_err(|error| {
-            tracing::info!("credentials are refused: {error}");
+        let refuse = |reason: &dyn fmt::Display| {
+            tracing::info!("credentials are refused: {reason}");
             Refusal::Invalid
-        })?;
+        };
+        let authorization = Authorization::parse(credentials.authorization).map_err(|error| refuse(&error))?;
         match (&self.mode, authorization) {
             (Mode::Open, _) => Ok(Principal::unrestricted()),
             // What another's tokens may do is not ours to say, and so is what may be done without one.
@@ -140,13 +133,9 @@ impl Authenticator {
             }
             (Mode::Builtin(mode), Authorization::Bearer(token)) => mode.authenticate(token, access, unix_time()),
             (Mode::External(mode), Authorization::Bearer(token)) => mode.authenticate(token, unix_time()),
-            (Mode::Htpasswd { .. }, Authorization::Bearer(_)) => {
-                tracing::info!("credentials are refused: a token, where auth.mode is htpasswd");
-                Err(Refusal::Invalid)
-            }
+            (Mode::Htpasswd { .. }, Authorization::Bearer(_)) => Err(refuse(&"a token, where auth.mode is htpasswd")),
             (Mode::Builtin(_) | Mode::External(_), Authorization::Basic { .. }) => {
-                tracing::info!("credentials are refused: a password, where auth.mode is token");
-                Err(Refusal::Invalid)
+                Err(refuse(&"a password, where auth.mode is token"))
             }
         }
     }
@@ -218,13 +207,12 @@ impl Authenticator {
 
     /// Reads users and keys again, changed or not. A bad file is logged, and what was read before stays in force. Blocks.
     pub fn reload(&self) {
+        if let Some(login) = self.login() {
+            login.reload();
+        }
         match &self.mode {
-            Mode::Open => {}
-            Mode::Htpasswd { login, .. } => login.reload(),
-            Mode::Builtin(mode) => {
-                mode.login.reload();
-                mode.issuer.reload(unix_time());
-            }
+            Mode::Open | Mode::Htpasswd { .. } => {}
+            Mode::Builtin(mode) => mode.issuer.reload(unix_time()),
             Mode::External(mode) => mode.reload(),
         }
     }
@@ -237,11 +225,20 @@ impl Authenticator {
     }
 
     fn poll(&self) -> Poll {
-        match &self.mode {
-            Mode::Open => Poll::Same,
-            Mode::Htpasswd { login, .. } => login.poll(),
-            Mode::Builtin(mode) => mode.login.poll().max(mode.issuer.poll(unix_time())),
+        let users = self.login().map_or(Poll::Same, Login::poll);
+        let keys = match &self.mode {
+            Mode::Open | Mode::Htpasswd { .. } => Poll::Same,
+            Mode::Builtin(mode) => mode.issuer.poll(unix_time()),
             Mode::External(mode) => mode.poll(),
+        };
+        users.max(keys)
+    }
+
+    fn login(&self) -> Option<&Login> {
+        match &self.mode {
+            Mode::Open | Mode::External(_) => None,
+            Mode::Htpasswd { login, .. } => Some(login),
+            Mode::Builtin(mode) => Some(&mode.login),
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     principal::Principal,
     realm::Realm,
     settings::ExternalSettings,
-    token::{ALGORITHMS, Accepted, AcceptedTokens, Expected, KeySet, Verifier},
+    token::{ALGORITHMS, AcceptedTokens, Expected, KeySet, Verifier},
 };
 use crate::files::{Content, FileError, Poll, Watched};
 
@@ -50,9 +50,7 @@ impl External {
     /// What a token lets its holder do.
     pub(super) fn authenticate(&self, token: &str, now: u64) -> Result<Principal, Refusal> {
         let generation = self.keys.iter().map(|keys| keys.current().generation).sum();
-        let accepted = self.accepted.find(generation, token, now, || self.verifier().verify(token, now));
-        let Accepted { user, grants, .. } = accepted.map_err(|_| Refusal::InvalidToken)?;
-        Ok(Principal::bearer(user, grants, None))
+        self.accepted.principal(generation, token, None, now, || self.verifier().verify(token, now))
     }
 
     pub(super) fn verifier(&self) -> Verifier {

@@ -2,7 +2,7 @@
 
 use std::{
     net::IpAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,6 +18,7 @@ use crate::files::{Content, FileError, Poll, Snapshot, Watched};
 
 /// Who may log in.
 pub(super) struct Login {
+    path: PathBuf,
     users: Watched<Users>,
     passwords: PasswordChecks,
     throttle: Throttle,
@@ -34,7 +35,7 @@ impl Login {
             Ok(Users::default())
         };
         let users = Watched::open_or_else(vec![(path.to_owned(), Content::Credentials)], read_users, recover)?;
-        Ok(Self { users, passwords: PasswordChecks::new(), throttle: Throttle::new() })
+        Ok(Self { path: path.to_owned(), users, passwords: PasswordChecks::new(), throttle: Throttle::new() })
     }
 
     /// Whether this is the password of that user.
@@ -64,19 +65,14 @@ impl Login {
         self.throttle.failed(address, user, self.passwords.pair(user, secret), Instant::now());
     }
 
-    /// The hash of a user's password, as long as the user is there.
-    pub(super) fn hash_of(&self, user: &str) -> Option<String> {
-        self.users.current().value.hash_of(user).map(ToOwned::to_owned)
-    }
-
     /// The number of the version of the file that holds now.
     pub(super) fn generation(&self) -> u64 {
         self.users.current().generation
     }
 
     /// How many there are, in words; `None` where the file is missing.
-    pub(super) fn count(&self, path: &Path) -> Option<String> {
-        path.exists().then(|| format!("{} has {} users", path.display(), self.users().names().count()))
+    pub(super) fn count(&self) -> Option<String> {
+        self.path.exists().then(|| format!("{} has {} users", self.path.display(), self.users().names().count()))
     }
 
     /// The users as they are now.

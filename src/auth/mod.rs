@@ -33,7 +33,7 @@ mod throttle;
 mod token;
 mod users;
 
-pub use access_rules::{ANONYMOUS, ANY_USER, AccessRules, InvalidAccess, RuleFault, RuleSettings, Verdict};
+pub use access_rules::{ANONYMOUS, ANY_USER, AccessRules, InvalidAccess, RuleSettings, Verdict};
 pub use authenticator::{Authenticator, Credentials, Refusal};
 pub use authorization::MAX_AUTHORIZATION_LEN;
 pub use error::AuthError;

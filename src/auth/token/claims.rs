@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Number;
 
 use super::refusal::TokenRefusal;
 use crate::{
@@ -24,7 +25,7 @@ pub(crate) struct Claims {
     pub(crate) exp: u64,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) nbf: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present_or_null", skip_serializing_if = "Option::is_none")]
     pub(crate) iat: Option<u64>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) jti: String,
@@ -32,15 +33,16 @@ pub(crate) struct Claims {
     pub(crate) access: Vec<AccessEntry>,
 }
 
-/// One entry of the `access` claim.
+/// One entry of the `access` claim. It gives nothing where its type or its name is missing or null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccessEntry {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "null_is_default")]
     pub(crate) kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) class: Option<String>,
-    pub(crate) name: String,
     #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "without_nulls")]
     pub(crate) actions: Vec<String>,
 }
 
@@ -62,12 +64,27 @@ pub(crate) struct Expected {
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    u64::deserialize(deserializer).map(Some)
+    since_1970(&Number::deserialize(deserializer)?).map(Some)
 }
 
-/// Issuers say `null` for what they leave empty; those that are written in Go, for an empty list.
+fn present_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Option::deserialize(deserializer)?.as_ref().map(since_1970).transpose()
+}
+
+/// Times before 1970 are as good as 1970.
+fn since_1970<E: de::Error>(seconds: &Number) -> Result<u64, E> {
+    let before = || seconds.as_i64().map(|_| 0);
+    seconds.as_u64().or_else(before).ok_or_else(|| E::custom("a time is a whole number of seconds"))
+}
+
+/// Issuers write `null` for what they leave empty; those that are written in Go, for an empty list.
 fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn without_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let actions: Vec<Option<String>> = null_is_default(deserializer)?;
+    Ok(actions.into_iter().flatten().collect())
 }
 
 impl Claims {
@@ -105,7 +122,7 @@ impl Claims {
     /// an entry (`plugin`) says what the content is for, and changes nothing, as in registry:2.
     pub(crate) fn grants(&self) -> Grants {
         let mut grants = Grants::default();
-        for entry in &self.access {
+        for entry in self.access.iter().filter(|entry| !entry.name.is_empty()) {
             let actions = entry.actions.iter().map(|action| ScopeAction::from(action.as_str()));
             match ResourceKind::from(entry.kind.as_str()) {
                 ResourceKind::Repository => {

@@ -153,6 +153,7 @@ impl KeySet {
     pub(crate) fn from_bundle(pem: &[u8]) -> Result<Self, String> {
         use rustls::pki_types::pem::PemObject;
         let mut keys = Self::default();
+        let mut may_verify = false;
         for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
             let number = index + 1;
             let Ok(certificate) = certificate else {
@@ -160,47 +161,47 @@ impl KeySet {
                 continue;
             };
             match VerifyingKey::from_certificate(&certificate) {
-                Ok((key, id)) => keys.add(key, Some(id)),
+                Ok((key, id)) => {
+                    keys.add(key, Some(id));
+                    may_verify = true;
+                }
                 Err(fault) => {
                     keys.skipped.push(format!("the key of certificate {number} {fault}"));
-                    // An authority's own key signs no tokens, but the certificates of those that do.
-                    if !is_authority(&certificate) {
-                        continue;
-                    }
+                    // An authority signs no tokens, but the certificates of those that do.
+                    let Some(authority) = Authority::from_certificate(&certificate) else { continue };
+                    may_verify |= authority == Authority::Declared;
                 }
             }
             keys.certificates.push(certificate);
         }
-        match (keys.certificates.is_empty(), keys.skipped.is_empty()) {
-            (false, _) => Ok(keys),
-            (true, true) => Err("it has no certificate (-----BEGIN CERTIFICATE-----)".to_owned()),
-            (true, false) => Err(format!("it has no certificate that can be used: {}", keys.skipped.join("; "))),
-        }
+        keys.checked(may_verify, "certificate that can be used (-----BEGIN CERTIFICATE-----)")
     }
 
-    /// Reads a [JWK Set](https://www.rfc-editor.org/rfc/rfc7517#section-5). Keys that are not understood are passed over, as it asks for.
+    /// Reads a [JWK Set](https://www.rfc-editor.org/rfc/rfc7517#section-5). Keys that are not known are skipped, as it asks for.
     pub(crate) fn from_jwks(json: &[u8]) -> Result<Self, String> {
         let set: Set = serde_json::from_slice(json).map_err(|error| format!("it is no JWK set: {error}"))?;
         let mut keys = Self::default();
-        for (index, jwk) in set.keys.iter().enumerate() {
+        for (index, jwk) in set.keys.into_iter().enumerate() {
             let number = index + 1;
-            let jwk: Jwk = match serde_json::from_value(jwk.clone()) {
-                Ok(jwk) => jwk,
-                Err(error) => {
-                    keys.skipped.push(format!("key {number} is no JWK that is known: {error}"));
-                    continue;
-                }
-            };
-            match VerifyingKey::from_jwk(&jwk) {
-                _ if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) => {}
-                Ok(key) => keys.add(key, jwk.common.key_id.clone()),
-                Err(fault) => keys.skipped.push(format!("key {number} {fault}")),
+            match serde_json::from_value::<Jwk>(jwk) {
+                Err(error) => keys.skipped.push(format!("key {number} is no JWK that is known: {error}")),
+                Ok(jwk) if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) => {}
+                Ok(jwk) => match VerifyingKey::from_jwk(&jwk) {
+                    Ok(key) => keys.add(key, jwk.common.key_id),
+                    Err(fault) => keys.skipped.push(format!("key {number} {fault}")),
+                },
             }
         }
-        match (keys.by_id.is_empty(), keys.skipped.is_empty()) {
-            (false, _) => Ok(keys),
-            (true, true) => Err("it has no key that could check a signature".to_owned()),
-            (true, false) => Err(format!("it has no key that could check a signature: {}", keys.skipped.join("; "))),
+        let may_verify = !keys.by_id.is_empty();
+        keys.checked(may_verify, "key that could verify a signature")
+    }
+
+    /// Refuses a file by which no token could be accepted; `needed` is what it lacks.
+    fn checked(self, may_verify: bool, needed: &str) -> Result<Self, String> {
+        match &*self.skipped {
+            _ if may_verify => Ok(self),
+            [] => Err(format!("it has no {needed}")),
+            skipped => Err(format!("it has no {needed}: {}", skipped.join("; "))),
         }
     }
 
@@ -224,9 +225,25 @@ struct Set {
     keys: Vec<serde_json::Value>,
 }
 
-/// Whether a certificate says that it may sign others.
-fn is_authority(der: &CertificateDer<'_>) -> bool {
-    X509Certificate::from_der(der).is_ok_and(|(_, certificate)| certificate.is_ca())
+/// How a certificate says that it may sign others.
+#[derive(PartialEq)]
+enum Authority {
+    /// By its basic constraints and its key usage, as [RFC 5280](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.3) demands.
+    Declared,
+    /// By its basic constraints alone. So does every certificate that `openssl req -x509` makes.
+    Possible,
+}
+
+impl Authority {
+    fn from_certificate(der: &CertificateDer<'_>) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        let usage = certificate.key_usage().ok().flatten();
+        match usage.is_some_and(|usage| usage.value.key_cert_sign()) {
+            _ if !certificate.is_ca() => None,
+            true => Some(Self::Declared),
+            false => Some(Self::Possible),
+        }
+    }
 }
 
 /// The name of a key in libtrust: the first 240 bits of the SHA-256 of its public key, in base 32, twelve groups of four.

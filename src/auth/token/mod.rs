@@ -25,7 +25,7 @@ pub use refusal::TokenRefusal;
 pub use request::TokenRequest;
 pub use response::{TokenError, TokenResponse};
 
-pub(super) use accepted::{Accepted, AcceptedTokens};
+pub(super) use accepted::AcceptedTokens;
 pub(super) use claims::Expected;
 #[cfg(any(test, fuzzing))]
 pub(super) use claims::fuzz as fuzz_claims;

@@ -43,7 +43,7 @@
 //! through this process in pieces.
 //!
 //! *A collection* ([`Registry::collect`](registry::Registry::collect)): mark from the disk, then take each thing alone, look once more, and remove links before
-//! bytes. Whoever relies on content pins it (`registry/pins.rs`) from the look until the last link; a collection never takes what is pinned.
+//! bytes. Whoever relies on content pins it (`registry/content/pins.rs`) from the look until the last link; a collection never takes what is pinned.
 //!
 //! *A command on a store that is served* (`wharf gc`, `wharf fsck`) asks its server through a socket in the store (`server/control.rs`); without a
 //! server it opens the store itself.

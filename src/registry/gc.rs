@@ -24,7 +24,7 @@ use self::{account::Account, mark::Marks};
 use super::{
     Registry,
     census::Word,
-    pins::{Fingerprints, Run},
+    content::{Fingerprints, Run},
 };
 use crate::{
     oci::{Digest, RepositoryName},

@@ -5,14 +5,11 @@ use bytes::Bytes;
 use super::{
     Registry, RegistryError, Repository,
     blobs::absent_if_out_of_reach,
-    holdings::Holds,
+    content::VerifiedManifest,
+    index::{Holds, ReferrerChange, RepositoryState, TagChange, TagIndex},
     layout,
     links::link_to,
     references,
-    referrers_index::ReferrerChange,
-    repository_state::RepositoryState,
-    tag_index::{TagChange, TagIndex},
-    verified_manifests::VerifiedManifest,
 };
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Preconditions, Reference, Tag},

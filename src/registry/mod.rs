@@ -3,33 +3,26 @@
 mod blobs;
 mod body;
 mod boot;
-mod catalog;
 mod census;
+mod content;
 mod coordinator;
 mod error;
 mod expiry;
 mod fsck;
 mod gc;
-mod holdings;
-mod integrity;
-mod known;
+mod index;
 mod layout;
 mod links;
 mod manifests;
 mod origin;
-mod pins;
 mod progress;
 mod record;
 mod references;
 mod referrers;
-mod referrers_index;
-mod repository_state;
 mod session_id;
 mod sessions;
-mod tag_index;
 mod tags;
 mod uploads;
-mod verified_manifests;
 mod walk;
 
 use std::{
@@ -41,16 +34,15 @@ use tokio::{sync::OnceCell, time::Instant};
 
 pub use blobs::{Blob, BlobDelivery};
 pub use body::{Body, BodySender, body};
-pub use catalog::Page;
 pub use error::{BodyError, RegistryError};
 pub use fsck::{Diagnosis, Event as FsckEvent, Finding, FsckError, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
     Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
 };
+pub use index::{Page, ReferrersPage};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
 pub use progress::Progress;
-pub use referrers_index::ReferrersPage;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
 
@@ -58,8 +50,10 @@ pub use uploads::{Chunk, UploadStatus};
 pub use crate::storage::{Stat, StorageError};
 
 use self::{
-    catalog::Catalog, coordinator::Coordinator, integrity::Condemned, sessions::Sessions,
-    verified_manifests::VerifiedManifests,
+    content::{Condemned, VerifiedManifests},
+    coordinator::Coordinator,
+    index::Catalog,
+    sessions::Sessions,
 };
 use crate::{oci::RepositoryName, storage::Storage};
 
@@ -203,7 +197,7 @@ impl Registry {
     #[must_use]
     pub fn new(storage: Storage, rules: Rules) -> Self {
         let registry = Self::over(storage, rules, Some(Instant::now()));
-        tokio::spawn(catalog::load(registry.clone()));
+        tokio::spawn(index::load(registry.clone()));
         if !registry.is_read_only() {
             if rules.expiry.enabled {
                 tokio::spawn(expiry::run(Arc::downgrade(&registry.0), rules.expiry.interval));

@@ -8,10 +8,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     ReferrersPage, RegistryError, Repository,
-    known::{Known, List},
+    index::{Known, List, ReferrerChange, ReferrersIndex, RepositoryState},
     layout,
-    referrers_index::{ReferrerChange, ReferrersIndex},
-    repository_state::RepositoryState,
 };
 use crate::{
     oci::{Digest, Manifest},

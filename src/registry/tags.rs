@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::{
-    Page, RegistryError, Repository, layout,
+    Page, RegistryError, Repository,
+    index::{RepositoryState, TagChange, TagIndex},
+    layout,
     links::link_to,
     manifests::must_hold,
-    repository_state::RepositoryState,
-    tag_index::{TagChange, TagIndex},
 };
 use crate::{
     oci::{Digest, Preconditions, Tag},

@@ -10,15 +10,15 @@ use std::{
 
 use futures_util::StreamExt as _;
 
-use super::{Registry, fsck::Pace, layout};
 use crate::{
     oci::{Digest, Hasher},
+    registry::{Registry, RegistryError, fsck::Pace, layout},
     storage::{Stat, StorageError},
 };
 
 /// Content that was found damaged while this process ran, as it was when that was found: whoever still reads it must not come to its end.
 #[derive(Debug, Default)]
-pub(super) struct Condemned {
+pub(in crate::registry) struct Condemned {
     /// How many there are, so that the usual look at none costs no lock.
     count: AtomicUsize,
     contents: Mutex<HashSet<(Digest, Stat)>>,
@@ -32,7 +32,7 @@ impl Condemned {
     }
 
     /// Whether this is what was found damaged, and not what was pushed over it since.
-    pub(super) fn has(&self, digest: &Digest, stat: Stat) -> bool {
+    pub(in crate::registry) fn has(&self, digest: &Digest, stat: Stat) -> bool {
         if self.count.load(SeqCst) == 0 {
             return false;
         }
@@ -43,7 +43,7 @@ impl Condemned {
 impl Registry {
     /// Whether content is an empty file that should not be one, as a power cut leaves it in stores that were written without
     /// syncing. Such content is set aside: a client that asks whether it is there must hear no, to push it again.
-    pub(super) async fn lost_its_bytes(&self, digest: &Digest, stat: Stat) -> Result<bool, StorageError> {
+    pub(in crate::registry) async fn lost_its_bytes(&self, digest: &Digest, stat: Stat) -> Result<bool, StorageError> {
         if stat.len > 0 || digest.is_of_nothing() {
             return Ok(false);
         }
@@ -53,13 +53,13 @@ impl Registry {
     }
 
     /// Reads content whose length is not what a client says, and sets it aside if its digest is not right either; whether it is right.
-    pub(super) async fn is_intact(&self, digest: &Digest) -> Result<bool, StorageError> {
+    pub(in crate::registry) async fn is_intact(&self, digest: &Digest) -> Result<bool, StorageError> {
         let _turn = self.0.coordinator.reading().await;
         self.rehash(digest, &mut Pace::free()).await
     }
 
     /// Reads content at some pace, and sets it aside if its digest is not right; whether it is right.
-    pub(super) async fn rehash(&self, digest: &Digest, pace: &mut Pace) -> Result<bool, StorageError> {
+    pub(in crate::registry) async fn rehash(&self, digest: &Digest, pace: &mut Pace) -> Result<bool, StorageError> {
         let Some(object) = self.storage().open(&layout::data(digest)).await? else { return Ok(false) };
         let stat = object.stat();
         let mut pieces = object.into_stream(0..stat.len);
@@ -87,7 +87,7 @@ impl Registry {
 
     /// Moves content out of the way of its next push, if it is still what was judged: a push may have healed it meanwhile. A store that
     /// can't be written keeps it where it is.
-    pub(super) async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
+    pub(in crate::registry) async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
         self.0.condemned.insert(digest, judged);
         let (this, digest) = (self.clone(), digest.clone());
         let work = async move {
@@ -99,7 +99,7 @@ impl Registry {
             Ok(this.storage().rename(&layout::data(&digest), &layout::damaged(&digest)).await?)
         };
         match self.0.coordinator.own(work).await {
-            Err(super::RegistryError::Storage(error)) => Err(error),
+            Err(RegistryError::Storage(error)) => Err(error),
             // Nothing but the store can fail here; what was not moved is found again.
             _ => Ok(()),
         }

@@ -16,14 +16,14 @@ const MANIFESTS: usize = 4096;
 
 /// A manifest whose bytes are what its digest says.
 #[derive(Clone, Debug)]
-pub(super) struct VerifiedManifest {
-    pub(super) bytes: Bytes,
+pub(in crate::registry) struct VerifiedManifest {
+    pub(in crate::registry) bytes: Bytes,
     /// Its type, if the body names it; else that is a matter of the repository.
-    pub(super) media_type: Option<MediaType>,
+    pub(in crate::registry) media_type: Option<MediaType>,
 }
 
 #[derive(Debug)]
-pub(super) struct VerifiedManifests(Cache<Digest, VerifiedManifest, Weight>);
+pub(in crate::registry) struct VerifiedManifests(Cache<Digest, VerifiedManifest, Weight>);
 
 #[derive(Clone, Debug)]
 struct Weight;
@@ -43,7 +43,7 @@ impl Default for VerifiedManifests {
 
 impl VerifiedManifests {
     /// What was read from the store under `digest`, if it is right.
-    pub(super) fn verify(&self, digest: &Digest, read: Bytes) -> Option<VerifiedManifest> {
+    pub(in crate::registry) fn verify(&self, digest: &Digest, read: Bytes) -> Option<VerifiedManifest> {
         if let Some(known) = self.0.get(digest)
             && known.bytes == read
         {

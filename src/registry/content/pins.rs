@@ -18,24 +18,24 @@ use crate::{oci::Digest, storage::Key};
 
 /// A set of which only fingerprints are kept. Two things may have the same one: then one more is kept than need be, and nothing is lost.
 #[derive(Debug, Default)]
-pub(super) struct Fingerprints {
+pub(in crate::registry) struct Fingerprints {
     hash: RandomState,
     seen: HashSet<u64>,
 }
 
 impl Fingerprints {
-    pub(super) fn insert(&mut self, thing: impl std::hash::Hash) {
+    pub(in crate::registry) fn insert(&mut self, thing: impl std::hash::Hash) {
         self.seen.insert(self.hash.hash_one(thing));
     }
 
-    pub(super) fn has(&self, thing: impl std::hash::Hash) -> bool {
+    pub(in crate::registry) fn has(&self, thing: impl std::hash::Hash) -> bool {
         self.seen.contains(&self.hash.hash_one(thing))
     }
 }
 
 /// What is pinned, what is young, and what a collection has taken.
 #[derive(Debug)]
-pub(super) struct Pins {
+pub(in crate::registry) struct Pins {
     state: Mutex<State>,
     /// Tells that something that was taken is free again.
     freed: Notify,
@@ -63,32 +63,32 @@ struct Young {
 
 /// Keeps content from being collected. Ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Pin {
+pub(in crate::registry) struct Pin {
     pins: Arc<Pins>,
     digests: Vec<Digest>,
 }
 
 /// A collection: there is one at a time. Ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Run(Arc<Pins>);
+pub(in crate::registry) struct Run(Arc<Pins>);
 
 /// Content that a collection has alone. Whoever would pin it waits until this is dropped.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(in crate::registry) struct Taken {
     pins: Arc<Pins>,
     digest: Digest,
 }
 
 impl Pins {
     /// Nothing is pinned, nor young; what becomes so stays young for `grace` at least, and twice that at most.
-    pub(super) fn new(grace: Duration) -> Arc<Self> {
+    pub(in crate::registry) fn new(grace: Duration) -> Arc<Self> {
         let (young, looked_at) = (Young::new(grace), Young::new(grace / 16));
         let state = State { held: HashMap::new(), taken: HashSet::new(), remembered: None, young, looked_at };
         Arc::new(Self { state: Mutex::new(state), freed: Notify::new() })
     }
 
     /// Pins content, whether it is there or not. Waits for a collection that has any of it.
-    pub(super) async fn pin(self: &Arc<Self>, digests: impl IntoIterator<Item = Digest>) -> Pin {
+    pub(in crate::registry) async fn pin(self: &Arc<Self>, digests: impl IntoIterator<Item = Digest>) -> Pin {
         let digests: Vec<Digest> = digests.into_iter().collect();
         self.when_free(&digests, |state| {
             for digest in &digests {
@@ -105,12 +105,12 @@ impl Pins {
     }
 
     /// Makes content young, before it is looked whether it is there. Waits for a collection that has it.
-    pub(super) async fn touch(&self, digest: &Digest) {
+    pub(in crate::registry) async fn touch(&self, digest: &Digest) {
         self.when_free(std::slice::from_ref(digest), |state| state.young.insert(digest)).await;
     }
 
     /// Whether it is time to look how old a link is that a client was just told of: not if that was done lately.
-    pub(super) fn is_look_due(&self, link: &Key) -> bool {
+    pub(in crate::registry) fn is_look_due(&self, link: &Key) -> bool {
         let looked_at = &mut self.state().looked_at;
         if looked_at.grace.is_zero() || looked_at.has(link) {
             return false;
@@ -120,7 +120,7 @@ impl Pins {
     }
 
     /// Begins a collection; `None` if there is one.
-    pub(super) fn begin(self: &Arc<Self>) -> Option<Run> {
+    pub(in crate::registry) fn begin(self: &Arc<Self>) -> Option<Run> {
         let mut state = self.state();
         if state.remembered.is_some() {
             return None;
@@ -153,7 +153,7 @@ impl Pins {
 
 impl Run {
     /// Takes content alone, unless somebody relies on it.
-    pub(super) fn take(&self, digest: &Digest) -> Option<Taken> {
+    pub(in crate::registry) fn take(&self, digest: &Digest) -> Option<Taken> {
         let mut state = self.0.state();
         if state.is_relied_on(digest) || !state.taken.insert(digest.clone()) {
             return None;
@@ -162,7 +162,7 @@ impl Run {
     }
 
     /// Takes all of some content alone, or, if somebody relies on any of it, none.
-    pub(super) fn take_all(&self, digests: &[Digest]) -> Option<Vec<Taken>> {
+    pub(in crate::registry) fn take_all(&self, digests: &[Digest]) -> Option<Vec<Taken>> {
         let mut state = self.0.state();
         if digests.iter().any(|digest| state.is_relied_on(digest) || state.taken.contains(digest)) {
             return None;
@@ -173,7 +173,7 @@ impl Run {
     }
 
     /// Whether somebody relies on content, or did since this began, or was told of it lately.
-    pub(super) fn is_relied_on(&self, digest: &Digest) -> bool {
+    pub(in crate::registry) fn is_relied_on(&self, digest: &Digest) -> bool {
         self.0.state().is_relied_on(digest)
     }
 }

@@ -5,39 +5,33 @@ use std::{
     ops::Bound::{Excluded, Unbounded},
 };
 
-use super::{
-    Page, Repository,
-    blobs::absent_if_out_of_reach,
-    known::{Known, List},
-    layout,
-    repository_state::RepositoryState,
-    walk::AT_A_TIME,
-};
+use super::{Known, List, Page, RepositoryState};
 use crate::{
     oci::{Digest, Tag},
+    registry::{Repository, blobs::absent_if_out_of_reach, layout, walk::AT_A_TIME},
     storage::StorageError,
 };
 
 /// What each tag of a repository means, in byte order of the tags.
 #[derive(Debug, Default)]
-pub(super) struct TagIndex(BTreeMap<Tag, Digest>);
+pub(in crate::registry) struct TagIndex(BTreeMap<Tag, Digest>);
 
 /// What can happen to a tag.
 #[derive(Debug)]
-pub(super) enum TagChange {
+pub(in crate::registry) enum TagChange {
     Set(Tag, Digest),
     Removed(Tag),
 }
 
 impl TagIndex {
     /// The tags after `last`, `limit` at most.
-    pub(super) fn page(&self, last: Option<&str>, limit: usize) -> Page<Tag> {
+    pub(in crate::registry) fn page(&self, last: Option<&str>, limit: usize) -> Page<Tag> {
         let after = last.map_or(Unbounded, Excluded);
         Page::of(self.0.range::<str, _>((after, Unbounded)).map(|(tag, _)| tag.clone()), limit)
     }
 
     /// The tags that mean `digest`.
-    pub(super) fn naming(&self, digest: &Digest) -> impl Iterator<Item = &Tag> {
+    pub(in crate::registry) fn naming(&self, digest: &Digest) -> impl Iterator<Item = &Tag> {
         self.0.iter().filter(move |(_, target)| *target == digest).map(|(tag, _)| tag)
     }
 }

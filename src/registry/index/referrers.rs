@@ -21,21 +21,21 @@ pub struct ReferrersPage {
 
 /// The referrers of every subject in a repository.
 #[derive(Debug, Default)]
-pub(super) struct ReferrersIndex {
+pub(in crate::registry) struct ReferrersIndex {
     by_subject: HashMap<Digest, BTreeMap<Digest, Descriptor>>,
     subjects: HashMap<Digest, Digest>,
 }
 
 /// What can happen to a manifest of a repository.
 #[derive(Debug)]
-pub(super) enum ReferrerChange {
+pub(in crate::registry) enum ReferrerChange {
     Added { subject: Digest, descriptor: Box<Descriptor> },
     Removed(Digest),
 }
 
 impl ReferrerChange {
     /// A manifest of `size` bytes was added; `None` if it has no subject.
-    pub(super) fn added(digest: &Digest, manifest: &Manifest, size: u64) -> Option<Self> {
+    pub(in crate::registry) fn added(digest: &Digest, manifest: &Manifest, size: u64) -> Option<Self> {
         let subject = manifest.subject.clone()?;
         let descriptor = Descriptor {
             media_type: manifest.media_type.clone(),
@@ -51,13 +51,13 @@ impl ReferrerChange {
 
 impl ReferrersIndex {
     /// Notes a manifest that refers to `subject`.
-    pub(super) fn add(&mut self, subject: Digest, descriptor: Descriptor) {
+    pub(in crate::registry) fn add(&mut self, subject: Digest, descriptor: Descriptor) {
         self.subjects.insert(descriptor.digest.clone(), subject.clone());
         self.by_subject.entry(subject).or_default().insert(descriptor.digest.clone(), descriptor);
     }
 
     /// Forgets a manifest.
-    pub(super) fn remove(&mut self, digest: &Digest) {
+    pub(in crate::registry) fn remove(&mut self, digest: &Digest) {
         let Some(subject) = self.subjects.remove(digest) else { return };
         if let Some(referrers) = self.by_subject.get_mut(&subject) {
             referrers.remove(digest);
@@ -68,12 +68,12 @@ impl ReferrersIndex {
     }
 
     /// Everything that has a referrer.
-    pub(super) fn subjects(&self) -> Vec<Digest> {
+    pub(in crate::registry) fn subjects(&self) -> Vec<Digest> {
         self.by_subject.keys().cloned().collect()
     }
 
     /// A part of what refers to `subject`.
-    pub(super) fn page(
+    pub(in crate::registry) fn page(
         &self,
         subject: &Digest,
         artifact_type: Option<&str>,

@@ -11,8 +11,8 @@ use std::{
 
 use tokio::sync::SetOnce;
 
-use super::{Registry, holdings::Holds};
-use crate::oci::RepositoryName;
+use super::Holds;
+use crate::{oci::RepositoryName, registry::Registry};
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// The first `limit` of `entries`. An empty page has none after it.
-    pub(super) fn of(entries: impl Iterator<Item = T>, limit: usize) -> Self {
+    pub(in crate::registry) fn of(entries: impl Iterator<Item = T>, limit: usize) -> Self {
         let mut entries = entries;
         let page: Vec<T> = entries.by_ref().take(limit).collect();
         let more = !page.is_empty() && entries.next().is_some();
@@ -35,7 +35,7 @@ impl<T> Page<T> {
 
 /// The names of all repositories.
 #[derive(Debug, Default)]
-pub(super) struct Catalog {
+pub(in crate::registry) struct Catalog {
     names: Mutex<Names>,
     loaded: SetOnce<()>,
 }
@@ -49,7 +49,7 @@ struct Names {
 
 impl Catalog {
     /// Says what a repository holds now; `None`: it is gone.
-    pub(super) fn set(&self, name: &RepositoryName, holds: Option<Holds>) {
+    pub(in crate::registry) fn set(&self, name: &RepositoryName, holds: Option<Holds>) {
         let mut names = self.names();
         if self.loaded.initialized() {
             names.apply(name.clone(), holds);
@@ -59,7 +59,7 @@ impl Catalog {
     }
 
     /// Says that a repository is there, whatever it holds.
-    pub(super) fn exists(&self, name: &RepositoryName) {
+    pub(in crate::registry) fn exists(&self, name: &RepositoryName) {
         let mut names = self.names();
         // Before the names were read, a removal stands in the changes, and would be the last word.
         if let Some(gone @ None) = names.changed.get_mut(name) {
@@ -70,7 +70,7 @@ impl Catalog {
     }
 
     /// The names of all repositories, also of those that hold only blobs. Waits until they were read.
-    pub(super) async fn all(&self) -> Vec<RepositoryName> {
+    pub(in crate::registry) async fn all(&self) -> Vec<RepositoryName> {
         self.loaded.wait().await;
         self.names().known.keys().cloned().collect()
     }
@@ -123,7 +123,7 @@ impl Registry {
 }
 
 /// Reads the names from the store.
-pub(super) async fn load(registry: Registry) {
+pub(in crate::registry) async fn load(registry: Registry) {
     let names = read_names(&registry).await;
     registry.0.catalog.fill(names);
     if registry.is_read_only() {

@@ -1,8 +1,8 @@
 //! What a repository holds: looks that stop at the first thing they find.
 
-use super::{Registry, Repository, blobs::absent_if_out_of_reach, layout, walk::AT_A_TIME};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
+    registry::{Registry, Repository, blobs::absent_if_out_of_reach, layout, walk::AT_A_TIME},
     storage::{Child, Key, StorageError},
 };
 
@@ -11,26 +11,26 @@ const FEW: usize = 4;
 
 /// What a repository holds; one that holds only blobs is not listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(in crate::registry) enum Holds {
     Blobs,
     Manifests,
 }
 
 impl Repository {
     /// Whether there is such a repository, be it empty.
-    pub(super) async fn is_there(&self) -> Result<bool, StorageError> {
+    pub(in crate::registry) async fn is_there(&self) -> Result<bool, StorageError> {
         let children = self.storage().children(&layout::repository(&self.name)).await?;
         Ok(children.iter().any(|child| matches!(child.name.as_str(), "_layers" | "_manifests")))
     }
 
     /// Whether a part of it is there.
-    pub(super) async fn has_part(&self, part: &str) -> Result<bool, StorageError> {
+    pub(in crate::registry) async fn has_part(&self, part: &str) -> Result<bool, StorageError> {
         let children = self.storage().children(&layout::repository(&self.name)).await?;
         Ok(children.iter().any(|child| child.is_prefix && child.name == part))
     }
 
     /// What stands in the place of a directory of links, or of a link, and can't be followed: a link that leads nowhere, as a rule.
-    pub(super) async fn astray(&self) -> Result<Vec<Key>, StorageError> {
+    pub(in crate::registry) async fn astray(&self) -> Result<Vec<Key>, StorageError> {
         let mut astray = Vec::new();
         for prefix in [layout::revisions(&self.name), layout::layers(&self.name)] {
             for algorithm in self.storage().children(&prefix).await? {
@@ -70,7 +70,7 @@ impl Repository {
     }
 
     /// Whether the parts are there that other registries want of every repository.
-    pub(super) async fn is_whole(&self) -> Result<bool, StorageError> {
+    pub(in crate::registry) async fn is_whole(&self) -> Result<bool, StorageError> {
         let has = async |prefix, parts: &[&str]| {
             let children = self.storage().children(&prefix).await?;
             let has_part = |part: &&str| children.iter().any(|child| child.is_prefix && child.name == **part);
@@ -81,7 +81,7 @@ impl Repository {
     }
 
     /// Whether the repository holds a manifest or a tag.
-    pub(super) async fn holds(&self) -> Result<Option<Holds>, StorageError> {
+    pub(in crate::registry) async fn holds(&self) -> Result<Option<Holds>, StorageError> {
         if self.any_link_below(&layout::revisions(&self.name)).await? || self.any_tag().await? {
             return Ok(Some(Holds::Manifests));
         }
@@ -89,7 +89,7 @@ impl Repository {
     }
 
     /// Whether a link is left below `prefix`, which has an algorithm and then a digest under it.
-    pub(super) async fn any_link_below(&self, prefix: &Key) -> Result<bool, StorageError> {
+    pub(in crate::registry) async fn any_link_below(&self, prefix: &Key) -> Result<bool, StorageError> {
         for limit in [FEW, usize::MAX] {
             for algorithm in Algorithm::ALL {
                 let below = prefix.join(algorithm.as_str());
@@ -125,7 +125,7 @@ impl Repository {
 
 impl Registry {
     /// What each of many repositories holds. One of which that can't be read is told of, and left out.
-    pub(super) async fn holdings(&self, names: Vec<RepositoryName>) -> Vec<(RepositoryName, Holds)> {
+    pub(in crate::registry) async fn holdings(&self, names: Vec<RepositoryName>) -> Vec<(RepositoryName, Holds)> {
         let mut holdings = Vec::with_capacity(names.len());
         for names in names.chunks(AT_A_TIME) {
             let have_manifests = self.have_manifests(names).await;
@@ -168,6 +168,6 @@ impl Registry {
 }
 
 /// The names under the prefix of an algorithm that are digests.
-pub(super) fn digests(algorithm: Algorithm, children: Vec<Child>) -> impl Iterator<Item = Digest> {
+pub(in crate::registry) fn digests(algorithm: Algorithm, children: Vec<Child>) -> impl Iterator<Item = Digest> {
     children.into_iter().filter_map(move |child| format!("{algorithm}:{}", child.name).parse().ok())
 }

@@ -5,14 +5,17 @@
 //! notes it here; what was noted is laid over what was read. That is right for every entry: one that did not change while it was read
 //! is read as it is, and of one that did, the last change says what it is, whatever of it was read.
 
-use super::{Repository, coordinator::Shared, repository_state::RepositoryState};
-use crate::storage::StorageError;
+use super::RepositoryState;
+use crate::{
+    registry::{Repository, coordinator::Shared},
+    storage::StorageError,
+};
 
 /// How many changes are noted while a list is read. If there are more, or whoever reads it went away, it is read from the beginning.
 const CHANGES: usize = 10_000;
 
 /// A list that is made from what is in the store.
-pub(super) trait List: Default + Send + Sync + 'static {
+pub(in crate::registry) trait List: Default + Send + Sync + 'static {
     /// What can happen to it.
     type Change: Send + Sync;
 
@@ -31,7 +34,7 @@ pub(super) trait List: Default + Send + Sync + 'static {
 
 /// What is known of a list.
 #[derive(Debug, Default)]
-pub(super) enum Known<L: List> {
+pub(in crate::registry) enum Known<L: List> {
     /// Nothing.
     #[default]
     Nothing,
@@ -43,12 +46,12 @@ pub(super) enum Known<L: List> {
 
 impl<L: List> Known<L> {
     /// All of it, if it is known.
-    pub(super) fn all(&self) -> Option<&L> {
+    pub(in crate::registry) fn all(&self) -> Option<&L> {
         if let Self::All(list) = self { Some(list) } else { None }
     }
 
     /// Follows a change that is in the store. The caller has the repository alone.
-    pub(super) fn note(&mut self, change: L::Change) {
+    pub(in crate::registry) fn note(&mut self, change: L::Change) {
         match self {
             Self::Nothing => {}
             Self::Changes(changes) if changes.len() >= CHANGES => *self = Self::Nothing,
@@ -78,7 +81,7 @@ impl<L: List> Known<L> {
 
 impl Repository {
     /// Takes part in the repository with a list of it known. Nobody who changes the repository waits while it is read.
-    pub(super) async fn with<L: List>(&self) -> Result<Shared, StorageError> {
+    pub(in crate::registry) async fn with<L: List>(&self) -> Result<Shared, StorageError> {
         let state = self.coordinator().shared(&self.name).await;
         if L::seen(&state).is_some() {
             return Ok(state);
@@ -100,7 +103,10 @@ impl Repository {
     }
 
     /// Makes a list known while the caller has the repository alone. Others wait for that, unless it was known already: see [`Repository::with`].
-    pub(super) async fn know<'a, L: List>(&self, state: &'a mut RepositoryState) -> Result<&'a L, StorageError> {
+    pub(in crate::registry) async fn know<'a, L: List>(
+        &self,
+        state: &'a mut RepositoryState,
+    ) -> Result<&'a L, StorageError> {
         if L::seen(state).is_none() {
             *L::of(state) = Known::All(L::read(self).await?);
         }

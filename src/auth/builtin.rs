@@ -1,4 +1,4 @@
-//! Token mode with an issuer of our own: the users of an htpasswd file get tokens here, and show them here.
+//! Token mode in which wharf issues the tokens, to the users of an htpasswd file.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -13,8 +13,8 @@ use super::{
     secret::Secret,
     settings::BuiltinSettings,
     token::{
-        AcceptedTokens, Grant, IdentityRefusal, IdentityTokens, Issuer, NotIssued, TokenError, TokenRequest,
-        TokenResponse, Verifier, grant, scope_text,
+        AcceptedTokens, Grant, IdentityRefusal, IdentityTokens, Issuer, TokenError, TokenRequest, TokenResponse,
+        Verifier, grant, scope_text,
     },
 };
 use crate::files::FileError;
@@ -48,7 +48,7 @@ impl Builtin {
         self.accepted.principal(generation, token, Some(access), now, verify)
     }
 
-    /// Answers a request for a token.
+    /// Issues a token.
     pub(super) async fn issue(
         &self,
         request: TokenRequest,
@@ -70,10 +70,7 @@ impl Builtin {
         }
         let granted = grant(&access, user.as_deref(), &request.scopes);
         let scope = is_form.then(|| scope_text(&granted));
-        let token = self.issuer.issue(user.as_deref(), granted, now).map_err(|reason| match reason {
-            NotIssued::TooLong => TokenError::TooManyScopes,
-            NotIssued::Failed => TokenError::Unavailable,
-        })?;
+        let token = self.issuer.issue(user.as_deref(), granted, now)?;
         let refresh_token = match user {
             Some(user) if request.wants_identity_token && may_get_identity_token => {
                 self.identity_token(user, request.client_id, generation, now).await?

@@ -1,4 +1,4 @@
-//! Token mode with an issuer elsewhere, whose public keys were given.
+//! Token mode with an external issuer, whose public keys are in files.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,7 +10,7 @@ use super::{
     principal::Principal,
     realm::Realm,
     settings::ExternalSettings,
-    token::{ALGORITHMS, AcceptedTokens, Expected, KeySet, Verifier},
+    token::{ALGORITHMS, AcceptedTokens, Expected, KeySet, Verifier, algorithm},
 };
 use crate::files::{Content, FileError, Poll, Watched};
 
@@ -30,7 +30,7 @@ impl External {
         let jwks = settings.jwks.as_deref().map(|path| watch(path, KeySet::from_jwks));
         let keys = bundle.into_iter().chain(jwks).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
-            let problem = "an issuer elsewhere needs its certificates here, or its keys in auth.token.jwks".to_owned();
+            let problem = "an external issuer needs its certificates here, or its keys in auth.token.jwks".to_owned();
             return Err(AuthError::Setting { setting: "auth.token.rootcertbundle", problem });
         }
         Ok(Self {
@@ -47,7 +47,7 @@ impl External {
         })
     }
 
-    /// What a token lets its holder do.
+    /// The holder of a token.
     pub(super) fn authenticate(&self, token: &str, now: u64) -> Result<Principal, Refusal> {
         let generation = self.keys.iter().map(|keys| keys.current().generation).sum();
         self.accepted.principal(generation, token, None, now, || self.verifier().verify(token, now))
@@ -75,16 +75,12 @@ impl External {
 
 fn algorithms(names: &[String]) -> Result<Arc<[Algorithm]>, AuthError> {
     if names.is_empty() {
-        return Ok(ALGORITHMS.map(|(_, algorithm)| algorithm).into());
+        return Ok(ALGORITHMS.into());
     }
     let algorithm = |name: &String| {
-        let known = ALGORITHMS.into_iter().find(|(known, _)| known == name).map(|(_, algorithm)| algorithm);
-        known.ok_or_else(|| {
-            let known = ALGORITHMS.map(|(name, _)| name).join(", ");
-            AuthError::Setting {
-                setting: "auth.token.signingalgorithms",
-                problem: format!("'{name}' is none of {known}"),
-            }
+        algorithm(name).ok_or_else(|| AuthError::Setting {
+            setting: "auth.token.signingalgorithms",
+            problem: format!("'{name}' is none of {ALGORITHMS:?}"),
         })
     };
     names.iter().map(algorithm).collect()

@@ -137,7 +137,7 @@ impl Collector {
 
     async fn run(mut self) -> Result<Report, CollectionError> {
         let begun = Instant::now();
-        self.registry.storage().look_afresh();
+        self.registry.storage().clear_cache();
         self.settles_in = self.registry.settles_in().await?;
         self.account.settles_in(self.settles_in);
         if let Err(error) = self.registry.begin_record().await {

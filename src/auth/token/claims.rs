@@ -1,4 +1,4 @@
-//! What a token says. Types are strict: a claim of a wrong type is never taken for one that is absent.
+//! The claims of a token. Types are strict: a claim of a wrong type does not count as an absent one.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::{
     oci::{Action, ResourceKind, ScopeAction},
 };
 
-/// How far the clocks of issuer and registry may be apart, in seconds.
+/// How far the clocks of the issuer and the registry may differ, in seconds.
 pub(crate) const LEEWAY: u64 = 60;
 
 /// The claims of an access token. Times are seconds since 1970.
@@ -38,8 +38,6 @@ pub(crate) struct Claims {
 pub(crate) struct AccessEntry {
     #[serde(rename = "type", default, deserialize_with = "null_is_default")]
     pub(crate) kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) class: Option<String>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) name: String,
     #[serde(default, deserialize_with = "without_nulls")]
@@ -54,12 +52,12 @@ pub(crate) enum Audience {
     Several(Vec<String>),
 }
 
-/// What a token must say to be accepted.
+/// The claims that a token must have to be accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
     pub(crate) issuer: String,
     pub(crate) service: String,
-    /// Whether `nbf` must be there; it always is in our own.
+    /// Whether `nbf` must be there. Tokens of wharf always have it.
     pub(crate) not_before: bool,
 }
 
@@ -71,7 +69,7 @@ fn present_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     Option::deserialize(deserializer)?.as_ref().map(since_1970).transpose()
 }
 
-/// Times before 1970 are as good as 1970.
+/// A time before 1970 counts as 1970.
 fn since_1970<E: de::Error>(seconds: &Number) -> Result<u64, E> {
     let before = || seconds.as_i64().map(|_| 0);
     seconds.as_u64().or_else(before).ok_or_else(|| E::custom("a time is a whole number of seconds"))
@@ -118,8 +116,8 @@ impl Claims {
         Some(self.sub.as_str()).filter(|user| !user.is_empty())
     }
 
-    /// What the `access` claim allows. Only exact names and known kinds and actions count, `*` is every action, and entries add up. The class of
-    /// an entry (`plugin`) says what the content is for, and changes nothing, as in registry:2.
+    /// The rights that the `access` claim gives. Only exact names and known types and actions count, `*` is every
+    /// action, and entries add up. The `class` of an entry (`plugin`) changes nothing, as in registry:2.
     pub(crate) fn grants(&self) -> Grants {
         let mut grants = Grants::default();
         for entry in self.access.iter().filter(|entry| !entry.name.is_empty()) {
@@ -139,7 +137,7 @@ impl Claims {
     }
 }
 
-/// The claims of a token whose signature is right, for the fuzzer: what is taken is for this issuer and service, and now.
+/// Claims from the fuzzer. Those that are accepted are for this issuer and service, and valid now.
 #[cfg(any(test, fuzzing))]
 pub(in crate::auth) fn fuzz(payload: &[u8]) {
     const NOW: u64 = 1_800_000_000;
@@ -152,7 +150,7 @@ pub(in crate::auth) fn fuzz(payload: &[u8]) {
     assert!(claims.grants().repositories.keys().all(|name| named.contains(name)), "a right that is not in the token");
 }
 
-/// The actions of the registry that one of a scope stands for.
+/// The actions that an action of a scope means.
 pub(super) fn expand(action: &ScopeAction) -> Vec<Action> {
     match action {
         ScopeAction::Action(action) => vec![*action],

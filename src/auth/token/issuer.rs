@@ -1,4 +1,4 @@
-//! Our own issuer of tokens.
+//! Issues tokens.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -7,6 +7,7 @@ use super::{
     key_folder,
     key_ring::{self, KeyRing},
     keys::KeySet,
+    response::TokenError,
 };
 use crate::{
     auth::{
@@ -16,33 +17,25 @@ use crate::{
     files::{Poll, Watched},
 };
 
-/// The longest value of `Authorization` that a client of ours has to send, in bytes: what proxies take without being told to take more.
+/// The longest `Authorization` value that a client gets to send, in bytes. Proxies accept it by default.
 const MAX_ISSUED_LEN: usize = 8 * 1024;
 
-/// What a token may live, in seconds.
+/// How long a token may be valid, in seconds.
 const LIFETIME: std::ops::RangeInclusive<u64> = 60..=3600;
 
 /// Signs tokens.
 pub(crate) struct Issuer {
     keys: Watched<KeyRing>,
-    /// Where the keys are made, if wharf makes them.
+    /// The folder of the keys, if wharf makes them.
     folder: Option<PathBuf>,
     name: String,
     service: String,
     lifetime: u64,
 }
 
-/// Why there is no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotIssued {
-    /// It would be longer than what a registry reads.
-    TooLong,
-    /// The key did not sign.
-    Failed,
-}
-
 impl Issuer {
-    /// Reads all that [`open`](Self::open) reads, and makes nothing. A folder of keys that is not there yet is made at the start.
+    /// Reads all that [`open`](Self::open) reads, and makes nothing. A folder without keys is good, because the start
+    /// makes one.
     pub(crate) fn check(settings: &BuiltinSettings) -> Result<(), AuthError> {
         check_lifetime(settings)?;
         if !key_ring::files(&settings.key)?.is_empty() {
@@ -71,7 +64,7 @@ impl Issuer {
     }
 
     /// A signed token.
-    pub(crate) fn issue(&self, user: Option<&str>, access: Vec<AccessEntry>, now: u64) -> Result<String, NotIssued> {
+    pub(crate) fn issue(&self, user: Option<&str>, access: Vec<AccessEntry>, now: u64) -> Result<String, TokenError> {
         let claims = Claims {
             iss: self.name.clone(),
             sub: user.unwrap_or_default().to_owned(),
@@ -82,11 +75,11 @@ impl Issuer {
             jti: uuid::Uuid::new_v4().simple().to_string(),
             access,
         };
-        let token = self.keys.current().value.signer.sign(&claims).map_err(|_| NotIssued::Failed)?;
-        if token.len() + "Bearer ".len() > MAX_ISSUED_LEN { Err(NotIssued::TooLong) } else { Ok(token) }
+        let token = self.keys.current().value.signer.sign(&claims).map_err(|_| TokenError::Unavailable)?;
+        if token.len() + "Bearer ".len() > MAX_ISSUED_LEN { Err(TokenError::TooManyScopes) } else { Ok(token) }
     }
 
-    /// What it is called in its tokens.
+    /// The name of the issuer in its tokens.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -116,13 +109,13 @@ impl Issuer {
     }
 }
 
-/// For how many seconds tokens hold.
+/// For how many seconds tokens are valid.
 fn check_lifetime(settings: &BuiltinSettings) -> Result<u64, AuthError> {
     let lifetime = settings.lifetime.as_secs();
     if LIFETIME.contains(&lifetime) {
         return Ok(lifetime);
     }
-    let problem = format!("a token may live from {} to {} seconds", LIFETIME.start(), LIFETIME.end());
+    let problem = format!("a token may be valid for {} to {} seconds", LIFETIME.start(), LIFETIME.end());
     Err(AuthError::Setting { setting: "auth.token.expiration", problem })
 }
 

@@ -36,7 +36,7 @@
 //!
 //! *A pull of a manifest*: the tag's link, the manifest's bytes, compared with what was verified lately or hashed once more, before they go out as
 //! they came in. What the kernel has in memory is looked at on the worker's own thread; where that would have to wait, another one looks. What was
-//! read within the last tenth of a second, and has not been changed by anybody here since, is not looked at again (`storage/filesystem/recent.rs`).
+//! read within the last tenth of a second, and has not been changed by anybody here since, is not looked at again (`storage/filesystem/read_cache.rs`).
 //!
 //! *A pull of a blob*: the repository's link, and the file is open. A large one is sent by the kernel, from the file to the socket, over plain TCP
 //! (`api/outlet.rs`, `server/sending.rs`, `storage/delivery.rs`); over TLS, and where a filesystem can't say what it would have to wait for, it goes

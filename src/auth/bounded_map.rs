@@ -1,10 +1,11 @@
-//! A table that never grows over its bound and needs no sweeping.
+//! A map of bounded size.
 
 use std::{collections::HashMap, hash::Hash};
 
-/// A map of at most `bound` entries that forgets what was not touched for longest, roughly: there are a young and an old half; what is
-/// inserted or found is young, and when the young half is full, it becomes the old one and the old one is dropped. Every step takes constant
-/// time, whatever is thrown at it.
+/// A map of at most `bound` entries. Entries that were not used for long are dropped first, roughly.
+///
+/// There are a young and an old half. An entry that is inserted or found is in the young half. When that is full, it
+/// becomes the old half, and the entries of the old half are dropped. Each operation takes constant time.
 pub(super) struct BoundedMap<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,

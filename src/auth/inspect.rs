@@ -1,4 +1,4 @@
-//! What a token says, and whether a server with given settings would take it. Nothing is written.
+//! Reads a token, and tells whether a server with given settings would accept it. Nothing is written.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,18 +21,18 @@ use crate::oci::Action;
 /// The two readable parts of a token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenText {
-    /// How it is signed.
+    /// The header.
     pub header: Value,
-    /// What it says.
+    /// The claims.
     pub claims: Value,
 }
 
-/// What a token lets its holder do, for the operator. Its text has a line for each thing.
+/// The rights that a token gives. Its text has a line for each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenGrants {
     /// The actions on each repository.
     pub repositories: BTreeMap<String, BTreeSet<Action>>,
-    /// Whether it may ask for the list of repositories.
+    /// Whether it may list the repositories.
     pub catalog: bool,
 }
 
@@ -52,12 +52,12 @@ impl fmt::Display for TokenGrants {
 
 impl From<Grants> for TokenGrants {
     fn from(grants: Grants) -> Self {
-        let something = grants.repositories.into_iter().filter(|(_, actions)| !actions.is_empty());
-        Self { repositories: something.collect(), catalog: grants.catalog }
+        let repositories = grants.repositories.into_iter().filter(|(_, actions)| !actions.is_empty());
+        Self { repositories: repositories.collect(), catalog: grants.catalog }
     }
 }
 
-/// Reads a token without believing it; `None` if it is none.
+/// Reads a token without verifying it; `None` if the text is no token.
 #[must_use]
 pub fn read_token(token: &str) -> Option<TokenText> {
     let mut parts = token.split('.').map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok());
@@ -65,10 +65,11 @@ pub fn read_token(token: &str) -> Option<TokenText> {
     Some(TokenText { header, claims })
 }
 
-/// What a token would be accepted for at `now` (seconds since 1970), or why not; `None` in a mode without tokens.
+/// The rights that a token would give at `now` (seconds since 1970), or why it would be refused; `None` in a mode
+/// without tokens.
 ///
 /// # Errors
-/// [`AuthError`] where the keys can't be read.
+/// [`AuthError`] if the keys can't be read.
 pub fn judge_token(
     settings: &Settings,
     token: &str,

@@ -1,10 +1,11 @@
-//! Who are you, what may you. Knows neither HTTP nor the store: `api` hands over header values and turns answers into responses.
+//! Authentication and authorization. This module knows neither HTTP nor the store: it takes values of headers, and
+//! returns principals.
 //!
 //! ```text
-//! Authorization --> authorization --+-- Basic --> login (throttle, passwords, htpasswd) --+
-//!                                   |                                                     +--> Principal.may(action, name)
-//!                                   +-- Bearer -> token::verify (accepted, keys) ---------+        |
-//! GET /token ------> token::request --> login --> token::grant --> token::issuer                   access (rules)
+//! Authorization --> authorization --+-- Basic --> login (throttle, password_checks, users) --+
+//!                                   |                                                        +--> Principal.may
+//!                                   +-- Bearer -> token::verify (accepted, keys) ------------+         |
+//! GET /token ------> token::request --> login --> token::grant --> token::issuer                  access_rules
 //! ```
 
 mod access_rules;

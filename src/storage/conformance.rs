@@ -1,8 +1,8 @@
 //! What every back end has to do: one named test a clause, and each clause for each back end.
 #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
 
+mod batch;
 mod commits;
-mod many;
 mod model;
 mod objects;
 mod prefixes;
@@ -63,10 +63,10 @@ conformance! {
         empty_prefixes_go_in_order
         removal_stops_at_what_is_full
         a_prefix_stays_when_its_objects_go;
-    many:
+    batch:
         many_answers_come_in_order
         one_failure_among_many_is_one
-        many_trees_go_at_once
+        many_trees_go_nonblocking
         children_of_many_are_those_of_each
         a_few_children_are_any_of_them;
     trees:

@@ -1,6 +1,6 @@
 //! The memory back end: the same meaning as the filesystem's, and nothing outlives the process.
 
-mod tree;
+mod key_map;
 mod upload;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,69 +10,69 @@ use bytes::Bytes;
 use super::{Child, Condition, FOREIGN, Key, Object, Stat, Step, StorageError, Verified};
 use crate::oci::Algorithm;
 
-use tree::{Node, Tree};
+use key_map::{KeyMap, Node};
 pub(super) use upload::Upload;
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory(Arc<Mutex<Tree>>);
+pub(super) struct Memory(Arc<Mutex<KeyMap>>);
 
 impl Memory {
     pub(super) fn stat(&self, key: &Key) -> Option<Stat> {
-        self.tree().object(key).map(|(_, stat)| stat)
+        self.map().object(key).map(|(_, stat)| stat)
     }
 
     pub(super) fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
-        let found = self.tree().object(key);
+        let found = self.map().object(key);
         let Some((bytes, stat)) = found else { return Ok(None) };
         if stat.len > limit { Err(StorageError::TooLarge) } else { Ok(Some(bytes)) }
     }
 
     pub(super) fn open(&self, key: &Key) -> Option<Object> {
-        self.tree().object(key).map(|(bytes, stat)| Object::of_memory(bytes, stat))
+        self.map().object(key).map(|(bytes, stat)| Object::of_memory(bytes, stat))
     }
 
     pub(super) fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<(), StorageError> {
-        self.tree().put(key, Node::object(bytes), condition)
+        self.map().put(key, Node::object(bytes), condition)
     }
 
     pub(super) fn put_tree(&self, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<(), StorageError> {
-        let mut tree = self.tree();
-        if !tree.is_free_for_tree(prefix) {
+        let mut map = self.map();
+        if !map.is_free_for_tree(prefix) {
             return Err(StorageError::Exists);
         }
-        tree.make_prefix(prefix)?;
-        objects.into_iter().try_for_each(|(key, bytes)| tree.put(&key, Node::object(bytes), Condition::IfAbsent))
+        map.make_prefix(prefix)?;
+        objects.into_iter().try_for_each(|(key, bytes)| map.put(&key, Node::object(bytes), Condition::IfAbsent))
     }
 
     pub(super) fn delete(&self, key: &Key) -> bool {
-        self.tree().remove_object(key)
+        self.map().remove_object(key)
     }
 
     pub(super) fn delete_tree(&self, prefix: &Key) -> bool {
-        self.tree().remove_tree(prefix)
+        self.map().remove_tree(prefix)
     }
 
     pub(super) fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
-        let mut tree = self.tree();
-        prefixes.iter().try_for_each(|prefix| tree.make_prefix(prefix))
+        let mut map = self.map();
+        prefixes.iter().try_for_each(|prefix| map.make_prefix(prefix))
     }
 
     pub(super) fn remove_empty_prefixes(&self, prefixes: &[Key]) -> bool {
-        let mut tree = self.tree();
-        prefixes.iter().all(|prefix| tree.remove_empty_prefix(prefix))
+        let mut map = self.map();
+        prefixes.iter().all(|prefix| map.remove_empty_prefix(prefix))
     }
 
     pub(super) fn touch(&self, key: &Key) -> bool {
-        self.tree().touch(key)
+        self.map().touch(key)
     }
 
     pub(super) fn children(&self, prefix: &Key) -> Vec<Child> {
-        self.tree().children(prefix)
+        self.map().children(prefix)
     }
 
     pub(super) fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
-        self.tree().rename(from, to)
+        self.map().rename(from, to)
     }
 
     pub(super) fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
@@ -110,11 +110,11 @@ impl Memory {
     }
 
     pub(super) fn discard_staging(&self, key: &Key) -> bool {
-        let mut tree = self.tree();
-        !tree.live.contains(key) && tree.remove_object(key)
+        let mut map = self.map();
+        !map.leases.contains(key) && map.remove_object(key)
     }
 
-    fn tree(&self) -> MutexGuard<'_, Tree> {
+    fn map(&self) -> MutexGuard<'_, KeyMap> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,6 +3,7 @@
 //! The seam is what a filesystem and an object store can both do. Directories, fsync and rename are the filesystem back
 //! end's own business; it keeps the promise that what a call here has reported done survives a power cut.
 
+mod batch;
 mod commit;
 #[cfg(test)]
 mod conformance;
@@ -10,7 +11,6 @@ mod delivery;
 mod error;
 mod filesystem;
 mod key;
-mod many;
 mod memory;
 mod object;
 mod staging;
@@ -132,9 +132,9 @@ impl Storage {
     }
 
     /// Remembers nothing of what was read before: what is read from now on is what is there, also where somebody else laid hands on the store.
-    pub fn look_afresh(&self) {
+    pub fn clear_cache(&self) {
         match &self.0 {
-            Backend::Filesystem(store) => store.look_afresh(),
+            Backend::Filesystem(store) => store.clear_cache(),
             Backend::Memory(_) => {}
         }
     }

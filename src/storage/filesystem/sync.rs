@@ -15,7 +15,7 @@ pub(super) struct Syncs {
     durability: Durability,
     directories: bool,
     #[cfg(test)]
-    pub(super) watch: super::watch::Watch,
+    pub(super) faults: super::sync_faults::SyncFaults,
 }
 
 impl Syncs {
@@ -26,7 +26,7 @@ impl Syncs {
             durability,
             directories,
             #[cfg(test)]
-            watch: super::watch::Watch::default(),
+            faults: super::sync_faults::SyncFaults::default(),
         }
     }
 
@@ -74,7 +74,7 @@ impl Syncs {
             return Ok(());
         }
         #[cfg(test)]
-        self.watch.before(operation, path).map_err(|error| StorageError::io(operation, path, error))?;
+        self.faults.before(operation, path).map_err(|error| StorageError::io(operation, path, error))?;
         sync().map_err(|error| StorageError::io(operation, path, error))
     }
 }

@@ -11,14 +11,14 @@ use std::{
 
 use super::{
     super::{Key, StorageError},
-    at_once::AtOnce,
     base::Base,
-    changes::Unchanged,
+    batch::Threads,
+    changes::DirectoryVersion,
     directories::Directories,
-    live::Live,
-    many::Threads,
-    names::Names,
-    recent::Recent,
+    leases::Leases,
+    nonblocking::Nonblocking,
+    pending_names::PendingNames,
+    read_cache::ReadCache,
     sync::Syncs,
 };
 
@@ -31,10 +31,10 @@ pub(super) struct Volume {
     pub(super) read_only: bool,
     pub(super) syncs: Arc<Syncs>,
     pub(super) directories: Arc<Directories>,
-    pub(super) names: Names,
-    pub(super) at_once: AtOnce,
-    pub(super) recent: Recent,
-    pub(super) live: Arc<Live>,
+    pub(super) names: PendingNames,
+    pub(super) nonblocking: Nonblocking,
+    pub(super) read_cache: ReadCache,
+    pub(super) leases: Arc<Leases>,
     pub(super) threads: Threads,
     /// This run of the kernel.
     pub(super) boot_id: String,
@@ -66,8 +66,8 @@ impl Volume {
     }
 
     /// Makes the names in `directory` durable, and the way to it.
-    pub(super) fn settle(&self, directory: &Path) -> Result<(), StorageError> {
-        self.directories.settle(&self.syncs, directory)
+    pub(super) fn sync_path(&self, directory: &Path) -> Result<(), StorageError> {
+        self.directories.sync_path(&self.syncs, directory)
     }
 
     /// The directory that `path`, which is in the store, is in.
@@ -76,7 +76,7 @@ impl Volume {
     }
 
     /// How the directory of an object stands, unless it is being changed, or others may change it.
-    pub(super) fn at_rest(&self, key: &Key) -> Option<Unchanged> {
+    pub(super) fn version(&self, key: &Key) -> Option<DirectoryVersion> {
         if self.read_only {
             return None;
         }

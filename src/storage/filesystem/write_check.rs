@@ -15,9 +15,9 @@ use super::{
     super::{Condition, Durability, StorageError},
     base::{Base, in_the_way, mounts_in},
     owner::{create_directory, create_file},
+    rename_targets::{check_parts, shared, staging},
     temporary::Temporary,
     volume::{Volume, hashes, own, temporary},
-    way::{look_at_parts, shared, staging},
 };
 
 /// The file that is moved through the store. It has one name, so that one which a killed process left is moved along and removed.
@@ -44,7 +44,7 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
     }
     let mut refusal = String::new();
     for &base in Base::candidates(root, &mounts) {
-        match try_commit(root, base, durability).and_then(|()| look_at_parts(root, &base.path(root))) {
+        match try_commit(root, base, durability).and_then(|()| check_parts(root, &base.path(root))) {
             Ok(()) => return Ok(base),
             // What is stored can be read and deleted.
             Err(Failure { error, at }) if is_full(&error) => {
@@ -57,7 +57,7 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
                 let crosses = failure.error.kind() == io::ErrorKind::CrossesDevices && !in_staging;
                 refusal = failure.in_words(root);
                 if base == Base::Docker {
-                    withdraw(root);
+                    remove_empty(root);
                 }
                 if !crosses {
                     break;
@@ -116,7 +116,7 @@ fn sync_directory(directory: &Path, durability: Durability) -> io::Result<()> {
 }
 
 /// Removes the empty directories of a trial that failed.
-fn withdraw(root: &Path) {
+fn remove_empty(root: &Path) {
     let base = Base::Docker.path(root);
     for directory in [hashes(&base), temporary(&base), own(&base)] {
         // One that is in use is not empty.
@@ -180,7 +180,7 @@ impl Volume {
             }
         }
         let probe = way.first().unwrap_or(&self.root).join(PROBE);
-        Temporary::file(self, b"probe")?.place(self, &probe, Condition::Any)?;
+        Temporary::file(self, b"probe")?.rename_durably(self, &probe, Condition::Any)?;
         // That need not be durable: the next one takes its place.
         fs::remove_file(&probe).map_err(|error| StorageError::io("unlink", &probe, error))
     }

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// How many looks are made in one hop.
-pub(super) const LOOKS: usize = 64;
+pub(super) const BATCH_LEN: usize = 64;
 
 /// The threads that all such calls together may have at a time.
 #[derive(Debug)]
@@ -45,11 +45,11 @@ impl Filesystem {
         prefixes: &[Key],
         limit: usize,
     ) -> Vec<Result<Vec<Child>, StorageError>> {
-        self.look_at_all(prefixes, move |volume, prefix| volume.some_children(prefix, limit)).await
+        self.run_batches(prefixes, move |volume, prefix| volume.some_children(prefix, limit)).await
     }
 
     pub(in super::super) async fn stat_all(&self, keys: &[Key]) -> Vec<Result<Option<Stat>, StorageError>> {
-        self.look_at_all(keys, Volume::stat).await
+        self.run_batches(keys, Volume::stat).await
     }
 
     pub(in super::super) async fn read_all(
@@ -57,26 +57,26 @@ impl Filesystem {
         keys: &[Key],
         limit: u64,
     ) -> Vec<Result<Option<Bytes>, StorageError>> {
-        self.look_at_all(keys, move |volume, key| volume.read(key, limit)).await
+        self.run_batches(keys, move |volume, key| volume.read(key, limit)).await
     }
 
     #[cfg(test)]
-    pub(in super::super) fn threads_for_many(&self) -> &Semaphore {
+    pub(in super::super) fn batch_threads(&self) -> &Semaphore {
         &self.volume.threads.free
     }
 
-    async fn look_at_all<T: Send + 'static>(
+    async fn run_batches<T: Send + 'static>(
         &self,
         keys: &[Key],
         look: impl Fn(&Volume, &Key) -> Result<T, StorageError> + Copy + Send + 'static,
     ) -> Vec<Result<T, StorageError>> {
-        let some = keys.chunks(LOOKS).map(|keys| look_at_some(Arc::clone(&self.volume), keys.into(), look));
+        let some = keys.chunks(BATCH_LEN).map(|keys| run_batch(Arc::clone(&self.volume), keys.into(), look));
         let some: Vec<_> = some.collect();
         stream::iter(some).buffered(self.volume.threads.count).collect::<Vec<_>>().await.into_iter().flatten().collect()
     }
 }
 
-async fn look_at_some<T: Send + 'static>(
+async fn run_batch<T: Send + 'static>(
     volume: Arc<Volume>,
     keys: Arc<[Key]>,
     look: impl Fn(&Volume, &Key) -> Result<T, StorageError> + Send + 'static,

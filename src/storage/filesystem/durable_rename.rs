@@ -10,7 +10,7 @@ use rustix::{
 use super::{
     super::{Condition, StorageError},
     directories::{ATTEMPTS, is_in_the_way},
-    names::Standing,
+    pending_names::NameState,
     volume::Volume,
 };
 
@@ -21,7 +21,7 @@ impl Volume {
     /// # Errors
     /// [`StorageError::Exists`] as `condition` has it, or if a directory is in the way of a file, or the other way around. If the sync
     /// failed, `to` can be seen but counts as absent, unless something durable had the name.
-    pub(super) fn place(&self, from: &Path, to: &Path, condition: Condition) -> Result<(), StorageError> {
+    pub(super) fn rename_durably(&self, from: &Path, to: &Path, condition: Condition) -> Result<(), StorageError> {
         let parent = self.parent(to);
         let mut replaces = condition == Condition::Any;
         let mut begun = None;
@@ -35,7 +35,7 @@ impl Volume {
             drop(change);
             match renamed {
                 Ok(()) => {
-                    self.settle(parent)?;
+                    self.sync_path(parent)?;
                     naming.durable();
                     return Ok(());
                 }
@@ -48,7 +48,7 @@ impl Volume {
                 }
                 Err(error) if is_in_the_way(&error) => {
                     drop(naming);
-                    let is_free = !replaces && self.names.standing(to) == Standing::Absent;
+                    let is_free = !replaces && self.names.state(to) == NameState::Absent;
                     if !is_free {
                         return Err(StorageError::Exists);
                     }

@@ -12,7 +12,7 @@ use super::super::{Key, StorageError};
 
 /// The keys of the staged objects that are held, or written to by what their last holder left behind.
 #[derive(Debug, Default)]
-pub(super) struct Live {
+pub(super) struct Leases {
     keys: Mutex<HashMap<Key, Holder>>,
     freed: Notify,
 }
@@ -28,11 +28,11 @@ enum Holder {
 /// The right to a staged object. Dropped by the last who could write to it.
 #[derive(Debug)]
 pub(super) struct Lease {
-    live: Arc<Live>,
+    leases: Arc<Leases>,
     key: Key,
 }
 
-impl Live {
+impl Leases {
     /// The right to `key`. Waits for the writer of a holder who is gone.
     ///
     /// # Errors
@@ -55,7 +55,7 @@ impl Live {
             return Err(StorageError::Busy);
         }
         keys.insert(key.clone(), Holder::Present);
-        Ok(Lease { live: self.clone(), key: key.clone() })
+        Ok(Lease { leases: self.clone(), key: key.clone() })
     }
 
     fn keys(&self) -> MutexGuard<'_, HashMap<Key, Holder>> {
@@ -71,14 +71,14 @@ impl Lease {
 
     /// The holder is gone, and nothing new will be written.
     pub(super) fn holder_is_gone(&self) {
-        self.live.keys().insert(self.key.clone(), Holder::Gone);
-        self.live.freed.notify_waiters();
+        self.leases.keys().insert(self.key.clone(), Holder::Gone);
+        self.leases.freed.notify_waiters();
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.live.keys().remove(&self.key);
-        self.live.freed.notify_waiters();
+        self.leases.keys().remove(&self.key);
+        self.leases.freed.notify_waiters();
     }
 }

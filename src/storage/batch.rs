@@ -54,9 +54,9 @@ impl Storage {
 
     /// What the threads for such calls are taken from, where there are any: a test that has them all holds up these calls and no others.
     #[cfg(test)]
-    pub(crate) fn threads_for_many(&self) -> Option<&tokio::sync::Semaphore> {
+    pub(crate) fn batch_threads(&self) -> Option<&tokio::sync::Semaphore> {
         match &self.0 {
-            Backend::Filesystem(store) => Some(store.threads_for_many()),
+            Backend::Filesystem(store) => Some(store.batch_threads()),
             Backend::Memory(_) => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Names that can be seen already and are not durable yet.
+//! PendingNames that can be seen already and are not durable yet.
 //!
 //! A rename shows a name to every reader at once, while its directory is synced only afterwards. Nobody may rely on it in between:
 //! readers of such a name wait here. If the sync fails, and nothing durable had the name before, it counts as absent until it
@@ -17,7 +17,7 @@ use std::{
 
 /// The names under way, and those whose sync failed.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct PendingNames {
     /// How many entries there are, so that the usual look at none costs no lock.
     tracked: AtomicUsize,
     entries: Mutex<HashMap<PathBuf, Entry>>,
@@ -38,25 +38,25 @@ struct Entry {
 
 /// Whether a name that can be seen counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum NameState {
     /// It does: it is durable.
-    There,
+    Durable,
     /// It does not: its sync failed, or that of a tree that it is in.
     Absent,
 }
 
-/// A writer's part in a name. Dropped without [`Naming::durable`], its sync counts as failed.
+/// A writer's part in a name. Dropped without [`PendingName::durable`], its sync counts as failed.
 #[derive(Debug)]
-pub(super) struct Naming<'a> {
-    names: &'a Names,
+pub(super) struct PendingName<'a> {
+    names: &'a PendingNames,
     path: &'a Path,
 }
 
-impl Names {
+impl PendingNames {
     /// How a name stands that was just seen; waits for its writers. To be asked after the look, not before.
-    pub(super) fn standing(&self, path: &Path) -> Standing {
+    pub(super) fn state(&self, path: &Path) -> NameState {
         if self.tracked.load(SeqCst) == 0 {
-            return Standing::There;
+            return NameState::Durable;
         }
         let mut entries = self.entries();
         loop {
@@ -67,10 +67,10 @@ impl Names {
         }
     }
 
-    /// [`Names::standing`], if that need not wait: neither for writers, nor for one who has the names and looks at the disk.
-    pub(super) fn standing_at_once(&self, path: &Path) -> Option<Standing> {
+    /// [`PendingNames::standing`], if that need not wait: neither for writers, nor for one who has the names and looks at the disk.
+    pub(super) fn try_state(&self, path: &Path) -> Option<NameState> {
         if self.tracked.load(SeqCst) == 0 {
-            return Some(Standing::There);
+            return Some(NameState::Durable);
         }
         let entries = self.entries.try_lock().ok()?;
         settled(&entries, path)
@@ -90,8 +90,8 @@ impl Names {
     }
 
     /// Makes the readers of `path` wait from now on. To be called before the rename.
-    pub(super) fn begin<'a>(&'a self, path: &'a Path) -> Naming<'a> {
-        let naming = Naming { names: self, path };
+    pub(super) fn begin<'a>(&'a self, path: &'a Path) -> PendingName<'a> {
+        let naming = PendingName { names: self, path };
         let mut entries = self.entries();
         loop {
             match entries.get_mut(path) {
@@ -145,16 +145,16 @@ impl Names {
 }
 
 /// How a name stands, unless it has writers.
-fn settled(entries: &HashMap<PathBuf, Entry>, path: &Path) -> Option<Standing> {
+fn settled(entries: &HashMap<PathBuf, Entry>, path: &Path) -> Option<NameState> {
     let mut known = path.ancestors().filter_map(|path| entries.get(path)).peekable();
     if known.peek().is_none() {
-        return Some(Standing::There);
+        return Some(NameState::Durable);
     }
     // An entry without writers is one that failed: all others are taken away with their last writer.
-    (!known.any(|entry| entry.writers > 0)).then_some(Standing::Absent)
+    (!known.any(|entry| entry.writers > 0)).then_some(NameState::Absent)
 }
 
-impl Naming<'_> {
+impl PendingName<'_> {
     /// The rename was done.
     pub(super) fn touched(&self) {
         if let Some(entry) = self.names.entries().get_mut(self.path) {
@@ -173,7 +173,7 @@ impl Naming<'_> {
     }
 }
 
-impl Drop for Naming<'_> {
+impl Drop for PendingName<'_> {
     fn drop(&mut self) {
         let mut entries = self.names.entries();
         if let Some(entry) = entries.get_mut(self.path) {

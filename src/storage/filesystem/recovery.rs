@@ -12,7 +12,7 @@ use super::{
 
 /// Whether the start has gone so far that writes may be answered.
 #[derive(Clone, Debug)]
-pub(super) struct Gate(watch::Receiver<State>);
+pub(super) struct WriteGate(watch::Receiver<State>);
 
 #[derive(Clone, Debug)]
 enum State {
@@ -21,7 +21,7 @@ enum State {
     Failed(io::ErrorKind, String),
 }
 
-impl Gate {
+impl WriteGate {
     /// Begins with what is to be done after a start: to sync what an earlier process left visible, as it may have been killed
     /// between a rename and its sync; and then to remove its temporary files.
     pub(super) fn begin(volume: &Arc<Volume>) -> Self {

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::{base::is_beside, start::names_in, trial::Failure, volume::own};
+use super::{base::is_beside, recovery::names_in, volume::own, write_check::Failure};
 use crate::oci::Algorithm;
 
 /// So many parts are looked at below a directory.
@@ -75,7 +75,7 @@ fn by_repository(base: &Path) -> [PathBuf; 3] {
 ///
 /// # Errors
 /// As [`shared`], too.
-pub(super) fn look_at_parts(root: &Path, base: &Path) -> Result<(), Failure> {
+pub(super) fn check_parts(root: &Path, base: &Path) -> Result<(), Failure> {
     let repositories = repositories(root);
     for directory in shared(root)?.iter().skip(1).filter(|directory| **directory != repositories) {
         let parts = parts_in(directory, false);

@@ -15,16 +15,16 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::{
     super::{Condition, Key, Pace, StorageError},
-    job::{Work, together},
-    names::Standing,
+    job::{Work, run_all},
     owner::create_file,
+    pending_names::NameState,
     temporary::Temporary,
-    trial::make_directory,
     volume::Volume,
+    write_check::make_directory,
 };
 
 /// How long work that gives way to others goes on until it does: less than the system lets a thread run while others wait.
-const TURN: Duration = Duration::from_millis(1);
+const SLICE: Duration = Duration::from_millis(1);
 
 /// The longest time for which it does: somebody may wait for it, too.
 const REST: Duration = Duration::from_millis(20);
@@ -71,12 +71,12 @@ impl NewTree {
     }
 
     /// Gives it its name, durably.
-    pub(super) fn place(&self, volume: &Volume, to: &Path) -> Result<(), StorageError> {
-        match self.top.place(volume, to, Condition::Any) {
+    pub(super) fn rename_durably(&self, volume: &Volume, to: &Path) -> Result<(), StorageError> {
+        match self.top.rename_durably(volume, to, Condition::Any) {
             // What is there was never durable and counts as absent, so it gives way.
-            Err(StorageError::Exists) if volume.names.standing(to) == Standing::Absent => {
+            Err(StorageError::Exists) if volume.names.state(to) == NameState::Absent => {
                 let _removed = volume.move_out(to)?;
-                self.top.place(volume, to, Condition::Any)
+                self.top.rename_durably(volume, to, Condition::Any)
             }
             other => other,
         }
@@ -87,35 +87,35 @@ impl Volume {
     /// Builds the tree beside, syncs it, and gives it its name.
     pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<(), StorageError> {
         let mut tree = NewTree::write(self, prefix, objects)?;
-        together(tree.sync(self))?;
-        tree.place(self, &self.path(prefix))
+        run_all(tree.sync(self))?;
+        tree.rename_durably(self, &self.path(prefix))
     }
 
     /// Moves the trees out of sight, makes that durable with one sync for each directory that they were in, and then removes them;
     /// whether each was there.
     pub(super) fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>, StorageError> {
         let (mut parents, mut removed, mut were_there) = (BTreeSet::new(), Vec::new(), Vec::new());
-        let mut turn = Turn::new(pace);
+        let mut pacer = Pacer::new(pace);
         let moved = prefixes.iter().map(|prefix| self.path(prefix)).try_for_each(|top| {
             // Also if it is gone: someone else may have removed it, and not have synced yet.
             parents.insert(self.parent(&top).to_owned());
             // Of a link to a tree, the link goes.
             let is_tree = top.symlink_metadata().is_ok_and(|metadata| metadata.is_dir() || metadata.is_symlink());
-            let was_there = is_tree && self.names.standing(&top) == Standing::There;
+            let was_there = is_tree && self.names.state(&top) == NameState::Durable;
             let tree = if is_tree { self.move_out(&top)? } else { None };
-            turn.step();
+            pacer.step();
             were_there.push(was_there && tree.is_some());
             removed.extend(tree);
             Ok(())
         });
-        let settled = parents.iter().try_for_each(|parent| self.directories.settle_removal(&self.syncs, parent));
+        let settled = parents.iter().try_for_each(|parent| self.directories.sync_removal(&self.syncs, parent));
         if settled.is_err() {
             // A power cut could bring them back, and then they must be whole: the next start removes them.
             removed.iter().for_each(Temporary::keep);
         }
         for tree in removed {
             drop(tree);
-            turn.step();
+            pacer.step();
         }
         moved.and(settled).map(|()| were_there)
     }
@@ -139,12 +139,12 @@ impl Volume {
 }
 
 /// How long this thread has had a core since others had it. To wait for the disk, or for a core, takes it from nobody.
-struct Turn {
+struct Pacer {
     pace: Pace,
     begun: Duration,
 }
 
-impl Turn {
+impl Pacer {
     fn new(pace: Pace) -> Self {
         Self { pace, begun: time_on_a_core() }
     }
@@ -153,7 +153,7 @@ impl Turn {
     fn step(&mut self) {
         let now = time_on_a_core();
         let passed = now.saturating_sub(self.begun);
-        if self.pace == Pace::Gentle && passed >= TURN {
+        if self.pace == Pace::Gentle && passed >= SLICE {
             thread::sleep(passed.min(REST));
             self.begun = now;
         }

@@ -2,16 +2,16 @@
 
 use std::sync::atomic::Ordering::SeqCst;
 
-use super::{super::many::LOOKS, Disk, is_io, key};
+use super::{super::batch::BATCH_LEN, Disk, is_io, key};
 
 #[tokio::test]
 async fn many_looks_take_few_hops() {
     let disk = Disk::new().await;
     disk.put("d/7/x", "seven").await.unwrap();
     let (prefixes, objects): (Vec<_>, Vec<_>) =
-        (0..10 * LOOKS).map(|n| (key(&format!("d/{n}")), key(&format!("d/{n}/x")))).unzip();
+        (0..10 * BATCH_LEN).map(|n| (key(&format!("d/{n}")), key(&format!("d/{n}/x")))).unzip();
     let hops = || disk.volume().threads.hops.swap(0, SeqCst);
-    assert_eq!(disk.store.stat_all(&objects).await.len(), 10 * LOOKS);
+    assert_eq!(disk.store.stat_all(&objects).await.len(), 10 * BATCH_LEN);
     assert_eq!(hops(), 10);
     assert!(matches!(disk.store.read_all(&objects, 9).await[7], Ok(Some(_))));
     assert_eq!(hops(), 10);
@@ -20,7 +20,7 @@ async fn many_looks_take_few_hops() {
 }
 
 #[tokio::test]
-async fn others_are_served_while_all_threads_for_many_looks_are_taken() {
+async fn others_are_served_while_all_batch_threads_looks_are_taken() {
     let disk = Disk::new().await;
     let free = &disk.volume().threads.free;
     let taken = free.acquire_many(u32::try_from(free.available_permits()).unwrap()).await.unwrap();
@@ -40,11 +40,11 @@ async fn others_are_served_while_all_threads_for_many_looks_are_taken() {
 async fn what_is_not_durable_is_not_among_many_either() {
     let disk = Disk::new().await;
     disk.put("d/there", "x").await.unwrap();
-    disk.volume().syncs.watch.fail("fsync directory", "d");
+    disk.volume().syncs.faults.fail("fsync directory", "d");
     for name in ["d/a", "d/b", "d/c"] {
         assert!(is_io(disk.put(name, "1").await));
     }
-    disk.volume().syncs.watch.heal();
+    disk.volume().syncs.faults.heal();
     let keys = ["d/a", "d/there", "d/c"].map(key);
     assert!(matches!(disk.store.stat_all(&keys).await[..], [Ok(None), Ok(Some(_)), Ok(None)]));
     assert!(matches!(disk.store.read_all(&keys, 9).await[..], [Ok(None), Ok(Some(_)), Ok(None)]));

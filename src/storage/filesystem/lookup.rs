@@ -16,7 +16,7 @@ use rustix::{
 
 use super::{
     super::{Child, Key, Object, Stat, StorageError},
-    names::Standing,
+    pending_names::NameState,
     volume::Volume,
 };
 
@@ -33,7 +33,7 @@ impl Volume {
             Err(error) if is_absent(&path, &error) => return Ok(None),
             Err(error) => return Err(StorageError::io("stat", &path, error)),
         };
-        Ok((self.names.standing(&path) == Standing::There).then(|| stat_of(&metadata)))
+        Ok((self.names.state(&path) == NameState::Durable).then(|| stat_of(&metadata)))
     }
 
     /// The whole of an object of `limit` bytes at most.
@@ -65,7 +65,7 @@ impl Volume {
         Ok(true)
     }
 
-    /// The names in a directory, in byte order. Names that are no UTF-8 are none of ours.
+    /// The names in a directory, in byte order. PendingNames that are no UTF-8 are none of ours.
     pub(super) fn children(&self, prefix: &Key) -> Result<Vec<Child>, StorageError> {
         let path = self.path(prefix);
         let mut children = list(&path, usize::MAX)?;
@@ -91,7 +91,7 @@ impl Volume {
 
     /// Takes out of the names that were seen in a directory those that don't count.
     fn retain_durable(&self, path: &Path, children: &mut Vec<Child>) {
-        if self.names.standing(path) == Standing::Absent {
+        if self.names.state(path) == NameState::Absent {
             children.clear();
         }
         let absent = self.names.absent_in(path);
@@ -118,7 +118,7 @@ impl Volume {
             Err(error) => return Err(StorageError::io("open", path, error)),
         };
         let metadata = file.metadata().map_err(|error| StorageError::io("fstat", path, error))?;
-        Ok((metadata.is_file() && self.names.standing(path) == Standing::There).then_some((file, metadata)))
+        Ok((metadata.is_file() && self.names.state(path) == NameState::Durable).then_some((file, metadata)))
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{super::StorageError, content::Content, live::Lease, volume::Volume};
+use super::{super::StorageError, content::Content, leases::Lease, volume::Volume};
 
 /// How many batches may wait.
 const DEPTH: usize = 1;
@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_millis(50);
 
 /// What the holder of a staged object and its writer share.
 #[derive(Debug)]
-pub(super) struct Pipe {
+pub(super) struct WriteQueue {
     pub(super) volume: Arc<Volume>,
     lease: Lease,
     state: Mutex<State>,
@@ -43,25 +43,30 @@ struct State {
     /// Whether nothing more is to be expected for now.
     is_closed: bool,
     /// Whether the content is out of here, with a writer.
-    is_out: bool,
+    is_locked: bool,
     /// `None` while it is out, and when it is gone.
     content: Option<Content>,
     failure: Option<StorageError>,
 }
 
-/// The content, out of the pipe, in the hands of the only one who may touch it. Goes back when this is dropped.
+/// The content, out of the queue, in the hands of the only one who may touch it. Goes back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Turn {
-    pipe: Arc<Pipe>,
+pub(super) struct ContentGuard {
+    queue: Arc<WriteQueue>,
     content: Option<Content>,
-    is_over: bool,
+    is_returned: bool,
 }
 
-impl Pipe {
+impl WriteQueue {
     /// The pipe to `content`.
     pub(super) fn new(volume: Arc<Volume>, lease: Lease, content: Content) -> Arc<Self> {
-        let state =
-            State { batches: VecDeque::new(), is_closed: true, is_out: false, content: Some(content), failure: None };
+        let state = State {
+            batches: VecDeque::new(),
+            is_closed: true,
+            is_locked: false,
+            content: Some(content),
+            failure: None,
+        };
         Arc::new(Self { volume, lease, state: Mutex::new(state), arrived: Condvar::new(), progress: Notify::new() })
     }
 
@@ -72,8 +77,8 @@ impl Pipe {
     pub(super) async fn send(self: &Arc<Self>, batch: Vec<Bytes>) -> Result<(), StorageError> {
         let mut batch = Some(batch);
         loop {
-            if let Some(turn) = self.try_send(&mut batch)? {
-                tokio::task::spawn_blocking(move || turn.write());
+            if let Some(guard) = self.try_send(&mut batch)? {
+                tokio::task::spawn_blocking(move || guard.write());
             }
             if batch.is_none() {
                 return Ok(());
@@ -86,12 +91,12 @@ impl Pipe {
     ///
     /// # Errors
     /// What the writer met.
-    pub(super) async fn take(self: &Arc<Self>) -> Result<Turn, StorageError> {
+    pub(super) async fn lock(self: &Arc<Self>) -> Result<ContentGuard, StorageError> {
         loop {
             {
                 let mut state = self.state();
-                if !state.is_out {
-                    return self.take_out(&mut state);
+                if !state.is_locked {
+                    return self.take_content(&mut state);
                 }
                 state.is_closed = true;
                 self.arrived.notify_one();
@@ -105,7 +110,7 @@ impl Pipe {
         let mut state = self.state();
         state.is_closed = true;
         if let Some(content) = &mut state.content
-            && let Err(error) = content.write_held()
+            && let Err(error) = content.flush()
         {
             tracing::warn!(%error, "the end of an upload can't be written");
             content.remove(&self.volume);
@@ -125,24 +130,24 @@ impl Pipe {
     ///
     /// # Errors
     /// What the writer met.
-    pub(super) fn try_take(self: &Arc<Self>) -> Result<Option<Turn>, StorageError> {
+    pub(super) fn try_lock(self: &Arc<Self>) -> Result<Option<ContentGuard>, StorageError> {
         let mut state = self.state();
-        if state.is_out { Ok(None) } else { self.take_out(&mut state).map(Some) }
+        if state.is_locked { Ok(None) } else { self.take_content(&mut state).map(Some) }
     }
 
-    /// Queues the batch if there is room; gives the turn if there is no writer at work.
-    fn try_send(self: &Arc<Self>, batch: &mut Option<Vec<Bytes>>) -> Result<Option<Turn>, StorageError> {
+    /// Queues the batch if there is room; gives the guard if there is no writer at work.
+    fn try_send(self: &Arc<Self>, batch: &mut Option<Vec<Bytes>>) -> Result<Option<ContentGuard>, StorageError> {
         let mut state = self.state();
-        let turn = if state.is_out { None } else { Some(self.take_out(&mut state)?) };
+        let guard = if state.is_locked { None } else { Some(self.take_content(&mut state)?) };
         state.is_closed = false;
         if state.batches.len() < DEPTH {
             state.batches.extend(batch.take());
             self.arrived.notify_one();
         }
-        Ok(turn)
+        Ok(guard)
     }
 
-    fn take_out(self: &Arc<Self>, state: &mut State) -> Result<Turn, StorageError> {
+    fn take_content(self: &Arc<Self>, state: &mut State) -> Result<ContentGuard, StorageError> {
         if let Some(failure) = state.failure.take() {
             return Err(failure);
         }
@@ -150,8 +155,8 @@ impl Pipe {
             let path = self.volume.path(self.lease.key());
             return Err(StorageError::io("use the staged object", &path, io::Error::from(io::ErrorKind::NotFound)));
         };
-        state.is_out = true;
-        Ok(Turn { pipe: self.clone(), content: Some(content), is_over: false })
+        state.is_locked = true;
+        Ok(ContentGuard { queue: self.clone(), content: Some(content), is_returned: false })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -159,7 +164,7 @@ impl Pipe {
     }
 }
 
-impl Turn {
+impl ContentGuard {
     /// Does something to the content that must not fail: if it does, the content is removed.
     ///
     /// # Errors
@@ -168,12 +173,12 @@ impl Turn {
         &mut self,
         work: impl FnOnce(&Arc<Volume>, &mut Content) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let volume = self.pipe.volume.clone();
+        let volume = self.queue.volume.clone();
         let Some(content) = &mut self.content else { unreachable!("the content is here until it is gone") };
         work(&volume, content).inspect_err(|_| self.discard())
     }
 
-    /// As [`Turn::run`], for content that has not been promoted: where the disk is full, what was durable before stays.
+    /// As [`ContentGuard::run`], for content that has not been promoted: where the disk is full, what was durable before stays.
     ///
     /// # Errors
     /// What was met.
@@ -181,7 +186,7 @@ impl Turn {
         &mut self,
         work: impl FnOnce(&Arc<Volume>, &mut Content) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let volume = self.pipe.volume.clone();
+        let volume = self.queue.volume.clone();
         let Some(content) = &mut self.content else { unreachable!("the content is here until it is gone") };
         work(&volume, content).inspect_err(|error| self.give_up(error))
     }
@@ -196,9 +201,9 @@ impl Turn {
     }
 
     /// [`Content::hold`].
-    pub(super) fn hold(&mut self, pieces: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
+    pub(super) fn buffer(&mut self, pieces: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
         match &mut self.content {
-            Some(content) => content.hold(pieces),
+            Some(content) => content.buffer(pieces),
             None => Err(pieces),
         }
     }
@@ -211,12 +216,12 @@ impl Turn {
     /// Removes the content.
     pub(super) fn discard(&mut self) {
         if let Some(content) = self.content.take() {
-            content.remove(&self.pipe.volume);
+            content.remove(&self.queue.volume);
         }
     }
 
     /// The content is no longer a staged object.
-    pub(super) fn leave(mut self) {
+    pub(super) fn promoted(mut self) {
         self.content = None;
     }
 
@@ -224,14 +229,14 @@ impl Turn {
     fn write(mut self) {
         while let Some(batch) = self.next() {
             if let Err(error) = self.run_or_roll_back(|volume, content| content.write(volume, batch)) {
-                let mut state = self.pipe.state();
+                let mut state = self.queue.state();
                 state.failure = Some(error);
                 state.batches.clear();
                 // In the same moment, so that no batch can come between.
-                self.is_over = true;
+                self.is_returned = true;
                 state.content = self.content.take();
-                state.is_out = false;
-                self.pipe.progress.notify_one();
+                state.is_locked = false;
+                self.queue.progress.notify_one();
                 return;
             }
         }
@@ -239,47 +244,47 @@ impl Turn {
 
     /// The next batch, or, in the same moment, the content's way back.
     fn next(&mut self) -> Option<Vec<Bytes>> {
-        let mut state = self.pipe.state();
+        let mut state = self.queue.state();
         loop {
             if let Some(batch) = state.batches.pop_front() {
-                self.pipe.progress.notify_one();
+                self.queue.progress.notify_one();
                 return Some(batch);
             }
             if !state.is_closed {
-                let waited = self.pipe.arrived.wait_timeout(state, LINGER);
+                let waited = self.queue.arrived.wait_timeout(state, LINGER);
                 let timeout;
                 (state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
                 if !timeout.timed_out() || !state.batches.is_empty() {
                     continue;
                 }
             }
-            self.is_over = true;
+            self.is_returned = true;
             state.content = self.content.take();
-            state.is_out = false;
-            self.pipe.progress.notify_one();
+            state.is_locked = false;
+            self.queue.progress.notify_one();
             return None;
         }
     }
 }
 
-impl Drop for Turn {
+impl Drop for ContentGuard {
     fn drop(&mut self) {
-        if self.is_over {
+        if self.is_returned {
             return;
         }
-        let was_broken_off = std::thread::panicking() || !self.pipe.state().batches.is_empty();
+        let was_broken_off = std::thread::panicking() || !self.queue.state().batches.is_empty();
         if was_broken_off {
             // What was written and what was hashed may differ.
             self.discard();
         }
-        let mut state = self.pipe.state();
+        let mut state = self.queue.state();
         if was_broken_off {
             let error = io::Error::other("the writer was broken off");
-            state.failure.get_or_insert(StorageError::io("write", Path::new(self.pipe.lease.key().as_str()), error));
+            state.failure.get_or_insert(StorageError::io("write", Path::new(self.queue.lease.key().as_str()), error));
             state.batches.clear();
         }
         state.content = self.content.take();
-        state.is_out = false;
-        self.pipe.progress.notify_one();
+        state.is_locked = false;
+        self.queue.progress.notify_one();
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use quick_cache::{Weighter, sync::Cache};
 
-use super::changes::{Changes, Unchanged};
+use super::changes::{Changes, DirectoryVersion};
 use crate::storage::Key;
 
 /// How long an object is not looked for again. It may be asked for some thousand times meanwhile.
@@ -23,13 +23,13 @@ const OBJECTS: usize = 8192;
 
 /// What was read lately.
 #[derive(Debug)]
-pub(super) struct Recent(Cache<Key, Entry, Weight>);
+pub(super) struct ReadCache(Cache<Key, Entry, Weight>);
 
 #[derive(Clone, Debug)]
 struct Entry {
     bytes: Bytes,
     read: Instant,
-    directory: Unchanged,
+    directory: DirectoryVersion,
 }
 
 #[derive(Clone, Debug)]
@@ -42,17 +42,17 @@ impl Weighter<Key, Entry> for Weight {
     }
 }
 
-impl Default for Recent {
+impl Default for ReadCache {
     fn default() -> Self {
         Self(Cache::with_weighter(OBJECTS, BYTES, Weight))
     }
 }
 
-impl Recent {
+impl ReadCache {
     /// The bytes of an object, if it is sure that they are what would be read now.
     pub(super) fn get(&self, changes: &Changes, key: &Key) -> Option<Bytes> {
         let entry = self.0.get(key)?;
-        let is_so_still = changes.are_none_since(entry.directory) && entry.read.elapsed() < LIFE;
+        let is_so_still = changes.is_current(entry.directory) && entry.read.elapsed() < LIFE;
         is_so_still.then_some(entry.bytes)
     }
 
@@ -62,7 +62,7 @@ impl Recent {
     }
 
     /// Keeps what was read, after it was asked how its directory stands.
-    pub(super) fn keep(&self, directory: Unchanged, key: &Key, bytes: &Bytes) {
+    pub(super) fn keep(&self, directory: DirectoryVersion, key: &Key, bytes: &Bytes) {
         if bytes.len() <= MAX_LEN {
             self.0.insert(key.clone(), Entry { bytes: bytes.clone(), read: Instant::now(), directory });
         }

@@ -18,8 +18,8 @@ use rustix::{
 
 use super::{
     super::{Key, Object, Stat, StorageError},
-    look::{means_none, stat_of},
-    names::Standing,
+    lookup::{means_none, stat_of},
+    pending_names::NameState,
     volume::Volume,
 };
 
@@ -32,21 +32,21 @@ pub(super) struct WouldWait;
 
 /// What this kernel, and the filesystem that the store is on, can do without waiting.
 #[derive(Debug)]
-pub(super) struct AtOnce {
+pub(super) struct Nonblocking {
     /// Whether files can be opened so (Linux 5.12, and nothing that filters the call).
     opens: AtomicBool,
     /// Whether the filesystem can say that a read would have to wait.
     reads: AtomicBool,
 }
 
-impl Default for AtOnce {
+impl Default for Nonblocking {
     fn default() -> Self {
         Self { opens: AtomicBool::new(true), reads: AtomicBool::new(true) }
     }
 }
 
 #[cfg(test)]
-impl AtOnce {
+impl Nonblocking {
     /// As on a kernel that can do neither.
     pub(super) fn turn_off(&self) {
         self.opens.store(false, Relaxed);
@@ -56,23 +56,27 @@ impl AtOnce {
 
 impl Volume {
     /// [`Volume::stat`], if it need not wait.
-    pub(super) fn stat_at_once(&self, key: &Key) -> Result<Option<Stat>, WouldWait> {
-        let found = self.find_at_once(&self.path(key), OFlags::PATH)?;
+    pub(super) fn stat_nonblocking(&self, key: &Key) -> Result<Option<Stat>, WouldWait> {
+        let found = self.find_nonblocking(&self.path(key), OFlags::PATH)?;
         Ok(found.map(|(_, metadata)| stat_of(&metadata)))
     }
 
     /// [`Volume::open`], if it need not wait.
-    pub(super) fn open_at_once(&self, key: &Key) -> Result<Option<Object>, WouldWait> {
-        let found = self.find_at_once(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)?;
+    pub(super) fn open_nonblocking(&self, key: &Key) -> Result<Option<Object>, WouldWait> {
+        let found = self.find_nonblocking(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)?;
         Ok(found.map(|(file, metadata)| Object::of_file(file, stat_of(&metadata))))
     }
 
     /// [`Volume::read`], if it need not wait.
-    pub(super) fn read_at_once(&self, key: &Key, limit: u64) -> Result<Result<Option<Bytes>, StorageError>, WouldWait> {
-        if !self.at_once.reads.load(Relaxed) {
+    pub(super) fn read_nonblocking(
+        &self,
+        key: &Key,
+        limit: u64,
+    ) -> Result<Result<Option<Bytes>, StorageError>, WouldWait> {
+        if !self.nonblocking.reads.load(Relaxed) {
             return Err(WouldWait);
         }
-        let found = self.find_at_once(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let found = self.find_nonblocking(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)?;
         let Some((file, metadata)) = found else { return Ok(Ok(None)) };
         if metadata.len() > limit {
             return Ok(Err(StorageError::TooLarge));
@@ -89,7 +93,7 @@ impl Volume {
                 Ok(Ok(Some(bytes.into())))
             }
             Err(Errno::NOTSUP | Errno::NOSYS | Errno::INVAL) => {
-                self.at_once.reads.store(false, Relaxed);
+                self.nonblocking.reads.store(false, Relaxed);
                 Err(WouldWait)
             }
             // Only a part is in memory, or nothing, or the length has changed.
@@ -98,8 +102,8 @@ impl Volume {
     }
 
     /// The file at `path`, or that a link there leads to, if the way to it is in memory.
-    fn find_at_once(&self, path: &Path, how: OFlags) -> Result<Option<(File, Metadata)>, WouldWait> {
-        if !self.at_once.opens.load(Relaxed) {
+    fn find_nonblocking(&self, path: &Path, how: OFlags) -> Result<Option<(File, Metadata)>, WouldWait> {
+        if !self.nonblocking.opens.load(Relaxed) {
             return Err(WouldWait);
         }
         let flags = how | OFlags::CLOEXEC;
@@ -109,7 +113,7 @@ impl Volume {
             Err(error) => {
                 // Filters of calls that know this one no better answer with EPERM.
                 if matches!(error, Errno::NOSYS | Errno::INVAL | Errno::PERM) {
-                    self.at_once.opens.store(false, Relaxed);
+                    self.nonblocking.opens.store(false, Relaxed);
                 }
                 return Err(WouldWait);
             }
@@ -118,7 +122,7 @@ impl Volume {
         if !metadata.is_file() {
             return Ok(None);
         }
-        let is_there = self.names.standing_at_once(path).ok_or(WouldWait)? == Standing::There;
+        let is_there = self.names.try_state(path).ok_or(WouldWait)? == NameState::Durable;
         Ok(is_there.then_some((file, metadata)))
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn many_answers_come_in_order(storage: &Storage) {
     assert!(storage.stat_all(&[]).await.is_empty() && storage.read_all(&[], 9).await.is_empty());
 }
 
-pub(super) async fn many_trees_go_at_once(storage: &Storage) {
+pub(super) async fn many_trees_go_nonblocking(storage: &Storage) {
     for pace in [Pace::Full, Pace::Gentle] {
         for name in ["t/a/x", "t/a/y/z", "t/b/x", "t/c"] {
             put(storage, name, "x").await;

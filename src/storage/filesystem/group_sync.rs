@@ -13,17 +13,17 @@ use super::super::StorageError;
 
 /// The syncs that are under way, or are to follow those.
 #[derive(Debug, Default)]
-pub(super) struct Flights(HashMap<PathBuf, Pair>);
+pub(super) struct GroupSyncs(HashMap<PathBuf, Pair>);
 
 #[derive(Debug, Default)]
 struct Pair {
-    running: Option<Arc<Flight>>,
-    next: Option<Arc<Flight>>,
+    running: Option<Arc<GroupSync>>,
+    next: Option<Arc<GroupSync>>,
 }
 
 /// One sync, for all who rely on it.
 #[derive(Debug, Default)]
-pub(super) struct Flight {
+pub(super) struct GroupSync {
     /// The mark of the directory when it began; nothing as long as it has not.
     seen: OnceLock<u64>,
     outcome: OnceLock<Result<(), StorageError>>,
@@ -31,31 +31,31 @@ pub(super) struct Flight {
 
 /// How somebody gets a sync.
 #[derive(Debug)]
-pub(super) enum Boarding {
+pub(super) enum Role {
     /// Another does it.
-    Passenger(Arc<Flight>),
+    Follower(Arc<GroupSync>),
     /// It does it itself, after the one that is under way.
-    Pilot(Arc<Flight>, Option<Arc<Flight>>),
+    Leader(Arc<GroupSync>, Option<Arc<GroupSync>>),
 }
 
-impl Flights {
+impl GroupSyncs {
     /// Finds out which sync of `directory` somebody has to wait for whose change has ended. The directory's mark is `mark` by now.
-    pub(super) fn board(&mut self, directory: &Path, mark: u64) -> Boarding {
+    pub(super) fn join(&mut self, directory: &Path, mark: u64) -> Role {
         let pair = self.0.entry(directory.to_owned()).or_default();
-        let boarding = |flight: &Arc<Flight>| Boarding::Passenger(flight.clone());
+        let role = |sync: &Arc<GroupSync>| Role::Follower(sync.clone());
         match (&pair.running, &pair.next) {
-            (Some(running), _) if running.seen.get().is_none_or(|seen| *seen == mark) => boarding(running),
-            (_, Some(next)) => boarding(next),
+            (Some(running), _) if running.seen.get().is_none_or(|seen| *seen == mark) => role(running),
+            (_, Some(next)) => role(next),
             (running, None) => {
-                let (flight, before) = (Arc::<Flight>::default(), running.clone());
-                *(if before.is_some() { &mut pair.next } else { &mut pair.running }) = Some(flight.clone());
-                Boarding::Pilot(flight, before)
+                let (sync, before) = (Arc::<GroupSync>::default(), running.clone());
+                *(if before.is_some() { &mut pair.next } else { &mut pair.running }) = Some(sync.clone());
+                Role::Leader(sync, before)
             }
         }
     }
 
     /// The sync that was under way has ended, and the next one may begin as soon as it is said how.
-    pub(super) fn landed(&mut self, directory: &Path) {
+    pub(super) fn finished(&mut self, directory: &Path) {
         let Some(pair) = self.0.get_mut(directory) else { return };
         pair.running = pair.next.take();
         if pair.running.is_none() {
@@ -65,13 +65,13 @@ impl Flights {
 
     /// For tests: how many have the sync of `directory` that is under way, and how many the one after it.
     #[cfg(test)]
-    pub(super) fn aboard(&self, directory: &Path) -> (usize, usize) {
-        let count = |flight: &Option<Arc<Flight>>| flight.as_ref().map_or(0, |flight| Arc::strong_count(flight) - 1);
+    pub(super) fn members(&self, directory: &Path) -> (usize, usize) {
+        let count = |sync: &Option<Arc<GroupSync>>| sync.as_ref().map_or(0, |sync| Arc::strong_count(sync) - 1);
         self.0.get(directory).map_or((0, 0), |pair| (count(&pair.running), count(&pair.next)))
     }
 }
 
-impl Flight {
+impl GroupSync {
     /// It begins now, while the directory's mark is `mark`: who comes after that mark has changed is not aboard.
     pub(super) fn begin(&self, mark: u64) {
         // Only its pilot says so.
@@ -84,7 +84,7 @@ impl Flight {
     }
 
     /// It has ended.
-    pub(super) fn land(&self, outcome: Result<(), StorageError>) {
+    pub(super) fn finish(&self, outcome: Result<(), StorageError>) {
         let _ = self.outcome.set(outcome);
     }
 

@@ -15,11 +15,11 @@ use super::{Condition, Disk, key};
 
 /// What is remembered, be it right or not.
 fn remembered(disk: &Disk, at: &str) -> bool {
-    disk.volume().recent.get(disk.volume().directories.changes(), &key(at)).is_some()
+    disk.volume().read_cache.get(disk.volume().directories.changes(), &key(at)).is_some()
 }
 
 #[tokio::test]
-async fn what_is_written_moved_and_removed_is_seen_at_once() {
+async fn what_is_written_moved_and_removed_is_seen_nonblocking() {
     let disk = Disk::new().await;
     for content in ["first", "second", "", "third"] {
         disk.put("a/b/c", content).await.unwrap();

@@ -9,13 +9,13 @@ use std::{
 use rustix::fs::{Advice, CWD, FileType, Mode, fadvise, mknodat, statfs};
 
 use super::{
-    super::{super::StorageError, at_once::WouldWait},
+    super::{super::StorageError, nonblocking::WouldWait},
     Disk, key,
 };
 
 /// What a look at once reads.
 fn read(disk: &Disk, at: &str) -> Result<Option<String>, WouldWait> {
-    let bytes = disk.volume().read_at_once(&key(at), 100)?.unwrap();
+    let bytes = disk.volume().read_nonblocking(&key(at), 100)?.unwrap();
     Ok(bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()))
 }
 
@@ -26,7 +26,7 @@ fn look(disk: &Disk, at: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn what_is_in_memory_is_had_at_once() {
+async fn what_is_in_memory_is_had_nonblocking() {
     let disk = Disk::new().await;
     disk.put("a/b", "content").await.unwrap();
     disk.put("a/empty", "").await.unwrap();
@@ -35,10 +35,10 @@ async fn what_is_in_memory_is_had_at_once() {
         assert_eq!(disk.read(at).await.as_deref(), content, "{at}");
         assert_eq!(read(&disk, at), Ok(content.map(str::to_owned)), "{at}");
         let len = content.map(|content| content.len() as u64);
-        assert_eq!(disk.volume().stat_at_once(&key(at)).unwrap().map(|stat| stat.len), len, "{at}");
-        assert_eq!(disk.volume().open_at_once(&key(at)).unwrap().map(|object| object.stat().len), len, "{at}");
+        assert_eq!(disk.volume().stat_nonblocking(&key(at)).unwrap().map(|stat| stat.len), len, "{at}");
+        assert_eq!(disk.volume().open_nonblocking(&key(at)).unwrap().map(|object| object.stat().len), len, "{at}");
     }
-    let too_large = disk.volume().read_at_once(&key("a/b"), 6).unwrap();
+    let too_large = disk.volume().read_nonblocking(&key("a/b"), 6).unwrap();
     assert!(matches!(too_large, Err(StorageError::TooLarge)));
 }
 
@@ -75,9 +75,9 @@ async fn only_files_are_objects() {
         // Both ways of looking, the one after the other.
         assert!(disk.volume().stat(&key(at)).unwrap().is_none(), "{at}");
         assert!(disk.volume().read(&key(at), 100).unwrap().is_none(), "{at}");
-        assert_eq!(disk.volume().stat_at_once(&key(at)), Ok(None), "{at}");
+        assert_eq!(disk.volume().stat_nonblocking(&key(at)), Ok(None), "{at}");
         assert_eq!(read(&disk, at), Ok(None), "{at}");
-        assert!(disk.volume().open_at_once(&key(at)).unwrap().is_none(), "{at}");
+        assert!(disk.volume().open_nonblocking(&key(at)).unwrap().is_none(), "{at}");
     }
     // Where the kernel may leave the answer to those who can wait.
     for at in ["a/b/below", &format!("a/{}", "x".repeat(300))] {
@@ -90,7 +90,7 @@ async fn only_files_are_objects() {
 }
 
 #[tokio::test]
-async fn what_is_not_in_memory_is_not_read_at_once() {
+async fn what_is_not_in_memory_is_not_read_nonblocking() {
     let disk = Disk::new().await;
     disk.put("a/b", "content").await.unwrap();
     fadvise(File::open(disk.path("a/b")).unwrap(), 0, None, Advice::DontNeed).unwrap();
@@ -108,7 +108,7 @@ fn lives_in_memory(path: &Path) -> bool {
 }
 
 #[tokio::test]
-async fn a_name_under_way_is_not_answered_at_once() {
+async fn a_name_under_way_is_not_answered_nonblocking() {
     let disk = Disk::new().await;
     disk.put("a/b", "content").await.unwrap();
     disk.put("a/c", "content").await.unwrap();
@@ -117,8 +117,8 @@ async fn a_name_under_way_is_not_answered_at_once() {
     let naming = disk.volume().names.begin(&path);
     naming.touched();
     assert_eq!(read(&disk, "a/b"), Err(WouldWait));
-    assert_eq!(disk.volume().stat_at_once(&key("a/b")), Err(WouldWait));
-    assert!(disk.volume().open_at_once(&key("a/b")).is_err());
+    assert_eq!(disk.volume().stat_nonblocking(&key("a/b")), Err(WouldWait));
+    assert!(disk.volume().open_nonblocking(&key("a/b")).is_err());
     assert_eq!(read(&disk, "a/c"), Ok(Some("content".to_owned())));
     naming.durable();
     assert_eq!(read(&disk, "a/b"), Ok(Some("content".to_owned())));
@@ -130,17 +130,17 @@ async fn a_name_under_way_is_not_answered_at_once() {
     naming.touched();
     drop(naming);
     assert_eq!(read(&disk, "a/d"), Ok(None));
-    assert_eq!(disk.volume().stat_at_once(&key("a/d")), Ok(None));
+    assert_eq!(disk.volume().stat_nonblocking(&key("a/d")), Ok(None));
 }
 
 #[tokio::test]
 async fn a_kernel_that_can_t_say_is_asked_no_more() {
     let disk = Disk::new().await;
     disk.put("a/b", "content").await.unwrap();
-    disk.volume().at_once.turn_off();
+    disk.volume().nonblocking.turn_off();
     assert_eq!(read(&disk, "a/b"), Err(WouldWait));
-    assert_eq!(disk.volume().stat_at_once(&key("a/b")), Err(WouldWait));
-    assert!(disk.volume().open_at_once(&key("a/b")).is_err());
+    assert_eq!(disk.volume().stat_nonblocking(&key("a/b")), Err(WouldWait));
+    assert!(disk.volume().open_nonblocking(&key("a/b")).is_err());
     assert_eq!(disk.read("a/b").await.as_deref(), Some("content"));
     assert!(disk.store.stat(&key("a/b")).await.unwrap().is_some());
     assert!(disk.store.open_object(&key("a/b")).await.unwrap().is_some());

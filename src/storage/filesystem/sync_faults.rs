@@ -8,7 +8,7 @@ use std::{
 
 /// Sees every sync before it is done.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct SyncFaults {
     seen: Mutex<Vec<(&'static str, PathBuf)>>,
     rules: Mutex<Rules>,
     changed: Condvar,
@@ -22,13 +22,13 @@ struct Rules {
     let_go: usize,
 }
 
-impl Watch {
+impl SyncFaults {
     /// What was synced, in order; forgets it.
     pub(super) fn take(&self) -> Vec<(&'static str, PathBuf)> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes each `operation` on a path that ends in `end` fail, until [`Watch::heal`].
+    /// Makes each `operation` on a path that ends in `end` fail, until [`SyncFaults::heal`].
     pub(super) fn fail(&self, operation: &'static str, end: impl Into<PathBuf>) {
         self.rules().failing = Some((operation, end.into()));
     }
@@ -38,7 +38,7 @@ impl Watch {
         self.rules().failing = None;
     }
 
-    /// Makes each sync of `path` wait, until [`Watch::release`].
+    /// Makes each sync of `path` wait, until [`SyncFaults::release`].
     pub(super) fn hold(&self, path: impl Into<PathBuf>) {
         self.rules().held = Some(path.into());
     }

@@ -14,10 +14,10 @@ use super::super::{Child, Condition, Key, Stat, StorageError};
 
 /// What is in the store.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
+pub(super) struct KeyMap {
     nodes: BTreeMap<String, Node>,
     /// The staged objects that someone holds.
-    pub(super) live: HashSet<Key>,
+    pub(super) leases: HashSet<Key>,
 }
 
 /// What is at one key.
@@ -38,7 +38,7 @@ impl Node {
     }
 }
 
-impl Tree {
+impl KeyMap {
     /// The bytes of an object, and what is known of it.
     pub(super) fn object(&self, key: &Key) -> Option<(Bytes, Stat)> {
         let (bytes, modified) = match self.nodes.get(key.as_str())? {

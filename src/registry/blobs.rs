@@ -2,7 +2,13 @@
 
 mod reading;
 
-use super::{Registry, RegistryError, Repository, layout, links::link_to, manifests::must_hold};
+use super::{
+    Registry, RegistryError, Repository,
+    events::{Action, BlobTarget},
+    layout,
+    links::link_to,
+    manifests::must_hold,
+};
 use crate::{
     oci::{Algorithm, Digest, Preconditions, RepositoryName},
     storage::{Stat, Step, StorageError},
@@ -39,6 +45,7 @@ impl Repository {
         if self.registry.lost_its_bytes(&target, object.stat()).await? {
             return Err(unknown());
         }
+        self.notify(Action::BlobPulled(BlobTarget { digest, size: object.stat().len }));
         Ok(Blob::new(self.registry.clone(), digest.clone(), target, object))
     }
 
@@ -59,7 +66,8 @@ impl Repository {
                     return Err(RegistryError::BlobUnknown(digest));
                 }
                 must_hold(&conditions, Some(&digest))?;
-                let removed = this.storage().delete_tree(&layout::layer(&this.name, &digest)).await;
+                let link = layout::layer(&this.name, &digest);
+                let removed = this.remove(Action::BlobDeleted(&digest), this.storage().delete_tree(&link)).await;
                 this.settle(&mut state, removed.map(|_| ())).await
             })
             .await
@@ -76,7 +84,7 @@ impl Repository {
         self.coordinator()
             .own(async move {
                 let _pin = this.coordinator().pins().pin([digest.clone()]).await;
-                let Some((target, _)) = absent_if_out_of_reach(from.blob_in_store(&digest).await)? else {
+                let Some((target, stat)) = absent_if_out_of_reach(from.blob_in_store(&digest).await)? else {
                     return Ok(false);
                 };
                 let _target = this.coordinator().pins().pin([target.clone()]).await;
@@ -84,7 +92,8 @@ impl Repository {
                     return Ok(false);
                 }
                 let _shared = this.coordinator().shared(&this.name).await;
-                this.link_blob(None, &digest, &target).await?;
+                let blob = BlobTarget { digest: &digest, size: stat.len };
+                this.link_blob(Action::BlobMounted { blob, from: &from.name }, None, &digest, &target).await?;
                 Ok(true)
             })
             .await
@@ -115,12 +124,15 @@ impl Repository {
     /// by `promotion`.
     pub(super) async fn link_blob(
         &self,
+        action: Action<'_>,
         promotion: Option<Step>,
         digest: &Digest,
         target: &Digest,
     ) -> Result<(), StorageError> {
         let link = link_to(layout::link(&layout::layer(&self.name, digest)), target);
-        self.storage().commit(promotion.into_iter().chain([self.make_step(), link]).collect()).await?;
+        let (change, mut steps) = self.prepare(action);
+        steps.extend(promotion.into_iter().chain([self.make_step(), link]));
+        change.end(self.storage().commit(steps).await).await?;
         self.registry.0.catalog.exists(&self.name);
         Ok(())
     }

@@ -6,6 +6,7 @@ use super::{
     Registry, RegistryError, Repository,
     blobs::absent_if_out_of_reach,
     content::VerifiedManifest,
+    events::{Action, ManifestTarget},
     index::{Holds, ReferrerChange, RepositoryState, TagChange, TagIndex},
     layout,
     links::link_to,
@@ -74,7 +75,9 @@ impl Repository {
     pub async fn manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
         let unknown = || RegistryError::ManifestUnknown(reference.to_string());
         let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
-        self.stored_manifest(digest).await?.ok_or_else(unknown)
+        let stored = self.stored_manifest(digest).await?.ok_or_else(unknown)?;
+        self.notify_pull(&stored, reference);
+        Ok(stored)
     }
 
     /// What a client is told that asks only whether a manifest is there ([distribution-spec, checking if content exists]): it does not push
@@ -90,7 +93,14 @@ impl Repository {
         self.coordinator().pins().touch(&digest).await;
         let stored = self.stored_manifest(digest).await?.ok_or_else(unknown)?;
         self.renew(layout::link(&layout::revision(&self.name, &stored.digest))).await;
+        self.notify_pull(&stored, reference);
         Ok(stored)
+    }
+
+    fn notify_pull(&self, stored: &StoredManifest, reference: &Reference) {
+        let StoredManifest { digest, media_type, bytes } = stored;
+        let tags = if let Reference::Tag(tag) = reference { std::slice::from_ref(tag) } else { &[] };
+        self.notify(Action::ManifestPulled(ManifestTarget { digest, media_type, bytes, tags }));
     }
 
     /// Stores a manifest and its tags ([distribution-spec, pushing manifests]).
@@ -240,20 +250,28 @@ impl Repository {
             let content = Step::Put(layout::data(digest), bytes.clone());
             std::iter::once(content).chain(self.revision_steps(digest, manifest)).collect::<Vec<_>>()
         };
-        let mut steps = revision();
-        for tag in tags {
-            steps.extend(self.tag_steps(tag, digest).await?);
-        }
-        match self.storage().commit(steps).await {
-            // Another registry may have left the prefix of a tag without its current link. Which one is found out one by one.
-            Err(StorageError::Exists) => {
-                self.storage().commit(revision()).await?;
-                for tag in tags {
-                    self.set_tag(tag, digest).await?;
-                }
+        let target = ManifestTarget { digest, media_type: &manifest.media_type, bytes, tags };
+        let (change, mut steps) = self.prepare(Action::ManifestPushed(target));
+        steps.extend(revision());
+        let committed = async {
+            for tag in tags {
+                steps.extend(self.tag_steps(tag, digest).await?);
             }
-            other => other?,
-        }
+            match self.storage().commit(steps).await {
+                // Another registry may have left the prefix of a tag without its current link. Which one is found out one by one.
+                // What was prepared came first, and is stored already.
+                Err(StorageError::Exists) => {
+                    self.storage().commit(revision()).await?;
+                    for tag in tags {
+                        self.set_tag(tag, digest).await?;
+                    }
+                    Ok(())
+                }
+                other => other,
+            }
+        };
+        let committed = committed.await;
+        change.end(committed).await?;
         self.registry.0.catalog.set(&self.name, Some(Holds::Manifests));
         if let Some(added) = ReferrerChange::added(digest, manifest, bytes.len() as u64) {
             state.referrers.note(added);
@@ -281,13 +299,16 @@ impl Repository {
         state: &mut RepositoryState,
         digest: &Digest,
     ) -> Result<(), StorageError> {
-        let named: Vec<Tag> = self.know::<TagIndex>(state).await?.naming(digest).cloned().collect();
-        for tag in named {
-            self.remove_tag(state, &tag).await?;
-        }
-        state.referrers.note(ReferrerChange::Removed(digest.clone()));
-        self.storage().delete_tree(&layout::revision(&self.name, digest)).await?;
-        self.storage().delete(&layout::content_type(&self.name, digest)).await?;
+        let tags: Vec<Tag> = self.know::<TagIndex>(state).await?.naming(digest).cloned().collect();
+        let removal = async {
+            for tag in &tags {
+                self.remove_tag_link(state, tag).await?;
+            }
+            state.referrers.note(ReferrerChange::Removed(digest.clone()));
+            self.storage().delete_tree(&layout::revision(&self.name, digest)).await?;
+            self.storage().delete(&layout::content_type(&self.name, digest)).await
+        };
+        self.remove(Action::ManifestDeleted { digest, tags: &tags }, removal).await?;
         Ok(())
     }
 

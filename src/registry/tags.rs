@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Page, RegistryError, Repository,
+    events::Action,
     index::{RepositoryState, TagChange, TagIndex},
     layout,
     links::link_to,
@@ -87,6 +88,11 @@ impl Repository {
 
     /// Takes a tag away, durably. The caller has the repository alone.
     pub(super) async fn remove_tag(&self, state: &mut RepositoryState, tag: &Tag) -> Result<(), StorageError> {
+        self.remove(Action::TagDeleted(tag), self.remove_tag_link(state, tag)).await
+    }
+
+    /// [`Repository::remove_tag`], as a part of a greater change.
+    pub(super) async fn remove_tag_link(&self, state: &mut RepositoryState, tag: &Tag) -> Result<(), StorageError> {
         self.storage().delete_tree(&layout::tag(&self.name, tag)).await?;
         state.tags.note(TagChange::Removed(tag.clone()));
         Ok(())

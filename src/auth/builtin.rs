@@ -48,7 +48,7 @@ impl Builtin {
         self.accepted.principal(generation, token, Some(access), now, verify)
     }
 
-    /// Answers a request for a token.
+    /// Issues a token.
     pub(super) async fn issue(
         &self,
         request: TokenRequest,

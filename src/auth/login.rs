@@ -1,4 +1,4 @@
-//! Users who show their password: the file, the checker and the throttle together.
+//! Logins by name and password: the file of users, the password checks and the throttle.
 
 use std::{
     net::IpAddr,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::files::{Content, FileError, Poll, Snapshot, Watched};
 
-/// Who may log in.
+/// The users, and their attempts to log in.
 pub(super) struct Login {
     path: PathBuf,
     users: Watched<Users>,
@@ -38,7 +38,7 @@ impl Login {
         Ok(Self { path: path.to_owned(), users, passwords: PasswordChecks::new(), throttle: Throttle::new() })
     }
 
-    /// Whether this is the password of that user.
+    /// Checks the password of a user.
     pub(super) async fn check(&self, address: IpAddr, user: &str, password: &Secret) -> Result<(), Refusal> {
         self.admit(address, user)?;
         let version = self.users.current();
@@ -53,29 +53,29 @@ impl Login {
         }
     }
 
-    /// Whether credentials from that address are looked at now.
+    /// Refuses an attempt that comes too soon after failed ones.
     pub(super) fn admit(&self, address: IpAddr, user: &str) -> Result<(), Refusal> {
         let wait = self.throttle.wait(address, user, Instant::now());
         wait.map_or(Ok(()), |wait| Err(Refusal::Throttled { retry_after: rounded_up(wait) }))
     }
 
-    /// Notes a wrong credential.
+    /// Counts a failed attempt.
     pub(super) fn failed(&self, address: IpAddr, user: &str, secret: &Secret) {
         tracing::info!(user, %address, "wrong credentials");
         self.throttle.failed(address, user, self.passwords.pair(user, secret), Instant::now());
     }
 
-    /// The number of the version of the file that holds now.
+    /// The number of the current version of the file.
     pub(super) fn generation(&self) -> u64 {
         self.users.current().generation
     }
 
-    /// How many there are, in words; `None` where the file is missing.
+    /// How many users there are, in words; `None` if the file is missing.
     pub(super) fn count(&self) -> Option<String> {
         self.path.exists().then(|| format!("{} has {} users", self.path.display(), self.users().names().count()))
     }
 
-    /// The users as they are now.
+    /// The current users.
     pub(super) fn users(&self) -> Arc<Users> {
         Arc::clone(&self.users.current().value)
     }

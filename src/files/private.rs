@@ -1,4 +1,5 @@
-//! Writes and removes files that only their owner may read. A reader finds the whole old or the whole new content, after a loss of power too.
+//! Writes and removes files that only their owner may read. A reader finds the whole old or the whole new content,
+//! after a loss of power too.
 
 use std::{
     fs::{self, File, Permissions},
@@ -35,8 +36,8 @@ pub(crate) fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
     named(path, create())
 }
 
-/// Replaces a file. Its owner stays, and its mode, less what lets others write or read it beyond the group. Symbolic links stay too: the file
-/// that they lead to is replaced.
+/// Replaces a file. Its owner stays, and its mode, less what lets others write or read it beyond the group. Symbolic
+/// links stay too: the file that they lead to is replaced.
 ///
 /// # Errors
 /// [`FileFault::Unwritable`]
@@ -57,7 +58,8 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     named(path, replace())
 }
 
-/// Replaces a file if it exists; whether it did. The two are one step, so a file that somebody removes at the same time stays removed.
+/// Replaces a file if it exists; whether it did. The two are one step, so a file that somebody removes at the same time
+/// stays removed.
 ///
 /// # Errors
 /// [`FileFault::Unwritable`]

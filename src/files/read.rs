@@ -83,7 +83,8 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, FileError> {
     }
 }
 
-/// Warns where others may do to a file what they should not. It is no reason not to start: a umask of 002 or a git checkout lets a group write.
+/// Warns where others may do to a file what they should not. It is no reason not to start: a umask of 002 or a git
+/// checkout lets a group write.
 pub(super) fn warn_of_mode(path: &Path, content: Content) {
     let mode = fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode() & 0o7777);
     let advice = match (mode & 0o022 != 0, content != Content::Public && mode & 0o044 != 0) {

@@ -1,6 +1,7 @@
 //! Notices that files have changed.
 //!
-//! Files are polled: a stat follows symbolic links that are replaced, works on every filesystem, and costs some microseconds twice a second.
+//! Files are polled: a stat follows symbolic links that are replaced, works on every filesystem, and costs some
+//! microseconds twice a second.
 
 use std::{
     fs, io,
@@ -81,8 +82,8 @@ impl Watch {
         self.take(states)
     }
 
-    /// Takes the content of files that were in these states and still are. Without that, a file that is being written in place could be read
-    /// when it is empty, and an empty file of users is a good one.
+    /// Takes the content of files that were in these states and still are. Without that, a file that is being written
+    /// in place could be read when it is empty, and an empty file of users is a good one.
     fn take(&mut self, states: Vec<State>) -> Poll {
         let snapshots = self.read_all();
         if self.states() != states {

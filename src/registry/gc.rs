@@ -25,6 +25,7 @@ use super::{
     Registry,
     census::Word,
     content::{Fingerprints, Run},
+    events,
 };
 use crate::{
     oci::{Digest, RepositoryName},
@@ -90,8 +91,15 @@ impl Registry {
         let run = self.0.coordinator.pins().begin().ok_or(CollectionError::UnderWay)?;
         let this = self.clone();
         let collector = Collector::new(this, run, collection, Account::new(events));
-        let done = self.0.coordinator.own(async move { Ok(collector.run().await) }).await;
-        done.unwrap_or(Err(CollectionError::Died))
+        let registry = self.clone();
+        let work = async move {
+            let done = collector.run().await;
+            if let Ok(report) = &done {
+                registry.notify(&events::Event::Collected(report));
+            }
+            Ok(done)
+        };
+        self.0.coordinator.own(work).await.unwrap_or(Err(CollectionError::Died))
     }
 }
 

@@ -1,4 +1,5 @@
-//! TLS of the server's own: a configuration that follows the files of the certificate, the key and the clients' authorities.
+//! TLS of the server's own: a configuration that follows the files of the certificate, the key and the clients'
+//! authorities.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -176,7 +177,10 @@ fn expiry(authority: &CertificateDer<'_>) -> Option<String> {
     let (subject, Validity { not_after, .. }) = subject_and_validity(authority)?;
     let has_expired = not_after.timestamp() < time::OffsetDateTime::now_utc().unix_timestamp();
     has_expired.then(|| {
-        format!("({subject}) ended on {not_after}, and clients with certificates that it signed are still accepted: remove it, or put a new one there")
+        format!(
+            "({subject}) ended on {not_after}, and clients with certificates that it signed are still accepted: \
+             remove it, or put a new one there"
+        )
     })
 }
 
@@ -196,7 +200,8 @@ fn mismatch(
     };
     match chain.iter().position(|certificate| fits(certificate).is_some()) {
         Some(index) => format!(
-            "the certificate of this key is number {} of the file, and must be the first: put it before those that signed it",
+            "the certificate of this key is number {} of the file, and must be the first: put it before those that \
+             signed it",
             index + 1
         ),
         None => "the key is that of another certificate".to_owned(),

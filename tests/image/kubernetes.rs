@@ -17,7 +17,7 @@ http:
 health: {storagedriver: {enabled: true, interval: 10s, threshold: 3}}
 ";
 
-/// The server with the chart's command, rights and probe, and beside it the collection of its CronJob.
+/// The server with the chart's command, rights and probe, and beside it the collection of its `CronJob`.
 #[test]
 #[ignore = "needs docker: run ./test"]
 fn the_chart_runs_it_needs_docker() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    released::{SOURCES, released},
+    released::{SOURCES, name, released},
     support::client::{Client, Output, attempt, run},
 };
 
@@ -47,6 +47,8 @@ impl Installation {
         let mount = "mount -t proc proc \"$1/proc\"; exec chroot \"$1\" /bin/sh -ec \"$2\"";
         unshare.args(["sh", "-ec", mount, "sh"]).arg(self.root.path()).arg(script);
         unshare.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8");
+        // systemctl changes files alone.
+        unshare.env("SYSTEMD_OFFLINE", "1");
         attempt(&mut unshare)
     }
 
@@ -113,4 +115,22 @@ fn the_package_leaves_what_is_the_users_needs_release() {
     debian.run("dpkg --purge wharf");
     let rest = debian.run("find / -xdev -name '*wharf*' -not -path '/proc/*'");
     assert_eq!(rest.lines().collect::<std::collections::BTreeSet<_>>(), ["/var/lib/wharf", "/wharf.deb"].into());
+}
+
+/// The commands of docs/packages.md, in their order.
+#[test]
+#[ignore = "needs root and mmdebstrap: run ./test"]
+fn the_archive_is_installed_as_the_page_says_needs_release() {
+    let page = fs::read_to_string(Path::new(SOURCES).join("docs/packages.md")).unwrap();
+    let commands = page.lines().skip_while(|line| *line != "## The archive").skip(1);
+    let commands = commands.skip_while(|line| line.is_empty()).map_while(|line| line.strip_prefix("    "));
+    let script = commands.collect::<Vec<_>>().join("\n");
+    assert!(script.contains("systemctl daemon-reload"), "{script}");
+    let debian = Installation::new();
+    let (documented, archive) = ("wharf_0.1.0_linux_amd64", name("linux_ARCH"));
+    fs::copy(released("linux_ARCH.tar.gz"), debian.root.path().join(format!("{archive}.tar.gz"))).unwrap();
+    // No systemd runs there that could start it.
+    debian.run(&script.replace(documented, &archive).replace("enable --now", "enable"));
+    debian.run("systemd-analyze verify --man=no wharf.service wharf.socket; systemctl is-enabled wharf; id wharf");
+    assert!(debian.has("usr/local/share/man/man1/wharf-serve.1"));
 }

@@ -116,8 +116,8 @@ impl Claims {
         Some(self.sub.as_str()).filter(|user| !user.is_empty())
     }
 
-    /// The rights that the `access` claim gives. Only exact names and known types and actions count, `*` is every action, and entries add up.
-    /// The `class` of an entry (`plugin`) changes nothing, as in registry:2.
+    /// The rights that the `access` claim gives. Only exact names and known types and actions count, `*` is every
+    /// action, and entries add up. The `class` of an entry (`plugin`) changes nothing, as in registry:2.
     pub(crate) fn grants(&self) -> Grants {
         let mut grants = Grants::default();
         for entry in self.access.iter().filter(|entry| !entry.name.is_empty()) {
@@ -125,7 +125,9 @@ impl Claims {
             match ResourceKind::from(entry.kind.as_str()) {
                 ResourceKind::Repository => {
                     let known: BTreeSet<Action> = actions.flat_map(|action| expand(&action)).collect();
-                    grants.repositories.entry(entry.name.clone()).or_default().extend(known);
+                    if !known.is_empty() {
+                        grants.repositories.entry(entry.name.clone()).or_default().extend(known);
+                    }
                 }
                 ResourceKind::Registry if entry.name == "catalog" => {
                     grants.catalog |= entry.actions.iter().any(|action| action == "*");

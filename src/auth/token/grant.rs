@@ -8,8 +8,8 @@ use crate::{
     oci::{Action, RepositoryName, ResourceKind, ResourceScope},
 };
 
-/// The part of `scopes` that the rules allow to `user` (`None` for a request without a login), one entry for each name. Unknown types are
-/// skipped, and so are scopes of which nothing is allowed.
+/// The part of `scopes` that the rules allow to `user` (`None` for a request without a login), one entry for each name.
+/// Unknown types are skipped, and so are scopes of which nothing is allowed.
 pub(crate) fn grant(access: &AccessRules, user: Option<&str>, scopes: &[ResourceScope]) -> Vec<AccessEntry> {
     let mut repositories: Vec<(RepositoryName, BTreeSet<Action>)> = Vec::new();
     for scope in scopes.iter().filter(|scope| scope.kind == ResourceKind::Repository) {
@@ -42,7 +42,8 @@ pub(crate) fn scope_text(granted: &[AccessEntry]) -> String {
     granted.iter().map(scope).collect::<Vec<_>>().join(" ")
 }
 
-/// Clients know no action for new tags only, so a request to push is a request for `create` too, where push itself is not allowed.
+/// Clients know no action for new tags only, so a request to push is a request for `create` too, where push itself is
+/// not allowed.
 fn allowed(access: &AccessRules, user: Option<&str>, name: &RepositoryName, scope: &ResourceScope) -> BTreeSet<Action> {
     let mut asked: BTreeSet<Action> = scope.actions.iter().flat_map(expand).collect();
     if asked.contains(&Action::Push) {

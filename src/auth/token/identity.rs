@@ -1,8 +1,9 @@
-//! Identity tokens, which `docker login` keeps instead of a password ([OAuth 2 refresh tokens](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)).
+//! Identity tokens, which `docker login` keeps instead of a password ([OAuth 2 refresh
+//! tokens](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)).
 //!
-//! A token is 32 random bytes without a meaning. Each token has a file, whose name is the token's hash. A fingerprint in the file binds the token
-//! to the hash of the user's password, and computing it takes the token itself. So a reader of the folder learns neither tokens nor passwords,
-//! and a token ends with its user, or with a change of the password.
+//! A token is 32 random bytes without a meaning. Each token has a file, whose name is the token's hash. A fingerprint
+//! in the file binds the token to the hash of the user's password, and computing it takes the token itself. So a reader
+//! of the folder learns neither tokens nor passwords, and a token ends with its user, or with a change of the password.
 
 use std::path::{Path, PathBuf};
 

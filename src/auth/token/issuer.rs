@@ -34,7 +34,8 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    /// Reads all that [`open`](Self::open) reads, and makes nothing. A folder without keys is good, because the start makes one.
+    /// Reads all that [`open`](Self::open) reads, and makes nothing. A folder without keys is good, because the start
+    /// makes one.
     pub(crate) fn check(settings: &BuiltinSettings) -> Result<(), AuthError> {
         check_lifetime(settings)?;
         if !key_ring::files(&settings.key)?.is_empty() {

@@ -1,4 +1,5 @@
-//! A folder of signing keys that wharf makes and replaces by itself. The name of each file is the time it was made, in seconds since 1970.
+//! A folder of signing keys that wharf makes and replaces by itself. The name of each file is the time it was made, in
+//! seconds since 1970.
 
 use std::{
     io,

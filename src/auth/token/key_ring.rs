@@ -21,7 +21,8 @@ impl KeyRing {
         Watched::open(files(source)?, move |files| Self::read(&path, files))
     }
 
-    /// The keys of PEM files. The first key of the first file signs: to rotate the keys of one file, put a new key before the old.
+    /// The keys of PEM files. The first key of the first file signs: to rotate the keys of one file, put a new key
+    /// before the old.
     fn read(source: &Path, files: &[Snapshot]) -> Result<Self, FileError> {
         let mut keys = Vec::new();
         for file in files {

@@ -164,7 +164,8 @@ impl KeySet {
         keys.checked(may_verify, "certificate that can be used (-----BEGIN CERTIFICATE-----)")
     }
 
-    /// Reads a [JWK Set](https://www.rfc-editor.org/rfc/rfc7517#section-5). Keys that are not known are skipped, as it asks for.
+    /// Reads a [JWK Set](https://www.rfc-editor.org/rfc/rfc7517#section-5). Keys that are not known are skipped, as it
+    /// asks for.
     pub(crate) fn from_jwks(json: &[u8]) -> Result<Self, String> {
         let set: Set = serde_json::from_slice(json).map_err(|error| format!("it is no JWK set: {error}"))?;
         let mut keys = Self::default();
@@ -215,7 +216,8 @@ struct Set {
 /// How a certificate says that it may sign others.
 #[derive(PartialEq)]
 enum Authority {
-    /// By its basic constraints and its key usage, as [RFC 5280](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.3) demands.
+    /// By its basic constraints and its key usage, as [RFC
+    /// 5280](https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.3) demands.
     Declared,
     /// By its basic constraints alone. So does every certificate that `openssl req -x509` makes.
     Possible,
@@ -233,7 +235,8 @@ impl Authority {
     }
 }
 
-/// The name of a key in libtrust: the first 240 bits of the SHA-256 of its public key, in base 32, twelve groups of four.
+/// The name of a key in libtrust: the first 240 bits of the SHA-256 of its public key, in base 32, twelve groups of
+/// four.
 fn libtrust_id(public_key: &[u8]) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let digest = Sha256::digest(public_key);

@@ -76,7 +76,8 @@ impl TokenResponse {
 }
 
 impl TokenError {
-    /// The `error` of [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), which stands beside `errors`.
+    /// The `error` of [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), which stands beside
+    /// `errors`.
     #[must_use]
     pub fn oauth_error(&self) -> Option<&'static str> {
         match self {

@@ -450,7 +450,10 @@ fn b20_only_exact_grants_count() {
         (entry("repository(plugin)", "a", json!(["pull"])), Some("")),
         (json!([{"type": "repository", "class": "plugin", "name": "b", "actions": ["pull"]}]), Some("")),
         (
-            json!([{"type": "repository", "name": "a", "actions": ["pull"]}, {"type": "repository", "name": "a", "actions": ["delete", "pull"]}]),
+            json!([
+                {"type": "repository", "name": "a", "actions": ["pull"]},
+                {"type": "repository", "name": "a", "actions": ["delete", "pull"]},
+            ]),
             Some("pull delete"),
         ),
         (json!([]), Some("")),

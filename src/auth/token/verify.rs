@@ -33,7 +33,8 @@ impl Verifier {
         Self { trusted: vec![trusted], algorithms: OWN_ALGORITHMS.into(), expected, typed: true }
     }
 
-    /// The claims of a token that is valid at `now` (seconds since 1970). The signature is verified before the claims are read.
+    /// The claims of a token that is valid at `now` (seconds since 1970). The signature is verified before the claims
+    /// are read.
     pub(crate) fn verify(&self, token: &str, now: u64) -> Result<Claims, TokenRefusal> {
         let jws = Jws::parse(token)?;
         self.check_type(jws.header.typ.as_deref())?;
@@ -61,7 +62,8 @@ impl Verifier {
         allowed.ok_or_else(|| TokenRefusal::Algorithm(name.to_owned()))
     }
 
-    /// The trusted key that the header names. The header may name it in several ways, and all of them must lead to the same key.
+    /// The trusted key that the header names. The header may name it in several ways, and all of them must lead to the
+    /// same key.
     fn key(&self, header: &Header, now: u64) -> Result<VerifyingKey, TokenRefusal> {
         let mut ways = Vec::new();
         if let Some(jwk) = &header.jwk {

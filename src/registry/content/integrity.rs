@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 
 use crate::{
     oci::{Digest, Hasher},
-    registry::{Registry, RegistryError, fsck::Pace, layout},
+    registry::{Registry, RegistryError, events::Event, fsck::Pace, layout},
     storage::{Stat, StorageError},
 };
 
@@ -96,7 +96,9 @@ impl Registry {
                 return Ok(());
             }
             tracing::error!(%digest, "stored content is not what its digest says; it is set aside until it is pushed again");
-            Ok(this.storage().rename(&layout::data(&digest), &layout::damaged(&digest)).await?)
+            this.storage().rename(&layout::data(&digest), &layout::damaged(&digest)).await?;
+            this.notify(&Event::Damaged(&digest));
+            Ok(())
         };
         match self.0.coordinator.own(work).await {
             Err(RegistryError::Storage(error)) => Err(error),

@@ -36,14 +36,14 @@
 //!
 //! *A pull of a manifest*: the tag's link, the manifest's bytes, compared with what was verified lately or hashed once more, before they go out as
 //! they came in. What the kernel has in memory is looked at on the worker's own thread; where that would have to wait, another one looks. What was
-//! read within the last tenth of a second, and has not been changed by anybody here since, is not looked at again (`storage/filesystem/recent.rs`).
+//! read within the last tenth of a second, and has not been changed by anybody here since, is not looked at again (`storage/filesystem/read_cache.rs`).
 //!
 //! *A pull of a blob*: the repository's link, and the file is open. A large one is sent by the kernel, from the file to the socket, over plain TCP
-//! (`api/outlet.rs`, `server/sending.rs`, `storage/delivery.rs`); over TLS, and where a filesystem can't say what it would have to wait for, it goes
+//! (`api/outlet.rs`, `server/tcp_connection.rs`, `storage/delivery.rs`); over TLS, and where a filesystem can't say what it would have to wait for, it goes
 //! through this process in pieces.
 //!
 //! *A collection* ([`Registry::collect`](registry::Registry::collect)): mark from the disk, then take each thing alone, look once more, and remove links before
-//! bytes. Whoever relies on content pins it (`registry/pins.rs`) from the look until the last link; a collection never takes what is pinned.
+//! bytes. Whoever relies on content pins it (`registry/content/pins.rs`) from the look until the last link; a collection never takes what is pinned.
 //!
 //! *A command on a store that is served* (`wharf gc`, `wharf fsck`) asks its server through a socket in the store (`server/control.rs`); without a
 //! server it opens the store itself.

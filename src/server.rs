@@ -19,13 +19,16 @@ mod announce;
 pub(crate) mod authentication;
 mod check;
 mod connection;
+mod connection_limit;
 pub(crate) mod control;
-mod lengthened;
 mod listen;
 pub(crate) mod open;
-mod peers;
-mod refusing;
-mod sending;
+mod parser_errors;
+#[cfg(test)]
+mod paths;
+mod post_length;
+pub(crate) mod systemd;
+mod tcp_connection;
 mod tls;
 
 use std::{
@@ -44,13 +47,14 @@ pub use check::check;
 pub use listen::StartError;
 pub use tls::TlsError;
 
-use self::{listen::Sockets, peers::Peers, tls::Reloading};
+use self::{connection_limit::ConnectionLimit, listen::Sockets, tls::TlsConfig};
 use crate::{
     api::Api,
-    http::{Door, Service},
-    ops::Ops,
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
+    files::{self, Watched},
+    http::{Door, Service},
+    ops::Ops,
     registry::{Registry, Remains},
 };
 
@@ -97,7 +101,10 @@ struct Started {
 /// # Errors
 /// [`StartError`], which says what to do: an address is taken, the store can't be opened.
 pub fn start(config: Config) -> Result<Server, StartError> {
-    let sockets = listen::bind(&config.http.listen)?;
+    let sockets = match systemd::sockets()? {
+        Some(sockets) => sockets,
+        None => listen::bind(&config.http.listen)?,
+    };
     let mode = discriminant(&config.auth.mode);
     let addresses = sockets.addresses();
     let (report, started) = mpsc::channel();
@@ -206,20 +213,15 @@ async fn run(
     config: &Config,
     sockets: Sockets,
 ) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
-    let tls = config.http.tls.clone().map(Reloading::open).transpose()?;
+    let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let registry = open::registry(config).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
-    let doors: Vec<Box<dyn Door>> = vec![
-        Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
-        Box::new(Api::new(open::api(config), Arc::clone(&authenticator))),
-    ];
-    let service = Service::new(registry.clone(), Arc::clone(&authenticator), open::http(config), doors);
-    let service = web::Data::new(service);
+    let service = web::Data::new(service(config, &registry, &authenticator));
     announce::store(config);
     announce::addresses(config, &sockets);
     let server = build(config, sockets, &service, tls.as_ref()).map_err(StartError::Listen)?;
     if let Some(tls) = tls {
-        tokio::spawn(tls.follow());
+        tokio::spawn(files::follow(move || tls.poll()));
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
     if let Some(control) = control::open(config, &registry) {
@@ -228,11 +230,20 @@ async fn run(
     Ok((server, registry, authenticator))
 }
 
+/// What answers requests: one row for each door.
+fn service(config: &Config, registry: &Registry, authenticator: &Arc<Authenticator>) -> Service {
+    let doors: Vec<Box<dyn Door>> = vec![
+        Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
+        Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
+    ];
+    Service::new(registry.clone(), Arc::clone(authenticator), open::http(config), doors)
+}
+
 fn build(
     config: &Config,
     sockets: Sockets,
     service: &web::Data<Service>,
-    tls: Option<&Reloading>,
+    tls: Option<&Arc<Watched<TlsConfig>>>,
 ) -> io::Result<actix_server::Server> {
     let workers = thread::available_parallelism().map_or(2, usize::from);
     let mut server = actix_server::Server::build()
@@ -241,15 +252,16 @@ fn build(
         .shutdown_timeout(rounded_up(config.http.drain_timeout))
         .disable_signals();
     let shutdown = server.graceful_shutdown_signal();
-    let peers = Peers::new(config.limits.connections_per_address, open::proxies(config));
+    let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
     for socket in sockets.tcp {
         let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(&peers));
-        server = match tls.map(Reloading::current) {
+        server = match tls.map(Arc::clone) {
             Some(tls) => server.listen("https", socket, move || {
                 connection::tls(service.clone(), shutdown.clone(), Arc::clone(&peers), Arc::clone(&tls))
             })?,
-            None => server
-                .listen("http", socket, move || connection::plain(service.clone(), shutdown.clone(), Arc::clone(&peers)))?,
+            None => server.listen("http", socket, move || {
+                connection::plain(service.clone(), shutdown.clone(), Arc::clone(&peers))
+            })?,
         };
     }
     for socket in sockets.unix {

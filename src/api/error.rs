@@ -7,7 +7,7 @@ use crate::{
     auth::TokenError,
     http::{ErrorAnswer, HttpError, retry_after, storage_row},
     oci::{ErrorCode, InvalidContentRange, InvalidDigest, InvalidName, InvalidReference, InvalidTag},
-    registry::{BodyError, RegistryError},
+    registry::{BodyError, RegistryError, UpstreamError},
 };
 
 /// Why a request is answered with a 4xx or 5xx.
@@ -58,7 +58,7 @@ impl From<BodyError> for ApiError {
 
 impl ApiError {
     /// The table. No row is left to a default, so that a new error has to be given its own.
-    fn row(&self) -> (StatusCode, ErrorCode) {
+    pub(super) fn row(&self) -> (StatusCode, ErrorCode) {
         use ErrorCode as Code;
         match self {
             Self::Name(_) => (StatusCode::BAD_REQUEST, Code::NameInvalid),
@@ -133,6 +133,9 @@ impl From<ApiError> for ErrorAnswer {
             ApiError::Registry(RegistryError::TooManyUploads { .. }) => {
                 answer.add_header(header::RETRY_AFTER, retry_after().to_string());
             }
+            ApiError::Registry(RegistryError::Upstream(UpstreamError::Limited { retry_after: Some(seconds) })) => {
+                answer.add_header(header::RETRY_AFTER, seconds.to_string());
+            }
             ApiError::Range { len } => answer.add_header(header::CONTENT_RANGE, format!("bytes */{len}")),
             // What comes after it, if anything does, is not known to be a request.
             ApiError::Registry(RegistryError::Body(_)) => answer.end_connection(),
@@ -167,6 +170,10 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::Body(BodyError::NoRoom) => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable),
         RegistryError::DeleteDisabled => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
         RegistryError::Aborted => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
+        RegistryError::Upstream(UpstreamError::Limited { .. }) => {
+            (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests)
+        }
+        RegistryError::Upstream(UpstreamError::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
         RegistryError::Storage(error) => storage_row(error),
     }
 }

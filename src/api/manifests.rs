@@ -21,7 +21,7 @@ pub(super) async fn get(
     reference: &Reference,
 ) -> Result<HttpResponse, ApiError> {
     let manifest = match *request.request().method() {
-        Method::HEAD => of.repository().look_at_manifest(reference).await?,
+        Method::HEAD => of.repository().head_manifest(reference).await?,
         _ => of.repository().manifest(reference).await?,
     };
     let mut response = HttpResponse::Ok();
@@ -52,11 +52,15 @@ pub(super) async fn put(
         BodyError::TooLarge => too_large(),
         error @ (BodyError::Incomplete | BodyError::TooSlow | BodyError::NoRoom) => error.into(),
     })?;
-    let push = ManifestPush { reference: reference.clone(), tags, content_type, bytes, overwrite: of.overwrite(), conditions };
+    let push =
+        ManifestPush { reference: reference.clone(), tags, content_type, bytes, overwrite: of.overwrite(), conditions };
     let pushed = of.repository().put_manifest(push).await?;
     let mut response = HttpResponse::Created();
     validators::identify(&mut response, &pushed.digest);
-    response.insert_header((header::LOCATION, format!("{}/v2/{}/manifests/{}", request.path_base(), of.name(), pushed.digest)));
+    response.insert_header((
+        header::LOCATION,
+        format!("{}/v2/{}/manifests/{}", request.path_base(), of.name(), pushed.digest),
+    ));
     if let Some(subject) = &pushed.subject {
         response.insert_header(("OCI-Subject", subject.to_string()));
     }

@@ -81,7 +81,7 @@ mod tests {
 
     fn limit(query: &str) -> Result<usize, u16> {
         let pagination = Pagination::parse(&Query::parse(query), SIZE);
-        pagination.map(|pagination| pagination.limit).map_err(|error| error.status().as_u16())
+        pagination.map(|pagination| pagination.limit).map_err(|error| error.row().0.as_u16())
     }
 
     #[test]

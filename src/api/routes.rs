@@ -140,9 +140,7 @@ fn of_repository(path: &str) -> Result<Name, ApiError> {
         ("blobs", "uploads") => Ok(Name::Uploads { name: name_of(name)? }),
         ("blobs", digest) => Ok(Name::Blob { name: name_of(name)?, digest: digest_of(digest)? }),
         ("referrers", digest) => Ok(Name::Referrers { name: name_of(name)?, digest: digest_of(digest)? }),
-        ("manifests", reference) => {
-            Ok(Name::Manifest { name: name_of(name)?, reference: reference_of(reference)? })
-        }
+        ("manifests", reference) => Ok(Name::Manifest { name: name_of(name)?, reference: reference_of(reference)? }),
         ("tags", "list") => Ok(Name::Tags { name: name_of(name)? }),
         _ => Err(HttpError::NotFound.into()),
     }
@@ -169,8 +167,14 @@ mod tests {
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
-    fn parse(path: &str) -> Result<Resource, u16> {
-        Resource::parse(path, "").map_err(|error| error.status().as_u16())
+    fn parse(path: &str) -> Result<Name, u16> {
+        let found = Name::find(path, "").unwrap_or_else(|| Err(HttpError::NotFound.into()));
+        found.map_err(|error| error.row().0.as_u16())
+    }
+
+    fn repository(found: &Name) -> Option<String> {
+        let right = found.right(&Method::GET, &Query::parse(""));
+        right.repository().map(ToString::to_string)
     }
 
     fn name(text: &str) -> RepositoryName {
@@ -181,19 +185,19 @@ mod tests {
     fn every_row_is_found() {
         let digest: Digest = DIGEST.parse().unwrap();
         let session: SessionId = SESSION.parse().unwrap();
-        let of = |reference: &str| Resource::Manifest { name: name("a/b"), reference: reference.parse().unwrap() };
+        let of = |reference: &str| Name::Manifest { name: name("a/b"), reference: reference.parse().unwrap() };
         let rows = [
-            ("/v2".to_owned(), Resource::Version),
-            ("/v2/".to_owned(), Resource::Version),
-            ("/v2/_catalog".to_owned(), Resource::Catalog),
-            (format!("/v2/a/b/blobs/{DIGEST}"), Resource::Blob { name: name("a/b"), digest: digest.clone() }),
-            ("/v2/a/b/blobs/uploads/".to_owned(), Resource::Uploads { name: name("a/b") }),
-            ("/v2/a/b/blobs/uploads".to_owned(), Resource::Uploads { name: name("a/b") }),
-            (format!("/v2/a/b/blobs/uploads/{SESSION}"), Resource::Upload { name: name("a/b"), session }),
+            ("/v2".to_owned(), Name::Version),
+            ("/v2/".to_owned(), Name::Version),
+            ("/v2/_catalog".to_owned(), Name::Catalog),
+            (format!("/v2/a/b/blobs/{DIGEST}"), Name::Blob { name: name("a/b"), digest: digest.clone() }),
+            ("/v2/a/b/blobs/uploads/".to_owned(), Name::Uploads { name: name("a/b") }),
+            ("/v2/a/b/blobs/uploads".to_owned(), Name::Uploads { name: name("a/b") }),
+            (format!("/v2/a/b/blobs/uploads/{SESSION}"), Name::Upload { name: name("a/b"), session }),
             ("/v2/a/b/manifests/1.0".to_owned(), of("1.0")),
             (format!("/v2/a/b/manifests/{DIGEST}"), of(DIGEST)),
-            ("/v2/a/b/tags/list".to_owned(), Resource::Tags { name: name("a/b") }),
-            (format!("/v2/a/b/referrers/{DIGEST}"), Resource::Referrers { name: name("a/b"), digest }),
+            ("/v2/a/b/tags/list".to_owned(), Name::Tags { name: name("a/b") }),
+            (format!("/v2/a/b/referrers/{DIGEST}"), Name::Referrers { name: name("a/b"), digest }),
         ];
         for (path, resource) in rows {
             assert_eq!(parse(&path), Ok(resource), "{path}");
@@ -202,19 +206,17 @@ mod tests {
 
     #[test]
     fn e5_the_last_keyword_decides() {
-        for repository in
-            ["x/manifests/y", "x/blobs/uploads", "v2", "x/tags", "x/tags/list", "manifests", "blobs/uploads"]
-        {
+        for of in ["x/manifests/y", "x/blobs/uploads", "v2", "x/tags", "x/tags/list", "manifests", "blobs/uploads"] {
             let rows = [
-                format!("/v2/{repository}/manifests/t"),
-                format!("/v2/{repository}/blobs/{DIGEST}"),
-                format!("/v2/{repository}/blobs/uploads/"),
-                format!("/v2/{repository}/blobs/uploads/{SESSION}"),
-                format!("/v2/{repository}/tags/list"),
-                format!("/v2/{repository}/referrers/{DIGEST}"),
+                format!("/v2/{of}/manifests/t"),
+                format!("/v2/{of}/blobs/{DIGEST}"),
+                format!("/v2/{of}/blobs/uploads/"),
+                format!("/v2/{of}/blobs/uploads/{SESSION}"),
+                format!("/v2/{of}/tags/list"),
+                format!("/v2/{of}/referrers/{DIGEST}"),
             ];
             for path in rows {
-                assert_eq!(parse(&path).unwrap().repository(), Some(&name(repository)), "{path}");
+                assert_eq!(repository(&parse(&path).unwrap()), Some(of.to_owned()), "{path}");
             }
         }
     }
@@ -265,40 +267,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_is_found() {
-        let rows = [
-            ("/", Some(OpenResource::Home)),
-            ("/healthz", Some(OpenResource::Health)),
-            ("/token", Some(OpenResource::Token)),
-            ("/v2/auth", Some(OpenResource::Token)),
-            ("/v2/", None),
-            ("/healthz/", None),
-            ("", None),
-        ];
-        for (path, resource) in rows {
-            assert_eq!(OpenResource::parse(path, ""), resource, "{path}");
-        }
-    }
-
-    #[test]
     fn report_a7_a_prefix_stands_before_all_that_clients_are_sent_to() {
-        assert_eq!(Resource::parse("/my/v2/", "/my").map_err(|_| ()), Ok(Resource::Version));
         let rows = [
-            ("/my", Some(OpenResource::Home)),
-            ("/my/", Some(OpenResource::Home)),
-            ("/my/healthz", Some(OpenResource::Health)),
-            ("/my/token", Some(OpenResource::Token)),
-            ("/my/v2/auth", Some(OpenResource::Token)),
-            ("/", Some(OpenResource::Home)),
-            ("/healthz", Some(OpenResource::Health)),
-            ("/token", Some(OpenResource::Token)),
+            ("/my/v2/", Some(Name::Version)),
+            ("/my/token", Some(Name::Token)),
+            ("/my/v2/auth", Some(Name::Token)),
+            ("/token", Some(Name::Token)),
             ("/v2/auth", None),
+            ("/v2/", None),
             ("/mytoken", None),
             ("/other/token", None),
         ];
-        for (path, resource) in rows {
-            assert_eq!(OpenResource::parse(path, "/my"), resource, "{path}");
+        for (path, name) in rows {
+            assert_eq!(Name::find(path, "/my").and_then(Result::ok), name, "{path}");
         }
-        assert!(Resource::parse("/v2/", "/my").is_err());
+        assert_eq!(parse("/v2/auth"), Ok(Name::Token));
     }
 }

@@ -73,10 +73,7 @@ pub(super) async fn status(
     Ok(response.finish())
 }
 
-pub(super) async fn cancel(
-    of: &Authorized<Push>,
-    session: SessionId,
-) -> Result<HttpResponse, ApiError> {
+pub(super) async fn cancel(of: &Authorized<Push>, session: SessionId) -> Result<HttpResponse, ApiError> {
     of.repository().cancel_upload(session).await?;
     Ok(HttpResponse::NoContent().finish())
 }

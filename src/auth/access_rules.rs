@@ -8,10 +8,15 @@ use std::{
 use super::glob::{Glob, InvalidGlob};
 use crate::oci::{Action, RepositoryName};
 
-/// One `[[access]]` table as it is written.
+/// How a rule names every user that has logged in.
+pub const ANY_USER: &str = "*";
+/// How a rule names everybody: requests without a login, and every user as well.
+pub const ANONYMOUS: &str = "anonymous";
+
+/// One `[[access]]` table as it is written. A rule without users, repositories or actions allows nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleSettings {
-    /// Names of users; `*` is any user, `anonymous` is everybody, with a login or without.
+    /// Names of users, [`ANY_USER`] or [`ANONYMOUS`].
     pub users: Vec<String>,
     /// Names of groups.
     pub groups: Vec<String>,
@@ -21,64 +26,40 @@ pub struct RuleSettings {
     pub actions: Vec<Action>,
 }
 
-/// The rules of a server, checked. They add up: what one allows, no other takes away.
+/// The rules of a server. They add up: no rule takes away what another allows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AccessRules {
     rules: Vec<Rule>,
 }
 
-/// A mistake in the rules. Rules are counted from 1.
+/// A bad pattern in a rule. Rules are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("access rule {rule}: {fault}")]
 pub struct InvalidAccess {
     rule: usize,
-    fault: RuleFault,
-}
-
-/// What is wrong with a rule.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RuleFault {
-    /// It names neither a user nor a group.
-    #[error(
-        "it needs 'users' or 'groups': write users = [\"*\"] for every user, [\"anonymous\"] for everybody, with a login or without"
-    )]
-    Nobody,
-    /// It names no repository.
-    #[error("it needs 'repositories': write [\"**\"] for all")]
-    NoRepositories,
-    /// It names no action.
-    #[error("it needs 'actions': \"pull\", \"push\", \"create\" or \"delete\"")]
-    NoActions,
-    /// A group that `[groups]` does not have.
-    #[error("there is no group '{0}' in [groups]")]
-    UnknownGroup(String),
-    /// A pattern that can't be.
-    #[error(transparent)]
-    Pattern(#[from] InvalidGlob),
+    fault: InvalidGlob,
 }
 
 /// What decides about an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// There are no rules, and a user is asking.
+    /// There are no rules, and a user asks.
     AllowedWithoutRules,
-    /// There are no rules, and nobody in particular is asking.
+    /// There are no rules, and the request has no login.
     DeniedWithoutRules,
     /// This rule allows it; counted from 1.
     Allowed {
         /// The number of the rule.
         rule: usize,
-        /// Who it names that the asker is, and which of its patterns fits.
+        /// Which of its words means the user, and which of its patterns matches.
         because: String,
     },
-    /// None of the rules allows it.
+    /// No rule allows it.
     Denied,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 struct Rule {
-    anonymous: bool,
-    any_user: bool,
     users: BTreeSet<String>,
     /// Members of its groups, each with the group that names it.
     members: BTreeMap<String, String>,
@@ -87,24 +68,23 @@ struct Rule {
 }
 
 impl AccessRules {
-    /// Checks rules and groups.
+    /// Reads rules and groups. A group that does not exist has no members.
     ///
     /// # Errors
     /// [`InvalidAccess`] names the first bad rule.
     pub fn new(rules: &[RuleSettings], groups: &BTreeMap<String, Vec<String>>) -> Result<Self, InvalidAccess> {
-        let number = |(index, rule): (usize, &RuleSettings)| {
-            Rule::new(rule, groups).map_err(|fault| InvalidAccess { rule: index + 1, fault })
-        };
-        Ok(Self { rules: rules.iter().enumerate().map(number).collect::<Result<_, _>>()? })
+        let rule =
+            |(index, settings)| Rule::new(settings, groups).map_err(|fault| InvalidAccess { rule: index + 1, fault });
+        Ok(Self { rules: rules.iter().enumerate().map(rule).collect::<Result<_, _>>()? })
     }
 
-    /// Whether `user` (nobody in particular if `None`) may do `action` to the repository `name`.
+    /// Whether `user` (`None` for a request without a login) may do `action` to the repository `name`.
     #[must_use]
     pub fn allows(&self, user: Option<&str>, action: Action, name: &RepositoryName) -> bool {
         if self.rules.is_empty() {
             return user.is_some();
         }
-        self.rules.iter().any(|rule| rule.allows(user, action, name))
+        self.rules.iter().any(|rule| rule.allows(user, action, name).is_some())
     }
 
     /// Whether there are no rules.
@@ -113,13 +93,13 @@ impl AccessRules {
         self.rules.is_empty()
     }
 
-    /// Whether some rule says something of requests without a login.
+    /// Whether a rule is about requests without a login.
     #[must_use]
     pub fn mentions_anonymous(&self) -> bool {
-        self.rules.iter().any(|rule| rule.anonymous)
+        self.rules.iter().any(|rule| rule.users.contains(ANONYMOUS))
     }
 
-    /// What decides, for the operator who wonders.
+    /// What decides whether [`allows`](Self::allows) is true.
     #[must_use]
     pub fn explain(&self, user: Option<&str>, action: Action, name: &RepositoryName) -> Verdict {
         match (self.rules.is_empty(), user) {
@@ -128,78 +108,71 @@ impl AccessRules {
             (false, _) => {}
         }
         let decides = |(index, rule): (usize, &Rule)| {
-            let who = rule.allows_action(action).then(|| rule.who(user)).flatten()?;
-            let pattern = rule.repositories.iter().find(|pattern| pattern.matches(name))?;
+            let (who, pattern) = rule.allows(user, action, name)?;
             Some(Verdict::Allowed { rule: index + 1, because: format!("{who}, repositories \"{pattern}\"") })
         };
         self.rules.iter().enumerate().find_map(decides).unwrap_or(Verdict::Denied)
     }
 }
 
+/// Which word of a rule means a user.
+enum Who<'a> {
+    User(&'a str),
+    Group(&'a str),
+    Everybody,
+}
+
 impl Rule {
-    fn new(settings: &RuleSettings, groups: &BTreeMap<String, Vec<String>>) -> Result<Self, RuleFault> {
-        let checks = [
-            (settings.users.is_empty() && settings.groups.is_empty(), RuleFault::Nobody),
-            (settings.repositories.is_empty(), RuleFault::NoRepositories),
-            (settings.actions.is_empty(), RuleFault::NoActions),
-        ];
-        if let Some((_, fault)) = checks.into_iter().find(|(fails, _)| *fails) {
-            return Err(fault);
+    fn new(settings: &RuleSettings, groups: &BTreeMap<String, Vec<String>>) -> Result<Self, InvalidGlob> {
+        let members = |group: &String| {
+            let names = groups.get(group).into_iter().flatten();
+            names.map(|name| (name.clone(), group.clone())).collect::<Vec<_>>()
+        };
+        let mut actions: BTreeSet<Action> = settings.actions.iter().copied().collect();
+        // The right to push includes the right to push a new tag.
+        if actions.contains(&Action::Push) {
+            actions.insert(Action::Create);
         }
-        let mut members = BTreeMap::new();
-        for group in &settings.groups {
-            let names = groups.get(group).ok_or_else(|| RuleFault::UnknownGroup(group.clone()))?;
-            members.extend(names.iter().map(|name| (name.clone(), group.clone())));
-        }
-        let named = |user: &&String| !matches!(user.as_str(), ANY_USER | ANONYMOUS);
         Ok(Self {
-            anonymous: settings.users.iter().any(|user| user == ANONYMOUS),
-            any_user: settings.users.iter().any(|user| user == ANY_USER),
-            users: settings.users.iter().filter(named).cloned().collect(),
-            members,
+            users: settings.users.iter().cloned().collect(),
+            members: settings.groups.iter().flat_map(members).collect(),
             repositories: settings.repositories.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
-            actions: settings.actions.iter().copied().collect(),
+            actions,
         })
     }
 
-    fn allows(&self, user: Option<&str>, action: Action, name: &RepositoryName) -> bool {
-        self.allows_action(action) && self.names(user) && self.repositories.iter().any(|pattern| pattern.matches(name))
-    }
-
-    /// Who may push may push a new tag as well.
-    fn allows_action(&self, action: Action) -> bool {
-        self.actions.contains(&action) || (action == Action::Create && self.actions.contains(&Action::Push))
-    }
-
-    fn names(&self, user: Option<&str>) -> bool {
-        match user {
-            None => self.anonymous,
-            // What may be done without a login is not taken away by one.
-            Some(user) => {
-                self.anonymous || self.any_user || self.users.contains(user) || self.members.contains_key(user)
-            }
+    /// The word that means the user and the pattern that matches, if the rule allows it.
+    fn allows(&self, user: Option<&str>, action: Action, name: &RepositoryName) -> Option<(Who<'_>, &Glob)> {
+        if !self.actions.contains(&action) {
+            return None;
         }
+        let who = self.who(user)?;
+        Some((who, self.repositories.iter().find(|pattern| pattern.matches(name))?))
     }
 
-    /// By which of its words the rule means the asker.
-    fn who(&self, user: Option<&str>) -> Option<String> {
-        let Some(user) = user else { return self.anonymous.then(|| format!("users \"{ANONYMOUS}\"")) };
-        if self.users.contains(user) {
-            return Some(format!("users \"{user}\""));
-        }
-        let group = self.members.get(user).map(|group| format!("groups \"{group}\""));
-        let any = || self.any_user.then(|| format!("users \"{ANY_USER}\""));
-        group.or_else(any).or_else(|| self.anonymous.then(|| format!("users \"{ANONYMOUS}\", which is everybody")))
+    fn who(&self, user: Option<&str>) -> Option<Who<'_>> {
+        let word = |word: &str| self.users.get(word).map(|word| Who::User(word));
+        let Some(user) = user else { return word(ANONYMOUS) };
+        // No user is named `*` or `anonymous`, but a token may say so.
+        let own = Some(user).filter(|user| ![ANY_USER, ANONYMOUS].contains(user)).and_then(word);
+        let group = || self.members.get(user).map(|group| Who::Group(group));
+        // A login takes away nothing that is allowed without one.
+        own.or_else(group).or_else(|| word(ANY_USER)).or_else(|| word(ANONYMOUS).map(|_| Who::Everybody))
     }
 }
 
-/// How a rule names any user that has logged in.
-pub const ANY_USER: &str = "*";
-/// How a rule names everybody: requests without a login, and every user as well.
-pub const ANONYMOUS: &str = "anonymous";
+impl fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => write!(f, "users \"{user}\""),
+            Self::Group(group) => write!(f, "groups \"{group}\""),
+            Self::Everybody => write!(f, "users \"{ANONYMOUS}\", which is everybody"),
+        }
+    }
+}
 
 impl Verdict {
-    /// Whether the action may be done.
+    /// Whether the action is allowed.
     #[must_use]
     pub fn is_allowed(&self) -> bool {
         matches!(self, Self::AllowedWithoutRules | Self::Allowed { .. })
@@ -341,18 +314,24 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_named_with_the_number_of_the_rule() {
-        let good = rule(&["a"], &[], &["**"], &[Pull]);
-        let table = [
-            (rule(&[], &[], &["**"], &[Pull]), "'users' or 'groups'"),
-            (rule(&["a"], &[], &[], &[Pull]), "'repositories'"),
-            (rule(&["a"], &[], &["**"], &[]), "'actions'"),
-            (rule(&[], &["none"], &["**"], &[Pull]), "no group 'none'"),
-            (rule(&["a"], &[], &["a**"], &[Pull]), "'**' in 'a**'"),
+    fn a_bad_pattern_is_named_with_the_number_of_the_rule() {
+        let rules = [rule(&["a"], &[], &["**"], &[Pull]), rule(&["a"], &[], &["a**"], &[Pull])];
+        let error = AccessRules::new(&rules, &groups()).unwrap_err().to_string();
+        assert!(error.starts_with("access rule 2: ") && error.contains("'**' in 'a**'"), "{error}");
+    }
+
+    /// Settings refuse such rules before.
+    #[test]
+    fn a_rule_that_lacks_something_allows_nothing() {
+        let rules = [
+            rule(&[], &[], &["**"], &Action::ALL),
+            rule(&["alice"], &[], &[], &Action::ALL),
+            rule(&["alice"], &[], &["**"], &[]),
+            rule(&[], &["none"], &["**"], &Action::ALL),
         ];
-        for (bad, word) in table {
-            let error = AccessRules::new(&[good.clone(), bad], &groups()).unwrap_err().to_string();
-            assert!(error.starts_with("access rule 2: ") && error.contains(word), "{error}");
+        let access = AccessRules::new(&rules, &groups()).unwrap();
+        for action in Action::ALL {
+            assert!(!access.allows(Some("alice"), action, &"a".parse().unwrap()), "{action}");
         }
     }
 }

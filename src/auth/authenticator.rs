@@ -1,4 +1,4 @@
-//! The one door: what a request says of its sender, and what comes of it.
+//! Authenticates requests, in the one mode that the settings choose.
 
 use std::{
     fmt,
@@ -23,14 +23,11 @@ use super::{
     token::{Issuer, TokenError, TokenRequest, TokenResponse},
 };
 use crate::{
-    files::{
-        FileError,
-        watch::{INTERVAL, Poll, REST},
-    },
+    files::{self, Poll},
     oci::ResourceScope,
 };
 
-/// What a request says of its sender.
+/// The credentials of a request.
 #[derive(Clone, Copy)]
 pub struct Credentials<'a> {
     /// The value of the one `Authorization` header.
@@ -39,27 +36,28 @@ pub struct Credentials<'a> {
     pub address: IpAddr,
 }
 
-/// Why a request is not let in, whatever it wants.
+/// Why credentials are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The credentials are wrong, unreadable or of a kind that is not taken here: 401 with the challenge, and no `error` in it.
+    /// The credentials are wrong, unreadable or of a kind that the mode does not have: 401 with the challenge, and no
+    /// `error` in it.
     #[error("the credentials are not accepted")]
     Invalid,
     /// The token is not valid: 401 with the challenge and `error="invalid_token"`.
     #[error("the token is not accepted")]
     InvalidToken,
-    /// Too many wrong ones from there: 429.
+    /// Too many wrong credentials came from the address: 429.
     #[error("too many failed attempts")]
     Throttled {
-        /// After how many seconds the next attempt is looked at.
+        /// After how many seconds the client may try again.
         retry_after: u64,
     },
-    /// They can't be checked at this moment: 503.
+    /// Credentials can't be checked at the moment: 503.
     #[error("credentials can't be checked at this moment")]
     Unavailable,
 }
 
-/// Authentication of a server: exactly one mode, and the rules of access.
+/// The authentication of a server: its mode and its access rules.
 pub struct Authenticator {
     mode: Mode,
     access: ArcSwap<AccessRules>,
@@ -73,16 +71,16 @@ enum Mode {
 }
 
 impl Authenticator {
-    /// The mode in which everybody may do everything.
+    /// Authentication in the mode in which everybody may do everything.
     #[must_use]
     pub fn open_to_everybody() -> Self {
         Self { mode: Mode::Open, access: ArcSwap::default() }
     }
 
-    /// Reads the files that a mode needs, and makes the signing key of the built-in issuer where there is none.
+    /// Reads the files of a mode. The built-in issuer makes its signing key if it has none.
     ///
     /// # Errors
-    /// [`AuthError`] says what an operator has to do.
+    /// [`AuthError`] says what the operator has to do.
     pub fn open(settings: &Settings, access: AccessRules) -> Result<Self, AuthError> {
         let mode = match settings {
             Settings::Open => Mode::Open,
@@ -98,43 +96,36 @@ impl Authenticator {
         Ok(authenticator)
     }
 
-    /// Reads all that [`open`](Self::open) reads, and makes nothing; how many users there are, in words.
+    /// Reads all that [`open`](Self::open) reads, and makes nothing. Says how many users there are.
     ///
     /// # Errors
     /// [`AuthError`], as [`open`](Self::open)'s.
     pub fn check(settings: &Settings, access: AccessRules) -> Result<Option<String>, AuthError> {
-        match settings {
-            Settings::Builtin(settings) => {
-                let login = Login::open(&settings.users)?;
-                Issuer::check(settings)?;
-                Ok(login.count(&settings.users))
-            }
-            Settings::Open | Settings::Htpasswd { .. } | Settings::External(_) => {
-                let authenticator = Self::open(settings, access)?;
-                match (&authenticator.mode, settings) {
-                    (Mode::Htpasswd { login, .. }, Settings::Htpasswd { users, .. }) => Ok(login.count(users)),
-                    _ => Ok(None),
-                }
-            }
+        if let Settings::Builtin(settings) = settings {
+            let login = Login::open(&settings.users)?;
+            Issuer::check(settings)?;
+            return Ok(login.count());
         }
+        Ok(Self::open(settings, access)?.login().and_then(Login::count))
     }
 
-    /// Who sent a request. One without credentials is [`Principal::anonymous`], never a refusal.
+    /// The principal of a request. For a request without credentials it is [`Principal::anonymous`].
     ///
     /// # Errors
-    /// [`Refusal`] where there are credentials that don't hold.
+    /// [`Refusal`], for a request with bad credentials.
     pub async fn authenticate(&self, credentials: Credentials<'_>) -> Result<Principal, Refusal> {
         if matches!(self.mode, Mode::Open) {
             return Ok(Principal::unrestricted());
         }
         let access = self.access.load_full();
-        let authorization = Authorization::parse(credentials.authorization).map_err(|error| {
-            tracing::info!("credentials are refused: {error}");
+        let refuse = |reason: &dyn fmt::Display| {
+            tracing::info!("credentials are refused: {reason}");
             Refusal::Invalid
-        })?;
+        };
+        let authorization = Authorization::parse(credentials.authorization).map_err(|error| refuse(&error))?;
         match (&self.mode, authorization) {
             (Mode::Open, _) => Ok(Principal::unrestricted()),
-            // What another's tokens may do is not ours to say, and so is what may be done without one.
+            // The external issuer decides about all rights, so nothing is allowed without a token.
             (Mode::External(_), Authorization::Nothing) => Ok(Principal::anonymous(Arc::default())),
             (_, Authorization::Nothing) => Ok(Principal::anonymous(access)),
             (Mode::Htpasswd { login, .. }, Authorization::Basic { user, password }) => {
@@ -143,13 +134,9 @@ impl Authenticator {
             }
             (Mode::Builtin(mode), Authorization::Bearer(token)) => mode.authenticate(token, access, unix_time()),
             (Mode::External(mode), Authorization::Bearer(token)) => mode.authenticate(token, unix_time()),
-            (Mode::Htpasswd { .. }, Authorization::Bearer(_)) => {
-                tracing::info!("credentials are refused: a token, where auth.mode is htpasswd");
-                Err(Refusal::Invalid)
-            }
+            (Mode::Htpasswd { .. }, Authorization::Bearer(_)) => Err(refuse(&"a token, where auth.mode is htpasswd")),
             (Mode::Builtin(_) | Mode::External(_), Authorization::Basic { .. }) => {
-                tracing::info!("credentials are refused: a password, where auth.mode is token");
-                Err(Refusal::Invalid)
+                Err(refuse(&"a password, where auth.mode is token"))
             }
         }
     }
@@ -160,22 +147,22 @@ impl Authenticator {
         matches!(self.mode, Mode::Open)
     }
 
-    /// Whether there are rules of access: without any, every user may do everything.
+    /// Whether there are access rules. Without rules, every user may do everything.
     #[must_use]
     pub fn has_rules(&self) -> bool {
         !self.access.load().is_empty()
     }
 
-    /// Whether tokens are issued here.
+    /// Whether wharf issues tokens.
     #[must_use]
     pub fn issues_tokens(&self) -> bool {
         matches!(self.mode, Mode::Builtin(_))
     }
 
-    /// Answers a request for a token.
+    /// Issues a token.
     ///
     /// # Errors
-    /// [`TokenError`]; [`TokenError::NotHere`] in every mode but that of the built-in issuer.
+    /// [`TokenError`]; [`TokenError::NotHere`] in all modes without the built-in issuer.
     pub async fn issue_token(
         &self,
         request: TokenRequest,
@@ -187,8 +174,10 @@ impl Authenticator {
         }
     }
 
-    /// The value of `WWW-Authenticate` for a 401 of the registry; `None` in a mode that never challenges. `host` is the request's Host header,
-    /// `wanted` what the request would need, `error` the code of RFC 6750 (`invalid_token`, `insufficient_scope`).
+    /// The `WWW-Authenticate` value of a 401 of the registry; `None` in the mode without authentication. `host` is the
+    /// request's `Host` header,
+    /// `wanted` the scopes that the request needs, and `error` a code of RFC 6750 (`invalid_token`,
+    /// `insufficient_scope`).
     #[must_use]
     pub fn challenge(
         &self,
@@ -204,7 +193,8 @@ impl Authenticator {
         }
     }
 
-    /// The value of `WWW-Authenticate` for a 401 of the token endpoint: Basic, so that no client asks the endpoint for a token for itself.
+    /// The `WWW-Authenticate` value of a 401 of the token endpoint. It is a Basic challenge: with Bearer, clients would
+    /// request a token for the endpoint.
     #[must_use]
     pub fn token_endpoint_challenge(&self) -> Option<String> {
         match &self.mode {
@@ -213,62 +203,58 @@ impl Authenticator {
         }
     }
 
-    /// Puts other rules in force, for every request that comes from now on.
+    /// Puts other rules in force, for all requests from now on.
     pub fn set_access(&self, access: AccessRules) {
         self.access.store(Arc::new(access));
         self.warn_of_rules();
     }
 
-    /// Reads users and keys again, changed or not. A bad file is logged, and what was read before stays in force. Blocks.
+    /// Reads users and keys again, changed or not. A bad file is logged, and its last good content stays in force.
+    /// Blocks.
     pub fn reload(&self) {
+        if let Some(login) = self.login() {
+            login.reload();
+        }
         match &self.mode {
-            Mode::Open => {}
-            Mode::Htpasswd { login, .. } => login.reload(),
-            Mode::Builtin(mode) => {
-                mode.login.reload();
-                log_failure(mode.issuer.reload(unix_time()));
-            }
+            Mode::Open | Mode::Htpasswd { .. } => {}
+            Mode::Builtin(mode) => mode.issuer.reload(unix_time()),
             Mode::External(mode) => mode.reload(),
         }
     }
 
-    /// Looks after changed files for as long as it is polled: to be run beside the server.
+    /// Follows changes of the files until it is dropped.
     pub async fn watch(self: Arc<Self>) {
-        if matches!(self.mode, Mode::Open) {
-            return;
-        }
-        let mut pause = INTERVAL;
-        loop {
-            tokio::time::sleep(pause).await;
-            let authenticator = Arc::clone(&self);
-            let changing = tokio::task::spawn_blocking(move || authenticator.poll()).await.unwrap_or(false);
-            pause = if changing { REST } else { INTERVAL };
+        if !self.is_open() {
+            files::follow(move || self.poll()).await;
         }
     }
 
-    /// Looks at the files once; whether one of them is just changing.
-    fn poll(&self) -> bool {
+    fn poll(&self) -> Poll {
+        let users = self.login().map_or(Poll::Same, Login::poll);
+        let keys = match &self.mode {
+            Mode::Open | Mode::Htpasswd { .. } => Poll::Same,
+            Mode::Builtin(mode) => mode.issuer.poll(unix_time()),
+            Mode::External(mode) => mode.poll(),
+        };
+        users.max(keys)
+    }
+
+    fn login(&self) -> Option<&Login> {
         match &self.mode {
-            Mode::Open => false,
-            Mode::Htpasswd { login, .. } => login.poll() == Poll::Changing,
-            Mode::Builtin(mode) => {
-                log_failure(mode.issuer.poll(unix_time()));
-                mode.login.poll() == Poll::Changing
-            }
-            Mode::External(mode) => mode.poll() == Poll::Changing,
+            Mode::Open | Mode::External(_) => None,
+            Mode::Htpasswd { login, .. } => Some(login),
+            Mode::Builtin(mode) => Some(&mode.login),
         }
     }
 
     fn warn_of_rules(&self) {
         match &self.mode {
             Mode::Htpasswd { .. } if self.access.load().mentions_anonymous() => tracing::warn!(
-                "rules for anonymous in htpasswd mode: docker never sends a password where it was not asked for one at /v2/, \
-                 so that it can't use them; anonymous pull beside authenticated push works in token mode"
+                "rules for anonymous in htpasswd mode: docker can't use them, because it sends a password only where \
+                 /v2/ asks for one; anonymous pull beside authenticated push works in token mode"
             ),
             Mode::External(_) if !self.access.load().is_empty() => {
-                tracing::warn!(
-                    "with an issuer elsewhere, its tokens say who may do what, and [[access]] has no effect"
-                );
+                tracing::warn!("the tokens of an external issuer say who may do what, so [[access]] has no effect");
             }
             _ => {}
         }
@@ -290,12 +276,6 @@ impl fmt::Debug for Credentials<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let authorization = self.authorization.map(|_| "…");
         f.debug_struct("Credentials").field("authorization", &authorization).field("address", &self.address).finish()
-    }
-}
-
-fn log_failure(result: Result<(), FileError>) {
-    if let Err(error) = result {
-        tracing::error!("{error}; the keys that were read before stay in force");
     }
 }
 

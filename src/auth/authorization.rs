@@ -1,4 +1,4 @@
-//! Reads the value of an `Authorization` header.
+//! Parses the `Authorization` header.
 
 use base64::{
     Engine, alphabet,
@@ -7,13 +7,14 @@ use base64::{
 
 use super::secret::Secret;
 
-/// The longest value that is looked at, in bytes: that of the longest head that the settings allow (`limits.head_bytes`), which is what bounds it.
+/// The longest value that is read, in bytes. It is as long as the longest head of a request that settings allow
+/// (`limits.head_bytes`).
 pub const MAX_AUTHORIZATION_LEN: usize = 120 * 1024;
 
-/// What a header says.
+/// The content of the header.
 #[derive(Debug)]
 pub(super) enum Authorization<'a> {
-    /// There is none, or it is `Basic` with neither user nor password, which some clients send when nobody has logged in.
+    /// There is no header, or it is `Basic` with neither user nor password, as some clients send it without a login.
     Nothing,
     /// [RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)
     Basic { user: String, password: Secret },
@@ -21,7 +22,7 @@ pub(super) enum Authorization<'a> {
     Bearer(&'a str),
 }
 
-/// A header that says nothing that could be checked.
+/// A header without credentials that could be checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the Authorization header can't be read")]
 pub(super) struct Unreadable;

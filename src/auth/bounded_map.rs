@@ -1,10 +1,11 @@
-//! A table that never grows over its bound and needs no sweeping.
+//! A map of bounded size.
 
 use std::{collections::HashMap, hash::Hash};
 
-/// A map of at most `bound` entries that forgets what was not touched for longest, roughly: there are a young and an old half; what is
-/// inserted or found is young, and when the young half is full, it becomes the old one and the old one is dropped. Every step takes constant
-/// time, whatever is thrown at it.
+/// A map of at most `bound` entries. Entries that were not used for long are dropped first, roughly.
+///
+/// There are a young and an old half. An entry that is inserted or found is in the young half. When that is full, it
+/// becomes the old half, and the entries of the old half are dropped. Each operation takes constant time.
 pub(super) struct BoundedMap<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
@@ -21,6 +22,17 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
             self.insert(key.clone(), value);
         }
         self.young.get_mut(key)
+    }
+
+    /// The value of `key`, inserted if there is none.
+    pub(super) fn get_or_default(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        if self.get(&key).is_none() {
+            self.insert(key.clone(), V::default());
+        }
+        self.young.entry(key).or_default()
     }
 
     pub(super) fn insert(&mut self, key: K, value: V) {

@@ -1,4 +1,4 @@
-//! Token mode with an issuer of our own: the users of an htpasswd file get tokens here, and show them here.
+//! Token mode in which wharf issues the tokens, to the users of an htpasswd file.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -13,10 +13,11 @@ use super::{
     secret::Secret,
     settings::BuiltinSettings,
     token::{
-        Accepted, AcceptedTokens, Grant, IdentityRefusal, IdentityTokens, Issuer, NotIssued, TokenError, TokenRequest,
-        TokenResponse, Verifier, grant, scope_text,
+        AcceptedTokens, Grant, IdentityRefusal, IdentityTokens, Issuer, TokenError, TokenRequest, TokenResponse,
+        Verifier, grant, scope_text,
     },
 };
+use crate::files::FileError;
 
 /// The mode.
 pub(super) struct Builtin {
@@ -40,19 +41,14 @@ impl Builtin {
         })
     }
 
-    /// What a token lets its holder do.
+    /// The holder of a token.
     pub(super) fn authenticate(&self, token: &str, access: Arc<AccessRules>, now: u64) -> Result<Principal, Refusal> {
-        let (generation, _) = self.issuer.trusted();
-        let accepted = self.accepted.find(generation, token, now, || self.verifier().verify(token, now));
-        let Accepted { user, grants, .. } = accepted.map_err(|_| Refusal::InvalidToken)?;
-        Ok(Principal::bearer(user, grants, Some(access)))
+        let (generation, trusted) = self.issuer.trusted();
+        let verify = || Verifier::own(trusted, self.issuer.name(), &self.service).verify(token, now);
+        self.accepted.principal(generation, token, Some(access), now, verify)
     }
 
-    fn verifier(&self) -> Verifier {
-        Verifier::own(self.issuer.trusted().1, self.issuer.name(), &self.service)
-    }
-
-    /// Answers a request for a token.
+    /// Issues a token.
     pub(super) async fn issue(
         &self,
         request: TokenRequest,
@@ -66,7 +62,7 @@ impl Builtin {
         let is_form = !matches!(request.grant, Grant::Header);
         let may_get_identity_token = !matches!(request.grant, Grant::RefreshToken(_));
         let generation = self.login.generation();
-        let user = self.identify(&request.grant, credentials, now).await?;
+        let user = self.identify(request.grant, credentials, now).await?;
         if let (Some(user), Some(account)) = (&user, &request.account)
             && user != account
         {
@@ -74,10 +70,7 @@ impl Builtin {
         }
         let granted = grant(&access, user.as_deref(), &request.scopes);
         let scope = is_form.then(|| scope_text(&granted));
-        let token = self.issuer.issue(user.as_deref(), granted, now).map_err(|reason| match reason {
-            NotIssued::TooLong => TokenError::TooManyScopes,
-            NotIssued::Failed => TokenError::Unavailable,
-        })?;
+        let token = self.issuer.issue(user.as_deref(), granted, now)?;
         let refresh_token = match user {
             Some(user) if request.wants_identity_token && may_get_identity_token => {
                 self.identity_token(user, request.client_id, generation, now).await?
@@ -87,53 +80,45 @@ impl Builtin {
         Ok(TokenResponse::new(token, self.issuer.lifetime(), now, scope, refresh_token))
     }
 
-    /// Who asks; `None` for one who does not say.
+    /// The user that asks; `None` for a request without credentials.
     async fn identify(
         &self,
-        grant: &Grant,
+        grant: Grant,
         credentials: Credentials<'_>,
         now: u64,
     ) -> Result<Option<String>, TokenError> {
-        match grant {
+        let (user, password) = match grant {
+            Grant::RefreshToken(token) => return self.redeem(credentials.address, token, now).await.map(Some),
+            Grant::Password { user, password } => (user, password),
             Grant::Header => match Authorization::parse(credentials.authorization) {
-                Ok(Authorization::Nothing) => Ok(None),
-                Ok(Authorization::Basic { user, password }) => self.log_in(credentials.address, user, &password).await,
-                Ok(Authorization::Bearer(_)) | Err(_) => Err(TokenError::WrongCredentials),
+                Ok(Authorization::Nothing) => return Ok(None),
+                Ok(Authorization::Basic { user, password }) => (user, password),
+                Ok(Authorization::Bearer(_)) | Err(_) => return Err(TokenError::WrongCredentials),
             },
-            Grant::Password { user, password } if user.is_empty() && password.reveal().is_empty() => Ok(None),
-            Grant::Password { user, password } => self.log_in(credentials.address, user.clone(), password).await,
-            Grant::RefreshToken(token) => self.redeem(credentials.address, token, now).await.map(Some),
+        };
+        if user.is_empty() && password.reveal().is_empty() {
+            return Ok(None);
         }
+        self.login.check(credentials.address, &user, &password).await?;
+        Ok(Some(user))
     }
 
-    async fn log_in(&self, address: IpAddr, user: String, password: &Secret) -> Result<Option<String>, TokenError> {
-        match self.login.check(address, &user, password).await {
-            Ok(()) => Ok(Some(user)),
-            Err(refusal) => Err(refusal.into()),
-        }
-    }
-
-    async fn redeem(&self, address: IpAddr, token: &Secret, now: u64) -> Result<String, TokenError> {
+    async fn redeem(&self, address: IpAddr, token: Secret, now: u64) -> Result<String, TokenError> {
         let Some(tokens) = self.identity_tokens.clone() else { return Err(TokenError::DeadRefreshToken) };
         self.login.admit(address, "")?;
         let users = self.login.users();
-        let shown = token.clone();
         let hash_of = move |user: &str| users.hash_of(user).map(ToOwned::to_owned);
-        let redeemed = tokio::task::spawn_blocking(move || tokens.redeem(&shown, hash_of, now)).await;
-        match redeemed.map_err(|_| TokenError::Unavailable)? {
-            Ok(user) => Ok(user),
-            Err(IdentityRefusal::Dead) => {
-                self.login.failed(address, "", token);
-                Err(TokenError::DeadRefreshToken)
+        let (redeemed, token) = in_background(move || (tokens.redeem(&token, hash_of, now), token)).await?;
+        redeemed.map_err(|refusal| match refusal {
+            IdentityRefusal::Dead => {
+                self.login.failed(address, "", &token);
+                TokenError::DeadRefreshToken
             }
-            Err(IdentityRefusal::Store(error)) => {
-                tracing::error!("{error}");
-                Err(TokenError::Unavailable)
-            }
-        }
+            IdentityRefusal::Store(error) => unavailable(&error),
+        })
     }
 
-    /// An identity token for a user, unless the user has gone since it logged in.
+    /// An identity token for a user, unless the user was removed after it had logged in.
     async fn identity_token(
         &self,
         user: String,
@@ -141,20 +126,28 @@ impl Builtin {
         generation: u64,
         now: u64,
     ) -> Result<Option<String>, TokenError> {
-        let (Some(tokens), Some(hash)) = (self.identity_tokens.clone(), self.login.hash_of(&user)) else {
+        let (Some(tokens), Some(hash)) =
+            (self.identity_tokens.clone(), self.login.users().hash_of(&user).map(str::to_owned))
+        else {
             return Ok(None);
         };
-        // A password that was changed since it was checked must not get a token that is bound to the new one.
+        // A password that was changed after it was checked must not get a token that is bound to the new one.
         if self.login.generation() != generation {
             return Err(TokenError::Unavailable);
         }
-        let issued = tokio::task::spawn_blocking(move || tokens.issue(&user, &hash, &client, now)).await;
-        let issued = issued.map_err(|_| TokenError::Unavailable)?;
-        issued.map(Some).map_err(|error| {
-            tracing::error!("{error}");
-            TokenError::Unavailable
-        })
+        let issued = in_background(move || tokens.issue(&user, &hash, &client, now)).await?;
+        issued.map(Some).map_err(|error| unavailable(&error))
     }
+}
+
+/// Does what reads or writes files on a thread that may block.
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, TokenError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| TokenError::Unavailable)
+}
+
+fn unavailable(error: &FileError) -> TokenError {
+    tracing::error!("{error}");
+    TokenError::Unavailable
 }
 
 impl From<Refusal> for TokenError {

@@ -1,4 +1,4 @@
-//! The value of `WWW-Authenticate`.
+//! Values of `WWW-Authenticate`.
 
 use super::realm::quoted;
 use crate::oci::ResourceScope;
@@ -8,7 +8,8 @@ pub(super) fn basic(realm: &str) -> String {
     format!("Basic realm={}", quoted(realm))
 }
 
-/// A Bearer challenge, as the [distribution token specification](https://distribution.github.io/distribution/spec/auth/token/) has it.
+/// A Bearer challenge of the [distribution token
+/// specification](https://distribution.github.io/distribution/spec/auth/token/).
 pub(super) fn bearer(realm: &str, service: &str, wanted: &[ResourceScope], error: Option<&str>) -> String {
     let mut challenge = format!("Bearer realm={},service={}", quoted(realm), quoted(service));
     if !wanted.is_empty() {

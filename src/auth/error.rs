@@ -1,4 +1,4 @@
-//! What can be wrong with the files and settings of authentication, for the operator.
+//! Errors in the files and settings of authentication, for the operator.
 
 use super::{access_rules::InvalidAccess, realm::InvalidRealm};
 use crate::files::FileError;
@@ -12,7 +12,7 @@ pub enum AuthError {
     /// A rule is bad.
     #[error(transparent)]
     Access(#[from] InvalidAccess),
-    /// The realm can't be told.
+    /// The realm is bad or unknown.
     #[error(transparent)]
     Realm(#[from] InvalidRealm),
     /// A setting is out of its range.

@@ -1,6 +1,6 @@
-//! Token mode with an issuer elsewhere, whose public keys were given.
+//! Token mode with an external issuer, whose public keys are in files.
 
-use std::{io, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use jsonwebtoken::Algorithm;
 
@@ -10,12 +10,9 @@ use super::{
     principal::Principal,
     realm::Realm,
     settings::ExternalSettings,
-    token::{ALGORITHMS, Accepted, AcceptedTokens, Expected, KeySet, Verifier},
+    token::{ALGORITHMS, AcceptedTokens, Expected, KeySet, Verifier, algorithm},
 };
-use crate::files::{
-    FileFault,
-    watch::{Content, Poll, Watched},
-};
+use crate::files::{Content, FileError, Poll, Watched};
 
 /// The mode.
 pub(super) struct External {
@@ -29,15 +26,15 @@ pub(super) struct External {
 
 impl External {
     pub(super) fn open(settings: &ExternalSettings) -> Result<Self, AuthError> {
-        let bundle = settings.root_cert_bundle.as_deref().map(|path| Watched::open(path, Content::Public, read_bundle));
-        let jwks = settings.jwks.as_deref().map(|path| Watched::open(path, Content::Public, read_jwks));
+        let bundle = settings.root_cert_bundle.as_deref().map(|path| watch(path, KeySet::from_bundle));
+        let jwks = settings.jwks.as_deref().map(|path| watch(path, KeySet::from_jwks));
         let keys = bundle.into_iter().chain(jwks).collect::<Result<Vec<_>, _>>()?;
         if keys.is_empty() {
-            let problem = "an issuer elsewhere needs its certificates here, or its keys in auth.token.jwks".to_owned();
+            let problem = "an external issuer needs its certificates here, or its keys in auth.token.jwks".to_owned();
             return Err(AuthError::Setting { setting: "auth.token.rootcertbundle", problem });
         }
         Ok(Self {
-            realm: Realm::choose(Some(&settings.realm), None, "", 0, false, false)?,
+            realm: Realm::fixed(&settings.realm)?,
             service: settings.service.clone(),
             expected: Expected {
                 issuer: settings.issuer.clone(),
@@ -50,12 +47,10 @@ impl External {
         })
     }
 
-    /// What a token lets its holder do.
+    /// The holder of a token.
     pub(super) fn authenticate(&self, token: &str, now: u64) -> Result<Principal, Refusal> {
         let generation = self.keys.iter().map(|keys| keys.current().generation).sum();
-        let accepted = self.accepted.find(generation, token, now, || self.verifier().verify(token, now));
-        let Accepted { user, grants, .. } = accepted.map_err(|_| Refusal::InvalidToken)?;
-        Ok(Principal::bearer(user, grants, None))
+        self.accepted.principal(generation, token, None, now, || self.verifier().verify(token, now))
     }
 
     pub(super) fn verifier(&self) -> Verifier {
@@ -73,43 +68,31 @@ impl External {
         }
     }
 
-    /// Looks at every file; whether one of them is just changing.
     pub(super) fn poll(&self) -> Poll {
-        let polls: Vec<Poll> = self.keys.iter().map(Watched::poll).collect();
-        if polls.contains(&Poll::Changing) { Poll::Changing } else { Poll::Same }
+        self.keys.iter().map(Watched::poll).max().unwrap_or(Poll::Same)
     }
 }
 
 fn algorithms(names: &[String]) -> Result<Arc<[Algorithm]>, AuthError> {
     if names.is_empty() {
-        return Ok(ALGORITHMS.map(|(_, algorithm)| algorithm).into());
+        return Ok(ALGORITHMS.into());
     }
     let algorithm = |name: &String| {
-        let known = ALGORITHMS.into_iter().find(|(known, _)| known == name).map(|(_, algorithm)| algorithm);
-        known.ok_or_else(|| {
-            let known = ALGORITHMS.map(|(name, _)| name).join(", ");
-            AuthError::Setting {
-                setting: "auth.token.signingalgorithms",
-                problem: format!("'{name}' is none of {known}"),
-            }
+        algorithm(name).ok_or_else(|| AuthError::Setting {
+            setting: "auth.token.signingalgorithms",
+            problem: format!("'{name}' is none of {ALGORITHMS:?}"),
         })
     };
     names.iter().map(algorithm).collect()
 }
 
-fn read_bundle(path: &Path, content: Option<&[u8]>) -> Result<KeySet, FileFault> {
-    let content = content.ok_or(FileFault::Unreadable(io::ErrorKind::NotFound))?;
-    KeySet::from_bundle(content).map(|keys| warn_of_skipped(path, keys)).map_err(FileFault::Content)
-}
-
-fn read_jwks(path: &Path, content: Option<&[u8]>) -> Result<KeySet, FileFault> {
-    let content = content.ok_or(FileFault::Unreadable(io::ErrorKind::NotFound))?;
-    KeySet::from_jwks(content).map(|keys| warn_of_skipped(path, keys)).map_err(FileFault::Content)
-}
-
-fn warn_of_skipped(path: &Path, keys: KeySet) -> KeySet {
-    for skipped in keys.skipped() {
-        tracing::warn!("{}: {skipped}; tokens that are signed with it are refused", path.display());
-    }
-    keys
+fn watch(path: &Path, parse: fn(&[u8]) -> Result<KeySet, String>) -> Result<Watched<KeySet>, FileError> {
+    Watched::open(vec![(path.to_owned(), Content::Public)], move |files| {
+        let file = &files[0];
+        let keys = parse(file.bytes()?).map_err(|problem| file.error(&problem))?;
+        for skipped in keys.skipped() {
+            tracing::warn!("{}: {skipped}; tokens that are signed with it are refused", file.path().display());
+        }
+        Ok(keys)
+    })
 }

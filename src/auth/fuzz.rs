@@ -1,4 +1,4 @@
-//! What comes to authentication from clients and from files, for the fuzzer.
+//! Input of clients and files, for the fuzzer.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ pub(crate) fn authorization(bytes: &[u8]) {
     let _ = Authorization::parse(Some(bytes));
 }
 
-/// An htpasswd file. No password is checked: that takes its time.
+/// An htpasswd file. No password is checked, because that takes long.
 pub(crate) fn htpasswd(bytes: &[u8]) {
     if let Ok(users) = Users::parse(bytes) {
         assert!(users.names().all(|name| !name.is_empty() && !name.contains(':')));
     }
 }
 
-/// A pattern, and after a newline a name that it may match.
+/// A pattern, then a newline, then a name.
 pub(crate) fn glob(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (pattern, name) = text.split_once('\n').unwrap_or((text, "team/app"));
@@ -31,7 +31,7 @@ pub(crate) fn glob(bytes: &[u8]) {
     }
 }
 
-/// A token, of which none is ever taken: nobody's key is trusted.
+/// A token. All are refused, because no key is trusted.
 pub(crate) fn token(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = read_token(text);
@@ -39,12 +39,12 @@ pub(crate) fn token(bytes: &[u8]) {
     assert!(verifier.verify(text, 1_800_000_000).is_err());
 }
 
-/// What a token says, signed rightly.
+/// The claims of a token with a good signature.
 pub(crate) fn claims(bytes: &[u8]) {
     fuzz_claims(bytes);
 }
 
-/// A file of keys, in either form.
+/// A file of keys, in both formats.
 pub(crate) fn jwks(bytes: &[u8]) {
     let _ = KeySet::from_jwks(bytes);
     let _ = KeySet::from_bundle(bytes);

@@ -4,10 +4,11 @@ use std::{fmt, str::FromStr};
 
 use crate::oci::RepositoryName;
 
-/// A pattern of repository names: `*` stands for any characters within one component, `**` as a whole component for any number of components.
-/// At the end `**` needs at least one, so that `team/**` means everything below `team`, but not `team` itself.
+/// A pattern of repository names. `*` matches any characters within one component, and the component `**` matches any
+/// number of components. At the end, `**` needs at least one, so `team/**` matches everything below `team`, but not
+/// `team` itself.
 ///
-/// A match costs at most the length of the pattern times that of the name.
+/// The time of a match is at most the length of the pattern times that of the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     text: Box<str>,
@@ -17,15 +18,16 @@ pub struct Glob {
 /// Why a text is not a [`Glob`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidGlob {
-    /// Nothing, or nothing between two slashes.
+    /// A component is empty.
     #[error("'{0}' has an empty component")]
     Empty(String),
-    /// `**` beside other characters.
+    /// `**` stands beside other characters.
     #[error("'**' in '{0}' must stand alone between slashes; within a component write '*'")]
     DoubleStar(String),
-    /// A character that no repository name has.
+    /// It has a character that no repository name has.
     #[error(
-        "'{0}' has '{1}', which no repository name has: lower-case letters, digits, '.', '_', '-', '/' and the wildcards '*' and '**' are allowed"
+        "'{0}' has '{1}', which no repository name has: lower-case letters, digits, '.', '_', '-', '/' and the \
+         wildcards '*' and '**' are allowed"
     )]
     Character(String, char),
 }
@@ -34,12 +36,12 @@ pub enum InvalidGlob {
 enum Component {
     /// `**`
     Any,
-    /// Text in which `*` stands for any characters.
+    /// Text in which `*` matches any characters.
     Like(Box<str>),
 }
 
 impl Glob {
-    /// Whether the whole name fits.
+    /// Whether the pattern matches the whole name.
     #[must_use]
     pub fn matches(&self, name: &RepositoryName) -> bool {
         let name: Vec<&str> = name.components().collect();
@@ -63,8 +65,9 @@ fn fits_component(pattern: &Component, part: &str) -> bool {
     }
 }
 
-/// Matches `text` against `pattern`, some items of which stand for any run of items. Only the latest such item is ever extended: whatever an
-/// earlier one could still take, the latest can take as well, so that there is no other way to try.
+/// Matches `text` against `pattern`, in which some items are stars: they match any run of items. Only the run of the
+/// latest star is ever made longer. Items that an earlier star could match, the latest can match too, so no other way
+/// has to be tried.
 fn match_with_stars<P, T>(
     pattern: &[P],
     text: &[T],
@@ -206,7 +209,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_trying_every_way(pattern in "(\\*\\*|[ab]\\*?[ab]?|\\*)(/(\\*\\*|[ab]\\*?[ab]?|\\*)){0,4}", name in "[ab]{1,3}(/[ab]{1,3}){0,4}") {
+        fn agrees_with_trying_every_way(
+            pattern in "(\\*\\*|[ab]\\*?[ab]?|\\*)(/(\\*\\*|[ab]\\*?[ab]?|\\*)){0,4}",
+            name in "[ab]{1,3}(/[ab]{1,3}){0,4}",
+        ) {
             let glob: Glob = pattern.parse().unwrap();
             let expected = naive(&pattern.split('/').collect::<Vec<_>>(), &name.split('/').collect::<Vec<_>>());
             prop_assert_eq!(glob.matches(&name.parse().unwrap()), expected);

@@ -1,9 +1,6 @@
-//! What a token says, and whether a server with given settings would take it. Nothing is written.
+//! Reads a token, and tells whether a server with given settings would accept it. Nothing is written.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -12,51 +9,20 @@ use super::{
     error::AuthError,
     external::External,
     principal::Grants,
-    settings::{BuiltinSettings, KeySource, Settings},
-    token::{KeyFolder, KeyRing, TokenRefusal, Verifier},
+    settings::Settings,
+    token::{KeyRing, TokenRefusal, Verifier},
 };
-use crate::oci::Action;
 
 /// The two readable parts of a token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenText {
-    /// How it is signed.
+    /// The header.
     pub header: Value,
-    /// What it says.
+    /// The claims.
     pub claims: Value,
 }
 
-/// What a token lets its holder do, for the operator. Its text has a line for each thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenGrants {
-    /// The actions on each repository.
-    pub repositories: BTreeMap<String, BTreeSet<Action>>,
-    /// Whether it may ask for the list of repositories.
-    pub catalog: bool,
-}
-
-impl fmt::Display for TokenGrants {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, actions) in &self.repositories {
-            let actions: Vec<_> = actions.iter().map(|action| action.as_str()).collect();
-            writeln!(f, "grants {} on {name}", actions.join(", "))?;
-        }
-        match (self.catalog, self.repositories.is_empty()) {
-            (true, _) => writeln!(f, "grants the list of repositories"),
-            (false, true) => writeln!(f, "grants nothing beyond what needs no token"),
-            (false, false) => Ok(()),
-        }
-    }
-}
-
-impl From<Grants> for TokenGrants {
-    fn from(grants: Grants) -> Self {
-        let something = grants.repositories.into_iter().filter(|(_, actions)| !actions.is_empty());
-        Self { repositories: something.collect(), catalog: grants.catalog }
-    }
-}
-
-/// Reads a token without believing it; `None` if it is none.
+/// Reads a token without verifying it; `None` if the text is no token.
 #[must_use]
 pub fn read_token(token: &str) -> Option<TokenText> {
     let mut parts = token.split('.').map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok());
@@ -64,27 +30,23 @@ pub fn read_token(token: &str) -> Option<TokenText> {
     Some(TokenText { header, claims })
 }
 
-/// What a token would be accepted for at `now` (seconds since 1970), or why not; `None` in a mode without tokens.
+/// The rights that a token would give at `now` (seconds since 1970), or why it would be refused; `None` in a mode
+/// without tokens.
 ///
 /// # Errors
-/// [`AuthError`] where the keys can't be read.
+/// [`AuthError`] if the keys can't be read.
 pub fn judge_token(
     settings: &Settings,
     token: &str,
     now: u64,
-) -> Result<Option<Result<TokenGrants, TokenRefusal>>, AuthError> {
+) -> Result<Option<Result<Grants, TokenRefusal>>, AuthError> {
     let verifier = match settings {
         Settings::Open | Settings::Htpasswd { .. } => return Ok(None),
-        Settings::Builtin(settings) => own_verifier(settings)?,
+        Settings::Builtin(settings) => {
+            let keys = &KeyRing::open(&settings.key)?.current().value;
+            Verifier::own(Arc::clone(&keys.trusted), &settings.issuer, &settings.service)
+        }
         Settings::External(settings) => External::open(settings)?.verifier(),
     };
-    Ok(Some(verifier.verify(token, now).map(|claims| claims.grants().into())))
-}
-
-fn own_verifier(settings: &BuiltinSettings) -> Result<Verifier, AuthError> {
-    let keys = match &settings.key {
-        KeySource::File(path) => KeyRing::read(path)?,
-        KeySource::Folder(path) => KeyFolder::read(path)?,
-    };
-    Ok(Verifier::own(keys.trusted, &settings.issuer, &settings.service))
+    Ok(Some(verifier.verify(token, now).map(|claims| claims.grants())))
 }

@@ -1,8 +1,8 @@
-//! Users who show their password: the file, the checker and the throttle together.
+//! Logins by name and password: the file of users, the password checks and the throttle.
 
 use std::{
     net::IpAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,13 +14,11 @@ use super::{
     throttle::Throttle,
     users::Users,
 };
-use crate::files::{
-    FileError, FileFault,
-    watch::{Content, Poll, Watched, is_readable_by_others},
-};
+use crate::files::{Content, FileError, Poll, Snapshot, Watched};
 
-/// Who may log in.
+/// The users, and their attempts to log in.
 pub(super) struct Login {
+    path: PathBuf,
     users: Watched<Users>,
     passwords: PasswordChecks,
     throttle: Throttle,
@@ -28,11 +26,19 @@ pub(super) struct Login {
 
 impl Login {
     pub(super) fn open(path: &Path) -> Result<Self, FileError> {
-        let users = Watched::open(path, Content::Secret, read_users)?;
-        Ok(Self { users, passwords: PasswordChecks::new(), throttle: Throttle::new() })
+        // Where the file is missing at the start, nobody can log in until it appears.
+        let recover = |error: FileError| {
+            if !error.is_missing() {
+                return Err(error);
+            }
+            tracing::error!("{error}, so nobody can log in until it appears");
+            Ok(Users::default())
+        };
+        let users = Watched::open_or_else(vec![(path.to_owned(), Content::Credentials)], read_users, recover)?;
+        Ok(Self { path: path.to_owned(), users, passwords: PasswordChecks::new(), throttle: Throttle::new() })
     }
 
-    /// Whether this is the password of that user.
+    /// Checks the password of a user.
     pub(super) async fn check(&self, address: IpAddr, user: &str, password: &Secret) -> Result<(), Refusal> {
         self.admit(address, user)?;
         let version = self.users.current();
@@ -47,34 +53,29 @@ impl Login {
         }
     }
 
-    /// Whether credentials from that address are looked at now.
+    /// Refuses an attempt that comes too soon after failed ones.
     pub(super) fn admit(&self, address: IpAddr, user: &str) -> Result<(), Refusal> {
         let wait = self.throttle.wait(address, user, Instant::now());
         wait.map_or(Ok(()), |wait| Err(Refusal::Throttled { retry_after: rounded_up(wait) }))
     }
 
-    /// Notes a wrong credential.
+    /// Counts a failed attempt.
     pub(super) fn failed(&self, address: IpAddr, user: &str, secret: &Secret) {
         tracing::info!(user, %address, "wrong credentials");
         self.throttle.failed(address, user, self.passwords.pair(user, secret), Instant::now());
     }
 
-    /// The hash of a user's password, as long as the user is there.
-    pub(super) fn hash_of(&self, user: &str) -> Option<String> {
-        self.users.current().value.hash_of(user).map(ToOwned::to_owned)
-    }
-
-    /// The number of the version of the file that holds now.
+    /// The number of the current version of the file.
     pub(super) fn generation(&self) -> u64 {
         self.users.current().generation
     }
 
-    /// How many there are, in words; `None` where the file is missing.
-    pub(super) fn count(&self, path: &Path) -> Option<String> {
-        path.exists().then(|| format!("{} has {} users", path.display(), self.users().names().count()))
+    /// How many users there are, in words; `None` if the file is missing.
+    pub(super) fn count(&self) -> Option<String> {
+        self.path.exists().then(|| format!("{} has {} users", self.path.display(), self.users().names().count()))
     }
 
-    /// The users as they are now.
+    /// The current users.
     pub(super) fn users(&self) -> Arc<Users> {
         Arc::clone(&self.users.current().value)
     }
@@ -92,18 +93,11 @@ fn rounded_up(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
-/// Reads the file; when it is missing at the start, nobody gets in until it appears.
-fn read_users(path: &Path, content: Option<&[u8]>) -> Result<Users, FileFault> {
-    let Some(content) = content else {
-        tracing::error!("{}: there is no such file, so nobody can log in until it appears", path.display());
-        return Ok(Users::default());
-    };
-    let users = Users::parse(content).map_err(|error| FileFault::Content(error.to_string()))?;
+fn read_users(files: &[Snapshot]) -> Result<Users, FileError> {
+    let file = &files[0];
+    let users = Users::parse(file.bytes()?).map_err(|error| file.error(&error))?;
     for warning in users.warnings() {
-        tracing::warn!("{}, {warning}", path.display());
-    }
-    if is_readable_by_others(path) {
-        tracing::warn!("{}: others than its owner can read the hashes: chmod 600 it", path.display());
+        tracing::warn!("{}, {warning}", file.path().display());
     }
     Ok(users)
 }

@@ -1,10 +1,11 @@
-//! Who are you, what may you. Knows neither HTTP nor the store: `api` hands over header values and turns answers into responses.
+//! Authentication and authorization. This module knows neither HTTP nor the store: it takes values of headers, and
+//! returns principals.
 //!
 //! ```text
-//! Authorization --> authorization --+-- Basic --> login (throttle, passwords, htpasswd) --+
-//!                                   |                                                     +--> Principal.may(action, name)
-//!                                   +-- Bearer -> token::verify (accepted, keys) ---------+        |
-//! GET /token ------> token::request --> login --> token::grant --> token::issuer                   access (rules)
+//! Authorization --> authorization --+-- Basic --> login (throttle, password_checks, users) --+
+//!                                   |                                                        +--> Principal.may
+//!                                   +-- Bearer -> token::verify (accepted, keys) ------------+         |
+//! GET /token ------> token::request --> login --> token::grant --> token::issuer                  access_rules
 //! ```
 
 mod access_rules;
@@ -33,15 +34,15 @@ mod throttle;
 mod token;
 mod users;
 
-pub use access_rules::{ANONYMOUS, ANY_USER, AccessRules, InvalidAccess, RuleFault, RuleSettings, Verdict};
+pub use access_rules::{ANONYMOUS, ANY_USER, AccessRules, InvalidAccess, RuleSettings, Verdict};
 pub use authenticator::{Authenticator, Credentials, Refusal};
 pub use authorization::MAX_AUTHORIZATION_LEN;
 pub use error::AuthError;
 pub use glob::{Glob, InvalidGlob};
-pub use inspect::{TokenGrants, TokenText, judge_token, read_token};
+pub use inspect::{TokenText, judge_token, read_token};
 pub use password_file::{PasswordFile, PasswordFileError, password_line};
 pub use password_hash::{InvalidHash, NoRandomness, hash_password};
-pub use principal::{Method, Principal};
+pub use principal::{Grants, Method, Principal};
 pub use realm::{InvalidRealm, Realm};
 pub use secret::Secret;
 pub use settings::{BuiltinSettings, ExternalSettings, KeySource, Settings};

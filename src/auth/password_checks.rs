@@ -1,5 +1,5 @@
-//! Checks passwords without ever holding up anything else: few hashes at a time, each credential once, and what was found out is remembered
-//! for a short while.
+//! Checks passwords. Few are hashed at a time, equal credentials are hashed once, and results are remembered for a
+//! short time.
 
 use std::{
     collections::HashMap,
@@ -17,36 +17,36 @@ use super::{
     users::{Users, is_checkable},
 };
 
-/// How long a verdict is remembered, at most; a change of the file ends it at once.
+/// How long a verdict is remembered. A change of the file ends it earlier.
 pub(super) const MEMORY: Duration = Duration::from_secs(60);
-/// How many verdicts of a kind are remembered.
+/// How many verdicts of each kind are remembered.
 const REMEMBERED: usize = 10_000;
-/// How many checks may wait for a thread to become free.
+/// How many checks may wait for a thread.
 const QUEUE: usize = 64;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Right,
     Wrong,
 }
 
-/// There are too many checks waiting.
+/// Too many checks are waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy;
 
-/// The checker of a process.
+/// The password checks of a process.
 pub(super) struct PasswordChecks {
     key: MarkKey,
-    /// Bounds all checks, those that wait included.
+    /// Bounds all checks, with those that wait.
     entrance: Arc<Semaphore>,
-    /// Bounds those that compute.
+    /// Bounds the checks that compute.
     slots: Arc<Semaphore>,
     verdicts: Mutex<Verdicts>,
-    flights: Mutex<HashMap<Mark, Arc<OnceCell<Verdict>>>>,
+    in_progress: Mutex<HashMap<Mark, Arc<OnceCell<Verdict>>>>,
 }
 
-/// Right ones and wrong ones are kept apart, so that a flood of the wrong does not wash out the right.
+/// Right and wrong ones are kept apart, so that many wrong ones do not push out right ones.
 struct Verdicts {
     right: BoundedMap<Mark, Instant>,
     wrong: BoundedMap<Mark, Instant>,
@@ -64,17 +64,19 @@ impl PasswordChecks {
             entrance: Arc::new(Semaphore::new(slots + queue)),
             slots: Arc::new(Semaphore::new(slots)),
             verdicts: Mutex::new(Verdicts { right: BoundedMap::new(REMEMBERED), wrong: BoundedMap::new(REMEMBERED) }),
-            flights: Mutex::default(),
+            in_progress: Mutex::default(),
         }
     }
 
-    /// What stands for a pair of user and password, whatever the file says of it.
+    /// The mark of a user and a password, the same for all versions of the file.
     pub(super) fn pair(&self, user: &str, password: &Secret) -> Mark {
         self.key.mark(&[b"pair", user.as_bytes(), password.reveal()])
     }
 
-    /// Checks a password against one version of the file; `admitted` is asked once more when its turn to be hashed has come. `generation` is the number of that version: it is a part of what is remembered, so
-    /// that a new version knows nothing of an old one.
+    /// Checks a password against one version of the file. `admitted` is asked once more before the password is hashed.
+    ///
+    /// `generation` is the number of the version. It is a part of the mark, so verdicts about an old version do not
+    /// count for a new one.
     pub(super) async fn check(
         &self,
         users: &Arc<Users>,
@@ -90,13 +92,14 @@ impl PasswordChecks {
         if let Some(verdict) = self.recall(&mark, Instant::now()) {
             return Ok(verdict);
         }
-        let flight = Flight::join(self, mark);
-        let verdict = flight.cell.get_or_try_init(|| self.compute(users, user, password, admitted)).await.copied()?;
+        let check = SharedCheck::join(self, mark);
+        let verdict = check.cell.get_or_try_init(|| self.compute(users, user, password, admitted)).await.copied()?;
         self.remember(mark, verdict, Instant::now());
         Ok(verdict)
     }
 
-    /// Hashes on a thread that may block. The permits go with the hash: a client that goes away frees none before its hash is done.
+    /// Hashes on a thread that may block. The permits stay with the hash: a client that goes away releases none before
+    /// the hash is done.
     async fn compute(
         &self,
         users: &Arc<Users>,
@@ -106,7 +109,7 @@ impl PasswordChecks {
     ) -> Result<Verdict, Busy> {
         let entry = Arc::clone(&self.entrance).try_acquire_owned().map_err(|_| Busy)?;
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Busy)?;
-        // Those who came together were all let in; by now some of them may have failed too often.
+        // Attempts that came together were all admitted. Some of them may have failed since.
         if !admitted() {
             return Err(Busy);
         }
@@ -137,27 +140,27 @@ impl PasswordChecks {
     }
 }
 
-/// A check that others may have begun. The last one to leave takes it off the table.
-struct Flight<'a> {
-    passwords: &'a PasswordChecks,
+/// A check that other requests may share (single flight). The last of them removes it from the map.
+struct SharedCheck<'a> {
+    checks: &'a PasswordChecks,
     mark: Mark,
     cell: Arc<OnceCell<Verdict>>,
 }
 
-impl<'a> Flight<'a> {
-    fn join(passwords: &'a PasswordChecks, mark: Mark) -> Self {
-        let mut flights = passwords.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        let cell = Arc::clone(flights.entry(mark).or_default());
-        Self { passwords, mark, cell }
+impl<'a> SharedCheck<'a> {
+    fn join(checks: &'a PasswordChecks, mark: Mark) -> Self {
+        let mut in_progress = checks.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = Arc::clone(in_progress.entry(mark).or_default());
+        Self { checks, mark, cell }
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for SharedCheck<'_> {
     fn drop(&mut self) {
-        let mut flights = self.passwords.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        // This one and the table's: nobody else is on it, and nobody can join while the table is locked.
+        let mut in_progress = self.checks.in_progress.lock().unwrap_or_else(PoisonError::into_inner);
+        // These two are this one and that of the map. No other can join while the map is locked.
         if Arc::strong_count(&self.cell) == 2 {
-            flights.remove(&self.mark);
+            in_progress.remove(&self.mark);
         }
     }
 }
@@ -216,7 +219,7 @@ mod tests {
         let users = users("pw");
         let same = (0..50).map(|_| check(&passwords, &users, 1, "pw"));
         assert!(join_all(same).await.into_iter().all(|verdict| verdict == Ok(Verdict::Right)));
-        assert!(passwords.flights.lock().unwrap().is_empty());
+        assert!(passwords.in_progress.lock().unwrap().is_empty());
 
         // All of them ask before the first is hashed: its place is kept from it for so long.
         let held = Arc::clone(&passwords.slots).acquire_owned().await.unwrap();
@@ -225,7 +228,7 @@ mod tests {
         let (verdicts, ()) = futures_util::future::join(asked, async { drop(held) }).await;
         assert_eq!(verdicts.iter().filter(|verdict| **verdict == Ok(Verdict::Wrong)).count(), 3);
         assert_eq!(verdicts.iter().filter(|verdict| **verdict == Err(Busy)).count(), 7);
-        assert!(passwords.flights.lock().unwrap().is_empty());
+        assert!(passwords.in_progress.lock().unwrap().is_empty());
         assert_eq!(passwords.entrance.available_permits(), 3);
     }
 
@@ -238,7 +241,7 @@ mod tests {
             let mut context = std::task::Context::from_waker(futures_util::task::noop_waker_ref());
             assert!(check.poll(&mut context).is_pending());
         }
-        assert!(passwords.flights.lock().unwrap().is_empty());
+        assert!(passwords.in_progress.lock().unwrap().is_empty());
         // The hash goes on to its end, and then its place is free again.
         let _all = passwords.entrance.acquire_many(3).await.unwrap();
     }

@@ -1,7 +1,7 @@
-//! Changes a file of users. Comments, order and the users that are not meant stay as they are.
+//! Changes an htpasswd file. Comments, the order and other users stay as they are.
 
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -10,12 +10,12 @@ use super::{
     secret::Secret,
     users::{InvalidHtpasswd, InvalidUserName, MAX_PASSWORD_LEN, Users, check_user_name, is_checkable},
 };
-use crate::files::{FileError, FileFault, private};
+use crate::files::{self, FileError, FileFault};
 
-/// The cost of the hashes that are made here, where nobody says another.
+/// The default cost of new hashes.
 const COST: u32 = 12;
 
-/// A file of users, to be changed.
+/// An htpasswd file that can be changed.
 pub struct PasswordFile {
     path: PathBuf,
     text: String,
@@ -23,35 +23,36 @@ pub struct PasswordFile {
     cost: u32,
 }
 
-/// Why a file of users was not changed.
+/// Why an htpasswd file was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordFileError {
-    /// The file itself.
+    /// The file can't be read or written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A line of it.
+    /// A line of the file is bad.
     #[error("{}, {error}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// The line and what is wrong.
+        /// The line, and what is wrong.
         error: InvalidHtpasswd,
     },
-    /// The name can't be one.
+    /// The name is no user name.
     #[error(transparent)]
     Name(#[from] InvalidUserName),
-    /// The password can't be one.
+    /// The password is too short or too long, or has a NUL.
     #[error(
-        "a password has 1 to {MAX_PASSWORD_LEN} bytes and no NUL: bcrypt looks at no more than {MAX_PASSWORD_LEN}, and this one has {0}"
+        "a password has 1 to {MAX_PASSWORD_LEN} bytes and no NUL: bcrypt looks at no more than {MAX_PASSWORD_LEN}, and \
+         this one has {0}"
     )]
     Password(usize),
-    /// The user is there.
+    /// The user exists.
     #[error("there is a user '{0}' already: change the password with 'wharf user passwd'")]
     Exists(String),
-    /// The user is not there.
+    /// The user does not exist.
     #[error("there is no user '{0}'")]
     Missing(String),
-    /// No salt.
+    /// There is no salt.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }
@@ -62,31 +63,25 @@ impl PasswordFile {
     /// # Errors
     /// [`PasswordFileError::File`], [`PasswordFileError::Line`]
     pub fn open(path: &Path) -> Result<Self, PasswordFileError> {
-        let content = fs::read(path)
-            .map_err(|error| FileError { path: path.to_owned(), fault: FileFault::Unreadable(error.kind()) })?;
-        Self::parse(path, &content)
+        let missing = || FileError { path: path.to_owned(), fault: FileFault::Unreadable(io::ErrorKind::NotFound) };
+        Self::parse(path, &files::read_if_there(path)?.ok_or_else(missing)?)
     }
 
-    /// Reads a file, or begins one where there is none.
+    /// Reads a file, or begins one if there is none.
     ///
     /// # Errors
     /// [`PasswordFileError::File`], [`PasswordFileError::Line`]
     pub fn open_or_begin(path: &Path) -> Result<Self, PasswordFileError> {
-        match Self::open(path) {
-            Err(PasswordFileError::File(FileError {
-                fault: FileFault::Unreadable(io::ErrorKind::NotFound), ..
-            })) => Self::parse(path, b""),
-            other => other,
-        }
+        Self::parse(path, &files::read_if_there(path)?.unwrap_or_default())
     }
 
-    /// A file without users, which takes the place of what may be there at the first change.
+    /// A file without users. The first change replaces a file that exists.
     #[must_use]
     pub fn begin(path: &Path) -> Self {
         Self { path: path.to_owned(), text: String::new(), users: Users::default(), cost: COST }
     }
 
-    /// The same file, whose new hashes get this bcrypt cost.
+    /// The same file, with this bcrypt cost for new hashes.
     #[must_use]
     pub fn with_cost(self, cost: u32) -> Self {
         Self { cost, ..self }
@@ -94,8 +89,8 @@ impl PasswordFile {
 
     /// Adds a user.
     ///
-    /// # Errors
-    /// [`PasswordFileError::Exists`], [`PasswordFileError::Name`], [`PasswordFileError::Password`], and of writing the file.
+    /// # Errors [`PasswordFileError::Exists`], [`PasswordFileError::Name`], [`PasswordFileError::Password`], and errors
+    /// of writing the file.
     pub fn add(&mut self, user: &str, password: &Secret) -> Result<(), PasswordFileError> {
         if self.has(user) {
             return Err(PasswordFileError::Exists(user.to_owned()));
@@ -108,7 +103,7 @@ impl PasswordFile {
     /// Changes the password of a user.
     ///
     /// # Errors
-    /// [`PasswordFileError::Missing`], [`PasswordFileError::Password`], and of writing the file.
+    /// [`PasswordFileError::Missing`], [`PasswordFileError::Password`], and errors of writing the file.
     pub fn change(&mut self, user: &str, password: &Secret) -> Result<(), PasswordFileError> {
         self.must_have(user)?;
         let line = password_line(user, password, self.cost)?;
@@ -118,7 +113,7 @@ impl PasswordFile {
     /// Removes a user.
     ///
     /// # Errors
-    /// [`PasswordFileError::Missing`], and of writing the file.
+    /// [`PasswordFileError::Missing`], and errors of writing the file.
     pub fn remove(&mut self, user: &str) -> Result<(), PasswordFileError> {
         self.must_have(user)?;
         self.write(&self.with_line(user, None))
@@ -132,7 +127,7 @@ impl PasswordFile {
         names
     }
 
-    /// Whether this is the password of that user. Takes up to seconds.
+    /// Whether the password of a user is right. Takes up to seconds.
     #[must_use]
     pub fn check(&self, user: &str, password: &Secret) -> bool {
         self.users.check(user, password)
@@ -146,29 +141,29 @@ impl PasswordFile {
 
     fn parse(path: &Path, content: &[u8]) -> Result<Self, PasswordFileError> {
         let users = Users::parse(content).map_err(|error| PasswordFileError::Line { path: path.to_owned(), error })?;
-        // What was parsed is UTF-8.
+        // Text that was parsed is UTF-8.
         let text = String::from_utf8_lossy(content).into_owned();
         Ok(Self { path: path.to_owned(), text, users, cost: COST })
     }
 
     fn write(&mut self, text: &str) -> Result<(), PasswordFileError> {
         let changed = Self::parse(&self.path, text.as_bytes())?;
-        private::replace(&self.path, text.as_bytes())?;
+        files::replace(&self.path, text.as_bytes())?;
         *self = changed.with_cost(self.cost);
         Ok(())
     }
 
-    /// The text with another line for a user, or with none.
+    /// The text with another line for a user, or without the user's line.
     fn with_line(&self, user: &str, line: Option<&str>) -> String {
-        let is_meant =
+        let is_users =
             |old: &str| old.trim_start_matches('\u{feff}').split_once(':').is_some_and(|(name, _)| name == user);
         let replaced = |old| {
-            if is_meant(old) { line.map_or(String::new(), |line| format!("{line}\n")) } else { String::from(old) }
+            if is_users(old) { line.map_or(String::new(), |line| format!("{line}\n")) } else { String::from(old) }
         };
         self.text.split_inclusive('\n').map(replaced).collect()
     }
 
-    /// Whether there is such a user.
+    /// Whether the user exists.
     #[must_use]
     pub fn has(&self, user: &str) -> bool {
         self.users.hash_of(user).is_some()
@@ -179,7 +174,7 @@ impl PasswordFile {
     }
 }
 
-/// The line of a user, without its end, as `htpasswd -nbB -C cost` prints it.
+/// The line of a user without its newline, as `htpasswd -nbB -C cost` prints it.
 ///
 /// # Errors
 /// [`PasswordFileError::Name`], [`PasswordFileError::Password`], [`PasswordFileError::NoRandomness`]
@@ -195,7 +190,7 @@ pub fn password_line(user: &str, password: &Secret, cost: u32) -> Result<String,
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use super::*;
 

@@ -1,4 +1,5 @@
-//! The formats of a password in an htpasswd file. Each says how much work a check is, so that all checks can be made to cost the same.
+//! The formats of password hashes in an htpasswd file. Each tells how much work a check is, so that all checks can take
+//! the same time.
 
 mod apr1;
 mod bcrypt;
@@ -8,7 +9,7 @@ mod sha_crypt;
 use self::{apr1::Apr1, bcrypt::Bcrypt, sha_crypt::ShaCrypt, sha1::Sha1};
 use super::secret::Secret;
 
-/// The stored form of a password.
+/// A password hash.
 #[derive(Clone)]
 pub(super) enum PasswordHash {
     /// `$2a$`, `$2b$`, `$2y$`
@@ -21,22 +22,30 @@ pub(super) enum PasswordHash {
     ShaCrypt(ShaCrypt),
 }
 
-/// Why a text is no password that wharf would check. The text itself is never a part of it.
+/// Why a text is no usable password hash. The error never has the text in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHash {
-    /// A format that is not one of ours.
+    /// The format is not supported.
     #[error(
-        "the password is in no known format (DES crypt and plain text are refused): make it anew with 'wharf user passwd' or 'htpasswd -B'"
+        "the password is in no known format (DES crypt and plain text are refused): make it anew with 'wharf user \
+         passwd' or 'htpasswd -B'"
     )]
     UnknownFormat,
-    /// One of the known formats, cut off or garbled.
+    /// The hash is cut off or garbled.
     #[error("the {0} hash is damaged: make it anew with 'wharf user passwd' or 'htpasswd -B'")]
     Damaged(&'static str),
-    /// A check would take seconds.
-    #[error("bcrypt cost {0} is above {max}, a check would take too long: make it anew with a cost of 10 to {max}", max = bcrypt::MAX_COST)]
+    /// A check of a bcrypt hash would take seconds.
+    #[error(
+        "bcrypt cost {0} is above {max}, a check would take too long: make it anew with a cost of 10 to {max}",
+        max = bcrypt::MAX_COST
+    )]
     TooCostly(u32),
-    /// The same for sha-crypt.
-    #[error("{0} rounds are not between {min} and {max}: make it anew with a number in between", min = sha_crypt::MIN_ROUNDS, max = sha_crypt::MAX_ROUNDS)]
+    /// The number of rounds of SHA-crypt is out of its range.
+    #[error(
+        "{0} rounds are not between {min} and {max}: make it anew with a number in between",
+        min = sha_crypt::MIN_ROUNDS,
+        max = sha_crypt::MAX_ROUNDS
+    )]
     Rounds(u32),
 }
 
@@ -52,7 +61,7 @@ impl PasswordHash {
         }
     }
 
-    /// Whether the password is the one. Takes up to seconds: not for an async thread.
+    /// Whether the password is right. Takes up to seconds: not for an async thread.
     pub(super) fn verify(&self, password: &Secret) -> bool {
         #[cfg(test)]
         WORK_DONE.set(WORK_DONE.get() + self.work());
@@ -64,7 +73,7 @@ impl PasswordHash {
         }
     }
 
-    /// What a check costs, roughly, in rounds of bcrypt (2 to the power of its cost).
+    /// The work of a check, roughly, in rounds of bcrypt (2 to the power of its cost).
     pub(super) fn work(&self) -> u64 {
         match self {
             Self::Bcrypt(hash) => 1 << hash.cost(),
@@ -74,7 +83,7 @@ impl PasswordHash {
         }
     }
 
-    /// Why the format is no longer to be recommended.
+    /// Why the hash is weak, if it is.
     pub(super) fn weakness(&self) -> Option<String> {
         match self {
             Self::Bcrypt(hash) if hash.cost() < bcrypt::GOOD_COST => {
@@ -89,11 +98,11 @@ impl PasswordHash {
 
 #[cfg(test)]
 thread_local! {
-    /// All the work of this thread, for tests that compare it instead of measuring time.
+    /// The work of this thread. Tests compare it instead of measuring time.
     pub(super) static WORK_DONE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// Does `work` rounds of bcrypt, less a rest of under 16, for nothing.
+/// Does `work` rounds of bcrypt, less a rest under 16, without a result.
 pub(super) fn waste(work: u64, password: &Secret) {
     for cost in bcrypt::MIN_COST..=bcrypt::MAX_COST {
         if work >> cost & 1 == 1 {
@@ -104,10 +113,10 @@ pub(super) fn waste(work: u64, password: &Secret) {
     }
 }
 
-/// A new bcrypt hash, as `htpasswd -B -C cost` makes it.
+/// Makes a bcrypt hash, as `htpasswd -B -C cost` does.
 ///
 /// # Errors
-/// [`NoRandomness`].
+/// [`NoRandomness`]
 pub fn hash_password(password: &Secret, cost: u32) -> Result<String, NoRandomness> {
     bcrypt::hash(password, cost)
 }
@@ -126,7 +135,8 @@ mod tests {
 
     use super::*;
 
-    /// Made with `htpasswd -n` and `openssl passwd`, in the order bcrypt (`-B -C 5`), `$apr1$`, `{SHA}`, `$5$`, `$6$`, `$5$rounds=`, `$6$rounds=`.
+    /// Made with `htpasswd -n` and `openssl passwd`, in the order bcrypt (`-B -C 5`), `$apr1$`, `{SHA}`, `$5$`, `$6$`,
+    /// `$5$rounds=`, `$6$rounds=`.
     const MADE_ELSEWHERE: &str = include_str!("../../fixtures/htpasswd/formats");
 
     fn lines() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -212,7 +222,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_panics(prefix in "(\\$2y\\$05\\$|\\$apr1\\$|\\{SHA\\}|\\$[56]\\$|)", rest in ".{0,90}", password in ".{0,80}") {
+        fn never_panics(
+            prefix in "(\\$2y\\$05\\$|\\$apr1\\$|\\{SHA\\}|\\$[56]\\$|)",
+            rest in ".{0,90}",
+            password in ".{0,80}",
+        ) {
             if let Ok(hash) = PasswordHash::parse(&format!("{prefix}{rest}")) {
                 hash.verify(&Secret::new(password));
             }

@@ -1,14 +1,15 @@
-//! Who sent a request, and what it may do.
+//! The sender of a request, and its rights.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::Arc,
 };
 
 use super::access_rules::AccessRules;
 use crate::oci::{Action, RepositoryName};
 
-/// The sender of a request, with its rights as they were when it came.
+/// The sender of a request, with its rights at the time of the request.
 #[derive(Clone, Debug)]
 pub struct Principal {
     user: Option<Arc<str>>,
@@ -16,15 +17,15 @@ pub struct Principal {
     rights: Rights,
 }
 
-/// How a sender has shown who it is. It decides how a refusal is answered: what a password does not allow is denied for good, a token can be
-/// had with more scopes, and who said nothing may log in.
+/// How a sender is authenticated. It decides about the answer to a request that is not allowed: with a password, a
+/// request is denied; with a token, the client can get one with more scopes; without credentials, it can log in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// It need not, where everybody may do everything.
+    /// Not at all, because everybody may do everything.
     Open,
-    /// It did not.
+    /// Not at all: the request has no credentials.
     Anonymous,
-    /// By name and password.
+    /// By a name and a password.
     Basic,
     /// By a token.
     Bearer,
@@ -34,54 +35,58 @@ pub enum Method {
 enum Rights {
     All,
     Rules(Arc<AccessRules>),
-    /// What a token carries; and, where they are known, the rules that tell what its subject sees in a list and what needs no token.
+    /// The rights of a token. With rules: those that decide which repositories the user sees in a list, and what is
+    /// allowed without a token.
     Token(Arc<Grants>, Option<Arc<AccessRules>>),
 }
 
-/// What a token allows: for each exact name a set of actions, and whether the catalog may be listed.
+/// The rights of a token. Its text has a line for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Grants {
-    pub(super) repositories: HashMap<String, BTreeSet<Action>>,
-    pub(super) catalog: bool,
+pub struct Grants {
+    /// The actions on each repository.
+    pub repositories: BTreeMap<String, BTreeSet<Action>>,
+    /// Whether the repositories may be listed.
+    pub catalog: bool,
 }
 
 impl Principal {
-    /// Anybody, where everybody may do everything.
+    /// A sender in the mode in which everybody may do everything.
     #[must_use]
     pub fn unrestricted() -> Self {
         Self { user: None, method: Method::Open, rights: Rights::All }
     }
 
-    /// Who shows no credentials, and may do what the rules allow to anonymous.
+    /// A sender without credentials, with the rights that the rules give to anonymous.
     #[must_use]
     pub fn anonymous(access: Arc<AccessRules>) -> Self {
         Self { user: None, method: Method::Anonymous, rights: Rights::Rules(access) }
     }
 
-    /// A user that has shown its password.
+    /// A user that has logged in with its password.
     #[must_use]
     pub fn user_by_password(user: &str, access: Arc<AccessRules>) -> Self {
         Self { user: Some(user.into()), method: Method::Basic, rights: Rights::Rules(access) }
     }
 
-    /// The holder of a token. With an issuer of our own, `access` filters lists and says what needs no token; another's list is whole.
+    /// The holder of a token. `access` are the rules of the built-in issuer; with an external issuer, lists are not
+    /// filtered.
     pub(super) fn bearer(user: Option<Arc<str>>, grants: Arc<Grants>, access: Option<Arc<AccessRules>>) -> Self {
         Self { user, method: Method::Bearer, rights: Rights::Token(grants, access) }
     }
 
-    /// The user's name, for the log; `None` for one who did not say.
+    /// The user's name, for the log; `None` without a login.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
 
-    /// How the sender has shown who it is.
+    /// How the sender is authenticated.
     #[must_use]
     pub fn method(&self) -> Method {
         self.method
     }
 
-    /// Whether the sender has shown valid credentials, or need not.
+    /// Whether the sender has valid credentials, or needs none.
     #[must_use]
     pub fn is_authenticated(&self) -> bool {
         self.method != Method::Anonymous
@@ -94,12 +99,12 @@ impl Principal {
             Rights::All => true,
             Rights::Rules(access) => access.allows(self.user(), action, name),
             Rights::Token(grants, None) => grants.allow(action, name),
-            // What needs no token is not refused to one that was given out for something else.
+            // A token takes away nothing that is allowed without one.
             Rights::Token(grants, Some(access)) => grants.allow(action, name) || access.allows(None, action, name),
         }
     }
 
-    /// Whether the sender may ask for the list of repositories at all. What is in it is for [`may_see`](Self::may_see).
+    /// Whether the sender may list the repositories. [`may_see`](Self::may_see) decides about each of them.
     #[must_use]
     pub fn may_list_catalog(&self) -> bool {
         match &self.rights {
@@ -109,7 +114,7 @@ impl Principal {
         }
     }
 
-    /// Whether a list of repositories that the sender may ask for has `name` in it.
+    /// Whether the sender sees the repository `name` in a list.
     #[must_use]
     pub fn may_see(&self, name: &RepositoryName) -> bool {
         match &self.rights {
@@ -120,11 +125,25 @@ impl Principal {
 }
 
 impl Grants {
-    /// Who may push may push a new tag as well.
+    /// The right to push includes the right to push a new tag.
     fn allow(&self, action: Action, name: &RepositoryName) -> bool {
         self.repositories.get(name.as_str()).is_some_and(|actions| {
             actions.contains(&action) || (action == Action::Create && actions.contains(&Action::Push))
         })
+    }
+}
+
+impl fmt::Display for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, actions) in &self.repositories {
+            let actions: Vec<_> = actions.iter().map(|action| action.as_str()).collect();
+            writeln!(f, "grants {} on {name}", actions.join(", "))?;
+        }
+        match (self.catalog, self.repositories.is_empty()) {
+            (true, _) => writeln!(f, "grants the list of repositories"),
+            (false, true) => writeln!(f, "grants nothing beyond what needs no token"),
+            (false, false) => Ok(()),
+        }
     }
 }
 

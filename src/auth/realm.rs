@@ -1,20 +1,20 @@
-//! Where clients get tokens, as the challenge tells them.
+//! The URL at which clients get tokens.
 
 /// The `realm` of a Bearer challenge.
 ///
-/// It never repeats what a foreign `Host` header says: only the three spellings of the local host are followed, because clients that know the
+/// Of a request's `Host` header, only the three spellings of the local host are used, because clients that know the
 /// registry as `localhost` refuse a realm on `127.0.0.1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Realm {
-    /// One URL for everybody.
+    /// One URL for all clients.
     Fixed(String),
     /// The token endpoint of this server, on the local host.
     Local {
         /// The port that the server listens on.
         port: u16,
-        /// Whether it speaks TLS there.
+        /// Whether it serves TLS there.
         tls: bool,
-        /// What stands before the endpoint's path: `http.prefix`.
+        /// The prefix of the endpoint's path: `http.prefix`.
         prefix: String,
     },
 }
@@ -22,27 +22,29 @@ pub enum Realm {
 /// Why there is no realm.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRealm {
-    /// A URL that can't be one.
+    /// The URL is none.
     #[error("{setting} '{value}' is no http or https URL: write for example https://registry.example.com/token")]
     Url {
         /// The name of the setting.
         setting: &'static str,
-        /// What it says.
+        /// Its value.
         value: String,
     },
-    /// The server can be reached from elsewhere, and does not know by what name.
+    /// The server can be reached from other hosts, and does not know its name.
     #[error(
-        "in token mode a server that listens beyond the local host must know its name: set http.host (https://registry.example.com) or auth.token.realm (https://registry.example.com/token)"
+        "in token mode a server that listens beyond the local host must know its name: set http.host \
+         (https://registry.example.com) or auth.token.realm (https://registry.example.com/token)"
     )]
     Unknown,
-    /// Something that can't stand in a header.
+    /// It has characters that can't be in a header.
     #[error("auth.htpasswd.realm has control characters or others that no header can carry")]
     Characters,
 }
 
 impl Realm {
-    /// The realm from `auth.token.realm`, else from `http.host`, else for the local host alone; `prefix` is where everything is served that
-    /// clients are sent to. `is_loopback` says whether every listener is bound to a loopback address.
+    /// The realm from `auth.token.realm`, else from `http.host`, else of the local host. `prefix` is the prefix of the
+    /// paths of `http.host` and of the local host, and `is_loopback` tells whether every listener is bound to a
+    /// loopback address.
     ///
     /// # Errors
     /// [`InvalidRealm`]
@@ -55,7 +57,7 @@ impl Realm {
         is_loopback: bool,
     ) -> Result<Self, InvalidRealm> {
         match (realm, host) {
-            (Some(realm), _) => check_url("auth.token.realm", realm).map(|()| Self::Fixed(realm.to_owned())),
+            (Some(realm), _) => Self::fixed(realm),
             (None, Some(host)) => {
                 check_url("http.host", host)?;
                 Ok(Self::Fixed(format!("{}{prefix}/token", host.trim_end_matches('/'))))
@@ -65,7 +67,12 @@ impl Realm {
         }
     }
 
-    /// The URL to tell a client that sent this `Host` header.
+    /// The realm from `auth.token.realm`.
+    pub(super) fn fixed(url: &str) -> Result<Self, InvalidRealm> {
+        check_url("auth.token.realm", url).map(|()| Self::Fixed(url.to_owned()))
+    }
+
+    /// The URL for a client that sent this `Host` header.
     #[must_use]
     pub fn url(&self, host: Option<&str>) -> String {
         match self {
@@ -73,11 +80,11 @@ impl Realm {
             Self::Local { port, tls, prefix } => {
                 let scheme = if *tls { "https" } else { "http" };
                 let spellings = ["localhost", "127.0.0.1", "[::1]"];
-                let is_meant = |spelling: &&str| {
+                let is_hosts = |spelling: &&str| {
                     let rest = host.and_then(|host| host.strip_prefix(spelling));
                     rest.and_then(|rest| rest.strip_prefix(':')) == Some(&port.to_string())
                 };
-                let spelling = spellings.into_iter().find(is_meant).unwrap_or("localhost");
+                let spelling = spellings.into_iter().find(is_hosts).unwrap_or("localhost");
                 format!("{scheme}://{spelling}:{port}{prefix}/token")
             }
         }
@@ -90,12 +97,12 @@ fn check_url(setting: &'static str, value: &str) -> Result<(), InvalidRealm> {
     if is_plain && url.is_some() { Ok(()) } else { Err(InvalidRealm::Url { setting, value: value.to_owned() }) }
 }
 
-/// A text as a quoted string of a header ([RFC 9110, section 5.6.4](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.4)).
+/// A quoted string in a header ([RFC 9110, section 5.6.4](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.4)).
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Whether a text may be the realm of a Basic challenge.
+/// Checks the realm of a Basic challenge.
 pub(super) fn check_basic_realm(text: &str) -> Result<(), InvalidRealm> {
     if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
         Ok(())

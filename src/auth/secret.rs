@@ -1,4 +1,4 @@
-//! Secrets that can't be printed or compared by accident, and the marks that stand for them in tables.
+//! Secrets that can't be printed or compared by accident, and marks by which they are found in maps.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-/// A password or a token as it came in. It has no `PartialEq` and no `Display`, and its `Debug` says nothing.
+/// A password or a token. It has no `PartialEq` and no `Display`, and its `Debug` does not show it.
 #[derive(Clone)]
 pub struct Secret(Box<[u8]>);
 
 impl Secret {
-    /// Takes over what a client sent or an operator typed.
+    /// A secret that a client sent or an operator typed.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into().into_boxed_slice())
@@ -23,7 +23,7 @@ impl Secret {
         &self.0
     }
 
-    /// Whether both are the same, in a time that does not depend on where they differ.
+    /// Whether both are equal, in a time that does not depend on where they differ.
     #[must_use]
     pub fn same_as(&self, other: &[u8]) -> bool {
         self.0.ct_eq(other).into()
@@ -36,12 +36,11 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What stands for a secret in a table: its keyed hash. Nobody without the key can compute or invert one, so that two of them may be compared
-/// like numbers.
+/// The keyed hash of a secret. It can be computed or inverted only with the key, so marks may be compared like numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Mark([u8; 32]);
 
-/// The key of all marks of a process: random, never stored.
+/// The key of a process's marks. It is random and never stored.
 #[derive(Clone)]
 pub(super) struct MarkKey(Hmac<Sha256>);
 
@@ -50,7 +49,8 @@ impl MarkKey {
         Self::new(&rand::random::<[u8; 32]>())
     }
 
-    /// A mark of these fields. Every field is preceded by its length, so that no two lists of fields give the same input.
+    /// The mark of these fields. The length of each field is hashed before it, so that different lists of fields have
+    /// different marks.
     pub(super) fn mark(&self, fields: &[&[u8]]) -> Mark {
         let mut mac = self.0.clone();
         for field in fields {
@@ -66,7 +66,7 @@ impl MarkKey {
     }
 }
 
-/// The hexadecimal HMAC-SHA256 of length-prefixed `fields` under `key`, for what is kept on disk.
+/// The hexadecimal HMAC-SHA256 of length-prefixed `fields` under `key`, for files.
 pub(super) fn keyed_fingerprint(key: &[u8], fields: &[&[u8]]) -> String {
     hex::encode(MarkKey::new(key).mark(fields).0)
 }

@@ -1,28 +1,28 @@
-//! What authentication is set up with. Plain values; where they come from is not known here.
+//! The settings of authentication. Their source is not known here.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::realm::Realm;
 
-/// The mode of authentication and what belongs to it.
+/// The mode of authentication, with its settings.
 #[derive(Clone, Debug)]
 pub enum Settings {
     /// Everybody may do everything.
     Open,
     /// A name and a password with each request.
     Htpasswd {
-        /// What the challenge calls the registry.
+        /// The name of the registry in the challenge.
         realm: String,
         /// The file of users.
         users: PathBuf,
     },
-    /// Tokens that are issued here.
+    /// Tokens of the built-in issuer.
     Builtin(BuiltinSettings),
-    /// Tokens of an issuer elsewhere.
+    /// Tokens of an external issuer.
     External(ExternalSettings),
 }
 
-/// Tokens that are issued here.
+/// The settings of the built-in issuer.
 #[derive(Clone, Debug)]
 pub struct BuiltinSettings {
     /// Where clients get tokens.
@@ -35,22 +35,22 @@ pub struct BuiltinSettings {
     pub users: PathBuf,
     /// Where the signing key is.
     pub key: KeySource,
-    /// How long a token lives: 60 seconds to an hour.
+    /// How long a token is valid: 60 seconds to an hour.
     pub lifetime: Duration,
-    /// The folder of identity tokens; `None` where they are not given out.
+    /// The folder of identity tokens; `None` if none are issued.
     pub identity_tokens: Option<PathBuf>,
 }
 
 /// Where the signing key is.
 #[derive(Clone, Debug)]
 pub enum KeySource {
-    /// A PEM file of the operator's. Its first key signs, all of its keys check.
+    /// A PEM file of the operator. Its first key signs, and all of its keys verify.
     File(PathBuf),
-    /// A folder in which keys are made and changed by the server.
+    /// A folder in which the server makes and replaces keys.
     Folder(PathBuf),
 }
 
-/// Tokens of an issuer elsewhere.
+/// The settings of an external issuer.
 #[derive(Clone, Debug)]
 pub struct ExternalSettings {
     /// Where clients get tokens.
@@ -63,6 +63,6 @@ pub struct ExternalSettings {
     pub root_cert_bundle: Option<PathBuf>,
     /// Keys of the issuer, a JWK set.
     pub jwks: Option<PathBuf>,
-    /// Names of the algorithms that it may sign with; all that there are if empty.
+    /// Names of the algorithms that it may use; empty for all.
     pub signing_algorithms: Vec<String>,
 }

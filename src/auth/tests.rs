@@ -504,7 +504,8 @@ async fn an_issuer_elsewhere_says_who_may_do_what() {
     let other = Authenticator::open(&settings(&["RS256"]), AccessRules::default()).unwrap();
     assert_eq!(other.authenticate(bearer).await.err(), Some(Refusal::InvalidToken));
     // Keys that are taken away are forgotten with all that they had signed.
-    fs::write(&jwks, serde_json::json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}).to_string()).unwrap();
+    let key = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    fs::write(&jwks, serde_json::json!({"keys": [key]}).to_string()).unwrap();
     external.reload();
     assert_eq!(external.authenticate(bearer).await.err(), Some(Refusal::InvalidToken));
     assert!(

@@ -1,8 +1,9 @@
-//! Slows down guessing.
+//! Slows down guesses of passwords.
 //!
-//! What counts is how many *different* wrong pairs of user and password come from an address within a minute: a client that repeats a stale
-//! password, as many do dozens of times, has guessed once. A user's own count never locks anybody out; it only lowers the number of guesses
-//! that an address has, so that guessing one account from many addresses is slow as well, while its owner still gets in.
+//! The throttle counts how many *different* wrong pairs of user and password come from an address within a minute. A
+//! client that repeats an old password, as many do dozens of times, has guessed once. The count of a user locks nobody
+//! out. It lowers the number of guesses that each address has for this user, so guesses from many addresses are slow
+//! too, while the user can still log in.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -17,21 +18,21 @@ use super::{bounded_map::BoundedMap, secret::Mark};
 
 /// How many different wrong pairs an address has in a minute.
 pub(super) const GUESSES: usize = 10;
-/// How many it has for a user that is being guessed from elsewhere.
-const GUESSES_AT_A_HOT_USER: usize = 3;
+/// How many it has for a user that other addresses guess too.
+const GUESSES_AT_A_BLOCKED_USER: usize = 3;
 const WINDOW: Duration = Duration::from_secs(60);
 /// The first block; each further one is twice as long.
 const FIRST_BLOCK: Duration = Duration::from_secs(15);
 const LONGEST_BLOCK: Duration = Duration::from_secs(300);
-/// Who has made no mistake for so long begins anew.
+/// After so long without a failure, blocks begin with the first length again.
 const FORGIVEN: Duration = Duration::from_secs(900);
-/// How many addresses, and how many users, are kept in mind.
+/// How many addresses, and how many users, are remembered.
 const REMEMBERED: usize = 20_000;
 
 /// Counts failures by address and by user.
 pub(super) struct Throttle {
     counts: Mutex<Counts>,
-    /// Whether nobody has failed yet: then there is nothing to look up, and most requests wait for no lock.
+    /// Whether no login has failed yet. Then requests need no lock.
     untouched: AtomicBool,
 }
 
@@ -54,8 +55,8 @@ impl Throttle {
         Self { counts: Mutex::new(counts), untouched: AtomicBool::new(true) }
     }
 
-    /// How long a request with credentials for `user` must still wait, if at all. To be asked before anything is hashed, and never for a
-    /// request without credentials.
+    /// How long a request with credentials of `user` must wait, if at all. It is asked before a password is hashed, and
+    /// not for requests without credentials.
     pub(super) fn wait(&self, address: IpAddr, user: &str, now: Instant) -> Option<Duration> {
         if self.untouched.load(Ordering::Relaxed) {
             return None;
@@ -63,28 +64,18 @@ impl Throttle {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.addresses.get(&network(address))?;
         let remaining = count.remaining(now);
-        if remaining.is_some() || count.guesses(now) < GUESSES_AT_A_HOT_USER {
+        if remaining.is_some() || count.guesses(now) < GUESSES_AT_A_BLOCKED_USER {
             return remaining;
         }
         counts.users.get(&skeleton(user)).and_then(|count| count.remaining(now))
     }
 
-    /// Notes that a pair was wrong.
+    /// Counts a wrong pair.
     pub(super) fn failed(&self, address: IpAddr, user: &str, pair: Mark, now: Instant) {
         self.untouched.store(false, Ordering::Relaxed);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        count_in(&mut counts.addresses, network(address), pair, now);
-        count_in(&mut counts.users, skeleton(user), pair, now);
-    }
-}
-
-fn count_in<K: std::hash::Hash + Eq + Clone>(counts: &mut BoundedMap<K, Count>, key: K, pair: Mark, now: Instant) {
-    if let Some(count) = counts.get(&key) {
-        count.failed(pair, now);
-    } else {
-        let mut count = Count::default();
-        count.failed(pair, now);
-        counts.insert(key, count);
+        counts.addresses.get_or_default(network(address)).failed(pair, now);
+        counts.users.get_or_default(skeleton(user)).failed(pair, now);
     }
 }
 
@@ -106,7 +97,7 @@ impl Count {
             let block = FIRST_BLOCK.saturating_mul(1 << self.blocks.min(8)).min(LONGEST_BLOCK);
             self.blocks = self.blocks.saturating_add(1);
             self.blocked_until = Some(now + block);
-            // One more guess after the block leads to the next one.
+            // One more guess after the block begins the next block.
             self.wrong.remove(0);
             self.window = Some(now + block);
         }
@@ -122,7 +113,7 @@ impl Count {
     }
 }
 
-/// An address of IPv4, or the /64 of one of IPv6: who has one has all of its addresses.
+/// An IPv4 address, or the /64 of an IPv6 address: a client that has one address of it has all.
 pub(crate) fn network(address: IpAddr) -> Ipv6Addr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
@@ -130,8 +121,8 @@ pub(crate) fn network(address: IpAddr) -> Ipv6Addr {
     }
 }
 
-/// What is left of a name when everything is taken away by which people write the same name differently: case, spaces, control characters,
-/// and how accents are composed. That two names share one is no harm.
+/// A name without the differences that a reader may not see: case, spaces, control characters, and how accents are
+/// composed. Two names may have the same skeleton, which does no harm.
 fn skeleton(user: &str) -> String {
     let mut text = String::new();
     for c in user.chars().filter(|c| !c.is_control() && !c.is_whitespace()).flat_map(char::to_lowercase) {

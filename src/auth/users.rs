@@ -1,6 +1,6 @@
-//! The file of users: one `name:hash` a line, as Apache's `htpasswd` writes it.
+//! The users of an htpasswd file, which has a line `name:hash` for each.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::HashMap;
 
 use super::{
     access_rules::{ANONYMOUS, ANY_USER},
@@ -8,26 +8,29 @@ use super::{
     secret::Secret,
 };
 
-/// The longest name of a user, in bytes.
+/// The longest user name, in bytes.
 pub const MAX_USER_LEN: usize = 255;
-/// The longest password, in bytes: bcrypt looks at no more, and one that it would cut off must not be let in by its beginning.
+/// The longest password, in bytes. bcrypt ignores all further bytes, so the beginning of a longer password would be
+/// accepted.
 pub const MAX_PASSWORD_LEN: usize = 72;
 
 /// The users of one version of the file.
 #[derive(Default)]
 pub(super) struct Users {
-    users: HashMap<Box<str>, User>,
-    /// The entry whose check costs most: unknown users are checked against it, and what comes out is thrown away.
+    by_name: HashMap<Box<str>, User>,
+    /// The hash whose check takes longest. Passwords of unknown users are checked against it, without effect.
     strongest: Option<PasswordHash>,
     warnings: Vec<String>,
 }
 
 struct User {
+    /// The line, counted from 1.
+    line: usize,
     hash: PasswordHash,
     text: Box<str>,
 }
 
-/// A line that is no user. It names the line, and never the password or its hash.
+/// A bad line. The error names the line, and never has the password or its hash in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {fault}")]
 pub struct InvalidHtpasswd {
@@ -40,35 +43,36 @@ pub struct InvalidHtpasswd {
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineFault {
-    /// Bytes that are no UTF-8.
+    /// It is no UTF-8.
     #[error("it is not UTF-8 text")]
     NotText,
-    /// No colon.
+    /// It has no colon.
     #[error("it is not of the form 'name:hash'")]
     NoColon,
-    /// A name that can't be one.
+    /// The name is no user name.
     #[error(transparent)]
     Name(#[from] InvalidUserName),
-    /// The name was there before.
+    /// The user has an earlier line.
     #[error("the user is there already, in line {0}: remove one of them")]
     Duplicate(usize),
-    /// A password that can't be checked.
+    /// The hash can't be used.
     #[error(transparent)]
     Hash(#[from] InvalidHash),
 }
 
-/// Why a text is not the name of a user.
+/// Why a text is no user name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUserName {
-    /// Nothing, or more than 255 bytes.
+    /// It is empty, or longer than 255 bytes.
     #[error("a user's name has 1 to {MAX_USER_LEN} bytes")]
     Length,
-    /// What HTTP or the file can't carry.
+    /// It has characters that HTTP or the file can't carry.
     #[error(
-        "a user's name has no ':', no control characters, does not begin with '#' and neither begins nor ends with a space"
+        "a user's name has no ':', no control characters, does not begin with '#' and neither begins nor ends with a \
+         space"
     )]
     Characters,
-    /// What the access rules mean otherwise.
+    /// Access rules give it another meaning.
     #[error("no user may be named '{ANONYMOUS}' or '{ANY_USER}', which mean something else in access rules")]
     Reserved,
 }
@@ -77,51 +81,41 @@ impl Users {
     pub(super) fn parse(file: &[u8]) -> Result<Self, InvalidHtpasswd> {
         let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
         let mut users = Self::default();
-        let mut seen = HashMap::new();
-        for (index, line) in file.split(|byte| *byte == b'\n').enumerate() {
-            let line_number = index + 1;
-            users
-                .add_line(line, line_number, &mut seen)
-                .map_err(|fault| InvalidHtpasswd { line: line_number, fault })?;
+        for (line, text) in (1..).zip(file.split(|byte| *byte == b'\n')) {
+            users.add_line(line, text).map_err(|fault| InvalidHtpasswd { line, fault })?;
         }
         Ok(users)
     }
 
-    fn add_line<'a>(
-        &mut self,
-        line: &'a [u8],
-        number: usize,
-        seen: &mut HashMap<&'a str, usize>,
-    ) -> Result<(), LineFault> {
-        let line = std::str::from_utf8(line).map_err(|_| LineFault::NotText)?.trim_end();
-        if line.is_empty() || line.starts_with('#') {
+    fn add_line(&mut self, line: usize, text: &[u8]) -> Result<(), LineFault> {
+        let text = std::str::from_utf8(text).map_err(|_| LineFault::NotText)?.trim_end();
+        if text.is_empty() || text.starts_with('#') {
             return Ok(());
         }
-        let (name, text) = line.split_once(':').ok_or(LineFault::NoColon)?;
+        let (name, text) = text.split_once(':').ok_or(LineFault::NoColon)?;
         check_user_name(name)?;
-        match seen.entry(name) {
-            Entry::Occupied(first) => return Err(LineFault::Duplicate(*first.get())),
-            Entry::Vacant(vacant) => vacant.insert(number),
-        };
+        if let Some(first) = self.by_name.get(name) {
+            return Err(LineFault::Duplicate(first.line));
+        }
         let hash = PasswordHash::parse(text)?;
         if let Some(weakness) = hash.weakness() {
-            self.warnings.push(format!("line {number}: {weakness}"));
+            self.warnings.push(format!("line {line}: {weakness}"));
         }
         if self.strongest.as_ref().is_none_or(|strongest| strongest.work() < hash.work()) {
             self.strongest = Some(hash.clone());
         }
-        self.users.insert(name.into(), User { hash, text: text.into() });
+        self.by_name.insert(name.into(), User { line, hash, text: text.into() });
         Ok(())
     }
 
-    /// Whether this is the password of that user. A refusal costs the same whoever is asked for: the work of the strongest entry. Takes up to
-    /// seconds: not for an async thread.
+    /// Whether the password of a user is right. A refusal takes as long for each user, known or not: as the strongest
+    /// hash does. Takes up to seconds: not for an async thread.
     pub(super) fn check(&self, user: &str, password: &Secret) -> bool {
         let Some(strongest) = &self.strongest else { return false };
         if user.len() > MAX_USER_LEN || !is_checkable(password) {
             return false;
         }
-        let Some(known) = self.users.get(user) else {
+        let Some(known) = self.by_name.get(user) else {
             strongest.verify(password);
             return false;
         };
@@ -132,27 +126,27 @@ impl Users {
         right
     }
 
-    /// The hash of a user as the file has it: what tells an old password from a new one.
+    /// The hash of a user's password, as it is in the file.
     pub(super) fn hash_of(&self, user: &str) -> Option<&str> {
-        self.users.get(user).map(|user| &*user.text)
+        self.by_name.get(user).map(|user| &*user.text)
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.users.keys().map(AsRef::as_ref)
+        self.by_name.keys().map(AsRef::as_ref)
     }
 
-    /// One line for each weak entry.
+    /// One line for each weak hash.
     pub(super) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 }
 
-/// Whether a password can be told from every other: no more than 72 bytes, and no NUL in it.
+/// Whether a hash can tell the password from every other: it has at most 72 bytes and no NUL.
 pub(super) fn is_checkable(password: &Secret) -> bool {
     password.reveal().len() <= MAX_PASSWORD_LEN && !password.reveal().contains(&0)
 }
 
-/// Whether a text may be the name of a user.
+/// Checks a user name.
 ///
 /// # Errors
 /// [`InvalidUserName`]
@@ -320,7 +314,10 @@ mod tests {
         }
 
         #[test]
-        fn c1_never_panics_on_lines(name in "[a-z]{0,5}", hash in "(\\$2[aby]\\$05\\$|\\$apr1\\$|\\{SHA\\}|\\$[56]\\$).{0,70}") {
+        fn c1_never_panics_on_lines(
+            name in "[a-z]{0,5}",
+            hash in "(\\$2[aby]\\$05\\$|\\$apr1\\$|\\{SHA\\}|\\$[56]\\$).{0,70}",
+        ) {
             let _ = parse(&format!("{name}:{hash}"));
         }
     }

@@ -3,6 +3,7 @@
 mod access;
 mod any_certificate;
 mod config;
+mod foreground;
 mod fsck;
 mod gc;
 mod healthcheck;
@@ -11,12 +12,11 @@ mod http_get;
 mod log_line;
 mod log_writer;
 mod logging;
+mod maintenance;
 mod output;
 mod progress;
-mod rules;
-mod running;
+mod reload;
 mod serve;
-mod store;
 mod token;
 mod user;
 
@@ -109,6 +109,12 @@ fn commands() -> String {
     };
     let lines: Vec<_> = shown.map(line).collect();
     format!("the commands are:\n{}", lines.join("\n"))
+}
+
+/// The definition of the command line, from which man pages and completions are made.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the command that the arguments of this process name.

@@ -1,10 +1,11 @@
-//! Writes files that only their owner may read, so that a reader finds the whole old or the whole new content, after a loss of power too.
+//! Writes and removes files that only their owner may read. A reader finds the whole old or the whole new content,
+//! after a loss of power too.
 
 use std::{
     fs::{self, File, Permissions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use rustix::{
@@ -12,91 +13,134 @@ use rustix::{
     io::Errno,
 };
 use tempfile::{Builder, NamedTempFile};
+use tokio::net::UnixListener;
 
 use super::{FileError, FileFault};
 
-/// Writes a file that must not be there yet. Where root writes it, it belongs to whom its folder belongs.
+/// The mode of a file that only its owner may read.
+const PRIVATE: u32 = 0o600;
+
+/// Writes a new file. Where root writes it, the file gets the owner of its folder.
 ///
 /// # Errors
-/// [`FileFault::Unwritable`], with [`io::ErrorKind::AlreadyExists`] where it is there.
+/// [`FileFault::Unwritable`], with [`io::ErrorKind::AlreadyExists`] if the file exists.
 pub(crate) fn create(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let create = || {
-        let staged = staged(path, content)?;
+        let staged = staged(path, content, PRIVATE)?;
         if rustix::process::geteuid().is_root() {
-            keep_owner(staged.path(), &fs::metadata(folder(path))?)?;
+            keep_owner(&staged, &fs::metadata(folder(path))?)?;
         }
-        staged.persist_noclobber(path).map_err(|error| error.error)?;
+        staged.persist_noclobber(path)?;
         sync_folder(path)
     };
-    create().map_err(|error| unwritable(path, &error))
+    named(path, create())
 }
 
-/// Writes a file in the place of another, whose owner and mode it keeps, less what would let others write or read it beyond the group.
+/// Replaces a file. Its owner stays, and its mode, less what lets others write or read it beyond the group. Symbolic
+/// links stay too: the file that they lead to is replaced.
 ///
 /// # Errors
 /// [`FileFault::Unwritable`]
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let replace = || {
-        // What is replaced is the file, not a link that leads to it.
         let path = &fs::canonicalize(path).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(path.to_owned()),
             _ => Err(error),
         })?;
-        let staged = staged(path, content)?;
+        let staged = staged(path, content, PRIVATE)?;
         if let Ok(old) = fs::metadata(path) {
-            keep_owner(staged.path(), &old)?;
-            staged.as_file().set_permissions(Permissions::from_mode(old.mode() & 0o644 | 0o600))?;
+            keep_owner(&staged, &old)?;
+            staged.as_file().set_permissions(Permissions::from_mode(old.mode() & 0o644 | PRIVATE))?;
         }
-        staged.persist(path).map_err(|error| error.error)?;
+        staged.persist(path)?;
         sync_folder(path)
     };
-    replace().map_err(|error| unwritable(path, &error))
+    named(path, replace())
 }
 
-/// Writes a file in the place of another, in one step with the look whether that is still there; whether it was. One that was removed stays so.
+/// Replaces a file if it exists; whether it did. The two are one step, so a file that somebody removes at the same time
+/// stays removed.
 ///
 /// # Errors
 /// [`FileFault::Unwritable`]
 pub(crate) fn replace_if_there(path: &Path, content: &[u8]) -> Result<bool, FileError> {
     let replace = || {
-        let staged = staged(path, content)?;
+        let staged = staged(path, content, PRIVATE)?;
         if let Ok(old) = fs::metadata(path) {
-            keep_owner(staged.path(), &old)?;
+            keep_owner(&staged, &old)?;
         }
-        // The two change places, and what was there goes with the temporary file.
+        // The two files change places, and the old one is removed with the temporary file.
         match rustix::fs::renameat_with(CWD, staged.path(), CWD, path, RenameFlags::EXCHANGE) {
             Ok(()) => sync_folder(path).map(|()| true),
             Err(Errno::NOENT) => Ok(false),
             Err(error) => Err(error.into()),
         }
     };
-    replace().map_err(|error: io::Error| unwritable(path, &error))
+    named(path, replace())
 }
 
-/// Makes a folder that only its owner may enter, if it is not there.
+/// Writes or replaces a file that everybody may read.
+///
+/// # Errors
+/// [`FileFault::Unwritable`]
+pub(crate) fn publish(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let publish = || {
+        staged(path, content, 0o644)?.persist(path)?;
+        sync_folder(path)
+    };
+    named(path, publish())
+}
+
+/// Removes a file if it exists.
+///
+/// # Errors
+/// [`FileFault::Unwritable`]
+pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => named(path, removed),
+    }
+}
+
+/// Listens on a socket that only its owner may connect to, in the place of one that a killed process left.
+pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    fs::set_permissions(path, Permissions::from_mode(PRIVATE))?;
+    Ok(listener)
+}
+
+/// Makes a folder that only its owner may enter, if it does not exist.
 ///
 /// # Errors
 /// [`FileFault::Unwritable`]
 pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
-    let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    created.map_err(|error| unwritable(path, &error))
+    named(path, fs::DirBuilder::new().recursive(true).mode(0o700).create(path))
 }
 
-fn staged(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+/// Makes a folder among the system's temporary ones that only its owner may enter. It stays when the process ends.
+pub(crate) fn temporary_folder() -> io::Result<PathBuf> {
+    Ok(Builder::new().prefix("wharf-").tempdir()?.keep())
+}
+
+fn staged(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut file =
-        Builder::new().prefix(".new-").permissions(Permissions::from_mode(0o600)).tempfile_in(folder(path))?;
+        Builder::new().prefix(".new-").permissions(Permissions::from_mode(mode)).tempfile_in(folder(path))?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
     Ok(file)
 }
 
 /// A file that root writes for a server of another user must stay that user's.
-fn keep_owner(path: &Path, old: &fs::Metadata) -> io::Result<()> {
-    let new = fs::metadata(path)?;
+fn keep_owner(staged: &NamedTempFile, old: &fs::Metadata) -> io::Result<()> {
+    let new = staged.as_file().metadata()?;
     if (new.uid(), new.gid()) == (old.uid(), old.gid()) {
         return Ok(());
     }
-    chown(path, Some(old.uid()), Some(old.gid()))
+    chown(staged.path(), Some(old.uid()), Some(old.gid()))
 }
 
 fn sync_folder(path: &Path) -> io::Result<()> {
@@ -107,8 +151,8 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn unwritable(path: &Path, error: &io::Error) -> FileError {
-    FileError { path: path.to_owned(), fault: FileFault::Unwritable(error.kind()) }
+fn named<T>(path: &Path, result: io::Result<T>) -> Result<T, FileError> {
+    result.map_err(|error| FileError { path: path.to_owned(), fault: FileFault::Unwritable(error.kind()) })
 }
 
 #[cfg(test)]

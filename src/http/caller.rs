@@ -145,7 +145,10 @@ impl<'a> Caller<'a> {
             }
             Right::Catalog => {
                 self.must(self.principal.may_list_catalog())?;
-                Ok(Granted::Catalog(Catalog { registry: self.service.registry.clone(), principal: self.principal.clone() }))
+                Ok(Granted::Catalog(Catalog {
+                    registry: self.service.registry.clone(),
+                    principal: self.principal.clone(),
+                }))
             }
             Right::Pull(name) => {
                 self.must(may(Action::Pull, &name))?;

@@ -120,7 +120,7 @@ impl Right {
     }
 
     /// The repository that the right is to.
-    pub(super) fn repository(&self) -> Option<&RepositoryName> {
+    pub(crate) fn repository(&self) -> Option<&RepositoryName> {
         match self {
             Self::Pull(name) | Self::Push { to: name, .. } | Self::Delete(name) => Some(name),
             Self::Open | Self::Authenticated | Self::Catalog => None,

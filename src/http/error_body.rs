@@ -47,7 +47,16 @@ impl ErrorAnswer {
     /// The client reads `message`; the log reads `reason`, which may name files.
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: String, reason: String) -> Self {
         let (details, headers) = (vec![Value::Null], Vec::new());
-        Self(Box::new(Parts { status, code, message, details, oauth_error: None, headers, ends_connection: false, reason }))
+        Self(Box::new(Parts {
+            status,
+            code,
+            message,
+            details,
+            oauth_error: None,
+            headers,
+            ends_connection: false,
+            reason,
+        }))
     }
 
     /// The body names one error for each of `details`.

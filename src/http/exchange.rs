@@ -95,6 +95,17 @@ impl Service {
     }
 }
 
+#[cfg(test)]
+impl Service {
+    /// The row that a raw path leads to, and the repository that it names; or the status of the answer.
+    pub(crate) fn row(&self, raw: &str) -> Result<(&'static str, String), u16> {
+        let resource = self.find(raw).resource.map_err(|error| error.status().as_u16())?;
+        let right = resource.right(&Method::GET, &Query::parse(""));
+        let repository = right.repository().map(ToString::to_string);
+        Ok((resource.route().template, repository.unwrap_or_default()))
+    }
+}
+
 /// The path before what is appended to its last component with `&`.
 fn before_appended(raw: &str) -> Option<&str> {
     let component = raw.rfind('/')?;

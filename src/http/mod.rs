@@ -20,6 +20,8 @@ mod proxies;
 mod query;
 mod receive;
 mod record;
+#[cfg(test)]
+mod tests;
 mod unparsed;
 mod unread;
 

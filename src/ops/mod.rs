@@ -82,16 +82,38 @@ impl Resource for Named {
         Right::Open
     }
 
-    fn answer<'a>(
-        &'a self,
-        _: Exchange<'a>,
-        _: Granted,
-    ) -> LocalBoxFuture<'a, Result<HttpResponse, ErrorAnswer>> {
+    fn answer<'a>(&'a self, _: Exchange<'a>, _: Granted) -> LocalBoxFuture<'a, Result<HttpResponse, ErrorAnswer>> {
         Box::pin(async move {
             match self.name {
                 Name::Home => Ok(HttpResponse::Ok().finish()),
                 Name::Health => self.state.probes.health(&self.state.registry).await,
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{registry::Rules, storage::Storage};
+
+    #[test]
+    fn what_is_open_is_found_under_the_prefix_and_beside_it() {
+        let rows = [
+            ("", "/", Some(Name::Home)),
+            ("", "/healthz", Some(Name::Health)),
+            ("", "/healthz/", None),
+            ("", "", None),
+            ("/my", "/my", Some(Name::Home)),
+            ("/my", "/my/", Some(Name::Home)),
+            ("/my", "/my/healthz", Some(Name::Health)),
+            ("/my", "/", Some(Name::Home)),
+            ("/my", "/healthz", Some(Name::Health)),
+            ("/my", "/other/healthz", None),
+        ];
+        for (prefix, path, name) in rows {
+            let ops = Ops::new(prefix.to_owned(), Registry::at_rest(Storage::memory(), Rules::default()));
+            assert_eq!(ops.named(path), name, "{prefix} {path}");
+        }
     }
 }

@@ -2,7 +2,13 @@
 
 mod reading;
 
-use super::{Registry, RegistryError, Repository, layout, links::link_to, manifests::must_hold};
+use super::{
+    Registry, RegistryError, Repository, Wanted,
+    events::{Action, BlobTarget},
+    layout,
+    links::link_to,
+    manifests::must_hold,
+};
 use crate::{
     oci::{Algorithm, Digest, Preconditions, RepositoryName},
     storage::{Stat, Step, StorageError},
@@ -20,7 +26,10 @@ impl Repository {
     pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
         // A client that hears that it is there does not upload it.
         self.coordinator().pins().touch(digest).await;
-        let found = absent_if_out_of_reach(self.blob_in_store(digest).await)?;
+        let mut found = absent_if_out_of_reach(self.blob_in_store(digest).await)?;
+        if found.is_none() && self.fetch(Wanted::Blob(digest)).await? {
+            found = self.blob_in_store(digest).await?;
+        }
         let (_, stat) = found.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
         self.renew(layout::link(&layout::layer(&self.name, digest))).await;
         Ok(stat)
@@ -33,13 +42,23 @@ impl Repository {
     ///
     /// [distribution-spec, pulling blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
     pub async fn open_blob(&self, digest: &Digest) -> Result<Blob, RegistryError> {
-        let unknown = || RegistryError::BlobUnknown(digest.clone());
-        let target = self.blob_target(digest).await?.ok_or_else(unknown)?;
-        let object = absent_if_out_of_reach(self.storage().open(&layout::data(&target)).await)?.ok_or_else(unknown)?;
-        if self.registry.lost_its_bytes(&target, object.stat()).await? {
-            return Err(unknown());
+        let mut opened = self.open_stored(digest).await?;
+        if opened.is_none() && self.fetch(Wanted::Blob(digest)).await? {
+            opened = self.open_stored(digest).await?;
         }
-        Ok(Blob::new(self.registry.clone(), digest.clone(), target, object))
+        let blob = opened.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
+        self.notify(Action::BlobPulled(BlobTarget { digest, size: blob.stat().len }));
+        Ok(blob)
+    }
+
+    async fn open_stored(&self, digest: &Digest) -> Result<Option<Blob>, StorageError> {
+        let Some(target) = self.blob_target(digest).await? else { return Ok(None) };
+        let object = absent_if_out_of_reach(self.storage().open(&layout::data(&target)).await)?;
+        let Some(object) = object else { return Ok(None) };
+        if self.registry.lost_its_bytes(&target, object.stat()).await? {
+            return Ok(None);
+        }
+        Ok(Some(Blob::new(self.registry.clone(), digest.clone(), target, object)))
     }
 
     /// Takes a blob out of this repository; it stays in every other ([distribution-spec, deleting blobs]).
@@ -59,7 +78,8 @@ impl Repository {
                     return Err(RegistryError::BlobUnknown(digest));
                 }
                 must_hold(&conditions, Some(&digest))?;
-                let removed = this.storage().delete_tree(&layout::layer(&this.name, &digest)).await;
+                let link = layout::layer(&this.name, &digest);
+                let removed = this.remove(Action::BlobDeleted(&digest), this.storage().delete_tree(&link)).await;
                 this.settle(&mut state, removed.map(|_| ())).await
             })
             .await
@@ -76,7 +96,7 @@ impl Repository {
         self.coordinator()
             .own(async move {
                 let _pin = this.coordinator().pins().pin([digest.clone()]).await;
-                let Some((target, _)) = absent_if_out_of_reach(from.blob_in_store(&digest).await)? else {
+                let Some((target, stat)) = absent_if_out_of_reach(from.blob_in_store(&digest).await)? else {
                     return Ok(false);
                 };
                 let _target = this.coordinator().pins().pin([target.clone()]).await;
@@ -84,7 +104,8 @@ impl Repository {
                     return Ok(false);
                 }
                 let _shared = this.coordinator().shared(&this.name).await;
-                this.link_blob(None, &digest, &target).await?;
+                let blob = BlobTarget { digest: &digest, size: stat.len };
+                this.link_blob(Action::BlobMounted { blob, from: &from.name }, None, &digest, &target).await?;
                 Ok(true)
             })
             .await
@@ -115,12 +136,15 @@ impl Repository {
     /// by `promotion`.
     pub(super) async fn link_blob(
         &self,
+        action: Action<'_>,
         promotion: Option<Step>,
         digest: &Digest,
         target: &Digest,
     ) -> Result<(), StorageError> {
         let link = link_to(layout::link(&layout::layer(&self.name, digest)), target);
-        self.storage().commit(promotion.into_iter().chain([self.make_step(), link]).collect()).await?;
+        let (change, mut steps) = self.prepare(action);
+        steps.extend(promotion.into_iter().chain([self.make_step(), link]));
+        change.end(self.storage().commit(steps).await).await?;
         self.registry.0.catalog.exists(&self.name);
         Ok(())
     }

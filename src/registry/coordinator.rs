@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use super::{RegistryError, pins::Pins, repository_state::RepositoryState};
+use super::{RegistryError, content::Pins, index::RepositoryState};
 use crate::oci::{Digest, RepositoryName};
 
 /// How many things may keep a lock (and what is known of them) in memory before the idle ones are forgotten.

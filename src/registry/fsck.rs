@@ -93,7 +93,7 @@ struct Inspector {
 impl Inspector {
     async fn run(mut self) -> Result<Diagnosis, FsckError> {
         let begun = Instant::now();
-        self.registry.storage().look_afresh();
+        self.registry.storage().clear_cache();
         self.check_contents().await?;
         let names = self.check_repositories().await?;
         if self.inspection.write_referrers_tags {

@@ -24,7 +24,8 @@ use self::{account::Account, mark::Marks};
 use super::{
     Registry,
     census::Word,
-    pins::{Fingerprints, Run},
+    content::{Fingerprints, Run},
+    events,
 };
 use crate::{
     oci::{Digest, RepositoryName},
@@ -90,8 +91,15 @@ impl Registry {
         let run = self.0.coordinator.pins().begin().ok_or(CollectionError::UnderWay)?;
         let this = self.clone();
         let collector = Collector::new(this, run, collection, Account::new(events));
-        let done = self.0.coordinator.own(async move { Ok(collector.run().await) }).await;
-        done.unwrap_or(Err(CollectionError::Died))
+        let registry = self.clone();
+        let work = async move {
+            let done = collector.run().await;
+            if let Ok(report) = &done {
+                registry.notify(&events::Event::Collected(report));
+            }
+            Ok(done)
+        };
+        self.0.coordinator.own(work).await.unwrap_or(Err(CollectionError::Died))
     }
 }
 
@@ -129,7 +137,7 @@ impl Collector {
 
     async fn run(mut self) -> Result<Report, CollectionError> {
         let begun = Instant::now();
-        self.registry.storage().look_afresh();
+        self.registry.storage().clear_cache();
         self.settles_in = self.registry.settles_in().await?;
         self.account.settles_in(self.settles_in);
         if let Err(error) = self.registry.begin_record().await {

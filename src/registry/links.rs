@@ -4,10 +4,9 @@ use bytes::Bytes;
 
 use super::{
     Registry, RegistryError, Repository,
-    holdings::{self, Holds},
+    index::{self, Holds, RepositoryState},
     layout::{self, LINK_MAX_LEN},
     record::Recorded,
-    repository_state::RepositoryState,
 };
 use crate::{
     oci::{Algorithm, Digest},
@@ -122,7 +121,7 @@ impl Repository {
         let mut digests = Vec::new();
         for algorithm in Algorithm::ALL {
             let children = self.storage().children(&prefix.join(algorithm.as_str())).await?;
-            digests.extend(holdings::digests(algorithm, children));
+            digests.extend(index::digests(algorithm, children));
         }
         Ok(digests)
     }

@@ -3,16 +3,14 @@
 use bytes::Bytes;
 
 use super::{
-    Registry, RegistryError, Repository,
+    Registry, RegistryError, Repository, Wanted,
     blobs::absent_if_out_of_reach,
-    holdings::Holds,
+    content::VerifiedManifest,
+    events::{Action, ManifestTarget},
+    index::{Holds, ReferrerChange, RepositoryState, TagChange, TagIndex},
     layout,
     links::link_to,
     references,
-    referrers_index::ReferrerChange,
-    repository_state::RepositoryState,
-    tag_index::{TagChange, TagIndex},
-    verified_manifests::VerifiedManifest,
 };
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Preconditions, Reference, Tag},
@@ -75,9 +73,9 @@ impl Repository {
     ///
     /// [distribution-spec, pulling manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
     pub async fn manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
-        let unknown = || RegistryError::ManifestUnknown(reference.to_string());
-        let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
-        self.stored_manifest(digest).await?.ok_or_else(unknown)
+        let stored = self.find_manifest(reference, false).await?;
+        self.notify_pull(&stored, reference);
+        Ok(stored)
     }
 
     /// What a client is told that asks only whether a manifest is there ([distribution-spec, checking if content exists]): it does not push
@@ -87,13 +85,17 @@ impl Repository {
     /// As [`Repository::manifest`].
     ///
     /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
-    pub async fn look_at_manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
-        let unknown = || RegistryError::ManifestUnknown(reference.to_string());
-        let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
-        self.coordinator().pins().touch(&digest).await;
-        let stored = self.stored_manifest(digest).await?.ok_or_else(unknown)?;
+    pub async fn head_manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
+        let stored = self.find_manifest(reference, true).await?;
         self.renew(layout::link(&layout::revision(&self.name, &stored.digest))).await;
+        self.notify_pull(&stored, reference);
         Ok(stored)
+    }
+
+    fn notify_pull(&self, stored: &StoredManifest, reference: &Reference) {
+        let StoredManifest { digest, media_type, bytes } = stored;
+        let tags = if let Reference::Tag(tag) = reference { std::slice::from_ref(tag) } else { &[] };
+        self.notify(Action::ManifestPulled(ManifestTarget { digest, media_type, bytes, tags }));
     }
 
     /// Stores a manifest and its tags ([distribution-spec, pushing manifests]).
@@ -136,6 +138,35 @@ impl Repository {
                 this.settle(&mut state, removed).await
             })
             .await
+    }
+
+    /// A manifest that is stored, or that the upstream has. If the client asks only whether it is there, it is made young.
+    async fn find_manifest(&self, reference: &Reference, is_head: bool) -> Result<StoredManifest, RegistryError> {
+        let wanted = Wanted::Manifest(reference);
+        // A tag may mean something else upstream than here. What a digest names does not change.
+        let mut asked = match reference {
+            Reference::Tag(_) => self.fetch(wanted).await,
+            Reference::Digest(_) => Ok(false),
+        };
+        let mut stored = self.find_stored(reference, is_head).await?;
+        if let (None, Reference::Digest(_)) = (&stored, reference) {
+            asked = self.fetch(wanted).await;
+            if let Ok(true) = asked {
+                stored = self.find_stored(reference, is_head).await?;
+            }
+        }
+        if stored.is_none() {
+            asked?;
+        }
+        stored.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
+    }
+
+    async fn find_stored(&self, reference: &Reference, is_head: bool) -> Result<Option<StoredManifest>, StorageError> {
+        let Some(digest) = self.digest_of(reference).await? else { return Ok(None) };
+        if is_head {
+            self.coordinator().pins().touch(&digest).await;
+        }
+        self.stored_manifest(digest).await
     }
 
     async fn digest_of(&self, reference: &Reference) -> Result<Option<Digest>, StorageError> {
@@ -243,20 +274,28 @@ impl Repository {
             let content = Step::Put(layout::data(digest), bytes.clone());
             std::iter::once(content).chain(self.revision_steps(digest, manifest)).collect::<Vec<_>>()
         };
-        let mut steps = revision();
-        for tag in tags {
-            steps.extend(self.tag_steps(tag, digest).await?);
-        }
-        match self.storage().commit(steps).await {
-            // Another registry may have left the prefix of a tag without its current link. Which one is found out one by one.
-            Err(StorageError::Exists) => {
-                self.storage().commit(revision()).await?;
-                for tag in tags {
-                    self.set_tag(tag, digest).await?;
-                }
+        let target = ManifestTarget { digest, media_type: &manifest.media_type, bytes, tags };
+        let (change, mut steps) = self.prepare(Action::ManifestPushed(target));
+        steps.extend(revision());
+        let committed = async {
+            for tag in tags {
+                steps.extend(self.tag_steps(tag, digest).await?);
             }
-            other => other?,
-        }
+            match self.storage().commit(steps).await {
+                // Another registry may have left the prefix of a tag without its current link. Which one is found out one by one.
+                // What was prepared came first, and is stored already.
+                Err(StorageError::Exists) => {
+                    self.storage().commit(revision()).await?;
+                    for tag in tags {
+                        self.set_tag(tag, digest).await?;
+                    }
+                    Ok(())
+                }
+                other => other,
+            }
+        };
+        let committed = committed.await;
+        change.end(committed).await?;
         self.registry.0.catalog.set(&self.name, Some(Holds::Manifests));
         if let Some(added) = ReferrerChange::added(digest, manifest, bytes.len() as u64) {
             state.referrers.note(added);
@@ -284,13 +323,16 @@ impl Repository {
         state: &mut RepositoryState,
         digest: &Digest,
     ) -> Result<(), StorageError> {
-        let named: Vec<Tag> = self.know::<TagIndex>(state).await?.naming(digest).cloned().collect();
-        for tag in named {
-            self.remove_tag(state, &tag).await?;
-        }
-        state.referrers.note(ReferrerChange::Removed(digest.clone()));
-        self.storage().delete_tree(&layout::revision(&self.name, digest)).await?;
-        self.storage().delete(&layout::content_type(&self.name, digest)).await?;
+        let tags: Vec<Tag> = self.know::<TagIndex>(state).await?.naming(digest).cloned().collect();
+        let removal = async {
+            for tag in &tags {
+                self.remove_tag_link(state, tag).await?;
+            }
+            state.referrers.note(ReferrerChange::Removed(digest.clone()));
+            self.storage().delete_tree(&layout::revision(&self.name, digest)).await?;
+            self.storage().delete(&layout::content_type(&self.name, digest)).await
+        };
+        self.remove(Action::ManifestDeleted { digest, tags: &tags }, removal).await?;
         Ok(())
     }
 

@@ -3,33 +3,28 @@
 mod blobs;
 mod body;
 mod boot;
-mod catalog;
 mod census;
+mod content;
 mod coordinator;
 mod error;
+pub mod events;
 mod expiry;
 mod fsck;
 mod gc;
-mod holdings;
-mod integrity;
-mod known;
+mod index;
 mod layout;
 mod links;
 mod manifests;
 mod origin;
-mod pins;
 mod progress;
 mod record;
 mod references;
 mod referrers;
-mod referrers_index;
-mod repository_state;
 mod session_id;
 mod sessions;
-mod tag_index;
 mod tags;
 mod uploads;
-mod verified_manifests;
+mod upstream;
 mod walk;
 
 use std::{
@@ -41,25 +36,28 @@ use tokio::{sync::OnceCell, time::Instant};
 
 pub use blobs::{Blob, BlobDelivery};
 pub use body::{Body, BodySender, body};
-pub use catalog::Page;
 pub use error::{BodyError, RegistryError};
 pub use fsck::{Diagnosis, Event as FsckEvent, Finding, FsckError, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
     Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
 };
+pub use index::{Page, ReferrersPage};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
 pub use progress::Progress;
-pub use referrers_index::ReferrersPage;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
+pub use upstream::{Upstream, UpstreamError, Wanted};
 
 // What its answers and errors are made of: what stands above names them from here, and never the storage.
-pub use crate::storage::{Stat, StorageError};
+pub use crate::storage::{Key, Stat, Step, StorageError};
 
 use self::{
-    catalog::Catalog, coordinator::Coordinator, integrity::Condemned, sessions::Sessions,
-    verified_manifests::VerifiedManifests,
+    content::{Condemned, VerifiedManifests},
+    coordinator::Coordinator,
+    events::{Listener, Source},
+    index::Catalog,
+    sessions::Sessions,
 };
 use crate::{oci::RepositoryName, storage::Storage};
 
@@ -167,6 +165,15 @@ impl Default for Gc {
     }
 }
 
+/// What a registry is given beside its store and its rules. By default there is nothing.
+#[derive(Debug, Default)]
+pub struct Extensions {
+    /// They get the events.
+    pub listeners: Vec<Arc<dyn Listener>>,
+    /// It may have what is missing.
+    pub upstream: Option<Arc<dyn Upstream>>,
+}
+
 /// A registry over a store. Cheap to clone: all clones are the same registry.
 #[derive(Clone, Debug)]
 pub struct Registry(Arc<Inner>);
@@ -175,6 +182,7 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     storage: Storage,
     rules: Rules,
+    extensions: Extensions,
     coordinator: Coordinator,
     sessions: Sessions,
     catalog: Catalog,
@@ -202,8 +210,14 @@ impl Registry {
     /// Serves `storage` by `rules`. Commits run on the runtime that this is called in; the list of repositories is read there, in the background.
     #[must_use]
     pub fn new(storage: Storage, rules: Rules) -> Self {
-        let registry = Self::over(storage, rules, Some(Instant::now()));
-        tokio::spawn(catalog::load(registry.clone()));
+        Self::extended(storage, rules, Extensions::default())
+    }
+
+    /// [`Registry::new`], with listeners or an upstream.
+    #[must_use]
+    pub fn extended(storage: Storage, rules: Rules, extensions: Extensions) -> Self {
+        let registry = Self::over(storage, rules, extensions, Some(Instant::now()));
+        tokio::spawn(index::load(registry.clone()));
         if !registry.is_read_only() {
             if rules.expiry.enabled {
                 tokio::spawn(expiry::run(Arc::downgrade(&registry.0), rules.expiry.interval));
@@ -215,16 +229,17 @@ impl Registry {
         registry
     }
 
-    /// A registry that serves nobody, for work on a store that no server has. Nothing runs in its background.
+    /// A registry that serves nobody, for work on a store that no server has. Nothing runs in its background, and nobody listens to it.
     #[must_use]
     pub fn at_rest(storage: Storage, rules: Rules) -> Self {
-        Self::over(storage, rules, None)
+        Self::over(storage, rules, Extensions::default(), None)
     }
 
-    fn over(storage: Storage, rules: Rules, serving: Option<Instant>) -> Self {
+    fn over(storage: Storage, rules: Rules, extensions: Extensions, serving: Option<Instant>) -> Self {
         Self(Arc::new(Inner {
             storage,
             rules,
+            extensions,
             coordinator: Coordinator::new(rules.gc.grace),
             sessions: Sessions::default(),
             catalog: Catalog::default(),
@@ -238,7 +253,14 @@ impl Registry {
     /// One repository of it, whether there is such a one yet or not.
     #[must_use]
     pub fn repository(&self, name: RepositoryName) -> Repository {
-        Repository { registry: self.clone(), name }
+        Repository { registry: self.clone(), name, source: None, is_filled: false }
+    }
+
+    /// [`Registry::repository`], for a request: the events of what is done with it say `source`, which is made only if somebody listens.
+    #[must_use]
+    pub fn repository_for(&self, name: RepositoryName, source: impl FnOnce() -> Source) -> Repository {
+        let source = (!self.0.extensions.listeners.is_empty()).then(|| Arc::new(source()));
+        Repository { source, ..self.repository(name) }
     }
 
     /// Whether the store was not writable from the start, so that only reads are served.
@@ -296,6 +318,10 @@ impl Remains {
 pub struct Repository {
     registry: Registry,
     name: RepositoryName,
+    /// What its events say of their cause.
+    source: Option<Arc<Source>>,
+    /// Whether this is the upstream's hold of it.
+    is_filled: bool,
 }
 
 impl Repository {

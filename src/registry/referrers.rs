@@ -8,10 +8,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
     ReferrersPage, RegistryError, Repository,
-    known::{Known, List},
+    index::{Known, List, ReferrerChange, ReferrersIndex, RepositoryState},
     layout,
-    referrers_index::{ReferrerChange, ReferrersIndex},
-    repository_state::RepositoryState,
 };
 use crate::{
     oci::{Digest, Manifest},
@@ -36,6 +34,11 @@ impl Repository {
         last: Option<&str>,
         limit: usize,
     ) -> Result<ReferrersPage, RegistryError> {
+        if let Some((upstream, filled)) = self.upstream()
+            && let Some(page) = upstream.referrers(&filled, subject, artifact_type, last, limit).await
+        {
+            return Ok(page);
+        }
         let state = self.with::<ReferrersIndex>().await?;
         let known = state.referrers.all();
         Ok(known.map_or_else(ReferrersPage::default, |index| index.page(subject, artifact_type, last, limit)))

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use super::{
-    Page, RegistryError, Repository, layout,
+    Page, RegistryError, Repository,
+    events::Action,
+    index::{RepositoryState, TagChange, TagIndex},
+    layout,
     links::link_to,
     manifests::must_hold,
-    repository_state::RepositoryState,
-    tag_index::{TagChange, TagIndex},
 };
 use crate::{
     oci::{Digest, Preconditions, Tag},
@@ -22,10 +23,13 @@ impl Repository {
     ///
     /// [distribution-spec, listing tags]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
     pub async fn list_tags(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
+        if let Some(page) = self.upstream_tags(last, limit).await {
+            return Ok(page);
+        }
         if !self.is_there().await? {
             return Err(RegistryError::NameUnknown(self.name.clone()));
         }
-        self.tags_after(last, limit).await
+        self.stored_tags(last, limit).await
     }
 
     /// As [`Repository::list_tags`]: how a list goes on. A repository that has gone meanwhile has no more tags.
@@ -33,6 +37,18 @@ impl Repository {
     /// # Errors
     /// What the store met.
     pub async fn tags_after(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
+        match self.upstream_tags(last, limit).await {
+            Some(page) => Ok(page),
+            None => self.stored_tags(last, limit).await,
+        }
+    }
+
+    async fn upstream_tags(&self, last: Option<&str>, limit: usize) -> Option<Page<Tag>> {
+        let (upstream, filled) = self.upstream()?;
+        upstream.tags(&filled, last, limit).await
+    }
+
+    async fn stored_tags(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
         let state = self.with::<TagIndex>().await?;
         Ok(state.tags.all().map_or_else(|| Page::of(std::iter::empty(), limit), |tags| tags.page(last, limit)))
     }
@@ -87,6 +103,11 @@ impl Repository {
 
     /// Takes a tag away, durably. The caller has the repository alone.
     pub(super) async fn remove_tag(&self, state: &mut RepositoryState, tag: &Tag) -> Result<(), StorageError> {
+        self.remove(Action::TagDeleted(tag), self.remove_tag_link(state, tag)).await
+    }
+
+    /// [`Repository::remove_tag`], as a part of a greater change.
+    pub(super) async fn remove_tag_link(&self, state: &mut RepositoryState, tag: &Tag) -> Result<(), StorageError> {
         self.storage().delete_tree(&layout::tag(&self.name, tag)).await?;
         state.tags.note(TagChange::Removed(tag.clone()));
         Ok(())

@@ -3,7 +3,12 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
-use super::{Body, BodyError, RegistryError, Repository, SessionId, layout, sessions::Session};
+use super::{
+    Body, BodyError, RegistryError, Repository, SessionId,
+    events::{Action, BlobTarget},
+    layout,
+    sessions::Session,
+};
 use crate::{
     oci::{Algorithm, ContentRange, Digest},
     storage::{Staging, Step, StorageError, Verified},
@@ -52,6 +57,7 @@ impl Repository {
         let staging = self.storage().stage_among(&key, algorithm, limit).await?;
         let staging = staging.ok_or(RegistryError::TooManyUploads { limit })?;
         self.registry.0.sessions.begin(key, staging);
+        self.notify(Action::UploadBegun(session));
         Ok(session)
     }
 
@@ -149,7 +155,9 @@ impl Repository {
             .own(async move {
                 let staging = this.turn(session).await?.end().ok_or(RegistryError::UploadUnknown)?;
                 this.registry.0.sessions.forget(&layout::upload(&this.name, &session));
-                Ok(staging.abort().await?)
+                staging.abort().await?;
+                this.notify(Action::UploadCancelled(session));
+                Ok(())
             })
             .await
     }
@@ -214,8 +222,9 @@ impl Repository {
         let _pin = self.coordinator().pins().pin([digest.clone()]).await;
         let _shared = self.coordinator().shared(&self.name).await;
         let _alone = self.coordinator().content(digest).await;
+        let action = Action::BlobPushed(BlobTarget { digest, size: verified.len() });
         let promotion = Step::Promote(verified, layout::data(digest));
-        Ok(self.link_blob(Some(promotion), digest, digest).await?)
+        Ok(self.link_blob(action, Some(promotion), digest, digest).await?)
     }
 }
 

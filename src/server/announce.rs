@@ -1,7 +1,7 @@
 //! What a start says of itself in the log.
 
 use super::listen::Sockets;
-use crate::config::{Config, Durability, Listen, Mode, Store};
+use crate::config::{Config, Durability, Mode, Store};
 
 /// The store, and what can be relied on.
 pub(super) fn store(config: &Config) {
@@ -25,8 +25,10 @@ pub(super) fn store(config: &Config) {
 
 /// Where it listens: one line an address, in the form that test harnesses wait for.
 pub(super) fn addresses(config: &Config, sockets: &Sockets) {
-    if let Listen::Unix(path) = &config.http.listen {
-        tracing::info!("listening on {}", path.display());
+    for socket in &sockets.unix {
+        if let Some(path) = socket.local_addr().ok().as_ref().and_then(|address| address.as_pathname()) {
+            tracing::info!("listening on {}", path.display());
+        }
     }
     for address in sockets.addresses() {
         if matches!(config.auth.mode, Mode::None) && !address.ip().is_loopback() {

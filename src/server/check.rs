@@ -1,6 +1,6 @@
 //! What a start would meet, without one: everything is read and put together, and nothing is written, bound or kept.
 
-use super::{StartError, authentication, listen, tls::Reloading};
+use super::{StartError, authentication, listen, tls};
 use crate::{
     config::{Config, Store},
     storage::Storage,
@@ -16,10 +16,10 @@ use crate::{
 /// [`StartError`], in the words of a start.
 pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
     let addresses = listen::check(&config.http.listen)?;
-    let tls = config.http.tls.clone().map(Reloading::open).transpose()?;
+    let tls = config.http.tls.clone().map(tls::open).transpose()?;
     if let Store::Filesystem { root } = &config.storage.store {
         Storage::check_filesystem(root)?;
     }
     let users = authentication::check(config, &addresses)?;
-    Ok(tls.map(|tls| tls.end()).into_iter().chain(users).collect())
+    Ok(tls.map(|tls| tls.current().value.end.clone()).into_iter().chain(users).collect())
 }

@@ -4,12 +4,9 @@
 //! ([`Answer`]), the last of which is a report or a refusal. A command that goes away ends what it has asked for.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io,
-    os::{
-        fd::AsRawFd as _,
-        unix::{fs::PermissionsExt as _, net::UnixStream as Connection},
-    },
+    os::{fd::AsRawFd as _, unix::net::UnixStream as Connection},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -23,7 +20,9 @@ use tokio::{
 
 use crate::{
     config::{Config, Store},
+    files,
     registry::{Collection, Inspection, Registry},
+    storage::OWN_PREFIX,
 };
 
 /// The longest line that asks.
@@ -76,7 +75,7 @@ struct Directory {
 
 impl Directory {
     fn open(root: &Path) -> io::Result<Self> {
-        let path = root.join("wharf");
+        let path = root.join(OWN_PREFIX);
         Ok(Self { file: File::open(&path)?, path })
     }
 
@@ -108,15 +107,8 @@ pub(super) fn open(config: &Config, registry: &Registry) -> Option<Control> {
         return None;
     }
     let opened = Directory::open(root).and_then(|directory| {
-        // The store is ours, so what is there is what a killed process left.
-        match fs::remove_file(directory.socket()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(directory.socket())?;
-        // Who else may connect is asked who he is, too.
-        fs::set_permissions(directory.socket(), fs::Permissions::from_mode(0o600))?;
-        Ok(Control { listener, directory })
+        // The store is locked, so a socket that exists was left by a killed process.
+        Ok(Control { listener: files::bind(&directory.socket())?, directory })
     });
     opened.inspect_err(|error| tracing::warn!(%error, "commands such as `wharf gc` can't ask this server: its socket in the store can't be made")).ok()
 }
@@ -141,7 +133,7 @@ impl Control {
 impl Drop for Control {
     fn drop(&mut self) {
         // Whoever finds it nevertheless is refused, and knows that nobody listens.
-        let _ = fs::remove_file(self.directory.socket());
+        let _ = files::remove(&self.directory.socket());
     }
 }
 

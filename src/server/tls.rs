@@ -1,13 +1,8 @@
-//! The certificate, read when the server starts and again when its files change.
+//! TLS of the server's own: a configuration that follows the files of the certificate, the key and the clients'
+//! authorities.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc};
 
-use arc_swap::ArcSwap;
 use rustls::{
     RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::{CryptoProvider, aws_lc_rs},
@@ -16,36 +11,27 @@ use rustls::{
     sign::CertifiedKey,
     version::{TLS12, TLS13},
 };
-
 use x509_parser::prelude::{FromDer as _, Validity, X509Certificate};
 
-use crate::config::{ClientAuth, Tls, TlsVersion};
+use crate::{
+    config::{ClientAuth, Tls, TlsVersion},
+    files::{Content, FileError, Snapshot, Watched},
+};
 
-/// How often the files are looked at.
-const INTERVAL: Duration = Duration::from_millis(500);
+const CERTIFICATE: &str = "http.tls.certificate";
+const KEY: &str = "http.tls.key";
+const CLIENT_CAS: &str = "http.tls.clientcas";
 
 /// Why TLS can't be spoken, in words for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A file can't be read.
-    #[error("{path}: {source} ({setting})")]
-    Read {
+    /// A file can't be used.
+    #[error("{error} ({setting})")]
+    File {
         /// Which setting names it.
         setting: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A file holds nothing that could be used.
-    #[error("{path}: {problem} ({setting})")]
-    Content {
-        /// Which setting names it.
-        setting: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
+        /// The file, and what is wrong with it.
+        error: FileError,
     },
     /// The certificate and the key don't go together.
     #[error("the certificate {certificate} and the key {key} don't go together: {problem}")]
@@ -59,176 +45,143 @@ pub enum TlsError {
     },
 }
 
-/// The bytes of all files that a configuration is made of.
-#[derive(PartialEq, Eq)]
-struct Files {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
-    client_cas: Vec<Vec<u8>>,
-}
-
-/// A configuration that follows its files.
-pub(super) struct Reloading {
-    settings: Tls,
-    files: Files,
-    current: Arc<ArcSwap<ServerConfig>>,
-}
-
-impl Reloading {
-    /// Reads the files for the first time.
-    ///
-    /// # Errors
-    /// [`TlsError`]: a server does not start with a bad certificate.
-    pub(super) fn open(settings: Tls) -> Result<Self, TlsError> {
-        let files = Files::read(&settings)?;
-        let current = Arc::new(ArcSwap::from_pointee(files.configure(&settings)?));
-        files.warn_of_dates(&settings);
-        Ok(Self { settings, files, current })
-    }
-
+/// What connections over TLS begin with.
+pub(super) struct TlsConfig {
+    pub(super) server: Arc<ServerConfig>,
     /// When the certificate ends, in words.
-    pub(super) fn end(&self) -> String {
-        let path = self.settings.certificate.display();
-        self.files
-            .validity()
-            .map_or_else(String::new, |validity| format!("the certificate {path} ends on {}", validity.not_after))
-    }
+    pub(super) end: String,
+}
 
-    /// The configuration that new connections take.
-    pub(super) fn current(&self) -> Arc<ArcSwap<ServerConfig>> {
-        Arc::clone(&self.current)
-    }
+/// Reads the files of the settings, and follows them.
+///
+/// # Errors
+/// [`TlsError`]: a server does not start with a bad certificate.
+pub(super) fn open(settings: Tls) -> Result<Watched<TlsConfig>, TlsError> {
+    let pair = [(settings.certificate.clone(), Content::Public), (settings.key.clone(), Content::PrivateKey)];
+    let authorities = settings.client_cas.iter().map(|path| (path.clone(), Content::Public));
+    let files = pair.into_iter().chain(authorities).collect();
+    Watched::open(files, move |files| configure(&settings, &files[0], &files[1], &files[2..]))
+}
 
-    /// Looks at the files for as long as it is polled. A pair that does not match, as it is while a new one is being written, changes nothing.
-    pub(super) async fn follow(mut self) {
-        let mut complaint = None;
-        loop {
-            tokio::time::sleep(INTERVAL).await;
-            let looked = tokio::task::spawn_blocking(move || {
-                let result = self.look();
-                (self, result)
-            });
-            let Ok((back, result)) = looked.await else { return };
-            self = back;
-            let problem = result.err().map(|error| error.to_string());
-            if let Some(problem) = problem.as_ref().filter(|_| problem != complaint) {
-                tracing::error!("{problem}; the certificate that was read before stays in force");
-            }
-            complaint = problem;
-        }
-    }
+fn configure(
+    settings: &Tls,
+    certificate: &Snapshot,
+    key: &Snapshot,
+    authorities: &[Snapshot],
+) -> Result<TlsConfig, TlsError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let chain = certificates(certificate)?;
+    let key = private_key(key)?;
+    let pair = |error: rustls::Error| TlsError::Pair {
+        certificate: settings.certificate.clone(),
+        key: settings.key.clone(),
+        problem: mismatch(&error, &chain, &key, &provider),
+    };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
+    let builder = builder.with_protocol_versions(versions(settings.minimum)).map_err(pair)?;
+    let builder = match verifier(settings.client_auth, authorities, Arc::clone(&provider))? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut server = builder.with_single_cert(chain.clone(), key.clone_key()).map_err(pair)?;
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConfig { server: Arc::new(server), end: end(certificate, &chain) })
+}
 
-    fn look(&mut self) -> Result<(), TlsError> {
-        let files = Files::read(&self.settings)?;
-        if files == self.files {
-            return Ok(());
-        }
-        self.current.store(Arc::new(files.configure(&self.settings)?));
-        self.files = files;
-        self.files.warn_of_dates(&self.settings);
-        tracing::info!(certificate = %self.settings.certificate.display(), "the certificate was read again");
-        Ok(())
+fn certificates(file: &Snapshot) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes(CERTIFICATE, file)?).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(bad(CERTIFICATE, file, "there is no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
+        Err(_) => Err(bad(CERTIFICATE, file, "a certificate in it is damaged: it is no PEM")),
     }
 }
 
-impl Files {
-    fn read(settings: &Tls) -> Result<Self, TlsError> {
-        let cas = settings.client_cas.iter();
-        Ok(Self {
-            certificate: read("http.tls.certificate", &settings.certificate)?,
-            key: read("http.tls.key", &settings.key)?,
-            client_cas: cas.map(|path| read("http.tls.clientcas", path)).collect::<Result<_, _>>()?,
-        })
+fn private_key(file: &Snapshot) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let pem = bytes(KEY, file)?;
+    let text = String::from_utf8_lossy(pem);
+    if ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"].iter().any(|mark| text.contains(mark)) {
+        let problem = "the key is encrypted, and nobody is there to type its passphrase: write one without, with \
+                       'openssl pkey -in KEY -out NEW', and keep that to wharf's user";
+        return Err(bad(KEY, file, problem));
     }
+    PrivateKeyDer::from_pem_slice(pem)
+        .map_err(|_| bad(KEY, file, "there is no private key in PEM (-----BEGIN PRIVATE KEY-----)"))
+}
 
-    fn configure(&self, settings: &Tls) -> Result<ServerConfig, TlsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let chain = certificates("http.tls.certificate", &settings.certificate, &self.certificate)?;
-        let key = self.private_key(&settings.key)?;
-        let pair = |error: rustls::Error| TlsError::Pair {
-            certificate: settings.certificate.clone(),
-            key: settings.key.clone(),
-            problem: mismatch(&error, &chain, &key, &provider),
-        };
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
-        let builder = builder.with_protocol_versions(versions(settings.minimum)).map_err(pair)?;
-        let builder = match self.verifier(settings, Arc::clone(&provider))? {
-            Some(verifier) => builder.with_client_cert_verifier(verifier),
-            None => builder.with_no_client_auth(),
-        };
-        let mut config = builder.with_single_cert(chain.clone(), key.clone_key()).map_err(pair)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
+/// When the certificate ends, in words. Clients refuse a certificate outside of its time, and the server can only warn.
+fn end(file: &Snapshot, chain: &[CertificateDer<'_>]) -> String {
+    let path = file.path().display();
+    let Some((_, Validity { not_before, not_after })) = chain.first().and_then(subject_and_validity) else {
+        return String::new();
+    };
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    if not_after.timestamp() < now {
+        tracing::warn!("the certificate {path} ended on {not_after}: clients refuse it, so put a new one there");
+    } else if not_before.timestamp() > now {
+        tracing::warn!("the certificate {path} begins on {not_before}: clients refuse it until then");
     }
+    format!("the certificate {path} ends on {not_after}")
+}
 
-    fn private_key(&self, path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-        let text = String::from_utf8_lossy(&self.key);
-        if ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"].iter().any(|mark| text.contains(mark)) {
-            let problem = "the key is encrypted, and nobody is there to type its passphrase: write one without, with \
-                           'openssl pkey -in KEY -out NEW', and keep that to wharf's user";
-            return Err(content("http.tls.key", path, problem));
-        }
-        PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|_| content("http.tls.key", path, "there is no private key in PEM (-----BEGIN PRIVATE KEY-----)"))
-    }
+fn subject_and_validity(der: &CertificateDer<'_>) -> Option<(String, Validity)> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    Some((certificate.subject().to_string(), certificate.validity().clone()))
+}
 
-    /// From when to when the certificate is good.
-    fn validity(&self) -> Option<Validity> {
-        let first = CertificateDer::pem_slice_iter(&self.certificate).next()?.ok()?;
-        X509Certificate::from_der(&first).ok().map(|(_, certificate)| certificate.validity().clone())
+fn verifier(
+    client_auth: ClientAuth,
+    authorities: &[Snapshot],
+    provider: Arc<CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    let Some(first) = authorities.first() else { return Ok(None) };
+    let mut roots = RootCertStore::empty();
+    for file in authorities {
+        add_roots(&mut roots, file)?;
     }
-
-    /// Clients refuse a certificate outside of its time, and the server can only say so.
-    fn warn_of_dates(&self, settings: &Tls) {
-        let now = time::OffsetDateTime::now_utc().unix_timestamp();
-        let Some(Validity { not_before, not_after }) = self.validity() else { return };
-        let path = settings.certificate.display();
-        if not_after.timestamp() < now {
-            tracing::warn!("the certificate {path} ended on {not_after}: clients refuse it, so put a new one there");
-        } else if not_before.timestamp() > now {
-            tracing::warn!("the certificate {path} begins on {not_before}: clients refuse it until then");
-        }
-    }
-
-    fn verifier(
-        &self,
-        settings: &Tls,
-        provider: Arc<CryptoProvider>,
-    ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
-        const SETTING: &str = "http.tls.clientcas";
-        let mut roots = RootCertStore::empty();
-        for (path, bytes) in settings.client_cas.iter().zip(&self.client_cas) {
-            add_roots(&mut roots, SETTING, path, bytes)?;
-        }
-        let Some(first) = settings.client_cas.first() else { return Ok(None) };
-        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
-        let builder = match settings.client_auth {
-            ClientAuth::Required => builder,
-            ClientAuth::IfGiven => builder.allow_unauthenticated(),
-        };
-        builder.build().map(Some).map_err(|error| content(SETTING, first, &error.to_string()))
-    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let builder = match client_auth {
+        ClientAuth::Required => builder,
+        ClientAuth::IfGiven => builder.allow_unauthenticated(),
+    };
+    builder.build().map(Some).map_err(|error| bad(CLIENT_CAS, first, &error.to_string()))
 }
 
 /// Adds the authorities of a file. One that can't be used spoils none of the others; a file must have one that can.
-fn add_roots(roots: &mut RootCertStore, setting: &'static str, path: &Path, pem: &[u8]) -> Result<(), TlsError> {
-    let mut added = 0;
-    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+fn add_roots(roots: &mut RootCertStore, file: &Snapshot) -> Result<(), TlsError> {
+    let before = roots.len();
+    for (index, certificate) in CertificateDer::pem_slice_iter(bytes(CLIENT_CAS, file)?).enumerate() {
         let problem = match certificate {
-            Ok(certificate) => roots.add(certificate).err().map(|error| error.to_string()),
-            Err(_) => Some("it is no PEM".to_owned()),
+            Ok(certificate) => {
+                let expired = expiry(&certificate);
+                roots.add(certificate).map_or_else(|error| Some(unusable(&error.to_string())), |()| expired)
+            }
+            Err(_) => Some(unusable("it is no PEM")),
         };
-        match problem {
-            None => added += 1,
-            Some(problem) => tracing::warn!(
-                "{}: certificate {} can't be used, and whom it signed is not let in: {problem} ({setting})",
-                path.display(),
-                index + 1
-            ),
+        if let Some(problem) = problem {
+            tracing::warn!("{}: certificate {} {problem} ({CLIENT_CAS})", file.path().display(), index + 1);
         }
     }
-    let nothing = "there is no certificate in PEM that can be used (-----BEGIN CERTIFICATE-----)";
-    if added == 0 { Err(content(setting, path, nothing)) } else { Ok(()) }
+    if roots.len() > before {
+        return Ok(());
+    }
+    Err(bad(CLIENT_CAS, file, "there is no certificate in PEM that can be used (-----BEGIN CERTIFICATE-----)"))
+}
+
+fn unusable(problem: &str) -> String {
+    format!("can't be used, so clients with certificates that it signed are refused: {problem}")
+}
+
+/// That an authority has expired, in words. The verifier does not look at an authority's own dates.
+fn expiry(authority: &CertificateDer<'_>) -> Option<String> {
+    let (subject, Validity { not_after, .. }) = subject_and_validity(authority)?;
+    let has_expired = not_after.timestamp() < time::OffsetDateTime::now_utc().unix_timestamp();
+    has_expired.then(|| {
+        format!(
+            "({subject}) ended on {not_after}, and clients with certificates that it signed are still accepted: \
+             remove it, or put a new one there"
+        )
+    })
 }
 
 /// What is wrong with a pair, and what to do.
@@ -247,7 +200,8 @@ fn mismatch(
     };
     match chain.iter().position(|certificate| fits(certificate).is_some()) {
         Some(index) => format!(
-            "the certificate of this key is number {} of the file, and must be the first: put it before those that signed it",
+            "the certificate of this key is number {} of the file, and must be the first: put it before those that \
+             signed it",
             index + 1
         ),
         None => "the key is that of another certificate".to_owned(),
@@ -263,19 +217,10 @@ fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion]
     }
 }
 
-fn read(setting: &'static str, path: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(path).map_err(|source| TlsError::Read { setting, path: path.to_owned(), source })
+fn bytes<'a>(setting: &'static str, file: &'a Snapshot) -> Result<&'a [u8], TlsError> {
+    file.bytes().map_err(|error| TlsError::File { setting, error })
 }
 
-fn certificates(setting: &'static str, path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(content(setting, path, "there is no certificate in PEM (-----BEGIN CERTIFICATE-----)")),
-        Err(_) => Err(content(setting, path, "a certificate in it is damaged: it is no PEM")),
-    }
-}
-
-fn content(setting: &'static str, path: &Path, problem: &str) -> TlsError {
-    TlsError::Content { setting, path: path.to_owned(), problem: problem.to_owned() }
+fn bad(setting: &'static str, file: &Snapshot, problem: &str) -> TlsError {
+    TlsError::File { setting, error: file.error(problem) }
 }

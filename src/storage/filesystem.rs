@@ -3,58 +3,58 @@
 //! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away; except for looks at what is in memory: the kernel's
 //! (`at_once`), or, of small objects that were read a moment ago, our own (`recent`).
 
-mod at_once;
 mod base;
+mod batch;
 mod changes;
 mod check;
 mod commit;
 mod content;
 mod directories;
+mod durable_rename;
 mod early_sync;
-mod flights;
+mod group_sync;
 mod hash_state;
 mod job;
-mod live;
+mod leases;
 mod lock;
-mod look;
-mod many;
-mod names;
+mod lookup;
+mod nonblocking;
 mod open;
 mod owner;
-mod pipe;
-mod place;
-mod recent;
+mod pending_names;
+mod read_cache;
+mod recovery;
 mod remove;
-mod start;
+mod rename_targets;
+mod subtree;
 mod sync;
+#[cfg(test)]
+mod sync_faults;
 mod temporary;
 #[cfg(test)]
 mod tests;
-mod tree;
-mod trial;
 mod upload;
 mod volume;
-#[cfg(test)]
-mod watch;
-mod way;
+mod write_check;
+mod write_queue;
 
 use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, Durability, FOREIGN, Key, Object, Pace, Stat, StorageError};
+use super::{Child, Condition, Durability, FOREIGN, Key, Object, Observer, Pace, Stat, StorageError};
 use crate::oci::Algorithm;
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use hash_state::fuzz as fuzz_hash_state;
 pub(super) use upload::Upload;
-use {commit::Step, start::Gate, temporary::Temporary, volume::Volume};
+use {commit::Step, recovery::WriteGate, temporary::Temporary, volume::Volume};
 
 /// A store in a directory.
 #[derive(Clone, Debug)]
 pub(super) struct Filesystem {
     volume: Arc<Volume>,
-    gate: Gate,
+    gate: WriteGate,
 }
 
 impl Filesystem {
@@ -66,7 +66,7 @@ impl Filesystem {
     pub(super) async fn open(root: &Path, durability: Durability) -> Result<Self, StorageError> {
         let root = root.to_owned();
         let volume = Arc::new(blocking(move || open::open(&root, durability)).await?);
-        let gate = Gate::begin(&volume);
+        let gate = WriteGate::begin(&volume);
         Ok(Self { volume, gate })
     }
 
@@ -74,29 +74,34 @@ impl Filesystem {
         self.volume.read_only
     }
 
-    pub(super) fn look_afresh(&self) {
-        self.volume.recent.clear();
+    /// Reports each sync to `observer`, unless there is an observer already.
+    pub(super) fn observe_syncs(&self, observer: Arc<dyn Observer>) {
+        let _ = self.volume.syncs.observer.set(observer);
+    }
+
+    pub(super) fn clear_cache(&self) {
+        self.volume.read_cache.clear();
     }
 
     pub(super) async fn probe(&self) -> Result<(), StorageError> {
-        self.write(|volume| volume.try_commit()).await
+        self.write_with(|volume| volume.try_commit()).await
     }
 
-    pub(super) async fn free_space(&self) -> Result<u64, StorageError> {
-        self.look(|volume| volume.free_space()).await
+    pub(super) async fn free_space(&self) -> Result<Option<u64>, StorageError> {
+        self.read_with(|volume| volume.free_space().map(Some)).await
     }
 
     pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
-        if let Ok(stat) = self.volume.stat_at_once(key) {
+        if let Ok(stat) = self.volume.stat_nonblocking(key) {
             return Ok(stat);
         }
         let key = key.clone();
-        self.look(move |volume| volume.stat(&key)).await
+        self.read_with(move |volume| volume.stat(&key)).await
     }
 
     pub(super) async fn touch(&self, key: &Key) -> Result<bool, StorageError> {
         let key = key.clone();
-        self.write(move |volume| volume.touch(&key)).await
+        self.write_with(move |volume| volume.touch(&key)).await
     }
 
     pub(super) fn boot_id(&self) -> &str {
@@ -104,72 +109,72 @@ impl Filesystem {
     }
 
     pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
-        if let Some(bytes) = self.volume.recent.get(self.volume.directories.changes(), key) {
+        if let Some(bytes) = self.volume.read_cache.get(self.volume.directories.changes(), key) {
             return if bytes.len() as u64 > limit { Err(StorageError::TooLarge) } else { Ok(Some(bytes)) };
         }
-        let directory = self.volume.at_rest(key);
-        let read = if let Ok(read) = self.volume.read_at_once(key, limit) {
+        let directory = self.volume.version(key);
+        let read = if let Ok(read) = self.volume.read_nonblocking(key, limit) {
             read?
         } else {
             let key = key.clone();
-            self.look(move |volume| volume.read(&key, limit)).await?
+            self.read_with(move |volume| volume.read(&key, limit)).await?
         };
         if let (Some(directory), Some(bytes)) = (directory, &read) {
-            self.volume.recent.keep(directory, key, bytes);
+            self.volume.read_cache.keep(directory, key, bytes);
         }
         Ok(read)
     }
 
     pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>, StorageError> {
-        if let Ok(object) = self.volume.open_at_once(key) {
+        if let Ok(object) = self.volume.open_nonblocking(key) {
             return Ok(object);
         }
         let key = key.clone();
-        self.look(move |volume| volume.open(&key)).await
+        self.read_with(move |volume| volume.open(&key)).await
     }
 
     pub(super) async fn children(&self, prefix: &Key) -> Result<Vec<Child>, StorageError> {
         let prefix = prefix.clone();
-        self.look(move |volume| volume.children(&prefix)).await
+        self.read_with(move |volume| volume.children(&prefix)).await
     }
 
     pub(super) async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<(), StorageError> {
         let key = key.clone();
-        self.write(move |volume| {
+        self.write_with(move |volume| {
             let file = Temporary::file(volume, &bytes)?;
-            file.place(volume, &volume.path(&key), condition)
+            file.rename_durably(volume, &volume.path(&key), condition)
         })
         .await
     }
 
     pub(super) async fn put_tree(&self, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<(), StorageError> {
         let prefix = prefix.clone();
-        self.write(move |volume| volume.put_tree(&prefix, &objects)).await
+        self.write_with(move |volume| volume.put_tree(&prefix, &objects)).await
     }
 
     pub(super) async fn delete(&self, key: &Key) -> Result<bool, StorageError> {
         let key = key.clone();
-        self.write(move |volume| volume.delete(&key)).await
+        self.write_with(move |volume| volume.delete(&key)).await
     }
 
     pub(super) async fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>, StorageError> {
         let prefixes = prefixes.to_owned();
-        self.write(move |volume| volume.delete_trees(&prefixes, pace)).await
+        self.write_with(move |volume| volume.delete_trees(&prefixes, pace)).await
     }
 
     pub(super) async fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
         let prefixes = prefixes.to_owned();
-        self.write(move |volume| volume.make_prefixes(&prefixes)).await
+        self.write_with(move |volume| volume.make_prefixes(&prefixes)).await
     }
 
     pub(super) async fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool, StorageError> {
         let prefixes = prefixes.to_owned();
-        self.write(move |volume| volume.remove_empty_prefixes(&prefixes)).await
+        self.write_with(move |volume| volume.remove_empty_prefixes(&prefixes)).await
     }
 
     pub(super) async fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
         let (from, to) = (from.clone(), to.clone());
-        self.write(move |volume| volume.rename(&from, &to)).await
+        self.write_with(move |volume| volume.rename(&from, &to)).await
     }
 
     pub(super) async fn commit(&self, steps: Vec<super::Step>) -> Result<(), StorageError> {
@@ -179,45 +184,41 @@ impl Filesystem {
             taken.push(match step {
                 super::Step::Promote(content, key) => {
                     let super::Upload::Filesystem(upload) = content.into_upload() else { unreachable!("{FOREIGN}") };
-                    let turn = upload.turn().await?;
+                    let guard = upload.lock().await?;
                     uploads.push(upload);
-                    Step::Promote(turn, key)
+                    Step::Promote(guard, key)
                 }
                 super::Step::MakePrefixes(prefixes) => Step::MakePrefixes(prefixes),
                 super::Step::Put(key, bytes) => Step::Put(key, bytes),
                 super::Step::PutTree(prefix, objects) => Step::PutTree(prefix, objects),
             });
         }
-        self.write(move |volume| volume.commit(taken)).await
-    }
-
-    pub(super) async fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
-        let lease = self.volume.live.take(key).await.map_err(|_| StorageError::Exists)?;
-        self.write(move |volume| Upload::create(volume, lease, algorithm)).await
+        self.write_with(move |volume| volume.commit(taken)).await
     }
 
     pub(super) async fn stage_among(
         &self,
         key: &Key,
         algorithm: Algorithm,
-        most: usize,
+        limit: usize,
     ) -> Result<Option<Upload>, StorageError> {
-        let lease = self.volume.live.take(key).await.map_err(|_| StorageError::Exists)?;
-        self.write(move |volume| {
-            let others = lease.key().parent().map_or(Ok(0), |prefix| volume.count(&prefix))?;
-            (others < most).then(|| Upload::create(volume, lease, algorithm)).transpose()
+        let lease = self.volume.leases.take(key).await.map_err(|_| StorageError::Exists)?;
+        self.write_with(move |volume| {
+            let prefix = lease.key().parent().filter(|_| limit < usize::MAX);
+            let others = prefix.map_or(Ok(0), |prefix| volume.count(&prefix))?;
+            (others < limit).then(|| Upload::create(volume, lease, algorithm)).transpose()
         })
         .await
     }
 
     pub(super) async fn resume(&self, key: &Key) -> Result<Option<Upload>, StorageError> {
-        let lease = self.volume.live.take(key).await?;
-        self.write(move |volume| Upload::reopen(volume, lease)).await
+        let lease = self.volume.leases.take(key).await?;
+        self.write_with(move |volume| Upload::reopen(volume, lease)).await
     }
 
     pub(super) async fn discard_staging(&self, key: &Key) -> Result<bool, StorageError> {
-        let Ok(lease) = self.volume.live.take(key).await else { return Ok(false) };
-        self.write(move |volume| {
+        let Ok(lease) = self.volume.leases.take(key).await else { return Ok(false) };
+        self.write_with(move |volume| {
             let removed = volume.delete(lease.key())?;
             volume.forget_hash(lease.key());
             Ok(removed)
@@ -226,7 +227,7 @@ impl Filesystem {
     }
 
     /// Runs what only reads.
-    async fn look<T: Send + 'static>(
+    async fn read_with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<Volume>) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
@@ -235,7 +236,7 @@ impl Filesystem {
     }
 
     /// Runs what writes, as soon as writes may be answered.
-    async fn write<T: Send + 'static>(
+    async fn write_with<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<Volume>) -> Result<T, StorageError> + Send + 'static,
     ) -> Result<T, StorageError> {
@@ -243,7 +244,7 @@ impl Filesystem {
             return Err(StorageError::ReadOnly);
         }
         self.gate.wait(&self.volume.root).await?;
-        self.look(work).await
+        self.read_with(work).await
     }
 }
 

@@ -66,6 +66,9 @@ fn users() -> Vec<Case> {
 
 fn tokens() -> Vec<Case> {
     let (certificate, key) = pair(|_| {});
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let p521 = params.self_signed(&KeyPair::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap()).unwrap().pem();
     let users = ("users", HASH, 0o600);
     let own = |name, key: &str, mode, problem| {
         case(name, format!("{OWN}[auth.token]\nkey = 'token.key'\n"), &[users, ("token.key", key, mode)], problem)
@@ -103,6 +106,7 @@ fn tokens() -> Vec<Case> {
         ),
         other("a bundle", "rootcertbundle", &certificate, 0o644, ""),
         other("a bundle of mode 0666", "rootcertbundle", &certificate, 0o666, ""),
+        other("a bundle of one P-521 certificate", "rootcertbundle", &p521, 0o644, "ES512 is not"),
         other("no bundle", "rootcertbundle", "nonsense", 0o644, "no certificate"),
         other("no keys", "jwks", "{}", 0o644, "no JWK set"),
         other("a symmetric key", "jwks", r#"{"keys": [{"kty": "oct", "k": "AA"}]}"#, 0o644, "symmetric"),
@@ -116,6 +120,11 @@ fn tls() -> Vec<Case> {
     let ((certificate, key), (other, _)) = (pair(|_| {}), pair(|_| {}));
     let (expired, expired_key) = pair(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 2));
     let (authority, _) = pair(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    let (expired_authority, _) = pair(|params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(rcgen::DnType::CommonName, "old authority");
+        params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    });
     let of = |name, certificate: &str, key: &str, problem| {
         case(name, TLS, &[("certificate", certificate, 0o644), ("key", key, 0o600)], problem)
     };
@@ -137,8 +146,9 @@ fn tls() -> Vec<Case> {
         of("no certificate", "nonsense", &key, "no certificate in PEM"),
         of("a damaged certificate", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", &key, "no PEM"),
         of("an expired certificate", &expired, &expired_key, ""),
-        case("a missing certificate", TLS, &[("key", &key, 0o600)], "No such file"),
-        case("a missing key", TLS, &[("certificate", &certificate, 0o644)], "No such file"),
+        case("a key of mode 0640", TLS, &[("certificate", &certificate, 0o644), ("key", &key, 0o640)], ""),
+        case("a missing certificate", TLS, &[("key", &key, 0o600)], "there is no such file"),
+        case("a missing key", TLS, &[("certificate", &certificate, 0o644)], "there is no such file"),
         case("a key alone", "[http.tls]\nkey = 'key'\n", &[("key", &key, 0o600)], "http.tls.certificate must name"),
         clients("an authority", &authority, ""),
         clients(
@@ -146,6 +156,7 @@ fn tls() -> Vec<Case> {
             &format!("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n{authority}"),
             "",
         ),
+        clients("an expired authority", &expired_authority, ""),
         clients("no authority", "nonsense", "no certificate in PEM"),
         case(
             "a missing authority",
@@ -248,6 +259,8 @@ fn report_a2_check_and_serve_are_of_one_mind() {
 fn report_a2_warnings_are_the_same() {
     let warned = [
         ("an expired certificate", "ended on Jan  2"),
+        ("an expired authority", "certificate 1 (CN=old authority) ended on Jan  2"),
+        ("a key of mode 0640", "key: its mode 640 lets others than its owner read it: chmod 600"),
         ("users of mode 0664", "its mode 664"),
         ("no users", "nobody can log in"),
     ];

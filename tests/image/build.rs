@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use crate::{
     container::{architecture, built},
-    support::client::{Client, run},
+    podman::Podman,
+    support::client::run,
 };
 
 /// The files below a directory, with what is in them.
@@ -53,21 +54,16 @@ fn an_image_has_no_more_than_7_mb_needs_docker() {
 #[test]
 #[ignore = "needs podman: run ./test"]
 fn podman_takes_the_layout_with_its_check_of_health_needs_podman() {
-    let client = Client::new("podman");
-    let (storage, state) = (client.home().join("storage"), client.home().join("run"));
-    let (storage, state) = (storage.to_str().unwrap(), state.to_str().unwrap());
-    let storage = ["--root", storage, "--runroot", state, "--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"];
-    let podman = |arguments: &[&str]| client.run([&storage, arguments].concat()).stdout;
-    podman(&["pull", &format!("oci:{}", built("oci").display())]);
-    let id = podman(&["images", "--quiet", "--no-trunc"]);
-    let check = podman(&["image", "inspect", "--format", "{{json .HealthCheck}}", id.trim()]);
+    let podman = Podman::new();
+    podman.run(&["pull", &format!("oci:{}", built("oci").display())]);
+    let id = podman.run(&["images", "--quiet", "--no-trunc"]);
+    let id = id.trim();
+    let check = podman.run(&["image", "inspect", "--format", "{{json .HealthCheck}}", id]);
     assert!(check.contains("/healthcheck.sh"), "{check}");
     // A file that is mounted over one place of the settings is at the other, as with docker.
-    let mount = format!("{}:/etc/docker/registry/config.yml:ro", client.file("config.yml", b"mine\n").display());
-    let options =
-        ["--network", "none", "--no-healthcheck", "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=512:512"];
-    let run = [&["run", "--rm", "--read-only", "--volume", &mount][..], &options, &[id.trim()]].concat();
-    assert_eq!(podman(&[&run[..], &["cat", "/etc/distribution/config.yml"]].concat()), "mine\n");
+    let mount = format!("{}:/etc/docker/registry/config.yml:ro", podman.file("config.yml", b"mine\n"));
+    let words = ["--read-only", "--volume", &mount, id, "cat", "/etc/distribution/config.yml"];
+    assert_eq!(podman.say(&words), "mine\n");
 }
 
 #[test]
@@ -77,5 +73,5 @@ fn an_unknown_architecture_is_told_so_needs_docker() {
     let output = command.arg("mips").current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert_eq!(said, "./image: 'mips' is no architecture of the image: amd64 or arm64\n");
+    assert_eq!(said, "./image: 'mips' can't be built: amd64 and arm64 can\n");
 }

@@ -71,12 +71,8 @@ impl Container {
         container
     }
 
-    pub(crate) fn wait(&self, what: &str, mut is_there: impl FnMut() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_there() {
-            assert!(Instant::now() < deadline, "{what} does not come:\n{}", self.logs());
-            sleep(Duration::from_millis(100));
-        }
+    pub(crate) fn wait(&self, what: &str, is_there: impl FnMut() -> bool) {
+        assert!(comes(is_there), "{what} does not come:\n{}", self.logs());
     }
 
     pub(crate) fn logs(&self) -> String {
@@ -112,6 +108,22 @@ impl Drop for Container {
     fn drop(&mut self) {
         engine().attempt(&["rm", "--force", "--volumes", &self.name]);
     }
+}
+
+/// Waits for something that needs no container's log to be explained.
+pub(crate) fn wait(what: &str, is_there: impl FnMut() -> bool) {
+    assert!(comes(is_there), "{what} does not come");
+}
+
+fn comes(mut is_there: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if is_there() {
+            return true;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    false
 }
 
 /// A port of this machine that is free.

@@ -6,7 +6,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod arm64;
 mod build;
+mod compose;
 mod container;
 mod contract;
+mod kubernetes;
+mod podman;
+mod quadlet;
 mod registry;

@@ -4,6 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use crate::{
     container::{Container, IMAGE, architecture, built, engine, free_port, say},
+    podman::Podman,
     support::client::Client,
 };
 
@@ -39,6 +40,56 @@ fn it_keeps_itself_and_runs_from_there_needs_docker() {
     let collected = engine().run(&[&["run", "--rm", "--network", "none"], &volume[..], &[IMAGE], &collect].concat());
     assert!(collected.stdout.contains("would free 0 B"), "{collected}");
     engine().run(&["rmi", &name, "--force"]);
+}
+
+/// podman loads the archive, pushes it to a registry of the same image, pulls it again and runs it.
+#[test]
+#[ignore = "needs podman: run ./test"]
+fn podman_runs_it_from_itself_needs_podman() {
+    let (_container, host) = reachable(&[], IMAGE);
+    let podman = Podman::new();
+    podman.load(architecture());
+    let name = format!("{host}/wharf:1");
+    podman.run(&["push", "--tls-verify=false", "localhost/wharf:latest", &name]);
+    podman.run(&["rmi", "--all", "--force"]);
+    podman.run(&["pull", "--tls-verify=false", &name]);
+    podman.serve(&["--name", "wharf", "--read-only", "--cap-drop", "all", "--user", "12345", &name]);
+    podman.wait_until_healthy("wharf");
+    podman.run(&["stop", "wharf"]);
+    assert_eq!(podman.run(&["inspect", "--format", "{{.State.ExitCode}}", "wharf"]).trim(), "0");
+}
+
+/// Certificate and key by the variables of registry:2: docker pushes over TLS, and says that the registry is well.
+#[test]
+#[ignore = "needs docker: run ./test"]
+fn it_speaks_tls_needs_docker() {
+    let directory = tempfile::tempdir().unwrap();
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    for (name, text) in [("tls.crt", issued.cert.pem()), ("tls.key", issued.signing_key.serialize_pem())] {
+        fs::write(directory.path().join(name), text).unwrap();
+    }
+    let mount = format!("{}:/certs:ro", directory.path().display());
+    let (container, host) = reachable(
+        &[
+            "--volume",
+            &mount,
+            "--env",
+            "REGISTRY_HTTP_TLS_CERTIFICATE=/certs/tls.crt",
+            "--env",
+            "REGISTRY_HTTP_TLS_KEY=/certs/tls.key",
+            "--health-interval",
+            "1s",
+        ],
+        IMAGE,
+    );
+    // docker does not ask who signed the certificate of localhost.
+    let name = format!("{host}/base:1");
+    engine().run(&["tag", "alpine:3.10", &name]);
+    engine().run(&["push", &name]);
+    let plain = container.attempt(&["wget", "-S", "-O-", &format!("http://{host}/v2/")]);
+    assert!(plain.stderr.contains("400"), "{plain}");
+    container.wait("healthy", || container.inspect("{{.State.Health.Status}}") == "healthy");
+    engine().run(&["rmi", &name]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `$apr1$`: Apache's variant of the MD5 crypt of BSD, a thousand rounds of MD5.
+//! `$apr1$`: Apache's variant of BSD's MD5 crypt, with a thousand rounds of MD5.
 
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 use super::InvalidHash;
 use crate::auth::secret::Secret;
 
-/// What a check costs, in rounds of bcrypt.
+/// The work of a check, in rounds of bcrypt.
 pub(super) const WORK: u64 = 6;
 
 const MAGIC: &str = "$apr1$";
@@ -74,7 +74,7 @@ fn stretch(round: u32, previous: &[u8; 16], password: &[u8], salt: &[u8]) -> [u8
     hasher.chain_update(last).finalize().into()
 }
 
-/// Three bytes at a time, taken across the digest, make four characters, the lowest six bits first.
+/// Each three bytes, taken from across the digest, make four characters, the lowest six bits first.
 fn encode(digest: &[u8; 16]) -> String {
     const TRIPLES: [[usize; 3]; 5] = [[0, 6, 12], [1, 7, 13], [2, 8, 14], [3, 9, 15], [4, 10, 5]];
     let characters = |mut value: u32, count: usize| {

@@ -7,12 +7,12 @@ use crate::auth::secret::Secret;
 
 /// The lowest cost that bcrypt has.
 pub(super) const MIN_COST: u32 = 4;
-/// Under this cost there is a warning.
+/// Below this cost there is a warning.
 pub(super) const GOOD_COST: u32 = 10;
 /// Above this cost a check takes more than a second.
 pub(super) const MAX_COST: u32 = 14;
 
-/// A bcrypt hash; its parts were read once, so that a check can't fail for another reason than the password.
+/// A bcrypt hash. It was parsed once, so a check fails only because of the password.
 #[derive(Clone)]
 pub(in crate::auth) struct Bcrypt {
     text: Box<str>,
@@ -33,7 +33,7 @@ impl Bcrypt {
         self.cost
     }
 
-    /// The caller has refused NUL and more than 72 bytes, which bcrypt would pass over.
+    /// The caller has refused more than 72 bytes, which bcrypt would ignore.
     pub(super) fn verify(&self, password: &Secret) -> bool {
         !password.reveal().contains(&0) && bcrypt::verify(password.reveal(), &self.text).unwrap_or(false)
     }

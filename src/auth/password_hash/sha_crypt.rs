@@ -7,14 +7,14 @@ use crate::auth::secret::Secret;
 
 /// The fewest rounds that the format has.
 pub(super) const MIN_ROUNDS: u32 = 1_000;
-/// About as much work as bcrypt at its highest allowed cost.
+/// About as much work as bcrypt with its highest allowed cost.
 pub(super) const MAX_ROUNDS: u32 = 1_000_000;
-/// How many there are where the line does not say.
+/// The rounds of a hash that does not say.
 const DEFAULT_ROUNDS: u32 = 5_000;
-/// How many rounds take as long as one of bcrypt, roughly.
+/// How many rounds take as long as one round of bcrypt, roughly.
 const ROUNDS_A_UNIT: u32 = 100;
 
-/// A hash whose parts were looked at once.
+/// A hash that was parsed once.
 #[derive(Clone)]
 pub(in crate::auth) struct ShaCrypt {
     text: Box<str>,

@@ -1,6 +1,6 @@
-//! Tokens that were checked and are still valid, so that a token is checked once and not with each request.
+//! Tokens that were accepted and are still valid, so that a token is verified once and not with each request.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     claims::{Claims, LEEWAY},
@@ -8,27 +8,28 @@ use super::{
     refusal::TokenRefusal,
 };
 use crate::auth::{
+    Refusal,
+    access_rules::AccessRules,
     bounded_map::BoundedMap,
-    principal::Grants,
+    principal::{Grants, Principal},
     secret::{Mark, MarkKey},
 };
 
 /// How many tokens are remembered.
 const REMEMBERED: usize = 10_000;
 
-/// The tokens, by their marks.
+/// Accepted tokens, by their marks.
 pub(crate) struct AcceptedTokens {
     key: MarkKey,
     tokens: Mutex<BoundedMap<Mark, Accepted>>,
 }
 
-/// What matters of a token that holds.
 #[derive(Clone)]
-pub(crate) struct Accepted {
-    pub(crate) user: Option<Arc<str>>,
-    pub(crate) grants: Arc<Grants>,
+struct Accepted {
+    user: Option<Arc<str>>,
+    grants: Arc<Grants>,
     /// Seconds since 1970.
-    pub(crate) expires: u64,
+    expires: u64,
 }
 
 impl AcceptedTokens {
@@ -36,20 +37,24 @@ impl AcceptedTokens {
         Self { key: MarkKey::random(), tokens: Mutex::new(BoundedMap::new(REMEMBERED)) }
     }
 
-    /// What a token says that was accepted before under the same `generation` of keys and has not expired, or what `verify` finds out.
-    pub(crate) fn find(
+    /// The holder of a token that was accepted before under the same `generation` of keys, or that `verify` accepts.
+    pub(crate) fn principal(
         &self,
         generation: u64,
         token: &str,
+        access: Option<Arc<AccessRules>>,
         now: u64,
         verify: impl FnOnce() -> Result<Claims, TokenRefusal>,
-    ) -> Result<Accepted, TokenRefusal> {
-        let checked = self.checked(generation, token, now, verify);
-        // A text of the token's own is cut off: the line shall not be as long as the token.
-        checked.inspect_err(|refusal| tracing::info!("a token is refused: {:.200}", refusal.to_string()))
+    ) -> Result<Principal, Refusal> {
+        let accepted = self.find(generation, token, now, verify).map_err(|refusal| {
+            // A refusal may quote the token, which may be long.
+            tracing::info!("a token is refused: {:.200}", refusal.to_string());
+            Refusal::InvalidToken
+        })?;
+        Ok(Principal::bearer(accepted.user, accepted.grants, access))
     }
 
-    fn checked(
+    fn find(
         &self,
         generation: u64,
         token: &str,
@@ -66,19 +71,14 @@ impl AcceptedTokens {
             return Ok(accepted.clone());
         }
         let claims = verify()?;
-        let accepted = Accepted::from(&claims);
+        let (user, grants) = (claims.user().map(Into::into), Arc::new(claims.grants()));
+        let accepted = Accepted { user, grants, expires: claims.exp };
         self.lock().insert(mark, accepted.clone());
         Ok(accepted)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BoundedMap<Mark, Accepted>> {
+    fn lock(&self) -> MutexGuard<'_, BoundedMap<Mark, Accepted>> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl From<&Claims> for Accepted {
-    fn from(claims: &Claims) -> Self {
-        Self { user: claims.user().map(Into::into), grants: Arc::new(claims.grants()), expires: claims.exp }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Certificates in the header of a token (`x5c`), up to one that is trusted.
+//! Verifies the certificates in the header of a token (`x5c`).
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::{
     refusal::TokenRefusal,
 };
 
-/// The most certificates that are looked at.
+/// The most certificates in a header.
 const MAX_CERTIFICATES: usize = 5;
 
-/// Issuers sign with whatever certificate they have, whatever it says that it is for.
+/// Issuers sign with any certificate that they have, whatever its extended key usage is.
 struct AnyUsage;
 
 impl ExtendedKeyUsageValidator for AnyUsage {
@@ -25,7 +25,7 @@ impl ExtendedKeyUsageValidator for AnyUsage {
     }
 }
 
-/// The key of the first certificate, if a chain leads from it to one of the trusted certificates, or if it is itself one of them.
+/// The key of the first certificate, if that is trusted, or if a chain leads from it to a trusted one.
 pub(super) fn key_of_chain(x5c: &[String], trusted: &KeySet, now: u64) -> Result<VerifyingKey, TokenRefusal> {
     let refuse = |text: &str| TokenRefusal::Chain(text.to_owned());
     if x5c.len() > MAX_CERTIFICATES {

@@ -1,8 +1,9 @@
-//! What a token says. Types are strict: a claim of a wrong type is never taken for one that is absent.
+//! The claims of a token. Types are strict: a claim of a wrong type does not count as an absent one.
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::Number;
 
 use super::refusal::TokenRefusal;
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     oci::{Action, ResourceKind, ScopeAction},
 };
 
-/// How far the clocks of issuer and registry may be apart, in seconds.
+/// How far the clocks of the issuer and the registry may differ, in seconds.
 pub(crate) const LEEWAY: u64 = 60;
 
 /// The claims of an access token. Times are seconds since 1970.
@@ -24,7 +25,7 @@ pub(crate) struct Claims {
     pub(crate) exp: u64,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub(crate) nbf: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "present_or_null", skip_serializing_if = "Option::is_none")]
     pub(crate) iat: Option<u64>,
     #[serde(default, deserialize_with = "null_is_default")]
     pub(crate) jti: String,
@@ -32,15 +33,14 @@ pub(crate) struct Claims {
     pub(crate) access: Vec<AccessEntry>,
 }
 
-/// One entry of the `access` claim.
+/// One entry of the `access` claim. It gives nothing where its type or its name is missing or null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AccessEntry {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default, deserialize_with = "null_is_default")]
     pub(crate) kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) class: Option<String>,
-    pub(crate) name: String,
     #[serde(default, deserialize_with = "null_is_default")]
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "without_nulls")]
     pub(crate) actions: Vec<String>,
 }
 
@@ -52,22 +52,37 @@ pub(crate) enum Audience {
     Several(Vec<String>),
 }
 
-/// What a token must say to be accepted.
+/// The claims that a token must have to be accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Expected {
     pub(crate) issuer: String,
     pub(crate) service: String,
-    /// Whether `nbf` must be there; it always is in our own.
+    /// Whether `nbf` must be there. Tokens of wharf always have it.
     pub(crate) not_before: bool,
 }
 
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    u64::deserialize(deserializer).map(Some)
+    since_1970(&Number::deserialize(deserializer)?).map(Some)
 }
 
-/// Issuers say `null` for what they leave empty; those that are written in Go, for an empty list.
+fn present_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    Option::deserialize(deserializer)?.as_ref().map(since_1970).transpose()
+}
+
+/// A time before 1970 counts as 1970.
+fn since_1970<E: de::Error>(seconds: &Number) -> Result<u64, E> {
+    let before = || seconds.as_i64().map(|_| 0);
+    seconds.as_u64().or_else(before).ok_or_else(|| E::custom("a time is a whole number of seconds"))
+}
+
+/// Issuers write `null` for what they leave empty; those that are written in Go, for an empty list.
 fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn without_nulls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let actions: Vec<Option<String>> = null_is_default(deserializer)?;
+    Ok(actions.into_iter().flatten().collect())
 }
 
 impl Claims {
@@ -101,16 +116,18 @@ impl Claims {
         Some(self.sub.as_str()).filter(|user| !user.is_empty())
     }
 
-    /// What the `access` claim allows. Only exact names and known kinds and actions count, `*` is every action, and entries add up. The class of
-    /// an entry (`plugin`) says what the content is for, and changes nothing, as in registry:2.
+    /// The rights that the `access` claim gives. Only exact names and known types and actions count, `*` is every
+    /// action, and entries add up. The `class` of an entry (`plugin`) changes nothing, as in registry:2.
     pub(crate) fn grants(&self) -> Grants {
         let mut grants = Grants::default();
-        for entry in &self.access {
+        for entry in self.access.iter().filter(|entry| !entry.name.is_empty()) {
             let actions = entry.actions.iter().map(|action| ScopeAction::from(action.as_str()));
             match ResourceKind::from(entry.kind.as_str()) {
                 ResourceKind::Repository => {
                     let known: BTreeSet<Action> = actions.flat_map(|action| expand(&action)).collect();
-                    grants.repositories.entry(entry.name.clone()).or_default().extend(known);
+                    if !known.is_empty() {
+                        grants.repositories.entry(entry.name.clone()).or_default().extend(known);
+                    }
                 }
                 ResourceKind::Registry if entry.name == "catalog" => {
                     grants.catalog |= entry.actions.iter().any(|action| action == "*");
@@ -122,7 +139,7 @@ impl Claims {
     }
 }
 
-/// The claims of a token whose signature is right, for the fuzzer: what is taken is for this issuer and service, and now.
+/// Claims from the fuzzer. Those that are accepted are for this issuer and service, and valid now.
 #[cfg(any(test, fuzzing))]
 pub(in crate::auth) fn fuzz(payload: &[u8]) {
     const NOW: u64 = 1_800_000_000;
@@ -135,7 +152,7 @@ pub(in crate::auth) fn fuzz(payload: &[u8]) {
     assert!(claims.grants().repositories.keys().all(|name| named.contains(name)), "a right that is not in the token");
 }
 
-/// The actions of the registry that one of a scope stands for.
+/// The actions that an action of a scope means.
 pub(super) fn expand(action: &ScopeAction) -> Vec<Action> {
     match action {
         ScopeAction::Action(action) => vec![*action],

@@ -1,4 +1,4 @@
-//! What a token may carry of what was asked for.
+//! The rights that a token gets, of those that were requested.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use crate::{
     oci::{Action, RepositoryName, ResourceKind, ResourceScope},
 };
 
-/// The part of `scopes` that the rules allow to `user` (nobody in particular if `None`), one entry for each name. Kinds of things that are not
-/// known are passed over, as are scopes of which nothing is left.
+/// The part of `scopes` that the rules allow to `user` (`None` for a request without a login), one entry for each name.
+/// Unknown types are skipped, and so are scopes of which nothing is allowed.
 pub(crate) fn grant(access: &AccessRules, user: Option<&str>, scopes: &[ResourceScope]) -> Vec<AccessEntry> {
     let mut repositories: Vec<(RepositoryName, BTreeSet<Action>)> = Vec::new();
     for scope in scopes.iter().filter(|scope| scope.kind == ResourceKind::Repository) {
@@ -20,31 +20,30 @@ pub(crate) fn grant(access: &AccessRules, user: Option<&str>, scopes: &[Resource
             None => repositories.push((name, allowed)),
         }
     }
-    let entry = |(name, actions): (RepositoryName, BTreeSet<Action>)| AccessEntry {
-        kind: "repository".to_owned(),
-        class: None,
-        name: name.into(),
-        actions: actions.into_iter().map(|action| action.as_str().to_owned()).collect(),
-    };
-    let mut granted: Vec<_> = repositories.into_iter().filter(|(_, actions)| !actions.is_empty()).map(entry).collect();
+    let mut granted: Vec<_> = repositories
+        .into_iter()
+        .filter(|(_, actions)| !actions.is_empty())
+        .map(|(name, actions)| entry("repository", name.as_str(), actions.into_iter().map(Action::as_str)))
+        .collect();
     if user.is_some() && scopes.iter().any(asks_for_catalog) {
-        granted.push(AccessEntry {
-            kind: "registry".to_owned(),
-            class: None,
-            name: "catalog".to_owned(),
-            actions: vec!["*".to_owned()],
-        });
+        granted.push(entry("registry", "catalog", ["*"]));
     }
     granted
 }
 
-/// What was granted, as a scope says it.
+fn entry<'a>(kind: &str, name: &str, actions: impl IntoIterator<Item = &'a str>) -> AccessEntry {
+    let actions = actions.into_iter().map(ToOwned::to_owned).collect();
+    AccessEntry { kind: kind.to_owned(), name: name.to_owned(), actions }
+}
+
+/// Granted rights in the form of a scope.
 pub(crate) fn scope_text(granted: &[AccessEntry]) -> String {
     let scope = |entry: &AccessEntry| format!("{}:{}:{}", entry.kind, entry.name, entry.actions.join(","));
     granted.iter().map(scope).collect::<Vec<_>>().join(" ")
 }
 
-/// Clients know no action for new tags only, so that where push is asked for and not held, `create` is what is meant.
+/// Clients know no action for new tags only, so a request to push is a request for `create` too, where push itself is
+/// not allowed.
 fn allowed(access: &AccessRules, user: Option<&str>, name: &RepositoryName, scope: &ResourceScope) -> BTreeSet<Action> {
     let mut asked: BTreeSet<Action> = scope.actions.iter().flat_map(expand).collect();
     if asked.contains(&Action::Push) {

@@ -1,13 +1,11 @@
-//! Identity tokens: what `docker login` keeps in the place of a password ([OAuth 2 refresh tokens](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)).
+//! Identity tokens, which `docker login` keeps instead of a password ([OAuth 2 refresh
+//! tokens](https://www.rfc-editor.org/rfc/rfc6749#section-1.5)).
 //!
-//! A token is 32 random bytes that say nothing. On disk there is one file for each, named by the token's hash; what it was given for is bound
-//! to the hash of the user's password by a fingerprint that can only be computed with the token itself. So who reads the folder learns neither
-//! a token nor anything of a password, and a token dies with the user or with a change of the password.
+//! A token is 32 random bytes without a meaning. Each token has a file, whose name is the token's hash. A fingerprint
+//! in the file binds the token to the hash of the user's password, and computing it takes the token itself. So a reader
+//! of the folder learns neither tokens nor passwords, and a token ends with its user, or with a change of the password.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -15,14 +13,14 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     auth::secret::{Secret, keyed_fingerprint},
-    files::{FileError, FileFault, private},
+    files::{self, FileError},
 };
 
-/// A token that was not used for so long is dead, in seconds.
+/// A token that was not used for so long is not valid any more, in seconds.
 const IDLE: u64 = 30 * 24 * 3600;
-/// How exactly it is noted when a token was used, in seconds: each note is a write.
+/// How exact the time of the last use is, in seconds: each change of it is a write.
 const PRECISION: u64 = 3600;
-/// How many tokens a user may have; a further one takes the place of the one that was not used for longest.
+/// How many tokens a user may have. A further one replaces the least recently used.
 const MOST_OF_A_USER: usize = 32;
 const PREFIX: &str = "wharf_";
 
@@ -30,25 +28,25 @@ const PREFIX: &str = "wharf_";
 #[derive(Clone, Debug)]
 pub struct IdentityTokens(PathBuf);
 
-/// A token as it is listed.
+/// A token in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityToken {
-    /// What it is called by: the beginning of its hash.
+    /// The beginning of its hash.
     pub id: String,
-    /// Whose it is.
+    /// The user that got it.
     pub user: String,
-    /// What the program called itself that asked for it.
+    /// The name of the program that requested it, as the program says.
     pub client_id: String,
-    /// When it was given out, in seconds since 1970.
+    /// When it was issued, in seconds since 1970.
     pub created: u64,
-    /// When it was last used, give or take an hour.
+    /// When it was last used, to the hour.
     pub used: u64,
 }
 
-/// Why an identity token gives nothing.
+/// Why an identity token is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IdentityRefusal {
-    /// Not known, revoked, idle for too long, or the user or its password is gone.
+    /// It is unknown, revoked or unused for too long, or the user is gone or has another password.
     #[error("the identity token is not, or no longer, valid")]
     Dead,
     /// The folder can't be read.
@@ -66,25 +64,25 @@ struct Record {
 }
 
 impl IdentityTokens {
-    /// The tokens of a folder, which is made when it is first needed.
+    /// The tokens of a folder, which is made with the first token.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         Self(folder.to_owned())
     }
 
-    /// A new token for a user, whose password has that hash now.
+    /// Issues a token to a user whose password has that hash now.
     pub(crate) fn issue(&self, user: &str, hash: &str, client_id: &str, now: u64) -> Result<String, FileError> {
-        private::create_folder(&self.0)?;
+        files::create_folder(&self.0)?;
         self.make_room(user, now)?;
         let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
         let client_id = client_id.chars().filter(|c| !c.is_control()).take(100).collect();
         let fingerprint = fingerprint(&token, user, hash);
         let record = Record { user: user.to_owned(), client_id, created: now, used: now, fingerprint };
-        private::create(&self.file(&name(token.as_bytes())), &encode(&record))?;
+        files::create(&self.file(&name(token.as_bytes())), &encode(&record))?;
         Ok(token)
     }
 
-    /// The user that a token was given to. `hash_of` says the hash of a user's password now.
+    /// The user that a token was issued to. `hash_of` returns the hash of a user's password now.
     pub(crate) fn redeem(
         &self,
         token: &Secret,
@@ -103,15 +101,15 @@ impl IdentityTokens {
         }
         if record.used.saturating_add(PRECISION) <= now {
             record.used = now;
-            // Another process may have revoked it since it was read.
-            if !private::replace_if_there(&self.file(&name), &encode(&record))? {
+            // Another process may have revoked the token after it was read.
+            if !files::replace_if_there(&self.file(&name), &encode(&record))? {
                 return Err(IdentityRefusal::Dead);
             }
         }
         Ok(record.user)
     }
 
-    /// All tokens that may still be valid, the newest use first.
+    /// All tokens that may still be valid, the last used first.
     ///
     /// # Errors
     /// [`FileError`]
@@ -127,7 +125,7 @@ impl IdentityTokens {
         Ok(tokens)
     }
 
-    /// Revokes the tokens whose id begins with `id`, which has at least eight characters. Says how many there were.
+    /// Revokes the tokens whose id begins with `id`, which has at least eight characters. Returns how many there were.
     ///
     /// # Errors
     /// [`FileError`]
@@ -135,7 +133,7 @@ impl IdentityTokens {
         self.remove_where(|name, _| id.len() >= 8 && name.starts_with(id))
     }
 
-    /// Revokes all tokens of a user. Says how many there were.
+    /// Revokes all tokens of a user. Returns how many there were.
     ///
     /// # Errors
     /// [`FileError`]
@@ -143,7 +141,7 @@ impl IdentityTokens {
         self.remove_where(|_, record| record.user == user)
     }
 
-    /// Drops what is dead, and the one that was idle for longest where the user has as many as may be.
+    /// Removes tokens that are not valid any more, and the least recently used one if the user has as many as allowed.
     fn make_room(&self, user: &str, now: u64) -> Result<(), FileError> {
         self.remove_where(|_, record| record.used.saturating_add(IDLE) <= now)?;
         let mut own: Vec<_> = self.records()?.into_iter().filter(|(_, record)| record.user == user).collect();
@@ -158,16 +156,9 @@ impl IdentityTokens {
     }
 
     fn records(&self) -> Result<Vec<(String, Record)>, FileError> {
-        let unreadable =
-            |error: io::Error| FileError { path: self.0.clone(), fault: FileFault::Unreadable(error.kind()) };
-        let entries = match fs::read_dir(&self.0) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(unreadable)?,
-        };
         let mut records = Vec::new();
-        for entry in entries {
-            let file = entry.map_err(unreadable)?.file_name();
-            let name = file.to_str().and_then(|file| file.strip_suffix(".json")).filter(|name| name.len() == 64);
+        for file in files::names(&self.0)? {
+            let name = file.strip_suffix(".json").filter(|name| name.len() == 64);
             let Some(name) = name.filter(|name| name.bytes().all(|byte| byte.is_ascii_hexdigit())) else { continue };
             if let Some(record) = self.read(name)? {
                 records.push((name.to_owned(), record));
@@ -176,24 +167,14 @@ impl IdentityTokens {
         Ok(records)
     }
 
-    /// A file that is damaged is no token; one that can't be read is an error, so that a bad disk logs nobody out.
+    /// A damaged file is no token. A file that can't be read is an error, so that a bad disk logs nobody out.
     fn read(&self, name: &str) -> Result<Option<Record>, FileError> {
-        let path = self.file(name);
-        match fs::read(&path) {
-            Ok(json) => Ok(serde_json::from_slice(&json).ok()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(FileError { path, fault: FileFault::Unreadable(error.kind()) }),
-        }
+        let json = files::read_if_there(&self.file(name))?;
+        Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
     }
 
     fn remove(&self, name: &str) -> Result<(), FileError> {
-        let path = self.file(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(FileError { path, fault: FileFault::Unwritable(error.kind()) })
-            }
-            _ => Ok(()),
-        }
+        files::remove(&self.file(name))
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -216,6 +197,8 @@ fn encode(record: &Record) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
+
+    use std::fs;
 
     use super::*;
 

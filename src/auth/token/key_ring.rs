@@ -1,37 +1,46 @@
-//! The keys of an issuer at one time: one signs, and those that signed before still check.
+//! The keys of wharf's own issuer: one signs, and all verify.
 
 use std::{path::Path, sync::Arc};
 
-use super::{keys::KeySet, signing::SigningKey};
-use crate::files::{FileError, FileFault, watch};
+use super::{key_folder, keys::KeySet, signing::SigningKey};
+use crate::{
+    auth::settings::KeySource,
+    files::{Content, FileError, FileFault, Files, Snapshot, Watched},
+};
 
-/// One key that signs, and all that check.
+/// One key that signs, and all that verify.
 pub(crate) struct KeyRing {
     pub(crate) signer: SigningKey,
     pub(crate) trusted: Arc<KeySet>,
 }
 
 impl KeyRing {
-    /// The first key signs, all of them check.
-    pub(crate) fn new(keys: Vec<SigningKey>) -> Option<Self> {
+    /// Opens the keys as they are.
+    pub(crate) fn open(source: &KeySource) -> Result<Watched<Self>, FileError> {
+        let (KeySource::File(path) | KeySource::Folder(path)) = source.clone();
+        Watched::open(files(source)?, move |files| Self::read(&path, files))
+    }
+
+    /// The keys of PEM files. The first key of the first file signs: to rotate the keys of one file, put a new key
+    /// before the old.
+    fn read(source: &Path, files: &[Snapshot]) -> Result<Self, FileError> {
+        let mut keys = Vec::new();
+        for file in files {
+            keys.extend(SigningKey::read_all(file.bytes()?).map_err(|error| file.error(&error))?);
+        }
         let mut trusted = KeySet::default();
         for key in &keys {
             trusted.add(key.public().clone(), None);
         }
-        let signer = keys.into_iter().next()?;
-        Some(Self { signer, trusted: Arc::new(trusted) })
+        let none = || FileError { path: source.to_owned(), fault: FileFault::Content("it has no key".to_owned()) };
+        Ok(Self { signer: keys.into_iter().next().ok_or_else(none)?, trusted: Arc::new(trusted) })
     }
+}
 
-    /// Reads a PEM file once.
-    pub(crate) fn read(path: &Path) -> Result<Self, FileError> {
-        let keys = watch::read(path, watch::Content::Secret).and_then(|content| Self::from_file(path, Some(&content)));
-        keys.map_err(|fault| FileError { path: path.to_owned(), fault })
-    }
-
-    /// The keys of a PEM file: to rotate, put a new one before the old.
-    pub(crate) fn from_file(_: &Path, content: Option<&[u8]>) -> Result<Self, FileFault> {
-        let content = content.ok_or(FileFault::Unreadable(std::io::ErrorKind::NotFound))?;
-        let keys = SigningKey::read_all(content).map_err(|error| FileFault::Content(error.to_string()))?;
-        Self::new(keys).ok_or_else(|| FileFault::Content("it has no private key".to_owned()))
+/// The files of the keys.
+pub(super) fn files(source: &KeySource) -> Result<Files, FileError> {
+    match source {
+        KeySource::File(path) => Ok(vec![(path.clone(), Content::Credentials)]),
+        KeySource::Folder(path) => key_folder::list(path),
     }
 }

@@ -1,5 +1,5 @@
 //! Tokens: [JSON Web Tokens](https://www.rfc-editor.org/rfc/rfc7519) with the claims of the
-//! [distribution token specification](https://distribution.github.io/distribution/spec/auth/jwt/), checked and issued.
+//! [distribution token specification](https://distribution.github.io/distribution/spec/auth/jwt/), verified and issued.
 
 mod accepted;
 mod chain;
@@ -25,15 +25,14 @@ pub use refusal::TokenRefusal;
 pub use request::TokenRequest;
 pub use response::{TokenError, TokenResponse};
 
-pub(super) use accepted::{Accepted, AcceptedTokens};
+pub(super) use accepted::AcceptedTokens;
 pub(super) use claims::Expected;
 #[cfg(any(test, fuzzing))]
 pub(super) use claims::fuzz as fuzz_claims;
 pub(super) use grant::{grant, scope_text};
 pub(super) use identity::IdentityRefusal;
-pub(super) use issuer::{Issuer, NotIssued};
-pub(super) use key_folder::KeyFolder;
+pub(super) use issuer::Issuer;
 pub(super) use key_ring::KeyRing;
-pub(super) use keys::{ALGORITHMS, KeySet};
+pub(super) use keys::{ALGORITHMS, KeySet, algorithm};
 pub(super) use request::Grant;
 pub(super) use verify::Verifier;

@@ -1,4 +1,4 @@
-//! What is asked of the token endpoint: by GET ([distribution, token]) or as a form by POST ([distribution, OAuth 2]).
+//! Requests to the token endpoint: GET ([distribution, token]), or a form by POST ([distribution, OAuth 2]).
 //!
 //! [distribution, token]: https://distribution.github.io/distribution/spec/auth/token/
 //! [distribution, OAuth 2]: https://distribution.github.io/distribution/spec/auth/oauth/
@@ -11,7 +11,7 @@ use crate::{auth::secret::Secret, oci::ResourceScope};
 /// The most scopes of a request.
 const MAX_SCOPES: usize = 256;
 
-/// A request for a token, read. What is not known is passed over: nothing but these fields can change what is granted.
+/// A request for a token. Unknown fields are ignored: they can't change what is granted.
 #[derive(Debug, Default)]
 pub struct TokenRequest {
     pub(in crate::auth) service: Option<String>,
@@ -22,15 +22,15 @@ pub struct TokenRequest {
     pub(in crate::auth) grant: Grant,
 }
 
-/// How the request shows who it is from.
+/// The credentials of the request.
 #[derive(Debug, Default)]
 pub(in crate::auth) enum Grant {
-    /// By its `Authorization` header, or not at all.
+    /// Its `Authorization` header, if it has one.
     #[default]
     Header,
-    /// By a name and a password in the form.
+    /// A name and a password in the form.
     Password { user: String, password: Secret },
-    /// By an identity token in the form.
+    /// An identity token in the form.
     RefreshToken(Secret),
 }
 
@@ -42,7 +42,7 @@ impl TokenRequest {
     pub fn from_query(query: &str) -> Result<Self, TokenError> {
         let mut request = Self::default();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-            request.take(&name, &value);
+            request.read(&name, &value);
             if name == "offline_token" {
                 request.wants_identity_token = matches!(value.as_ref(), "true" | "1");
             }
@@ -58,7 +58,7 @@ impl TokenRequest {
         let mut request = Self::default();
         let (mut grant_type, mut user, mut password, mut refresh_token) = (None, None, None, None);
         for (name, value) in form_urlencoded::parse(form) {
-            request.take(&name, &value);
+            request.read(&name, &value);
             match name.as_ref() {
                 "grant_type" => grant_type = Some(value.into_owned()),
                 "username" => user = Some(value.into_owned()),
@@ -79,14 +79,14 @@ impl TokenRequest {
         request.checked()
     }
 
-    /// Fields of both kinds of request.
-    fn take(&mut self, name: &str, value: &str) {
-        let said = Some(value.to_owned()).filter(|value| !value.is_empty());
+    /// Reads a field that both kinds of request have.
+    fn read(&mut self, name: &str, value: &str) {
+        let text = Some(value.to_owned()).filter(|value| !value.is_empty());
         match name {
-            "service" => self.service = said,
-            "account" => self.account = said,
+            "service" => self.service = text,
+            "account" => self.account = text,
             "client_id" => value.clone_into(&mut self.client_id),
-            // One more than may be is kept, for it to be seen.
+            // One scope too many is kept, so that the request is refused.
             "scope" if self.scopes.len() <= MAX_SCOPES => {
                 let scopes = ResourceScope::parse_list(value).filter_map(Result::ok);
                 self.scopes.extend(scopes.take(MAX_SCOPES + 1));

@@ -1,63 +1,63 @@
-//! What the token endpoint answers.
+//! Responses of the token endpoint.
 
 use std::time::Duration;
 
 use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// A token and what belongs to it, as its JSON has it.
+/// A token, as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct TokenResponse {
-    /// The token, for who asked by GET.
+    /// The token, for clients that use GET.
     pub token: String,
-    /// The same, for who asked by POST.
+    /// The same, for clients that use POST.
     pub access_token: String,
-    /// How many seconds it lives.
+    /// For how many seconds it is valid.
     pub expires_in: u64,
     /// When it was issued, RFC 3339.
     pub issued_at: String,
-    /// What it carries, in an answer to a POST.
+    /// The rights that it gives, in a response to a POST.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
-    /// The identity token, where one was asked for and is given.
+    /// The identity token, if one was requested and is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refresh_token: Option<String>,
 }
 
-/// Why there is no token. The texts are for the client, which shows them to a person.
+/// Why there is no token. Clients show the texts to their users.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// No tokens are issued here: 404.
     #[error("no tokens are issued here")]
     NotHere,
-    /// The name or the password is wrong: 401 with a Basic challenge. Clients show this very text.
+    /// The name or the password is wrong: 401 with a Basic challenge.
     #[error("incorrect username or password")]
     WrongCredentials,
-    /// The identity token is dead: 401, with the error of OAuth 2 beside ours, so that clients ask for a login.
+    /// The identity token is not valid any more: 401. The error of OAuth 2 makes clients ask for a login.
     #[error("the identity token is not valid any more, log in again")]
     DeadRefreshToken,
-    /// Not this registry's name: 400.
+    /// The service is not this registry: 400.
     #[error("this server issues no tokens for the service asked for")]
     UnknownService,
-    /// The account is another than the one that logged in: 400.
+    /// The account is not the user that logged in: 400.
     #[error("the account is not the user that logged in")]
     AccountMismatch,
-    /// A kind of grant that there is not: 400.
+    /// The type of grant is unknown: 400.
     #[error("the grant_type must be password or refresh_token")]
     UnsupportedGrantType,
-    /// Something is missing: 400.
+    /// A field is missing: 400.
     #[error("{0}")]
     InvalidRequest(&'static str),
-    /// More scopes than a token can carry: 400.
+    /// There are more scopes than a token can have: 400.
     #[error("too many scopes for one token")]
     TooManyScopes,
-    /// Too many wrong credentials from there: 429.
+    /// Too many wrong credentials came from the address: 429.
     #[error("too many failed attempts, try again later")]
     Throttled {
-        /// After how many seconds the next attempt is looked at.
+        /// After how many seconds the client may try again.
         retry_after: u64,
     },
-    /// It can't be said at this moment: 503.
+    /// Tokens can't be issued at the moment: 503.
     #[error("tokens can't be issued at this moment")]
     Unavailable,
 }
@@ -76,7 +76,8 @@ impl TokenResponse {
 }
 
 impl TokenError {
-    /// The `error` of [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), to stand beside `errors`.
+    /// The `error` of [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2), which stands beside
+    /// `errors`.
     #[must_use]
     pub fn oauth_error(&self) -> Option<&'static str> {
         match self {
@@ -89,7 +90,7 @@ impl TokenError {
     }
 }
 
-/// A time in seconds since 1970 as RFC 3339 has it.
+/// A time in seconds since 1970 in the form of RFC 3339.
 fn rfc3339(seconds: u64) -> String {
     let time = i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
     time.unwrap_or(OffsetDateTime::UNIX_EPOCH).format(&Rfc3339).unwrap_or_default()

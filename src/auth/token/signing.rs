@@ -1,4 +1,4 @@
-//! The private key that our own tokens are signed with.
+//! The private key that signs tokens.
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -27,18 +27,17 @@ struct Header<'a> {
     kid: &'a str,
 }
 
-/// A key can't be made or used; in words that follow on the name of its file.
+const MAKE_ONE: &str =
+    "make one with 'openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256' or '-algorithm ED25519'";
+
+/// Why a key can't be made or used, in words that follow on the name of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SigningError {
     #[error("the system made no key")]
     NoKey,
-    #[error(
-        "it has no private key that can sign: make one with 'openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256' or '-algorithm ED25519'"
-    )]
+    #[error("it has no private key that can sign: {MAKE_ONE}")]
     NoPrivateKey,
-    #[error(
-        "its key can't sign as ES256 or EdDSA: make one with 'openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256' or '-algorithm ED25519'"
-    )]
+    #[error("its key can't sign as ES256 or EdDSA: {MAKE_ONE}")]
     Unsupported,
     #[error("the key did not sign")]
     NotSigned,
@@ -55,7 +54,8 @@ impl SigningKey {
         Ok(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
     }
 
-    /// Every private key of a PEM file. The first signs, so it must; of the others, those that can't be used are passed over and named.
+    /// The private keys of a PEM file. The first must be usable, because it signs. Others that can't be used are
+    /// skipped, with a warning.
     pub(crate) fn read_all(pem: &[u8]) -> Result<Vec<Self>, SigningError> {
         use rustls::pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
         let mut keys = Vec::new();
@@ -77,13 +77,13 @@ impl SigningKey {
     }
 
     fn new(key: EncodingKey, algorithm: Algorithm) -> Option<Self> {
-        // A key of another kind does not sign, whatever the library makes of its bytes.
+        // The library accepts bytes of another kind of key, which then does not sign.
         let signature = jsonwebtoken::crypto::sign(b"", &key, algorithm).ok()?;
         let public = public_of(&key, algorithm)?;
         public.verifies(algorithm, b"", &signature).then_some(Self { key, algorithm, public })
     }
 
-    /// The public key, which is also what others know this one by.
+    /// The public key.
     pub(crate) fn public(&self) -> &VerifyingKey {
         &self.public
     }

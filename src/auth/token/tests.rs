@@ -85,7 +85,7 @@ impl Signer {
 
 fn verifier(trusted: KeySet, typed: bool) -> Verifier {
     let expected = Expected { issuer: "issuer".to_owned(), service: "us".to_owned(), not_before: typed };
-    let algorithms = ALGORITHMS.map(|(_, algorithm)| algorithm).into();
+    let algorithms = ALGORITHMS.into();
     Verifier { trusted: vec![Arc::new(trusted)], algorithms, expected, typed }
 }
 
@@ -318,7 +318,7 @@ fn b5_signatures_that_are_no_numbers() {
 #[test]
 fn b6_times_of_a_wrong_type_are_not_taken_for_absent() {
     let (signer, verifier, header) = setup();
-    let raw = ["\"123\"", "true", "null", "[]", "{}", "-1", "1e400", "1.5", "18446744073709551616", "1e3", "\"\""];
+    let raw = ["\"123\"", "true", "null", "[]", "{}", "1e400", "1.5", "18446744073709551616", "1e3", "\"\""];
     for name in ["exp", "nbf"] {
         for value in raw {
             let claims =
@@ -337,7 +337,14 @@ fn b6_times_of_a_wrong_type_are_not_taken_for_absent() {
         (with("nbf", json!(NOW + 61)), "it is not valid before 61 seconds from now"),
         (with("nbf", json!(u64::MAX)), "it is not valid before"),
         (with("exp", json!(u64::MAX)), ""),
+        (with("exp", json!(-1)), "its claims can't be read"),
         (with("iat", json!("x")), "its claims can't be read"),
+        (with("iat", json!(1.5)), "its claims can't be read"),
+        // Before 1970.
+        (with("nbf", json!(-1)), ""),
+        (with("nbf", json!(i64::MIN)), ""),
+        (with("iat", json!(-1)), ""),
+        (with("iat", json!(i64::MIN)), ""),
     ];
     for (claims, expected) in table {
         let refusal = refusal(&verifier, &token(&signer, &header, &claims));
@@ -443,7 +450,10 @@ fn b20_only_exact_grants_count() {
         (entry("repository(plugin)", "a", json!(["pull"])), Some("")),
         (json!([{"type": "repository", "class": "plugin", "name": "b", "actions": ["pull"]}]), Some("")),
         (
-            json!([{"type": "repository", "name": "a", "actions": ["pull"]}, {"type": "repository", "name": "a", "actions": ["delete", "pull"]}]),
+            json!([
+                {"type": "repository", "name": "a", "actions": ["pull"]},
+                {"type": "repository", "name": "a", "actions": ["delete", "pull"]},
+            ]),
             Some("pull delete"),
         ),
         (json!([]), Some("")),
@@ -452,8 +462,7 @@ fn b20_only_exact_grants_count() {
         (json!("repository:a:pull"), None),
         (entry("repository", "a", json!("pull")), None),
         (json!([{"type": "repository", "name": "a", "actions": {"pull": true}}]), None),
-        (json!([{"name": "a", "actions": ["pull"]}]), None),
-        (json!([{"type": "repository", "actions": ["pull"]}]), None),
+        (json!([{"type": "repository", "name": "a", "actions": [["pull"]]}]), None),
         (json!([{"type": ["repository"], "name": "a", "actions": ["pull"]}]), None),
         (json!(["repository:a:pull"]), None),
     ];
@@ -480,7 +489,22 @@ fn report_a6_an_optional_claim_voids_nothing() {
         entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!([entry, {"type": "repository", "name": "b", "actions": ["pull"]}])
     };
+    // Entries with parts that are missing or null give nothing.
+    let beside = |other: Value| {
+        let mut both = entry(json!({}));
+        both.as_array_mut().unwrap().push(other);
+        with("access", both)
+    };
     let table = [
+        beside(json!({"name": "c", "actions": ["pull"]})),
+        beside(json!({"type": null, "name": "c", "actions": ["pull"]})),
+        beside(json!({"type": "repository", "actions": ["pull"]})),
+        beside(json!({"type": "repository", "name": null, "actions": ["pull"]})),
+        beside(json!({"type": "repository", "name": "c", "actions": null})),
+        beside(json!({"type": "repository", "name": "c", "actions": [null]})),
+        beside(json!({"type": "repository", "name": "c"})),
+        beside(json!({})),
+        with("access", entry(json!({"actions": [null, "pull", null]}))),
         with("access", entry(json!({"class": ""}))),
         with("access", entry(json!({"class": "plugin"}))),
         with("access", entry(json!({"class": "image"}))),
@@ -504,6 +528,8 @@ fn report_a6_an_optional_claim_voids_nothing() {
         for name in ["a", "b"] {
             assert_eq!(grants.repositories[name], [crate::oci::Action::Pull].into(), "{claims}");
         }
+        let others = grants.repositories.iter().filter(|(name, _)| !["a", "b"].contains(&name.as_str()));
+        assert!(others.map(|(_, actions)| actions.len()).all(|count| count == 0), "{claims}");
     }
 }
 
@@ -583,7 +609,8 @@ fn every_algorithm_with_its_kind_of_key_and_no_other() {
         let certificate = CertificateParams::new(vec![]).unwrap().self_signed(key).unwrap();
         let (public, kid) = VerifyingKey::from_certificate(certificate.der()).unwrap();
         let verifier = verifier(KeySet::from_bundle(certificate.pem().as_bytes()).unwrap(), false);
-        for (name, algorithm) in ALGORITHMS {
+        for algorithm in ALGORITHMS {
+            let name = &*format!("{algorithm:?}");
             assert_eq!(public.fits(algorithm), fitting.contains(&name), "{name}");
             let header = json!({"alg": name, "kid": kid}).to_string();
             let der = key.serialized_der();
@@ -668,8 +695,17 @@ fn report_a10_a_bad_certificate_spoils_no_other() {
     let leaf = CertificateParams::new(vec![]).unwrap().self_signed(&p521).unwrap().pem();
     let mut authority = CertificateParams::new(vec![]).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    // As `openssl req -x509` makes it, whatever it is for.
+    let own = authority.self_signed(&p521).unwrap().pem();
+    authority.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
     let authority = authority.self_signed(&p521).unwrap().pem();
-    let bad = [(leaf, "ES512"), (authority.clone(), "ES512"), (pem("AAAA"), "damaged"), (pem("!!!!"), "no PEM")];
+    let bad = [
+        (leaf, "ES512"),
+        (own.clone(), "ES512"),
+        (authority.clone(), "ES512"),
+        (pem("AAAA"), "damaged"),
+        (pem("!!!!"), "no PEM"),
+    ];
     for (other, problem) in &bad {
         for (text, number) in
             [(format!("{}{other}", good.certificate.pem()), 2), (format!("{other}{}", good.certificate.pem()), 1)]
@@ -679,12 +715,31 @@ fn report_a10_a_bad_certificate_spoils_no_other() {
             assert!(skipped.contains(&format!("certificate {number} ")) && skipped.contains(problem), "{skipped}");
             assert!(keys.get(good.public().thumbprint()).is_some(), "{problem}");
             // An authority may have signed those that sign tokens.
-            assert_eq!(keys.certificates().len(), if *other == authority { 2 } else { 1 }, "{problem}");
+            let may_have_signed = [&own, &authority].contains(&other);
+            assert_eq!(keys.certificates().len(), if may_have_signed { 2 } else { 1 }, "{problem}");
         }
         let alone = KeySet::from_bundle(other.as_bytes());
         assert_eq!(alone.is_ok(), *other == authority, "{problem}");
         assert!(alone.err().is_none_or(|error| error.contains(problem)), "{problem}");
     }
+}
+
+/// An authority's key is of no use for tokens, but its certificates are.
+#[test]
+fn a_chain_may_lead_to_an_authority_whose_key_signs_no_tokens() {
+    let p521 = CertificateKey::generate_for(&rcgen::PKCS_ECDSA_P521_SHA512).unwrap();
+    let mut params = CertificateParams::new(vec![]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+    let authority = params.self_signed(&p521).unwrap();
+    let key = CertificateKey::generate().unwrap();
+    let leaf = CertificateParams::new(vec![]).unwrap();
+    let leaf = leaf.signed_by(&key, &CertificateIssuer::from_params(&params, &p521)).unwrap();
+    let verifier = verifier(KeySet::from_bundle(authority.pem().as_bytes()).unwrap(), false);
+    let header = json!({"typ": "JWT", "alg": "ES256", "x5c": [STANDARD.encode(leaf.der())]});
+    let key = EncodingKey::from_ec_der(key.serialized_der());
+    let token = token_of(&header.to_string(), &claims().to_string(), &key, Algorithm::ES256);
+    assert_eq!(refusal(&verifier, &token), "");
 }
 
 #[test]

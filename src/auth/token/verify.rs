@@ -1,4 +1,4 @@
-//! Whether a token holds.
+//! Verifies tokens.
 
 use std::sync::Arc;
 
@@ -8,32 +8,33 @@ use super::{
     chain::key_of_chain,
     claims::{Claims, Expected},
     jws::{Header, Jws},
-    keys::{ALGORITHMS, KeySet, VerifyingKey},
+    keys::{KeySet, VerifyingKey, algorithm},
     refusal::TokenRefusal,
 };
 
-/// What tokens are held against.
+/// The keys and claims that a token must agree with.
 #[derive(Clone, Debug)]
 pub(crate) struct Verifier {
-    /// Sets of trusted keys; the first that knows a name decides.
+    /// Sets of trusted keys. The first that has a key of some name decides.
     pub(crate) trusted: Vec<Arc<KeySet>>,
     pub(crate) algorithms: Arc<[Algorithm]>,
     pub(crate) expected: Expected,
-    /// Whether the token is to say that it is a JWT, as our own do.
+    /// Whether the header must say that the token is a JWT, as those of wharf do.
     pub(crate) typed: bool,
 }
 
-/// What our own tokens are signed with.
+/// The algorithms that wharf signs with.
 const OWN_ALGORITHMS: [Algorithm; 2] = [Algorithm::ES256, Algorithm::EdDSA];
 
 impl Verifier {
-    /// What tokens of our own issuer are held against: they have everything that a token can have.
+    /// The verifier of tokens that wharf issues. They have every claim and a type.
     pub(crate) fn own(trusted: Arc<KeySet>, issuer: &str, service: &str) -> Self {
         let expected = Expected { issuer: issuer.to_owned(), service: service.to_owned(), not_before: true };
         Self { trusted: vec![trusted], algorithms: OWN_ALGORITHMS.into(), expected, typed: true }
     }
 
-    /// The claims of a token that holds at `now` (seconds since 1970). Nothing of a token is believed before its signature is checked.
+    /// The claims of a token that is valid at `now` (seconds since 1970). The signature is verified before the claims
+    /// are read.
     pub(crate) fn verify(&self, token: &str, now: u64) -> Result<Claims, TokenRefusal> {
         let jws = Jws::parse(token)?;
         self.check_type(jws.header.typ.as_deref())?;
@@ -51,26 +52,22 @@ impl Verifier {
     }
 
     fn check_type(&self, typ: Option<&str>) -> Result<(), TokenRefusal> {
-        let holds = match typ {
-            Some(typ) if typ.eq_ignore_ascii_case("JWT") => true,
-            Some(typ) => {
-                !self.typed && (typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt"))
-            }
-            None => !self.typed,
-        };
-        if holds { Ok(()) } else { Err(TokenRefusal::Type) }
+        let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+        let others = typ.is_none() || is("at+jwt") || is("application/at+jwt");
+        if is("JWT") || (others && !self.typed) { Ok(()) } else { Err(TokenRefusal::Type) }
     }
 
     fn algorithm(&self, name: &str) -> Result<Algorithm, TokenRefusal> {
-        let known = ALGORITHMS.into_iter().find(|(known, _)| *known == name).map(|(_, algorithm)| algorithm);
-        known.filter(|known| self.algorithms.contains(known)).ok_or_else(|| TokenRefusal::Algorithm(name.to_owned()))
+        let allowed = algorithm(name).filter(|algorithm| self.algorithms.contains(algorithm));
+        allowed.ok_or_else(|| TokenRefusal::Algorithm(name.to_owned()))
     }
 
-    /// The trusted key that the header leads to. It may lead there by several ways, and then all of them must end at the same key.
+    /// The trusted key that the header names. The header may name it in several ways, and all of them must lead to the
+    /// same key.
     fn key(&self, header: &Header, now: u64) -> Result<VerifyingKey, TokenRefusal> {
         let mut ways = Vec::new();
         if let Some(jwk) = &header.jwk {
-            // The key of the header counts for nothing but its name: what is used is the trusted key of that name.
+            // Only the thumbprint of this key is used, to find the trusted key.
             let key = VerifyingKey::from_jwk(jwk).map_err(|_| TokenRefusal::Header("jwk"))?;
             ways.push(self.trusted(key.thumbprint())?.clone());
         }
@@ -80,7 +77,7 @@ impl Verifier {
         if let Some(kid) = &header.kid {
             match self.trusted(kid) {
                 Ok(key) => ways.push(key.clone()),
-                // The certificates say enough where the issuer names its keys as it likes.
+                // With certificates, the issuer may name its keys as it likes.
                 Err(_) if header.x5c.is_some() => {}
                 Err(refusal) => return Err(refusal),
             }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{FsckError, Inspector, Phase};
 use crate::{
     oci::{Digest, MediaType, Preconditions, Reference, RepositoryName, Tag},
-    registry::{ManifestPush, Overwrite, RegistryError, Repository, tag_index::TagIndex},
+    registry::{ManifestPush, Overwrite, RegistryError, Repository, index::TagIndex},
     storage::StorageError,
 };
 

@@ -3,7 +3,7 @@
 use super::{FsckError, Inspector, Phase};
 use crate::{
     oci::{Digest, RepositoryName, Tag},
-    registry::{Repository, layout, repository_state::RepositoryState},
+    registry::{Repository, index::RepositoryState, layout},
     storage::StorageError,
 };
 

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use super::{CollectionError, Collector, Phase, Removal, Removed};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
-    registry::{Repository, layout, pins::Taken, walk::AT_A_TIME},
+    registry::{Repository, content::Taken, layout, walk::AT_A_TIME},
     storage::{Key, Pace, Stat},
 };
 

@@ -8,7 +8,12 @@ use std::{
 use super::{CollectionError, Collector, Phase, Removal, Removed, graph::Graph};
 use crate::{
     oci::{Digest, RepositoryName},
-    registry::{Repository, layout, pins::Taken, repository_state::RepositoryState, tag_index::TagIndex},
+    registry::{
+        Repository,
+        content::Taken,
+        index::{RepositoryState, TagIndex},
+        layout,
+    },
 };
 
 /// How many manifests go while a repository is held alone: pushes wait for as long.

@@ -9,15 +9,16 @@ use std::{
 };
 
 use super::{
+    super::OWN_PREFIX,
     owner::create_file,
-    start::{names_in, remove_any},
-    trial::make_directory,
-    volume::{OWN, own, temporary},
+    recovery::{names_in, remove_any},
+    volume::{own, temporary},
+    write_check::make_directory,
 };
 
 /// What is below `wharf/` and no object of the store: it stays beside `docker/`. The lock must be where it was, and keys stay out of backups
 /// of `docker/`.
-const STAYS: [&str; 4] = ["lock", "control", "token-keys", "identity-tokens"];
+const BESIDE: [&str; 4] = ["lock", "control", "token-keys", "identity-tokens"];
 
 /// The directory that `wharf/` is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,7 @@ impl Base {
 
 /// Whether `name`, below `wharf/`, is no object of the store.
 pub(super) fn is_beside(name: &OsStr) -> bool {
-    STAYS.iter().any(|stays| name == *stays)
+    BESIDE.iter().any(|stays| name == *stays)
 }
 
 /// What is mounted in the store.
@@ -67,7 +68,7 @@ pub(super) fn mounts_in(root: &Path) -> Vec<PathBuf> {
 pub(super) fn in_the_way<'a>(root: &Path, mounts: &'a [PathBuf]) -> Option<&'a PathBuf> {
     let is_below = |mount: &Path, top: &Path| mount != top && mount.starts_with(top);
     mounts.iter().find(|mount| {
-        let stays = STAYS.iter().any(|name| mount.starts_with(own(root).join(name)));
+        let stays = BESIDE.iter().any(|name| mount.starts_with(own(root).join(name)));
         is_below(mount, &Base::Docker.path(root)) || (is_below(mount, &own(root)) && !stays)
     })
 }
@@ -90,7 +91,7 @@ fn unescaped(mut text: &[u8]) -> Vec<u8> {
 
 /// Moves to `docker/wharf` what an earlier start kept beside `docker/`: unfinished uploads above all. What can't be moved stays for the next
 /// start.
-pub(super) fn take_up(root: &Path) {
+pub(super) fn migrate(root: &Path) {
     let (from, base) = (own(root), Base::Docker.path(root));
     let stays = |name: &std::ffi::OsString| is_beside(name);
     for name in names_in(&from).into_iter().filter(|name| !stays(name)) {
@@ -99,7 +100,7 @@ pub(super) fn take_up(root: &Path) {
         match moved.and_then(|()| File::open(own(&base))?.sync_all()) {
             Ok(()) => remove_any(&old),
             Err(error) => {
-                tracing::warn!(path = %old.display(), %error, "this can't be moved to docker/{OWN}, and stays");
+                tracing::warn!(path = %old.display(), %error, "this can't be moved to docker/{OWN_PREFIX}, and stays");
             }
         }
     }
@@ -177,7 +178,7 @@ mod tests {
         fs::write(new.join("uploads/r/_uploads/both"), "new").unwrap();
         let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
         File::options().write(true).open(old.join(moved[0])).unwrap().set_modified(long_ago).unwrap();
-        take_up(root);
+        migrate(root);
         for path in moved {
             assert_eq!(fs::read_to_string(new.join(path)).unwrap(), "old", "{path}");
         }

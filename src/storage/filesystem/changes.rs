@@ -32,7 +32,7 @@ pub(super) struct Changing<'a>(&'a State);
 
 /// How a directory stood at some moment at which nothing in it changed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unchanged {
+pub(super) struct DirectoryVersion {
     state: usize,
     seen: u64,
     trees: u64,
@@ -46,7 +46,7 @@ impl Default for Changes {
 }
 
 impl Changes {
-    /// Names in `directory` are about to change.
+    /// PendingNames in `directory` are about to change.
     pub(super) fn change(&self, directory: &Path) -> Changing<'_> {
         self.states[self.state_of(directory)].begin()
     }
@@ -57,13 +57,13 @@ impl Changes {
     }
 
     /// How `directory` stands, unless it is being changed. To be asked before the look that is to be relied on later.
-    pub(super) fn now(&self, directory: &Path) -> Option<Unchanged> {
+    pub(super) fn now(&self, directory: &Path) -> Option<DirectoryVersion> {
         let state = self.state_of(directory);
-        Some(Unchanged { state, seen: self.states[state].at_rest()?, trees: self.trees.at_rest()? })
+        Some(DirectoryVersion { state, seen: self.states[state].version()?, trees: self.trees.version()? })
     }
 
     /// Whether nothing has changed since, nor does now.
-    pub(super) fn are_none_since(&self, before: Unchanged) -> bool {
+    pub(super) fn is_current(&self, before: DirectoryVersion) -> bool {
         self.states[before.state].0.load(SeqCst) == before.seen && self.trees.0.load(SeqCst) == before.trees
     }
 
@@ -78,7 +78,7 @@ impl State {
         Changing(self)
     }
 
-    fn at_rest(&self) -> Option<u64> {
+    fn version(&self) -> Option<u64> {
         Some(self.0.load(SeqCst)).filter(|state| state % ENDED == 0)
     }
 }
@@ -99,18 +99,18 @@ mod tests {
     fn a_change_is_seen_while_it_goes_on_and_ever_after() {
         let (changes, directory) = (Changes::default(), Path::new("/a/b"));
         let before = changes.now(directory).unwrap();
-        assert!(changes.are_none_since(before));
+        assert!(changes.is_current(before));
         for tree in [false, true] {
             let before = changes.now(directory).unwrap();
             let begin = || if tree { changes.change_tree() } else { changes.change(directory) };
             let (one, other) = (begin(), begin());
-            assert!(!changes.are_none_since(before) && changes.now(directory).is_none());
+            assert!(!changes.is_current(before) && changes.now(directory).is_none());
             drop(one);
-            assert!(!changes.are_none_since(before) && changes.now(directory).is_none());
+            assert!(!changes.is_current(before) && changes.now(directory).is_none());
             drop(other);
-            assert!(!changes.are_none_since(before));
-            assert!(changes.are_none_since(changes.now(directory).unwrap()));
+            assert!(!changes.is_current(before));
+            assert!(changes.is_current(changes.now(directory).unwrap()));
         }
-        assert!(!changes.are_none_since(before));
+        assert!(!changes.is_current(before));
     }
 }

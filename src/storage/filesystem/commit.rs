@@ -7,17 +7,17 @@ use bytes::Bytes;
 
 use super::{
     super::{Condition, Key, StorageError},
-    job::{Work, together},
-    pipe::Turn,
+    job::{Work, run_all},
+    subtree::NewTree,
     temporary::Temporary,
-    tree::NewTree,
     volume::Volume,
+    write_queue::ContentGuard,
 };
 
 /// One of the writes.
 #[derive(Debug)]
 pub(super) enum Step {
-    Promote(Turn, Key),
+    Promote(ContentGuard, Key),
     MakePrefixes(Vec<Key>),
     Put(Key, Bytes),
     PutTree(Key, Vec<(Key, Bytes)>),
@@ -26,7 +26,7 @@ pub(super) enum Step {
 /// A write whose bytes are in files that have no name yet.
 #[derive(Debug)]
 enum Written {
-    Content(Turn, Key),
+    Content(ContentGuard, Key),
     Prefixes(Vec<Key>),
     Object(Temporary, Key),
     Tree(NewTree, Key),
@@ -43,12 +43,12 @@ impl Volume {
             }
         }
         let syncs: Result<Vec<_>, _> = written.iter_mut().map(|step| step.sync(self)).collect();
-        if let Err(error) = syncs.and_then(|syncs| together(syncs.into_iter().flatten())) {
+        if let Err(error) = syncs.and_then(|syncs| run_all(syncs.into_iter().flatten())) {
             return Err(given_up(written, error));
         }
         let mut written = written.into_iter();
         while let Some(step) = written.next() {
-            if let Err(error) = step.place(self) {
+            if let Err(error) = step.rename_durably(self) {
                 return Err(given_up(written, error));
             }
         }
@@ -57,9 +57,9 @@ impl Volume {
 
     fn write_beside(&self, step: Step) -> Result<Written, StorageError> {
         match step {
-            Step::Promote(mut turn, key) => {
-                turn.run_or_roll_back(|_, content| content.write_held())?;
-                Ok(Written::Content(turn, key))
+            Step::Promote(mut guard, key) => {
+                guard.run_or_roll_back(|_, content| content.flush())?;
+                Ok(Written::Content(guard, key))
             }
             Step::MakePrefixes(prefixes) => Ok(Written::Prefixes(prefixes)),
             Step::Put(key, bytes) => Ok(Written::Object(Temporary::written(self, &bytes)?, key)),
@@ -72,8 +72,8 @@ impl Written {
     /// What makes its bytes durable.
     fn sync(&mut self, volume: &Volume) -> Result<Vec<Work>, StorageError> {
         match self {
-            Self::Content(turn, _) => {
-                let sync = turn.run_or_roll_back(|volume, content| content.sync_to_promote(volume))?;
+            Self::Content(guard, _) => {
+                let sync = guard.run_or_roll_back(|volume, content| content.sync_to_promote(volume))?;
                 Ok(sync.into_iter().collect())
             }
             Self::Prefixes(_) => Ok(Vec::new()),
@@ -82,16 +82,16 @@ impl Written {
         }
     }
 
-    fn place(self, volume: &Volume) -> Result<(), StorageError> {
+    fn rename_durably(self, volume: &Volume) -> Result<(), StorageError> {
         match self {
-            Self::Content(mut turn, key) => {
-                turn.run(|volume, content| content.promote(volume, &key))?;
-                turn.leave();
+            Self::Content(mut guard, key) => {
+                guard.run(|volume, content| content.promote(volume, &key))?;
+                guard.promoted();
                 Ok(())
             }
             Self::Prefixes(prefixes) => volume.make_prefixes(&prefixes),
-            Self::Object(file, key) => file.place(volume, &volume.path(&key), Condition::Any),
-            Self::Tree(tree, prefix) => tree.place(volume, &volume.path(&prefix)),
+            Self::Object(file, key) => file.rename_durably(volume, &volume.path(&key), Condition::Any),
+            Self::Tree(tree, prefix) => tree.rename_durably(volume, &volume.path(&prefix)),
         }
     }
 }
@@ -100,8 +100,8 @@ impl Written {
 /// it stays.
 fn given_up(left: impl IntoIterator<Item = Written>, error: StorageError) -> StorageError {
     for step in left {
-        if let Written::Content(mut turn, _) = step {
-            turn.give_up(&error);
+        if let Written::Content(mut guard, _) = step {
+            guard.give_up(&error);
         }
     }
     error

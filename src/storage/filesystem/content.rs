@@ -33,7 +33,7 @@ pub(super) struct Content {
     file: Arc<File>,
     len: u64,
     /// The last of it, if it is hashed and not written yet.
-    held: Vec<Bytes>,
+    unwritten: Vec<Bytes>,
     hash: Hash,
     /// Whether all of the content is durable.
     is_synced: bool,
@@ -98,7 +98,7 @@ impl Content {
             path,
             file: Arc::new(file),
             len: 0,
-            held: Vec::new(),
+            unwritten: Vec::new(),
             hash: Hash::Known(hasher.clone()),
             is_synced: false,
             is_named: false,
@@ -148,7 +148,7 @@ impl Content {
             path,
             file: Arc::new(file),
             len,
-            held: Vec::new(),
+            unwritten: Vec::new(),
             hash,
             is_synced,
             is_named: is_synced,
@@ -172,31 +172,31 @@ impl Content {
 
     /// Hashes and writes `pieces` after what is there: the one pass over the bytes.
     pub(super) fn write(&mut self, volume: &Arc<Volume>, pieces: Vec<Bytes>) -> Result<(), StorageError> {
-        self.write_held()?;
+        self.flush()?;
         if let Hash::Lost(algorithm) = self.hash {
             self.hash = Hash::Known(Box::new(self.hash_again(algorithm)?));
         }
         // There is a hash now, so they are taken.
-        let _ = self.hold(pieces);
-        self.write_held()?;
-        self.early_syncs.go_on(volume, &self.file, &self.path, self.len)
+        let _ = self.buffer(pieces);
+        self.flush()?;
+        self.early_syncs.begin_if_due(volume, &self.file, &self.path, self.len)
     }
 
     /// Hashes `pieces`, and keeps them to be written along with what is done next. `Err` if what is there would have to be read for that.
-    pub(super) fn hold(&mut self, pieces: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
+    pub(super) fn buffer(&mut self, pieces: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
         let Hash::Known(hasher) = &mut self.hash else { return Err(pieces) };
         for piece in &pieces {
             hasher.update(piece);
             self.len += piece.len() as u64;
         }
-        self.held.extend(pieces);
+        self.unwritten.extend(pieces);
         self.is_synced = false;
         Ok(())
     }
 
     /// Writes what is held.
-    pub(super) fn write_held(&mut self) -> Result<(), StorageError> {
-        let pieces = mem::take(&mut self.held);
+    pub(super) fn flush(&mut self) -> Result<(), StorageError> {
+        let pieces = mem::take(&mut self.unwritten);
         let mut offset = self.len - pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
         let mut slices = slices.as_mut_slice();
@@ -229,7 +229,7 @@ impl Content {
 
     /// Goes back to what was durable last. Not for content that may have been promoted.
     pub(super) fn roll_back(&mut self) -> Result<(), StorageError> {
-        self.held.clear();
+        self.unwritten.clear();
         // An error that a sync met may be of what was durable before, too.
         mem::take(&mut self.early_syncs).end()?;
         self.file.set_len(self.synced.len).map_err(|error| StorageError::io("cut", &self.path, error))?;
@@ -245,7 +245,7 @@ impl Content {
 
     /// The digest of what is there. Reads it again if it was hashed with another algorithm.
     pub(super) fn digest(&mut self, algorithm: Algorithm) -> Result<Digest, StorageError> {
-        self.write_held()?;
+        self.flush()?;
         self.known_digest(algorithm).map_or_else(|| Ok(self.hash_again(algorithm)?.finish()), Ok)
     }
 
@@ -259,7 +259,7 @@ impl Content {
 
     /// What makes durable what is there, but not its name, which it is about to lose; nothing if it is.
     pub(super) fn sync_to_promote(&mut self, volume: &Volume) -> Result<Option<Work>, StorageError> {
-        self.write_held()?;
+        self.flush()?;
         if self.is_synced {
             return Ok(None);
         }
@@ -270,7 +270,7 @@ impl Content {
 
     /// Gives what is synced its name for good, over whatever has that name.
     pub(super) fn promote(&mut self, volume: &Volume, key: &Key) -> Result<(), StorageError> {
-        volume.place(&self.path, &volume.path(key), Condition::Any)?;
+        volume.rename_durably(&self.path, &volume.path(key), Condition::Any)?;
         if self.is_hash_saved {
             volume.forget_hash(&self.key);
         }
@@ -288,7 +288,7 @@ impl Content {
     }
 
     fn make_durable(&mut self, volume: &Volume) -> Result<(), StorageError> {
-        self.write_held()?;
+        self.flush()?;
         if !self.is_synced {
             self.early_syncs.end()?;
             volume.syncs.data(&self.file, &self.path)?;
@@ -297,7 +297,7 @@ impl Content {
         if !self.is_named {
             let parent = volume.parent(&self.path);
             volume.syncs.directory(parent)?;
-            volume.settle(volume.parent(parent))?;
+            volume.sync_path(volume.parent(parent))?;
             self.is_named = true;
         }
         Ok(())

@@ -14,8 +14,8 @@ use std::{
 use super::{
     super::StorageError,
     changes::{Changes, Changing},
-    flights::{Boarding, Flights},
-    job::{Work, together},
+    group_sync::{GroupSyncs, Role},
+    job::{Work, run_all},
     owner::create_directory,
     sync::Syncs,
 };
@@ -40,7 +40,7 @@ pub(super) struct Directories {
 struct Marks {
     last: u64,
     by_path: HashMap<PathBuf, Mark>,
-    flights: Flights,
+    group_syncs: GroupSyncs,
 }
 
 /// `id` changes with every beginning and end of a change, so that a sync can tell whether it saw the last of them.
@@ -66,7 +66,7 @@ impl Directories {
 
     /// Marks `directory`: names in it are about to change.
     pub(super) fn change<'a>(&'a self, directory: &'a Path) -> Change<'a> {
-        self.marks().turn(directory).changing += 1;
+        self.marks().bump(directory).changing += 1;
         Change { directories: self, path: directory, _changing: self.changes.change(directory) }
     }
 
@@ -108,29 +108,26 @@ impl Directories {
     }
 
     /// Makes the names in `directory` durable, and the way to it: what has to be synced for that is, all at the same time.
-    pub(super) fn settle(self: &Arc<Self>, syncs: &Arc<Syncs>, directory: &Path) -> Result<(), StorageError> {
-        self.thin_out(syncs)?;
+    pub(super) fn sync_path(self: &Arc<Self>, syncs: &Arc<Syncs>, directory: &Path) -> Result<(), StorageError> {
+        self.sync_all_if_many(syncs)?;
         let marked: Vec<_> = {
             let marks = self.marks();
             let way = directory.ancestors().take_while(|path| path.starts_with(&self.root));
             way.filter(|path| marks.by_path.contains_key(*path)).map(Path::to_owned).collect()
         };
-        together(marked.into_iter().map(|directory| {
+        run_all(marked.into_iter().map(|directory| {
             let (this, syncs) = (self.clone(), syncs.clone());
-            Box::new(move || this.settle_one(&syncs, &directory)) as Work
+            Box::new(move || this.sync_one(&syncs, &directory)) as Work
         }))
     }
 
     /// Makes it durable that names in `directory` are gone. If it is gone itself, the one above it says so.
-    pub(super) fn settle_removal(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+    pub(super) fn sync_removal(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
         let before = self.last();
-        match self.settle_one(syncs, directory) {
+        match self.sync_one(syncs, directory) {
             Err(error) if error.is_not_found() => {
                 self.forget(directory, before);
-                directory
-                    .parent()
-                    .filter(|_| directory != self.root)
-                    .map_or(Ok(()), |up| self.settle_removal(syncs, up))
+                directory.parent().filter(|_| directory != self.root).map_or(Ok(()), |up| self.sync_removal(syncs, up))
             }
             other => other,
         }
@@ -146,39 +143,39 @@ impl Directories {
         self.marks().by_path.retain(|path, mark| mark.id > before || mark.changing > 0 || !path.starts_with(directory));
     }
 
-    fn settle_one(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
-        let boarding = {
+    fn sync_one(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+        let role = {
             let marks = &mut *self.marks();
             let Some(mark) = marks.by_path.get(directory) else { return Ok(()) };
-            marks.flights.board(directory, mark.id)
+            marks.group_syncs.join(directory, mark.id)
         };
-        let flight = match boarding {
-            Boarding::Passenger(flight) => return flight.outcome(),
-            Boarding::Pilot(flight, before) => {
+        let sync = match role {
+            Role::Follower(sync) => return sync.outcome(),
+            Role::Leader(sync, before) => {
                 // How that one ends is of no interest to those who came after it began.
                 if let Some(before) = before {
                     before.wait();
                 }
-                flight
+                sync
             }
         };
         {
             let marks = self.marks();
             // One that has no mark any more has nothing left to settle.
-            flight.begin(marks.by_path.get(directory).map_or(0, |mark| mark.id));
+            sync.begin(marks.by_path.get(directory).map_or(0, |mark| mark.id));
         }
         let outcome = syncs.directory(directory);
         let marks = &mut *self.marks();
-        let is_settled = |mark: &Mark| mark.changing == 0 && flight.has_seen(mark.id);
+        let is_settled = |mark: &Mark| mark.changing == 0 && sync.has_seen(mark.id);
         if outcome.is_ok() && marks.by_path.get(directory).is_some_and(is_settled) {
             marks.by_path.remove(directory);
         }
-        marks.flights.landed(directory);
-        flight.land(outcome);
-        flight.outcome()
+        marks.group_syncs.finished(directory);
+        sync.finish(outcome);
+        sync.outcome()
     }
 
-    fn thin_out(&self, syncs: &Syncs) -> Result<(), StorageError> {
+    fn sync_all_if_many(&self, syncs: &Syncs) -> Result<(), StorageError> {
         let before = {
             let marks = self.marks();
             if marks.by_path.len() < MARKS {
@@ -198,7 +195,7 @@ impl Directories {
 
 impl Marks {
     /// The mark of `directory`, with a new id.
-    fn turn(&mut self, directory: &Path) -> &mut Mark {
+    fn bump(&mut self, directory: &Path) -> &mut Mark {
         self.last += 1;
         let mark = self.by_path.entry(directory.to_owned()).or_default();
         mark.id = self.last;
@@ -208,7 +205,7 @@ impl Marks {
 
 impl Drop for Change<'_> {
     fn drop(&mut self) {
-        self.directories.marks().turn(self.path).changing -= 1;
+        self.directories.marks().bump(self.path).changing -= 1;
     }
 }
 
@@ -227,12 +224,12 @@ mod tests {
     use super::{super::super::Durability, *};
 
     impl Directories {
-        pub(in super::super) fn are_settled(&self) -> bool {
+        pub(in super::super) fn are_clean(&self) -> bool {
             self.marks().by_path.is_empty()
         }
 
-        pub(in super::super) fn aboard(&self, directory: &Path) -> (usize, usize) {
-            self.marks().flights.aboard(directory)
+        pub(in super::super) fn members(&self, directory: &Path) -> (usize, usize) {
+            self.marks().group_syncs.members(directory)
         }
     }
 
@@ -247,11 +244,11 @@ mod tests {
     fn a_change_that_goes_on_during_a_sync_keeps_the_mark() {
         let (root, directories, syncs) = new();
         let change = directories.change(root.path());
-        directories.settle(&syncs, root.path()).unwrap();
-        assert!(!directories.are_settled());
+        directories.sync_path(&syncs, root.path()).unwrap();
+        assert!(!directories.are_clean());
         drop(change);
-        directories.settle(&syncs, root.path()).unwrap();
-        assert!(directories.are_settled());
+        directories.sync_path(&syncs, root.path()).unwrap();
+        assert!(directories.are_clean());
     }
 
     #[test]
@@ -261,10 +258,10 @@ mod tests {
         drop(directories.change(&below));
         let before = directories.last();
         directories.forget(&path, before);
-        assert!(directories.are_settled());
+        assert!(directories.are_clean());
         drop(directories.change(&below));
         directories.forget(&path, before);
-        assert!(!directories.are_settled());
+        assert!(!directories.are_clean());
     }
 
     #[test]
@@ -275,8 +272,8 @@ mod tests {
         }
         let held = root.path().join("held");
         let change = directories.change(&held);
-        directories.settle(&syncs, root.path()).unwrap();
-        assert_eq!(syncs.watch.take(), [("syncfs", root.path().to_owned())]);
+        directories.sync_path(&syncs, root.path()).unwrap();
+        assert_eq!(syncs.faults.take(), [("syncfs", root.path().to_owned())]);
         assert_eq!(directories.marks().by_path.keys().collect::<Vec<_>>(), [&held]);
         drop(change);
     }

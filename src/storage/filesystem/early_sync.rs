@@ -20,7 +20,7 @@ impl EarlySyncs {
     ///
     /// # Errors
     /// What the one before has met. The kernel says so only once, so it must not be lost.
-    pub(super) fn go_on(
+    pub(super) fn begin_if_due(
         &mut self,
         volume: &Arc<Volume>,
         file: &Arc<File>,

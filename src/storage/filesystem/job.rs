@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use super::super::StorageError;
 
 /// How many threads may be asked for at a time. Many pushes at once have threads of their own enough; reads need some too.
-static HANDS: Semaphore = Semaphore::const_new(32);
+static EXTRA_THREADS: Semaphore = Semaphore::const_new(32);
 
 /// What is to be done.
 pub(super) type Work = Box<dyn FnOnce() -> Result<(), StorageError> + Send>;
@@ -32,12 +32,12 @@ impl Job {
     pub(super) fn begin(work: Work) -> Arc<Self> {
         let job = Arc::new(Self { work: Mutex::new(Some(work)), outcome: OnceLock::new() });
         if let Ok(runtime) = tokio::runtime::Handle::try_current()
-            && let Ok(hand) = HANDS.try_acquire()
+            && let Ok(permit) = EXTRA_THREADS.try_acquire()
         {
             let job = job.clone();
             runtime.spawn_blocking(move || {
                 job.run();
-                drop(hand);
+                drop(permit);
             });
         }
         job
@@ -81,7 +81,7 @@ impl std::fmt::Debug for Job {
 ///
 /// # Errors
 /// What any of it met.
-pub(super) fn together(works: impl IntoIterator<Item = Work>) -> Result<(), StorageError> {
+pub(super) fn run_all(works: impl IntoIterator<Item = Work>) -> Result<(), StorageError> {
     let mut works = works.into_iter();
     let Some(mine) = works.next() else { return Ok(()) };
     let others: Vec<_> = works.map(Job::begin).collect();
@@ -115,7 +115,7 @@ mod tests {
             let done = done.clone();
             Box::new(move || done.send((n, std::thread::current().id())).map_err(|_| StorageError::Busy)) as Work
         });
-        together(works).unwrap();
+        run_all(works).unwrap();
         let here = std::thread::current().id();
         assert_eq!(log.try_iter().collect::<Vec<_>>(), [(0, here), (1, here), (2, here)]);
     }
@@ -131,11 +131,11 @@ mod tests {
                 }
                 Box::new(move || done.send(n).map_err(|_| StorageError::Busy)) as Work
             });
-            assert!(matches!(together(works), Err(StorageError::Full)));
+            assert!(matches!(run_all(works), Err(StorageError::Full)));
             assert_eq!(log.try_iter().count(), 2, "the others have ended");
         }
         let panicking: Work = Box::new(|| panic!("on purpose"));
-        assert!(together([Box::new(|| Ok(())) as Work, panicking]).is_err());
+        assert!(run_all([Box::new(|| Ok(())) as Work, panicking]).is_err());
     }
 
     #[test]

@@ -5,23 +5,23 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, RwLock,
         atomic::{AtomicU64, AtomicUsize},
     },
 };
 
 use super::{
     super::{Durability, StorageError},
-    at_once::AtOnce,
-    base::{Base, take_up},
+    base::{Base, migrate},
+    batch::Threads,
     directories::Directories,
     lock,
-    many::Threads,
-    names::Names,
-    recent::Recent,
+    nonblocking::Nonblocking,
+    pending_names::PendingNames,
+    read_cache::ReadCache,
     sync::Syncs,
-    trial::{is_full, make_directory, writable_base},
     volume::{Volume, own, temporary},
+    write_check::{is_full, make_directory, writable_base},
 };
 
 /// The store at `root`, made if it is not there, and locked; read-only and not locked, if it can't be written.
@@ -43,7 +43,7 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
     if lock.is_some() {
         refuse_folded_case(&base_path, &run_id)?;
         if base == Base::Docker {
-            take_up(&root);
+            migrate(&root);
         }
     }
     let durability = if lock.is_some() { durability } else { Durability::None };
@@ -51,15 +51,16 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         read_only: lock.is_none(),
         syncs: Arc::new(Syncs::new(durability, &base_path)),
         directories: Arc::new(Directories::new(&root, &base_path)),
-        names: Names::default(),
-        at_once: AtOnce::default(),
-        recent: Recent::default(),
-        live: Arc::default(),
+        names: PendingNames::default(),
+        nonblocking: Nonblocking::default(),
+        read_cache: ReadCache::default(),
+        leases: Arc::default(),
         threads: Threads::default(),
         boot_id: boot_id().unwrap_or_else(|| run_id.clone()),
         run_id,
         temporaries: AtomicU64::new(0),
         appending: AtomicUsize::new(0),
+        replacing: RwLock::default(),
         _lock: lock,
         root,
         base,

@@ -8,8 +8,8 @@ use std::{
 
 use super::{
     super::{Condition, Key, StorageError},
-    look::{is_object, means_none},
-    names::Standing,
+    lookup::{is_object, means_none},
+    pending_names::NameState,
     volume::Volume,
 };
 
@@ -19,9 +19,9 @@ impl Volume {
         let path = self.path(key);
         let parent = self.parent(&path);
         let removed = is_object(&path) && self.unlink(&path)?;
-        let was_there = removed && self.names.standing(&path) == Standing::There;
+        let was_there = removed && self.names.state(&path) == NameState::Durable;
         // Also if it was gone already: then whoever removed it may not have synced yet.
-        self.directories.settle_removal(&self.syncs, parent)?;
+        self.directories.sync_removal(&self.syncs, parent)?;
         if removed {
             self.names.forget(&path);
         }
@@ -31,22 +31,22 @@ impl Volume {
     /// Moves one object, durably, over whatever is at its new key.
     pub(super) fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
         let (from, to) = (self.path(from), self.path(to));
-        if !is_object(&from) || self.names.standing(&from) == Standing::Absent {
+        if !is_object(&from) || self.names.state(&from) == NameState::Absent {
             return Err(StorageError::io("rename", &from, io::Error::from(io::ErrorKind::NotFound)));
         }
         let parent = self.parent(&from);
         let change = self.directories.change(parent);
-        let placed = self.place(&from, &to, Condition::Any);
+        let placed = self.rename_durably(&from, &to, Condition::Any);
         drop(change);
         placed?;
-        self.directories.settle_removal(&self.syncs, parent)
+        self.directories.sync_removal(&self.syncs, parent)
     }
 
     /// Makes the prefixes, and what is missing above them, in this order, durably.
     pub(super) fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
         let paths: Vec<_> = prefixes.iter().map(|prefix| self.path(prefix)).collect();
         paths.iter().try_for_each(|path| self.directories.make(path))?;
-        paths.iter().try_for_each(|path| self.settle(self.parent(path)))
+        paths.iter().try_for_each(|path| self.sync_path(self.parent(path)))
     }
 
     /// Removes the prefixes, durably, up to the first with something under it; whether all are gone.
@@ -60,7 +60,7 @@ impl Volume {
             }
             changed.insert(self.parent(&path).to_owned());
         }
-        changed.iter().try_for_each(|parent: &PathBuf| self.directories.settle_removal(&self.syncs, parent))?;
+        changed.iter().try_for_each(|parent: &PathBuf| self.directories.sync_removal(&self.syncs, parent))?;
         Ok(gone)
     }
 
@@ -92,8 +92,9 @@ impl Volume {
 
     fn unlink(&self, path: &Path) -> Result<bool, StorageError> {
         let change = self.directories.change(self.parent(path));
+        let replacing = self.replace();
         let removed = fs::remove_file(path);
-        drop(change);
+        drop((replacing, change));
         match removed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

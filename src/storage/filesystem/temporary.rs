@@ -9,9 +9,9 @@ use std::{
 
 use super::{
     super::{Condition, StorageError},
-    job::{Work, together},
+    job::{Work, run_all},
     owner::{create_directory, create_file},
-    start::remove_any,
+    recovery::remove_any,
     volume::{Volume, temporary},
 };
 
@@ -28,7 +28,7 @@ impl Temporary {
     /// A file that holds `bytes`, synced.
     pub(super) fn file(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
         let mut this = Self::written(volume, bytes)?;
-        together(this.sync(volume))?;
+        run_all(this.sync(volume))?;
         Ok(this)
     }
 
@@ -54,8 +54,8 @@ impl Temporary {
     }
 
     /// Gives it its name, durably. Its content is synced.
-    pub(super) fn place(&self, volume: &Volume, to: &Path, condition: Condition) -> Result<(), StorageError> {
-        let placed = volume.place(&self.path, to, condition);
+    pub(super) fn rename_durably(&self, volume: &Volume, to: &Path, condition: Condition) -> Result<(), StorageError> {
+        let placed = volume.rename_durably(&self.path, to, condition);
         // It need not be looked for where it is no more.
         self.is_kept.set(placed.is_ok());
         placed

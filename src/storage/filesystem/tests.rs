@@ -1,13 +1,13 @@
 //! What only a filesystem has to do.
 #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
 
-mod at_once;
+mod batch;
 mod durability;
 mod failures;
-mod many;
+mod nonblocking;
 mod opening;
 mod races;
-mod recent;
+mod read_cache;
 mod uploads;
 
 use std::path::Path;
@@ -18,6 +18,14 @@ use futures_util::stream;
 use super::{
     super::Durability, Condition, Filesystem, Key, Pace, StorageError, Upload, blocking, commit::Step, volume::Volume,
 };
+
+impl Filesystem {
+    async fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
+        self.stage_among(key, algorithm, usize::MAX).await.map(Option::unwrap)
+    }
+}
+
+use crate::oci::Algorithm;
 
 struct Disk {
     directory: tempfile::TempDir,
@@ -58,7 +66,7 @@ impl Disk {
 
     /// What was synced since the last time, with paths from the root on; temporary names are `wharf/tmp/…`.
     fn synced(&self) -> Vec<String> {
-        let seen = self.volume().syncs.watch.take();
+        let seen = self.volume().syncs.faults.take();
         let root = self.directory.path().canonicalize().unwrap();
         let shown = seen.into_iter().map(|(operation, path)| {
             let path = path.strip_prefix(&root).unwrap().display().to_string();
@@ -96,7 +104,7 @@ async fn open(root: &Path) -> Filesystem {
         match Filesystem::open(root, Durability::Full).await {
             Ok(store) => {
                 store.gate.wait(root).await.unwrap();
-                store.volume.syncs.watch.take();
+                store.volume.syncs.faults.take();
                 return store;
             }
             Err(StorageError::Open(text)) if text.contains("in use") => tokio::task::yield_now().await,
@@ -107,7 +115,7 @@ async fn open(root: &Path) -> Filesystem {
 
 /// Commits an upload and nothing else.
 async fn promote(store: &Filesystem, upload: Upload, at: &str) -> Result<(), StorageError> {
-    let (volume, step) = (store.volume.clone(), Step::Promote(upload.turn().await?, key(at)));
+    let (volume, step) = (store.volume.clone(), Step::Promote(upload.lock().await?, key(at)));
     blocking(move || volume.commit(vec![step])).await
 }
 

@@ -12,9 +12,9 @@ use super::{
     super::{AppendError, StorageError},
     blocking,
     content::Content,
-    live::Lease,
-    pipe::{BATCHES, Pipe, Turn},
+    leases::Lease,
     volume::Volume,
+    write_queue::{BATCHES, ContentGuard, WriteQueue},
 };
 use crate::oci::{Algorithm, Digest};
 
@@ -24,13 +24,13 @@ const BATCH_LEN: usize = 1024 * 1024;
 /// How many bytes are written at once if very many clients push at the same time.
 const BATCH_LEN_LEAST: usize = 64 * 1024;
 
-/// How many bytes the batches of all uploads of a store may take in memory together, as long as they are not at the least. What has come of their
+/// How many bytes the batches of all uploads of a store may take in memory run_all, as long as they are not at the least. What has come of their
 /// bodies and is in no batch yet is counted elsewhere.
 const MEMORY: usize = 24 * 1024 * 1024;
 
 /// The end of a body is written along with what is done next, on the same thread, if it has no more bytes than this. They are hashed
 /// at once, which takes some microseconds.
-const HELD_LEN: usize = 64 * 1024;
+const BUFFERED_LEN: usize = 64 * 1024;
 
 /// How many pieces one system call takes.
 const BATCH_PIECES: usize = 1024;
@@ -38,7 +38,7 @@ const BATCH_PIECES: usize = 1024;
 /// A staged object that is held. Dropped, it stays where it is.
 #[derive(Debug)]
 pub(in crate::storage) struct Upload {
-    pipe: Arc<Pipe>,
+    queue: Arc<WriteQueue>,
     offset: u64,
 }
 
@@ -67,7 +67,7 @@ impl Upload {
 
     fn of(volume: &Arc<Volume>, lease: Lease, content: Content) -> Self {
         let offset = content.len();
-        Self { pipe: Pipe::new(volume.clone(), lease, content), offset }
+        Self { queue: WriteQueue::new(volume.clone(), lease, content), offset }
     }
 
     /// How many bytes were taken.
@@ -82,16 +82,16 @@ impl Upload {
     ) -> Result<(), AppendError<E>> {
         let appended = self.write(body).await;
         if let Err(AppendError::Storage(_)) = appended {
-            self.offset = self.pipe.len().unwrap_or_default();
+            self.offset = self.queue.len().unwrap_or_default();
         }
         appended
     }
 
     /// As [`crate::storage::Staging::roll_back`].
     pub(in crate::storage) async fn roll_back(&mut self) -> Result<(), StorageError> {
-        let mut turn = self.pipe.take().await?;
+        let mut guard = self.queue.lock().await?;
         self.offset = blocking(move || {
-            turn.run(|_, content| {
+            guard.run(|_, content| {
                 content.roll_back()?;
                 Ok(content.len())
             })
@@ -101,7 +101,7 @@ impl Upload {
     }
 
     async fn write<E>(&mut self, mut body: impl Stream<Item = Result<Bytes, E>> + Unpin) -> Result<(), AppendError<E>> {
-        let share = Share::take(&self.pipe.volume);
+        let share = Share::take(&self.queue.volume);
         let mut batch = Batch::default();
         let ended = loop {
             match body.next().await {
@@ -113,58 +113,58 @@ impl Upload {
                 self.send(mem::take(&mut batch)).await?;
             }
         };
-        if !self.hold(&mut batch)? && batch.len > 0 {
+        if !self.buffer(&mut batch)? && batch.len > 0 {
             self.send(batch).await?;
         }
-        drop(self.pipe.take().await?);
+        drop(self.queue.lock().await?);
         ended
     }
 
     /// As [`crate::storage::Staging::sync`].
     pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
-        let mut turn = self.pipe.take().await?;
-        let synced = blocking(move || turn.run_or_roll_back(|volume, content| content.sync(volume))).await;
+        let mut guard = self.queue.lock().await?;
+        let synced = blocking(move || guard.run_or_roll_back(|volume, content| content.sync(volume))).await;
         if synced.is_err() {
-            self.offset = self.pipe.len().unwrap_or_default();
+            self.offset = self.queue.len().unwrap_or_default();
         }
         synced
     }
 
     /// The digest of all of it.
     pub(in crate::storage) async fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
-        let mut turn = self.pipe.take().await?;
-        if let Some(digest) = turn.content().and_then(|content| content.known_digest(algorithm)) {
+        let mut guard = self.queue.lock().await?;
+        if let Some(digest) = guard.content().and_then(|content| content.known_digest(algorithm)) {
             return Ok(digest);
         }
-        blocking(move || turn.run_or_roll_back(|_, content| content.digest(algorithm))).await
+        blocking(move || guard.run_or_roll_back(|_, content| content.digest(algorithm))).await
     }
 
     /// The content, once all of it is written but for what is held.
-    pub(super) async fn turn(&self) -> Result<Turn, StorageError> {
-        self.pipe.take().await
+    pub(super) async fn lock(&self) -> Result<ContentGuard, StorageError> {
+        self.queue.lock().await
     }
 
     /// Throws it away.
     pub(in crate::storage) async fn discard(self) -> Result<(), StorageError> {
-        let mut turn = match self.pipe.take().await {
-            Ok(turn) => turn,
+        let mut guard = match self.queue.lock().await {
+            Ok(guard) => guard,
             Err(error) if error.is_not_found() => return Ok(()),
             Err(error) => return Err(error),
         };
         blocking(move || {
-            turn.discard();
+            guard.discard();
             Ok(())
         })
         .await
     }
 
     /// Keeps the end of a body, if it is short and no writer is at work who could take it as well.
-    fn hold(&mut self, batch: &mut Batch) -> Result<bool, StorageError> {
-        if batch.len > HELD_LEN {
+    fn buffer(&mut self, batch: &mut Batch) -> Result<bool, StorageError> {
+        if batch.len > BUFFERED_LEN {
             return Ok(false);
         }
-        let Some(mut turn) = self.pipe.try_take()? else { return Ok(false) };
-        match turn.hold(mem::take(&mut batch.pieces)) {
+        let Some(mut guard) = self.queue.try_lock()? else { return Ok(false) };
+        match guard.buffer(mem::take(&mut batch.pieces)) {
             Ok(()) => {
                 self.offset += batch.len as u64;
                 Ok(true)
@@ -177,7 +177,7 @@ impl Upload {
     }
 
     async fn send(&mut self, batch: Batch) -> Result<(), StorageError> {
-        self.pipe.send(batch.pieces).await?;
+        self.queue.send(batch.pieces).await?;
         self.offset += batch.len as u64;
         Ok(())
     }
@@ -185,7 +185,7 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        self.pipe.abandon();
+        self.queue.abandon();
     }
 }
 

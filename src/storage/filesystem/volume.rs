@@ -4,21 +4,21 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
 use super::{
-    super::{Key, StorageError},
-    at_once::AtOnce,
+    super::{Key, OWN_PREFIX, StorageError},
     base::Base,
-    changes::Unchanged,
+    batch::Threads,
+    changes::DirectoryVersion,
     directories::Directories,
-    live::Live,
-    many::Threads,
-    names::Names,
-    recent::Recent,
+    leases::Leases,
+    nonblocking::Nonblocking,
+    pending_names::PendingNames,
+    read_cache::ReadCache,
     sync::Syncs,
 };
 
@@ -31,10 +31,10 @@ pub(super) struct Volume {
     pub(super) read_only: bool,
     pub(super) syncs: Arc<Syncs>,
     pub(super) directories: Arc<Directories>,
-    pub(super) names: Names,
-    pub(super) at_once: AtOnce,
-    pub(super) recent: Recent,
-    pub(super) live: Arc<Live>,
+    pub(super) names: PendingNames,
+    pub(super) nonblocking: Nonblocking,
+    pub(super) read_cache: ReadCache,
+    pub(super) leases: Arc<Leases>,
     pub(super) threads: Threads,
     /// This run of the kernel.
     pub(super) boot_id: String,
@@ -43,6 +43,9 @@ pub(super) struct Volume {
     pub(super) temporaries: AtomicU64,
     /// How many uploads are receiving at this moment.
     pub(super) appending: AtomicUsize,
+    /// Held for reading around each system call that replaces or removes a name, and for writing around the check and
+    /// the rename of a put under [`Condition::IfVersion`](crate::storage::Condition::IfVersion).
+    pub(super) replacing: RwLock<()>,
     /// Open as long as the store is, for the lock on it.
     pub(super) _lock: Option<File>,
 }
@@ -50,7 +53,7 @@ pub(super) struct Volume {
 impl Volume {
     /// Where the object or the prefix `key` is.
     pub(super) fn path(&self, key: &Key) -> PathBuf {
-        let is_own = key.as_str().split('/').next() == Some(OWN);
+        let is_own = key.as_str().split('/').next() == Some(OWN_PREFIX);
         if is_own { self.base().join(key.as_str()) } else { self.root.join(key.as_str()) }
     }
 
@@ -66,8 +69,8 @@ impl Volume {
     }
 
     /// Makes the names in `directory` durable, and the way to it.
-    pub(super) fn settle(&self, directory: &Path) -> Result<(), StorageError> {
-        self.directories.settle(&self.syncs, directory)
+    pub(super) fn sync_path(&self, directory: &Path) -> Result<(), StorageError> {
+        self.directories.sync_path(&self.syncs, directory)
     }
 
     /// The directory that `path`, which is in the store, is in.
@@ -76,12 +79,17 @@ impl Volume {
     }
 
     /// How the directory of an object stands, unless it is being changed, or others may change it.
-    pub(super) fn at_rest(&self, key: &Key) -> Option<Unchanged> {
+    pub(super) fn version(&self, key: &Key) -> Option<DirectoryVersion> {
         if self.read_only {
             return None;
         }
         let path = self.path(key);
         self.directories.changes().now(self.parent(&path))
+    }
+
+    /// To be held around a system call that replaces or removes a name.
+    pub(super) fn replace(&self) -> RwLockReadGuard<'_, ()> {
+        self.replacing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many bytes can still be written.
@@ -92,12 +100,9 @@ impl Volume {
     }
 }
 
-/// The first component of the keys of what is wharf's alone.
-pub(super) const OWN: &str = "wharf";
-
 /// What is the store's own and no key of its users. In the root of the store there is the `lock`; in its [`Base`], `tmp` and `hashes`.
 pub(super) fn own(base: &Path) -> PathBuf {
-    base.join(OWN)
+    base.join(OWN_PREFIX)
 }
 
 /// Where files are until they have their name. What is left here by an earlier process is removed.

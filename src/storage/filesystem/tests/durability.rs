@@ -1,5 +1,13 @@
 //! What is synced, and in which order.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
 use bytes::Bytes;
 use futures_util::{future::join_all, stream};
 
@@ -7,7 +15,10 @@ use super::{
     super::{Condition, StorageError, blocking, commit::Step},
     Disk, body, key, promote,
 };
-use crate::oci::Algorithm;
+use crate::{
+    oci::Algorithm,
+    storage::{Action, Observer},
+};
 
 #[tokio::test]
 async fn a_put_syncs_the_file_and_each_new_directory_once() {
@@ -121,7 +132,7 @@ async fn a_commit_syncs_all_files_before_the_first_has_its_name() {
     upload.append(body("hello")).await.unwrap();
     disk.synced();
     let steps = vec![
-        Step::Promote(upload.turn().await.unwrap(), key("blobs/x/data")),
+        Step::Promote(upload.lock().await.unwrap(), key("blobs/x/data")),
         Step::Put(key("r/_layers/x/link"), Bytes::from("x")),
         Step::PutTree(key("r/_tags/t"), vec![(key("r/_tags/t/link"), Bytes::from("x"))]),
     ];
@@ -152,7 +163,7 @@ async fn a_long_upload_is_synced_while_it_comes() {
         let disk = Disk::new().await;
         let mut upload = disk.store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
         if fails {
-            disk.volume().syncs.watch.fail("fdatasync", "wharf/uploads/1");
+            disk.volume().syncs.faults.fail("fdatasync", "wharf/uploads/1");
         }
         let piece = Bytes::from(vec![b'x'; 1 << 20]);
         let pieces = stream::iter((0..66).map(|_| Ok::<_, ()>(piece.clone())));
@@ -199,7 +210,7 @@ async fn pushes_into_one_new_repository_sync_every_directory() {
     for directory in expected {
         assert!(synced.contains(&format!("fsync directory {directory}")), "{directory}: {synced:?}");
     }
-    assert!(disk.volume().directories.are_settled());
+    assert!(disk.volume().directories.are_clean());
 }
 
 /// What another writer made but has not synced yet is waited for by each who builds on it; and if that sync fails, it has failed for all.
@@ -208,7 +219,7 @@ async fn nobody_relies_on_a_directory_that_another_writer_made() {
     for fails in [false, true] {
         let disk = Disk::new().await;
         disk.put("repositories/old", "x").await.unwrap();
-        let (watch, directory) = (&disk.volume().syncs.watch, disk.volume().root.join("repositories"));
+        let (watch, directory) = (&disk.volume().syncs.faults, disk.volume().root.join("repositories"));
         watch.hold("repositories");
         let put = |at: &str| {
             let (store, at) = (disk.store.clone(), key(at));
@@ -218,7 +229,7 @@ async fn nobody_relies_on_a_directory_that_another_writer_made() {
         watch.wait_for_held(1);
         disk.synced();
         let others = ["repositories/new/b", "repositories/new/c"].map(put);
-        while disk.volume().directories.aboard(&directory).0 < 3 {
+        while disk.volume().directories.members(&directory).0 < 3 {
             tokio::task::yield_now().await;
         }
         assert!(!first.is_finished() && !others.iter().any(tokio::task::JoinHandle::is_finished));
@@ -234,7 +245,7 @@ async fn nobody_relies_on_a_directory_that_another_writer_made() {
         assert_eq!(again, 0, "the sync that began after all of them is enough for all of them");
         watch.heal();
         disk.put("repositories/new/d", "x").await.unwrap();
-        assert!(disk.volume().directories.are_settled());
+        assert!(disk.volume().directories.are_clean());
     }
 }
 
@@ -245,7 +256,7 @@ async fn late_changes_share_the_next_sync() {
         let disk = Disk::new().await;
         disk.put("d/old", "x").await.unwrap();
         disk.synced();
-        let (watch, directory) = (&disk.volume().syncs.watch, disk.volume().root.join("d"));
+        let (watch, directory) = (&disk.volume().syncs.faults, disk.volume().root.join("d"));
         watch.hold("d");
         let put = |at: &str| {
             let (store, at) = (disk.store.clone(), key(at));
@@ -254,7 +265,7 @@ async fn late_changes_share_the_next_sync() {
         let first = put("d/first");
         watch.wait_for_held(1);
         let late = ["d/a", "d/b", "d/c"].map(put);
-        while disk.volume().directories.aboard(&directory).1 < 3 {
+        while disk.volume().directories.members(&directory).1 < 3 {
             tokio::task::yield_now().await;
         }
         assert!(!late.iter().any(tokio::task::JoinHandle::is_finished));
@@ -270,7 +281,7 @@ async fn late_changes_share_the_next_sync() {
         }
         let synced = disk.synced().into_iter().filter(|sync| sync == "fsync directory d").count();
         assert_eq!(synced, 2, "one for the first, one for all the others");
-        assert_eq!(disk.volume().directories.are_settled(), !fails);
+        assert_eq!(disk.volume().directories.are_clean(), !fails);
     }
 }
 
@@ -279,7 +290,7 @@ async fn readers_wait_for_a_name_until_it_is_durable() {
     for fails in [false, true] {
         let disk = Disk::new().await;
         disk.put("d/old", "x").await.unwrap();
-        let watch = &disk.volume().syncs.watch;
+        let watch = &disk.volume().syncs.faults;
         watch.hold("d");
         let writer = tokio::spawn({
             let store = disk.store.clone();
@@ -312,4 +323,28 @@ async fn readers_wait_for_a_name_until_it_is_durable() {
             assert_eq!(reader.await.unwrap(), !fails);
         }
     }
+}
+
+#[derive(Debug, Default)]
+struct SyncCount(AtomicUsize);
+
+impl Observer for SyncCount {
+    fn action(&self, action: Action, _: Duration, outcome: Result<(), &StorageError>) {
+        assert!(action == Action::Sync && outcome.is_ok());
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn each_sync_is_reported_once() {
+    let disk = Disk::new().await;
+    disk.put("a/b", "x").await.unwrap();
+    let count = Arc::new(SyncCount::default());
+    disk.store.observe_syncs(count.clone());
+    disk.synced();
+    disk.put("a/b", "y").await.unwrap();
+    disk.put("c/d/e", "z").await.unwrap();
+    let synced = disk.synced().len();
+    assert!(synced > 4);
+    assert_eq!(count.0.load(SeqCst), synced);
 }

@@ -16,7 +16,7 @@ async fn a_file_that_can_not_be_synced_leaves_nothing() {
     disk.put("d/x", "old").await.unwrap();
     let root = disk.directory.path().canonicalize().unwrap();
     let next = disk.volume().temporaries.load(std::sync::atomic::Ordering::SeqCst);
-    disk.volume().syncs.watch.fail("fsync", root.join(format!("wharf/tmp/{}-{next}", disk.volume().run_id)));
+    disk.volume().syncs.faults.fail("fsync", root.join(format!("wharf/tmp/{}-{next}", disk.volume().run_id)));
     assert!(is_io(disk.put("d/x", "new").await));
     assert_eq!(disk.read("d/x").await.as_deref(), Some("old"));
     assert_eq!(disk.temporary_files(), 0);
@@ -28,9 +28,9 @@ async fn a_file_that_can_not_be_synced_leaves_nothing() {
 async fn a_name_whose_sync_failed_is_absent_until_it_is_written_again() {
     let disk = Disk::new().await;
     disk.put("d/other", "x").await.unwrap();
-    disk.volume().syncs.watch.fail(DIRECTORY, "d");
+    disk.volume().syncs.faults.fail(DIRECTORY, "d");
     assert!(is_io(disk.put("d/x", "1").await));
-    disk.volume().syncs.watch.heal();
+    disk.volume().syncs.faults.heal();
     assert!(disk.path("d/x").exists(), "it can be seen");
     assert_eq!(disk.read("d/x").await, None);
     assert_eq!(disk.store.stat(&key("d/x")).await.unwrap(), None);
@@ -46,9 +46,9 @@ async fn a_name_whose_sync_failed_is_absent_until_it_is_written_again() {
 async fn a_new_directory_whose_sync_failed_is_synced_by_the_next_writer() {
     let disk = Disk::new().await;
     disk.put("d/other", "x").await.unwrap();
-    disk.volume().syncs.watch.fail(DIRECTORY, "d");
+    disk.volume().syncs.faults.fail(DIRECTORY, "d");
     assert!(is_io(disk.put("d/new/x", "1").await));
-    disk.volume().syncs.watch.heal();
+    disk.volume().syncs.faults.heal();
     assert_eq!(disk.read("d/new/x").await, None);
     disk.synced();
     disk.put("d/new/y", "1").await.unwrap();
@@ -60,7 +60,7 @@ async fn a_new_directory_whose_sync_failed_is_synced_by_the_next_writer() {
 async fn what_was_durable_stays_when_the_sync_of_its_successor_fails() {
     let disk = Disk::new().await;
     disk.put("d/x", "old").await.unwrap();
-    disk.volume().syncs.watch.fail(DIRECTORY, "d");
+    disk.volume().syncs.faults.fail(DIRECTORY, "d");
     assert!(is_io(disk.put("d/x", "new").await));
     assert!(disk.read("d/x").await.is_some(), "an acknowledged object does not go away");
     let put = disk.store.put(&key("d/x"), Bytes::from("2"), Condition::IfAbsent).await;
@@ -71,9 +71,9 @@ async fn what_was_durable_stays_when_the_sync_of_its_successor_fails() {
 async fn a_failed_name_can_be_deleted() {
     let disk = Disk::new().await;
     disk.put("d/other", "x").await.unwrap();
-    disk.volume().syncs.watch.fail(DIRECTORY, "d");
+    disk.volume().syncs.faults.fail(DIRECTORY, "d");
     assert!(is_io(disk.put("d/x", "1").await));
-    disk.volume().syncs.watch.heal();
+    disk.volume().syncs.faults.heal();
     assert!(!disk.store.delete(&key("d/x")).await.unwrap(), "it was not there");
     assert!(!disk.path("d/x").exists());
     disk.put("d/x", "2").await.unwrap();
@@ -85,12 +85,12 @@ async fn a_removal_whose_sync_failed_is_synced_when_it_is_asked_for_again() {
     let disk = Disk::new().await;
     disk.put("d/x", "1").await.unwrap();
     disk.put("d/t/y", "1").await.unwrap();
-    disk.volume().syncs.watch.fail(DIRECTORY, "d");
+    disk.volume().syncs.faults.fail(DIRECTORY, "d");
     assert!(is_io(disk.store.delete(&key("d/x")).await));
     assert!(is_io(disk.delete_tree("d/t").await));
     assert!(is_io(disk.store.delete(&key("d/x")).await));
     assert_eq!(disk.temporary_files(), 1, "a power cut may bring the tree back, so it is kept whole");
-    disk.volume().syncs.watch.heal();
+    disk.volume().syncs.faults.heal();
     disk.synced();
     assert!(!disk.delete_tree("d/t").await.unwrap());
     assert_eq!(disk.synced(), ["fsync directory d"]);
@@ -104,9 +104,9 @@ async fn a_tree_whose_sync_failed_is_absent_until_it_is_written_again() {
     disk.put("t/other/link", "x").await.unwrap();
     let tree = |text: &'static str| vec![(key("t/u/link"), Bytes::from(text))];
     for is_put_as_a_tree in [true, false] {
-        disk.volume().syncs.watch.fail(DIRECTORY, "t");
+        disk.volume().syncs.faults.fail(DIRECTORY, "t");
         assert!(is_io(disk.store.put_tree(&key("t/u"), tree("1")).await));
-        disk.volume().syncs.watch.heal();
+        disk.volume().syncs.faults.heal();
         assert_eq!(disk.read("t/u/link").await, None);
         assert_eq!(disk.names("t").await, ["other"]);
         assert!(disk.names("t/u").await.is_empty());
@@ -129,9 +129,9 @@ async fn a_failed_promotion_leaves_nothing_and_the_next_one_succeeds() {
     for (operation, path) in [("fsync", "wharf/uploads/1"), (DIRECTORY, "blobs"), ("", "")] {
         let mut upload = disk.store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
         upload.append(body("hello")).await.unwrap();
-        disk.volume().syncs.watch.fail(operation, path);
+        disk.volume().syncs.faults.fail(operation, path);
         let promoted = promote(&disk.store, upload, "blobs/data").await;
-        disk.volume().syncs.watch.heal();
+        disk.volume().syncs.faults.heal();
         let expected = operation.is_empty().then_some("hello");
         assert_eq!(promoted.is_ok(), expected.is_some());
         assert_eq!(disk.read("blobs/data").await.as_deref(), expected);
@@ -145,9 +145,9 @@ async fn a_failed_sync_throws_the_upload_away() {
     for (operation, path) in [("fdatasync", "wharf/uploads/1"), (DIRECTORY, "wharf/uploads")] {
         let mut upload = disk.store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
         upload.append(body("hello")).await.unwrap();
-        disk.volume().syncs.watch.fail(operation, path);
+        disk.volume().syncs.faults.fail(operation, path);
         assert!(is_io(upload.sync().await));
-        disk.volume().syncs.watch.heal();
+        disk.volume().syncs.faults.heal();
         assert!(disk.names("wharf/uploads").await.is_empty());
         assert!(is_io(upload.sync().await), "it is gone for good");
         assert!(upload.append(body("more")).await.is_err());
@@ -168,5 +168,5 @@ async fn without_durability_nothing_is_synced() {
     upload.sync().await.unwrap();
     promote(&store, upload, "c/d").await.unwrap();
     assert!(store.delete(&key("a/b")).await.unwrap());
-    assert!(store.volume.syncs.watch.take().is_empty());
+    assert!(store.volume.syncs.faults.take().is_empty());
 }

@@ -11,7 +11,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    super::{super::Durability, Condition, Filesystem, StorageError, open::open as open_volume, start::Gate},
+    super::{super::Durability, Condition, Filesystem, StorageError, open::open as open_volume, recovery::WriteGate},
     Disk, body, key, open, promote,
 };
 use crate::oci::Algorithm;
@@ -116,8 +116,8 @@ async fn reads_are_answered_while_the_start_still_syncs_and_writes_wait() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("x"), "old").unwrap();
     let volume = Arc::new(open_volume(directory.path(), Durability::Full).unwrap());
-    volume.syncs.watch.hold(directory.path().canonicalize().unwrap());
-    let store = Filesystem { gate: Gate::begin(&volume), volume };
+    volume.syncs.faults.hold(directory.path().canonicalize().unwrap());
+    let store = Filesystem { gate: WriteGate::begin(&volume), volume };
     assert_eq!(store.read(&key("x"), 9).await.unwrap().unwrap(), "old");
     let writer = tokio::spawn({
         let store = store.clone();
@@ -126,9 +126,9 @@ async fn reads_are_answered_while_the_start_still_syncs_and_writes_wait() {
     tokio::task::yield_now().await;
     assert_eq!(store.read(&key("x"), 9).await.unwrap().unwrap(), "old");
     assert!(!writer.is_finished());
-    store.volume.syncs.watch.release();
+    store.volume.syncs.faults.release();
     writer.await.unwrap().unwrap();
-    assert_eq!(store.volume.syncs.watch.take()[0].0, "syncfs");
+    assert_eq!(store.volume.syncs.faults.take()[0].0, "syncfs");
     assert_eq!(store.read(&key("x"), 9).await.unwrap().unwrap(), "new");
 }
 
@@ -137,8 +137,8 @@ async fn nothing_is_built_on_a_start_whose_sync_failed() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("x"), "old").unwrap();
     let volume = Arc::new(open_volume(directory.path(), Durability::Full).unwrap());
-    volume.syncs.watch.fail("syncfs", "");
-    let store = Filesystem { gate: Gate::begin(&volume), volume };
+    volume.syncs.faults.fail("syncfs", "");
+    let store = Filesystem { gate: WriteGate::begin(&volume), volume };
     for _ in 0..2 {
         assert!(super::is_io(store.put(&key("x"), Bytes::from("new"), Condition::Any).await));
     }
@@ -184,19 +184,19 @@ async fn report_s4_staging_syncs_and_space_are_those_of_docker() {
     let docker = directory.path().canonicalize().unwrap().join("docker");
     fs::create_dir_all(docker.join("wharf")).unwrap();
     let volume = Arc::new(open_volume(directory.path(), Durability::Full).unwrap());
-    let store = Filesystem { gate: Gate::begin(&volume), volume: volume.clone() };
+    let store = Filesystem { gate: WriteGate::begin(&volume), volume: volume.clone() };
     let mut upload = store.stage(&key("wharf/uploads/1"), Algorithm::Sha256).await.unwrap();
-    assert_eq!(volume.syncs.watch.take()[0], ("syncfs", docker.clone()));
+    assert_eq!(volume.syncs.faults.take()[0], ("syncfs", docker.clone()));
     assert_eq!(volume.temporary_path().parent(), Some(docker.join("wharf/tmp").as_path()));
     upload.append(body("x")).await.unwrap();
     upload.sync().await.unwrap();
     assert!(docker.join("wharf/uploads/1").is_file());
     assert_eq!(fs::read_dir(docker.join("wharf/hashes")).unwrap().count(), 1);
     promote(&store, upload, "docker/registry/v2/x").await.unwrap();
-    let names = |at: &Path| super::super::start::names_in(at).len();
+    let names = |at: &Path| super::super::recovery::names_in(at).len();
     assert_eq!((names(&docker.join("wharf/uploads")), names(&docker.join("registry/v2"))), (0, 1));
     assert_eq!(names(&directory.path().join("wharf")), 1, "the lock alone");
-    assert!(store.free_space().await.unwrap() > 0);
+    assert!(store.free_space().await.unwrap().unwrap() > 0);
 }
 
 /// A trial leaves nothing behind, and what a killed one left goes with the next.
@@ -217,5 +217,5 @@ async fn report_s3_a_trial_leaves_nothing_behind() {
         assert!(left.is_empty() && !store.is_read_only(), "{left:?}");
         store.probe().await.unwrap();
     }
-    assert_eq!(super::super::start::names_in(&directory.path().join("wharf/tmp")).len(), 0);
+    assert_eq!(super::super::recovery::names_in(&directory.path().join("wharf/tmp")).len(), 0);
 }

@@ -42,5 +42,5 @@ async fn writes_go_on_while_empty_directories_are_removed() {
         writer.unwrap();
     }
     assert!(store.children(&key("a")).await.unwrap().is_empty());
-    assert!(store.volume.directories.are_settled(), "{:?}", store.volume.directories);
+    assert!(store.volume.directories.are_clean(), "{:?}", store.volume.directories);
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
 use super::{
-    super::{Filesystem, Upload, live::Live, open::open as open_volume, volume::Volume},
+    super::{Filesystem, Upload, leases::Leases, open::open as open_volume, volume::Volume},
     Disk, body, key, promote,
 };
 use crate::{
@@ -200,7 +200,7 @@ fn fresh(disk: &Disk) -> Volume {
     let other = tempfile::tempdir().unwrap();
     let mut volume = open_volume(other.path(), Durability::Full).unwrap();
     volume.root = disk.volume().root.clone();
-    volume.live = Arc::new(Live::default());
+    volume.leases = Arc::new(Leases::default());
     volume.directories = Arc::new(super::super::directories::Directories::new(&volume.root, &volume.root));
     volume
 }

@@ -1,0 +1,64 @@
+//! What `wharf config show` prints of each setting.
+
+use super::node::{Node, Value};
+use super::values::Values;
+use super::{Kind, Source, Status, table};
+
+/// One setting as it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectiveSetting {
+    /// Its key.
+    pub key: &'static str,
+    /// Its value, as TOML writes it; empty where it has none.
+    pub value: String,
+    /// Where the value comes from.
+    pub source: Source,
+    /// Whether the setting was accepted and changes nothing.
+    pub ignored: bool,
+}
+
+/// Every setting that is honoured or was set, but not those that only chose (`REGISTRY_STORAGE`): what they chose is shown.
+/// So the whole reads as a settings file that says the same.
+pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
+    let in_memory = values.is_set("storage.inmemory");
+    let chooses = |key: &str| matches!(key, "storage" | "auth" | "version");
+    table::settings()
+        .filter(|setting| values.is_set(setting.key) || setting.status == Status::Honoured)
+        .filter(|setting| !(in_memory && setting.key.starts_with("storage.filesystem.") || chooses(setting.key)))
+        .map(|setting| EffectiveSetting {
+            key: setting.key,
+            value: match values.node(setting.key) {
+                Some(_) if setting.kind == Kind::Mark => "{}".to_owned(),
+                Some(_) if setting.secret => quoted("(secret)"),
+                Some(node) => written(&node),
+                None => String::new(),
+            },
+            source: values.source(setting.key),
+            ignored: matches!(setting.status, Status::Ignored(_)),
+        })
+        .collect()
+}
+
+/// A value as TOML writes it on one line.
+fn written(node: &Node) -> String {
+    match &node.value {
+        Value::Null => "{}".to_owned(),
+        Value::Scalar(text) if matches!(text.as_str(), "true" | "false") || text.parse::<u64>().is_ok() => text.clone(),
+        Value::Scalar(text) => quoted(text),
+        Value::List(items) => format!("[{}]", items.iter().map(written).collect::<Vec<_>>().join(", ")),
+        Value::Table(entries) if entries.is_empty() => "{}".to_owned(),
+        Value::Table(entries) => {
+            let entry = |(name, node): &(String, Node)| format!("{} = {}", bare_or_quoted(name), written(node));
+            format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn bare_or_quoted(name: &str) -> String {
+    let bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if !name.is_empty() && name.bytes().all(bare) { name.to_owned() } else { quoted(name) }
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,11 @@
+//! Content by its digest: what a collection must leave alone, and whether bytes are what their digest says.
+
+mod integrity;
+mod pins;
+mod verified;
+
+pub(super) use self::{
+    integrity::Condemned,
+    pins::{Fingerprints, Pins, Run, Taken},
+    verified::{VerifiedManifest, VerifiedManifests},
+};

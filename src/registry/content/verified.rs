@@ -1,0 +1,84 @@
+//! Manifests that were read lately, and proved to be what their digests say.
+//!
+//! What is here is compared with what was read from the store this time, byte for byte. So nothing is given out that is not in the store, and
+//! what is has neither to be hashed nor to be parsed again.
+
+use bytes::Bytes;
+use quick_cache::{Weighter, sync::Cache};
+
+use crate::oci::{Digest, Manifest, MediaType};
+
+/// How many bytes of manifests are kept.
+const BYTES: u64 = 8 * 1024 * 1024;
+
+/// How many manifests that are, about.
+const MANIFESTS: usize = 4096;
+
+/// A manifest whose bytes are what its digest says.
+#[derive(Clone, Debug)]
+pub(in crate::registry) struct VerifiedManifest {
+    pub(in crate::registry) bytes: Bytes,
+    /// Its type, if the body names it; else that is a matter of the repository.
+    pub(in crate::registry) media_type: Option<MediaType>,
+}
+
+#[derive(Debug)]
+pub(in crate::registry) struct VerifiedManifests(Cache<Digest, VerifiedManifest, Weight>);
+
+#[derive(Clone, Debug)]
+struct Weight;
+
+impl Weighter<Digest, VerifiedManifest> for Weight {
+    fn weight(&self, _: &Digest, manifest: &VerifiedManifest) -> u64 {
+        // What a small one costs beside its bytes.
+        manifest.bytes.len() as u64 + 512
+    }
+}
+
+impl Default for VerifiedManifests {
+    fn default() -> Self {
+        Self(Cache::with_weighter(MANIFESTS, BYTES, Weight))
+    }
+}
+
+impl VerifiedManifests {
+    /// What was read from the store under `digest`, if it is right.
+    pub(in crate::registry) fn verify(&self, digest: &Digest, read: Bytes) -> Option<VerifiedManifest> {
+        if let Some(known) = self.0.get(digest)
+            && known.bytes == read
+        {
+            return Some(known);
+        }
+        if Digest::of(digest.algorithm(), &read) != *digest {
+            return None;
+        }
+        let parsed = Manifest::parse(&read, None).ok().filter(|manifest| manifest.names_its_type);
+        let manifest = VerifiedManifest { bytes: read, media_type: parsed.map(|manifest| manifest.media_type) };
+        self.0.insert(digest.clone(), manifest.clone());
+        Some(manifest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::oci::Algorithm;
+
+    #[test]
+    fn other_bytes_are_never_taken_for_those_that_were_verified() {
+        let manifests = VerifiedManifests::default();
+        let good = Bytes::from_static(br#"{"schemaVersion":2,"mediaType":"application/vnd.test.thing+json"}"#);
+        let digest = Digest::of(Algorithm::Sha256, &good);
+        for _ in 0..2 {
+            let verified = manifests.verify(&digest, good.clone()).unwrap();
+            assert_eq!(verified.bytes, good);
+            assert_eq!(verified.media_type.unwrap().as_str(), "application/vnd.test.thing+json");
+            assert!(manifests.verify(&digest, Bytes::from_static(b"{}")).is_none());
+            assert!(manifests.verify(&digest, good.slice(1..)).is_none());
+        }
+        let untyped = Bytes::from_static(b"{}");
+        assert!(manifests.verify(&Digest::of(Algorithm::Sha256, &untyped), untyped).unwrap().media_type.is_none());
+    }
+}

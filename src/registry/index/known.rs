@@ -1,0 +1,118 @@
+//! Lists that are read from the store when they are first needed, and kept current by every change from then on.
+//!
+//! Reading one may take long, and nobody shall wait for it but who asked for it. So the repository is held alone only for the
+//! moments in which the reading begins and ends. Whoever changes the repository meanwhile has it alone until the change is in the store, and
+//! notes it here; what was noted is laid over what was read. That is right for every entry: one that did not change while it was read
+//! is read as it is, and of one that did, the last change says what it is, whatever of it was read.
+
+use super::RepositoryState;
+use crate::{
+    registry::{Repository, coordinator::Shared},
+    storage::StorageError,
+};
+
+/// How many changes are noted while a list is read. If there are more, or whoever reads it went away, it is read from the beginning.
+const CHANGES: usize = 10_000;
+
+/// A list that is made from what is in the store.
+pub(in crate::registry) trait List: Default + Send + Sync + 'static {
+    /// What can happen to it.
+    type Change: Send + Sync;
+
+    /// Where it is kept.
+    fn of(state: &mut RepositoryState) -> &mut Known<Self>;
+
+    /// The list, if it is known.
+    fn seen(state: &RepositoryState) -> Option<&Self>;
+
+    /// Makes it from what is in the store. Others may change that meanwhile.
+    fn read(repository: &Repository) -> impl Future<Output = Result<Self, StorageError>> + Send;
+
+    /// Follows a change. To follow one twice must be the same as once.
+    fn apply(&mut self, change: Self::Change);
+}
+
+/// What is known of a list.
+#[derive(Debug, Default)]
+pub(in crate::registry) enum Known<L: List> {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// It is being read; this has changed since that began.
+    Changes(Vec<L::Change>),
+    /// All of it.
+    All(L),
+}
+
+impl<L: List> Known<L> {
+    /// All of it, if it is known.
+    pub(in crate::registry) fn all(&self) -> Option<&L> {
+        if let Self::All(list) = self { Some(list) } else { None }
+    }
+
+    /// Follows a change that is in the store. The caller has the repository alone.
+    pub(in crate::registry) fn note(&mut self, change: L::Change) {
+        match self {
+            Self::Nothing => {}
+            Self::Changes(changes) if changes.len() >= CHANGES => *self = Self::Nothing,
+            Self::Changes(changes) => changes.push(change),
+            Self::All(list) => list.apply(change),
+        }
+    }
+
+    /// The reading begins.
+    fn begin(&mut self) {
+        if self.all().is_none() {
+            *self = Self::Changes(Vec::new());
+        }
+    }
+
+    /// The reading has ended; whether all of it is known now. It is not if a change failed meanwhile, or there were too many.
+    fn end(&mut self, mut read: L) -> bool {
+        if let Self::Changes(changes) = self {
+            for change in std::mem::take(changes) {
+                read.apply(change);
+            }
+            *self = Self::All(read);
+        }
+        self.all().is_some()
+    }
+}
+
+impl Repository {
+    /// Takes part in the repository with a list of it known. Nobody who changes the repository waits while it is read.
+    pub(in crate::registry) async fn with<L: List>(&self) -> Result<Shared, StorageError> {
+        let state = self.coordinator().shared(&self.name).await;
+        if L::seen(&state).is_some() {
+            return Ok(state);
+        }
+        drop(state);
+        // One reads, and the others wait for that.
+        let _turn = self.coordinator().listing(&self.name).await;
+        let mut state = self.coordinator().exclusive(&self.name).await;
+        if L::seen(&state).is_none() {
+            L::of(&mut state).begin();
+            drop(state);
+            let read = L::read(self).await;
+            state = self.coordinator().exclusive(&self.name).await;
+            if !L::of(&mut state).end(read?) {
+                self.know::<L>(&mut state).await?;
+            }
+        }
+        Ok(state.downgrade())
+    }
+
+    /// Makes a list known while the caller has the repository alone. Others wait for that, unless it was known already: see [`Repository::with`].
+    pub(in crate::registry) async fn know<'a, L: List>(
+        &self,
+        state: &'a mut RepositoryState,
+    ) -> Result<&'a L, StorageError> {
+        if L::seen(state).is_none() {
+            *L::of(state) = Known::All(L::read(self).await?);
+        }
+        Ok(L::seen(state).expect("it has just been read"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,95 @@
+//! Many looks in few hops to threads where they may block, and on few of those at a time: the requests that are served meanwhile have
+//! their files on the same disk, and their threads on the same cores.
+
+#[cfg(test)]
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::{io, path::Path, sync::Arc, thread::available_parallelism};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+use super::{
+    super::{Child, Key, Stat, StorageError},
+    Filesystem,
+    volume::Volume,
+};
+
+/// How many looks are made in one hop.
+pub(super) const BATCH_LEN: usize = 64;
+
+/// The threads that all such calls together may have at a time.
+#[derive(Debug)]
+pub(super) struct Threads {
+    count: usize,
+    pub(super) free: Semaphore,
+    #[cfg(test)]
+    pub(super) hops: AtomicUsize,
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        let count = available_parallelism().map_or(1, Into::into);
+        Self {
+            count,
+            free: Semaphore::new(count),
+            #[cfg(test)]
+            hops: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Filesystem {
+    pub(in super::super) async fn children_of(
+        &self,
+        prefixes: &[Key],
+        limit: usize,
+    ) -> Vec<Result<Vec<Child>, StorageError>> {
+        self.run_batches(prefixes, move |volume, prefix| volume.some_children(prefix, limit)).await
+    }
+
+    pub(in super::super) async fn stat_all(&self, keys: &[Key]) -> Vec<Result<Option<Stat>, StorageError>> {
+        self.run_batches(keys, Volume::stat).await
+    }
+
+    pub(in super::super) async fn read_all(
+        &self,
+        keys: &[Key],
+        limit: u64,
+    ) -> Vec<Result<Option<Bytes>, StorageError>> {
+        self.run_batches(keys, move |volume, key| volume.read(key, limit)).await
+    }
+
+    #[cfg(test)]
+    pub(in super::super) fn batch_threads(&self) -> &Semaphore {
+        &self.volume.threads.free
+    }
+
+    async fn run_batches<T: Send + 'static>(
+        &self,
+        keys: &[Key],
+        look: impl Fn(&Volume, &Key) -> Result<T, StorageError> + Copy + Send + 'static,
+    ) -> Vec<Result<T, StorageError>> {
+        let some = keys.chunks(BATCH_LEN).map(|keys| run_batch(Arc::clone(&self.volume), keys.into(), look));
+        let some: Vec<_> = some.collect();
+        stream::iter(some).buffered(self.volume.threads.count).collect::<Vec<_>>().await.into_iter().flatten().collect()
+    }
+}
+
+async fn run_batch<T: Send + 'static>(
+    volume: Arc<Volume>,
+    keys: Arc<[Key]>,
+    look: impl Fn(&Volume, &Key) -> Result<T, StorageError> + Send + 'static,
+) -> Vec<Result<T, StorageError>> {
+    // One look alone is like any other, and waits for nobody. Nobody closes what the turns are of, so there always comes one.
+    let _turn = if keys.len() > 1 { Some(volume.threads.free.acquire().await) } else { None };
+    #[cfg(test)]
+    volume.threads.hops.fetch_add(1, SeqCst);
+    let (on, looked_at) = (Arc::clone(&volume), Arc::clone(&keys));
+    let looked = spawn_blocking(move || looked_at.iter().map(|key| look(&on, key)).collect());
+    looked.await.unwrap_or_else(|error| {
+        let why = error.to_string();
+        let failed = |key: &Key| StorageError::io("look at", Path::new(key.as_str()), io::Error::other(why.clone()));
+        keys.iter().map(|key| Err(failed(key))).collect()
+    })
+}

@@ -1,0 +1,141 @@
+//! Looks that need not wait, for the thread that asks: what the kernel has in memory is had without a hop to a blocking thread.
+//!
+//! Nothing is remembered in this file, so nothing can be stale: it is the kernel that says whether it would have to wait. Wherever it would,
+//! or anything is out of the ordinary, the answer is [`WouldWait`], and the same look is made on a blocking thread.
+
+use std::{
+    fs::{File, Metadata},
+    io::IoSliceMut,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use bytes::Bytes;
+use rustix::{
+    fs::{CWD, Mode, OFlags, ResolveFlags, openat2},
+    io::{Errno, ReadWriteFlags, preadv2},
+};
+
+use super::{
+    super::{Key, Object, Stat, StorageError},
+    lookup::{means_none, stat_of},
+    pending_names::NameState,
+    volume::Volume,
+};
+
+/// What is longer is read elsewhere: copying it would hold up the others who wait for this thread.
+const READ_MAX_LEN: u64 = 64 * 1024;
+
+/// The look has to be made where it may block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WouldWait;
+
+/// What this kernel, and the filesystem that the store is on, can do without waiting.
+#[derive(Debug)]
+pub(super) struct Nonblocking {
+    /// Whether files can be opened so (Linux 5.12, and nothing that filters the call).
+    opens: AtomicBool,
+    /// Whether the filesystem can say that a read would have to wait.
+    reads: AtomicBool,
+}
+
+impl Default for Nonblocking {
+    fn default() -> Self {
+        Self { opens: AtomicBool::new(true), reads: AtomicBool::new(true) }
+    }
+}
+
+#[cfg(test)]
+impl Nonblocking {
+    /// As on a kernel that can do neither.
+    pub(super) fn turn_off(&self) {
+        self.opens.store(false, Relaxed);
+        self.reads.store(false, Relaxed);
+    }
+}
+
+impl Volume {
+    /// [`Volume::stat`], if it need not wait.
+    pub(super) fn stat_nonblocking(&self, key: &Key) -> Result<Option<Stat>, WouldWait> {
+        let found = self.find_nonblocking(&self.path(key), OFlags::PATH)?;
+        Ok(found.map(|(_, metadata)| stat_of(&metadata)))
+    }
+
+    /// [`Volume::open`], if it need not wait.
+    pub(super) fn open_nonblocking(&self, key: &Key) -> Result<Option<Object>, WouldWait> {
+        let found = self.find_nonblocking(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)?;
+        Ok(found.map(|(file, metadata)| Object::of_file(file, stat_of(&metadata))))
+    }
+
+    /// [`Volume::read`], if it need not wait.
+    pub(super) fn read_nonblocking(
+        &self,
+        key: &Key,
+        limit: u64,
+    ) -> Result<Result<Option<Bytes>, StorageError>, WouldWait> {
+        if !self.nonblocking.reads.load(Relaxed) {
+            return Err(WouldWait);
+        }
+        let found = self.find_nonblocking(&self.path(key), OFlags::RDONLY | OFlags::NONBLOCK)?;
+        let Some((file, metadata)) = found else { return Ok(Ok(None)) };
+        if metadata.len() > limit {
+            return Ok(Err(StorageError::TooLarge));
+        }
+        if metadata.len() > READ_MAX_LEN {
+            return Err(WouldWait);
+        }
+        let len = usize::try_from(metadata.len()).map_err(|_| WouldWait)?;
+        // One byte more, in case it has grown since.
+        let mut bytes = vec![0; len + 1];
+        match preadv2(&file, &mut [IoSliceMut::new(&mut bytes)], 0, ReadWriteFlags::NOWAIT) {
+            Ok(read) if read == len => {
+                bytes.truncate(len);
+                Ok(Ok(Some(bytes.into())))
+            }
+            Err(Errno::NOTSUP | Errno::NOSYS | Errno::INVAL) => {
+                self.nonblocking.reads.store(false, Relaxed);
+                Err(WouldWait)
+            }
+            // Only a part is in memory, or nothing, or the length has changed.
+            Ok(_) | Err(_) => Err(WouldWait),
+        }
+    }
+
+    /// The file at `path`, or that a link there leads to, if the way to it is in memory.
+    fn find_nonblocking(&self, path: &Path, how: OFlags) -> Result<Option<(File, Metadata)>, WouldWait> {
+        if !self.nonblocking.opens.load(Relaxed) {
+            return Err(WouldWait);
+        }
+        let flags = how | OFlags::CLOEXEC;
+        let file = match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
+            Ok(file) => File::from(file),
+            Err(error) if means_none(&error.into()) && ends_in_a_directory(path) => return Ok(None),
+            Err(error) => {
+                // Filters of calls that know this one no better answer with EPERM.
+                if matches!(error, Errno::NOSYS | Errno::INVAL | Errno::PERM) {
+                    self.nonblocking.opens.store(false, Relaxed);
+                }
+                return Err(WouldWait);
+            }
+        };
+        let metadata = file.metadata().map_err(|_| WouldWait)?;
+        if !metadata.is_file() {
+            return Ok(None);
+        }
+        let is_there = self.names.try_state(path).ok_or(WouldWait)? == NameState::Durable;
+        Ok(is_there.then_some((file, metadata)))
+    }
+}
+
+/// Whether the last thing on the way to `path` that is there is a directory, as far as that is in memory: no link that may lead nowhere.
+fn ends_in_a_directory(path: &Path) -> bool {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    for path in path.ancestors() {
+        match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED) {
+            Ok(file) => return File::from(file).metadata().is_ok_and(|metadata| metadata.is_dir()),
+            Err(error) if means_none(&error.into()) => {}
+            Err(_) => return false,
+        }
+    }
+    false
+}

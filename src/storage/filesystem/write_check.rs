@@ -1,0 +1,187 @@
+//! Whether a commit can work: what it does is tried, at the start and by each health check.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{Access, access, fsync},
+    io::Errno,
+};
+
+use super::{
+    super::{Condition, Durability, StorageError},
+    base::{Base, in_the_way, mounts_in},
+    owner::{create_directory, create_file},
+    rename_targets::{check_parts, shared, staging},
+    temporary::Temporary,
+    volume::{Volume, hashes, own, temporary},
+};
+
+/// The file that is moved through the store. It has one name, so that one which a killed process left is moved along and removed.
+const PROBE: &str = ".wharf-probe";
+
+/// A step of the trial that failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) at: PathBuf,
+    pub(super) error: io::Error,
+}
+
+/// Where wharf's own files can be, so that a commit works.
+///
+/// # Errors
+/// In words for the operator: what can't work, and why.
+pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base, String> {
+    let mounts = mounts_in(root);
+    if let Some(mount) = in_the_way(root, &mounts) {
+        return Err(format!(
+            "{} is a mount of its own, and a file can't be renamed into it; mount the whole store, or the whole of docker/",
+            mount.display()
+        ));
+    }
+    let mut refusal = String::new();
+    for &base in Base::candidates(root, &mounts) {
+        match try_commit(root, base, durability).and_then(|()| check_parts(root, &base.path(root))) {
+            Ok(()) => return Ok(base),
+            // What is stored can be read and deleted.
+            Err(Failure { error, at }) if is_full(&error) => {
+                tracing::warn!(path = %at.display(), "the store is full");
+                return Ok(base);
+            }
+            Err(failure) => {
+                // What is mounted in staging is refused, and so is what is linked there.
+                let in_staging = failure.at.parent().is_some_and(|above| above.starts_with(own(&base.path(root))));
+                let crosses = failure.error.kind() == io::ErrorKind::CrossesDevices && !in_staging;
+                refusal = failure.in_words(root);
+                if base == Base::Docker {
+                    remove_empty(root);
+                }
+                if !crosses {
+                    break;
+                }
+            }
+        }
+    }
+    Err(refusal)
+}
+
+/// Makes a file, syncs it, and renames it into each directory that a commit renames into.
+fn try_commit(root: &Path, base: Base, durability: Durability) -> Result<(), Failure> {
+    let at = |path: &Path| {
+        let at = path.to_owned();
+        move |error: io::Error| Failure { at, error }
+    };
+    let base = base.path(root);
+    let mut way = shared(root)?;
+    for directory in [base.clone(), own(&base), temporary(&base), hashes(&base)] {
+        make_directory(&directory).map_err(at(&directory))?;
+    }
+    may_write(&hashes(&base)).map_err(at(&hashes(&base)))?;
+    way.extend(staging(&base)?);
+    let mut probe = temporary(&base).join(PROBE);
+    // A killed process may have left one.
+    let _ = fs::remove_file(&probe);
+    let written = create_file(&probe).and_then(|mut file| {
+        file.write_all(b"probe")?;
+        if durability == Durability::Full { file.sync_all() } else { Ok(()) }
+    });
+    let mut tried = written.map_err(at(&temporary(&base)));
+    for directory in way {
+        if tried.is_err() {
+            break;
+        }
+        let next = directory.join(PROBE);
+        tried = fs::rename(&probe, &next).map_err(at(&directory));
+        if tried.is_ok() {
+            probe = next;
+            tried = sync_directory(&directory, durability).map_err(at(&directory));
+        }
+    }
+    let removed = fs::remove_file(&probe).map_err(at(&probe));
+    tried.and(removed)
+}
+
+/// Some filesystems can't; that is told of elsewhere.
+fn sync_directory(directory: &Path, durability: Durability) -> io::Result<()> {
+    if durability == Durability::None {
+        return Ok(());
+    }
+    match fsync(File::open(directory)?) {
+        Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS | Errno::BADF) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// Removes the empty directories of a trial that failed.
+fn remove_empty(root: &Path) {
+    let base = Base::Docker.path(root);
+    for directory in [hashes(&base), temporary(&base), own(&base)] {
+        // One that is in use is not empty.
+        let _ = fs::remove_dir(directory);
+    }
+}
+
+pub(super) fn make_directory(path: &Path) -> io::Result<()> {
+    match create_directory(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+}
+
+fn may_write(directory: &Path) -> io::Result<()> {
+    Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+impl Failure {
+    pub(super) fn in_words(&self, root: &Path) -> String {
+        let (at, error) = (self.at.display(), &self.error);
+        let is_own = self.at.starts_with(own(root));
+        match error.kind() {
+            io::ErrorKind::CrossesDevices => format!(
+                "{at} is on another filesystem than what is above it, and a file can't be renamed into it; put the whole of {} on one",
+                if is_own { own(root) } else { Base::Docker.path(root) }.display()
+            ),
+            io::ErrorKind::NotADirectory if self.at.is_symlink() && !self.at.exists() => format!(
+                "{at} can't be written: it is a symbolic link that leads nowhere; mount what it leads to, or remove it"
+            ),
+            io::ErrorKind::NotADirectory => format!("{at} can't be written: it is no directory; move it away"),
+            io::ErrorKind::PermissionDenied => {
+                let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+                let (user, group) = (user.as_raw(), group.as_raw());
+                let root = root.display();
+                format!(
+                    "user {user} (group {group}) can't write to {at}: {error}; give the store to it (chown -R {user}:{group} {root}), or \
+                     run wharf as its owner"
+                )
+            }
+            _ => format!("{at} can't be written: {error}"),
+        }
+    }
+}
+
+impl Volume {
+    /// Tries what a commit does, at the cost of one.
+    pub(super) fn try_commit(&self) -> Result<(), StorageError> {
+        let base = self.base();
+        let failed = |Failure { at, error }| StorageError::io("write to", &at, error);
+        let way = [shared(&self.root).map_err(failed)?, staging(&base).map_err(failed)?].concat();
+        for directory in way.iter().chain(&[temporary(&base), hashes(&base)]) {
+            match may_write(directory) {
+                // It is made again when it is needed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other.map_err(|error| StorageError::io("write to", directory, error))?,
+            }
+        }
+        let probe = way.first().unwrap_or(&self.root).join(PROBE);
+        Temporary::file(self, b"probe")?.rename_durably(self, &probe, Condition::Any)?;
+        // That need not be durable: the next one takes its place.
+        fs::remove_file(&probe).map_err(|error| StorageError::io("unlink", &probe, error))
+    }
+}

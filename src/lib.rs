@@ -8,6 +8,7 @@
 //! main -> cli -> server -> api -> registry -> storage
 //!                             '--> auth
 //!  config is read by cli and server       every module may use oci; oci uses none
+//!  auth, server and cli -> files
 //! ```
 //!
 //! | module | what it is about | what it never does |
@@ -39,7 +40,7 @@
 //! read within the last tenth of a second, and has not been changed by anybody here since, is not looked at again (`storage/filesystem/read_cache.rs`).
 //!
 //! *A pull of a blob*: the repository's link, and the file is open. A large one is sent by the kernel, from the file to the socket, over plain TCP
-//! (`api/outlet.rs`, `server/sending.rs`, `storage/delivery.rs`); over TLS, and where a filesystem can't say what it would have to wait for, it goes
+//! (`api/outlet.rs`, `server/tcp_connection.rs`, `storage/delivery.rs`); over TLS, and where a filesystem can't say what it would have to wait for, it goes
 //! through this process in pieces.
 //!
 //! *A collection* ([`Registry::collect`](registry::Registry::collect)): mark from the disk, then take each thing alone, look once more, and remove links before

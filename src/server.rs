@@ -19,14 +19,14 @@ mod announce;
 pub(crate) mod authentication;
 mod check;
 mod connection;
+mod connection_limit;
 pub(crate) mod control;
-mod lengthened;
 mod listen;
 pub(crate) mod open;
-mod peers;
-mod refusing;
-mod sending;
+mod parser_errors;
+mod post_length;
 pub(crate) mod systemd;
+mod tcp_connection;
 mod tls;
 
 use std::{
@@ -45,7 +45,7 @@ pub use check::check;
 pub use listen::StartError;
 pub use tls::TlsError;
 
-use self::{listen::Sockets, peers::Peers, tls::TlsConfig};
+use self::{connection_limit::ConnectionLimit, listen::Sockets, tls::TlsConfig};
 use crate::{
     api::Api,
     auth::{Authenticator, InvalidAccess},
@@ -240,7 +240,7 @@ fn build(
         .shutdown_timeout(rounded_up(config.http.drain_timeout))
         .disable_signals();
     let shutdown = server.graceful_shutdown_signal();
-    let peers = Peers::new(config.limits.connections_per_address, open::proxies(config));
+    let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
     for socket in sockets.tcp {
         let (api, shutdown, peers) = (api.clone(), shutdown.clone(), Arc::clone(&peers));
         server = match tls.map(Arc::clone) {

@@ -11,7 +11,7 @@ use super::{access_log::Reason, admission::retry_after, routes::Route};
 use crate::{
     auth::{Refusal, TokenError},
     oci::{ErrorCode, InvalidContentRange, InvalidDigest, InvalidName, InvalidReference, InvalidTag, ResourceScope},
-    registry::{BodyError, RegistryError, StorageError},
+    registry::{BodyError, RegistryError, StorageError, UpstreamError},
 };
 
 /// Why a request is answered with a 4xx or 5xx.
@@ -253,6 +253,9 @@ impl ApiError {
             Self::Registry(RegistryError::TooManyUploads { .. }) => {
                 response.insert_header((header::RETRY_AFTER, retry_after().to_string()));
             }
+            Self::Registry(RegistryError::Upstream(UpstreamError::Limited { retry_after: Some(seconds) })) => {
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            }
             Self::Range { len } => {
                 response.insert_header((header::CONTENT_RANGE, format!("bytes */{len}")));
             }
@@ -290,6 +293,10 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::Body(BodyError::NoRoom) => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable),
         RegistryError::DeleteDisabled => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
         RegistryError::Aborted => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
+        RegistryError::Upstream(UpstreamError::Limited { .. }) => {
+            (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests)
+        }
+        RegistryError::Upstream(UpstreamError::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
         RegistryError::Storage(error) => storage_row(error),
     }
 }
@@ -316,6 +323,7 @@ fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
         StorageError::Busy => (StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid),
         StorageError::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
         StorageError::Exists
+        | StorageError::Changed
         | StorageError::TooLarge
         | StorageError::Open(_)
         | StorageError::Read { .. }

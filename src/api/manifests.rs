@@ -25,7 +25,7 @@ pub(super) async fn get(
     reference: &Reference,
 ) -> Result<HttpResponse, ApiError> {
     let manifest = match *request.request.method() {
-        Method::HEAD => of.repository().look_at_manifest(reference).await?,
+        Method::HEAD => of.repository().head_manifest(reference).await?,
         _ => of.repository().manifest(reference).await?,
     };
     let mut response = HttpResponse::Ok();

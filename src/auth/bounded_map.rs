@@ -24,6 +24,17 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
         self.young.get_mut(key)
     }
 
+    /// The value of `key`, inserted if there is none.
+    pub(super) fn get_or_default(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        if self.get(&key).is_none() {
+            self.insert(key.clone(), V::default());
+        }
+        self.young.entry(key).or_default()
+    }
+
     pub(super) fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.half && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);

@@ -34,7 +34,7 @@ impl External {
             return Err(AuthError::Setting { setting: "auth.token.rootcertbundle", problem });
         }
         Ok(Self {
-            realm: Realm::choose(Some(&settings.realm), None, "", 0, false, false)?,
+            realm: Realm::fixed(&settings.realm)?,
             service: settings.service.clone(),
             expected: Expected {
                 issuer: settings.issuer.clone(),

@@ -1,10 +1,6 @@
 //! Reads a token, and tells whether a server with given settings would accept it. Nothing is written.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -16,7 +12,6 @@ use super::{
     settings::Settings,
     token::{KeyRing, TokenRefusal, Verifier},
 };
-use crate::oci::Action;
 
 /// The two readable parts of a token.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,36 +20,6 @@ pub struct TokenText {
     pub header: Value,
     /// The claims.
     pub claims: Value,
-}
-
-/// The rights that a token gives. Its text has a line for each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenGrants {
-    /// The actions on each repository.
-    pub repositories: BTreeMap<String, BTreeSet<Action>>,
-    /// Whether it may list the repositories.
-    pub catalog: bool,
-}
-
-impl fmt::Display for TokenGrants {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, actions) in &self.repositories {
-            let actions: Vec<_> = actions.iter().map(|action| action.as_str()).collect();
-            writeln!(f, "grants {} on {name}", actions.join(", "))?;
-        }
-        match (self.catalog, self.repositories.is_empty()) {
-            (true, _) => writeln!(f, "grants the list of repositories"),
-            (false, true) => writeln!(f, "grants nothing beyond what needs no token"),
-            (false, false) => Ok(()),
-        }
-    }
-}
-
-impl From<Grants> for TokenGrants {
-    fn from(grants: Grants) -> Self {
-        let repositories = grants.repositories.into_iter().filter(|(_, actions)| !actions.is_empty());
-        Self { repositories: repositories.collect(), catalog: grants.catalog }
-    }
 }
 
 /// Reads a token without verifying it; `None` if the text is no token.
@@ -74,7 +39,7 @@ pub fn judge_token(
     settings: &Settings,
     token: &str,
     now: u64,
-) -> Result<Option<Result<TokenGrants, TokenRefusal>>, AuthError> {
+) -> Result<Option<Result<Grants, TokenRefusal>>, AuthError> {
     let verifier = match settings {
         Settings::Open | Settings::Htpasswd { .. } => return Ok(None),
         Settings::Builtin(settings) => {
@@ -83,5 +48,5 @@ pub fn judge_token(
         }
         Settings::External(settings) => External::open(settings)?.verifier(),
     };
-    Ok(Some(verifier.verify(token, now).map(|claims| claims.grants().into())))
+    Ok(Some(verifier.verify(token, now).map(|claims| claims.grants())))
 }

@@ -1,7 +1,8 @@
 //! The sender of a request, and its rights.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
+    fmt,
     sync::Arc,
 };
 
@@ -39,11 +40,13 @@ enum Rights {
     Token(Arc<Grants>, Option<Arc<AccessRules>>),
 }
 
-/// The rights of a token: a set of actions for each exact name, and whether the catalog may be listed.
+/// The rights of a token. Its text has a line for each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Grants {
-    pub(super) repositories: HashMap<String, BTreeSet<Action>>,
-    pub(super) catalog: bool,
+pub struct Grants {
+    /// The actions on each repository.
+    pub repositories: BTreeMap<String, BTreeSet<Action>>,
+    /// Whether the repositories may be listed.
+    pub catalog: bool,
 }
 
 impl Principal {
@@ -127,6 +130,20 @@ impl Grants {
         self.repositories.get(name.as_str()).is_some_and(|actions| {
             actions.contains(&action) || (action == Action::Create && actions.contains(&Action::Push))
         })
+    }
+}
+
+impl fmt::Display for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, actions) in &self.repositories {
+            let actions: Vec<_> = actions.iter().map(|action| action.as_str()).collect();
+            writeln!(f, "grants {} on {name}", actions.join(", "))?;
+        }
+        match (self.catalog, self.repositories.is_empty()) {
+            (true, _) => writeln!(f, "grants the list of repositories"),
+            (false, true) => writeln!(f, "grants nothing beyond what needs no token"),
+            (false, false) => Ok(()),
+        }
     }
 }
 

@@ -57,7 +57,7 @@ impl Realm {
         is_loopback: bool,
     ) -> Result<Self, InvalidRealm> {
         match (realm, host) {
-            (Some(realm), _) => check_url("auth.token.realm", realm).map(|()| Self::Fixed(realm.to_owned())),
+            (Some(realm), _) => Self::fixed(realm),
             (None, Some(host)) => {
                 check_url("http.host", host)?;
                 Ok(Self::Fixed(format!("{}{prefix}/token", host.trim_end_matches('/'))))
@@ -65,6 +65,11 @@ impl Realm {
             (None, None) if is_loopback => Ok(Self::Local { port, tls, prefix: prefix.to_owned() }),
             (None, None) => Err(InvalidRealm::Unknown),
         }
+    }
+
+    /// The realm from `auth.token.realm`.
+    pub(super) fn fixed(url: &str) -> Result<Self, InvalidRealm> {
+        check_url("auth.token.realm", url).map(|()| Self::Fixed(url.to_owned()))
     }
 
     /// The URL for a client that sent this `Host` header.

@@ -74,18 +74,8 @@ impl Throttle {
     pub(super) fn failed(&self, address: IpAddr, user: &str, pair: Mark, now: Instant) {
         self.untouched.store(false, Ordering::Relaxed);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        count_in(&mut counts.addresses, network(address), pair, now);
-        count_in(&mut counts.users, skeleton(user), pair, now);
-    }
-}
-
-fn count_in<K: std::hash::Hash + Eq + Clone>(counts: &mut BoundedMap<K, Count>, key: K, pair: Mark, now: Instant) {
-    if let Some(count) = counts.get(&key) {
-        count.failed(pair, now);
-    } else {
-        let mut count = Count::default();
-        count.failed(pair, now);
-        counts.insert(key, count);
+        counts.addresses.get_or_default(network(address)).failed(pair, now);
+        counts.users.get_or_default(skeleton(user)).failed(pair, now);
     }
 }
 

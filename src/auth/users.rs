@@ -1,6 +1,6 @@
 //! The users of an htpasswd file, which has a line `name:hash` for each.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::HashMap;
 
 use super::{
     access_rules::{ANONYMOUS, ANY_USER},
@@ -24,6 +24,8 @@ pub(super) struct Users {
 }
 
 struct User {
+    /// The line, counted from 1.
+    line: usize,
     hash: PasswordHash,
     text: Box<str>,
 }
@@ -79,40 +81,30 @@ impl Users {
     pub(super) fn parse(file: &[u8]) -> Result<Self, InvalidHtpasswd> {
         let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
         let mut users = Self::default();
-        let mut seen = HashMap::new();
-        for (index, line) in file.split(|byte| *byte == b'\n').enumerate() {
-            let line_number = index + 1;
-            users
-                .add_line(line, line_number, &mut seen)
-                .map_err(|fault| InvalidHtpasswd { line: line_number, fault })?;
+        for (line, text) in (1..).zip(file.split(|byte| *byte == b'\n')) {
+            users.add_line(line, text).map_err(|fault| InvalidHtpasswd { line, fault })?;
         }
         Ok(users)
     }
 
-    fn add_line<'a>(
-        &mut self,
-        line: &'a [u8],
-        number: usize,
-        seen: &mut HashMap<&'a str, usize>,
-    ) -> Result<(), LineFault> {
-        let line = std::str::from_utf8(line).map_err(|_| LineFault::NotText)?.trim_end();
-        if line.is_empty() || line.starts_with('#') {
+    fn add_line(&mut self, line: usize, text: &[u8]) -> Result<(), LineFault> {
+        let text = std::str::from_utf8(text).map_err(|_| LineFault::NotText)?.trim_end();
+        if text.is_empty() || text.starts_with('#') {
             return Ok(());
         }
-        let (name, text) = line.split_once(':').ok_or(LineFault::NoColon)?;
+        let (name, text) = text.split_once(':').ok_or(LineFault::NoColon)?;
         check_user_name(name)?;
-        match seen.entry(name) {
-            Entry::Occupied(first) => return Err(LineFault::Duplicate(*first.get())),
-            Entry::Vacant(vacant) => vacant.insert(number),
-        };
+        if let Some(first) = self.by_name.get(name) {
+            return Err(LineFault::Duplicate(first.line));
+        }
         let hash = PasswordHash::parse(text)?;
         if let Some(weakness) = hash.weakness() {
-            self.warnings.push(format!("line {number}: {weakness}"));
+            self.warnings.push(format!("line {line}: {weakness}"));
         }
         if self.strongest.as_ref().is_none_or(|strongest| strongest.work() < hash.work()) {
             self.strongest = Some(hash.clone());
         }
-        self.by_name.insert(name.into(), User { hash, text: text.into() });
+        self.by_name.insert(name.into(), User { line, hash, text: text.into() });
         Ok(())
     }
 

@@ -74,7 +74,7 @@ fn check(loaded: &Loaded) -> Result<String, StartError> {
 fn show(loaded: &Loaded) -> String {
     let mut page = String::new();
     let lines: Vec<_> = loaded
-        .shown()
+        .effective()
         .into_iter()
         .map(|shown| match shown.value.as_str() {
             "" => (format!("# {}", shown.key), "not set".to_owned()),

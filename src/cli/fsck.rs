@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::HumanBytes;
 
-use super::{FileArguments, output, progress::Bar, store};
+use super::{FileArguments, maintenance, output, progress::Bar};
 use crate::{
     config,
     registry::{Diagnosis, Finding, FsckEvent, FsckPhase, Inspection, Outcome},
@@ -53,7 +53,7 @@ impl Fsck {
             FsckEvent::Finding(finding) if self.json => findings.push(finding),
             FsckEvent::Finding(finding) => bar.print(&line(&finding)),
         };
-        let done = store::work(&config, &Request::Fsck(inspection), tell, |registry, events| async move {
+        let done = maintenance::work(&config, &Request::Fsck(inspection), tell, |registry, events| async move {
             registry.fsck(inspection, events).await
         });
         bar.clear();

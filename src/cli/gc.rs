@@ -6,7 +6,7 @@ use clap::{ArgAction, Args};
 use indicatif::{HumanBytes, HumanDuration};
 use time::{OffsetDateTime, macros::format_description};
 
-use super::{FileArguments, output, progress::Bar, store};
+use super::{FileArguments, maintenance, output, progress::Bar};
 use crate::{
     config::Config,
     oci::RepositoryName,
@@ -132,7 +132,7 @@ fn done(
     collection: Collection,
     tell: impl FnMut(CollectionEvent),
 ) -> Result<CollectionReport, String> {
-    store::work(config, &Request::Collect(collection.clone()), tell, |registry, events| async move {
+    maintenance::work(config, &Request::Collect(collection.clone()), tell, |registry, events| async move {
         registry.collect(collection, events).await
     })
 }

@@ -3,6 +3,7 @@
 mod access;
 mod any_certificate;
 mod config;
+mod foreground;
 mod fsck;
 mod gc;
 mod healthcheck;
@@ -11,12 +12,11 @@ mod http_get;
 mod log_line;
 mod log_writer;
 mod logging;
+mod maintenance;
 mod output;
 mod progress;
-mod rules;
-mod running;
+mod reload;
 mod serve;
-mod store;
 mod token;
 mod user;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{FileArguments, logging, output, running};
+use super::{FileArguments, foreground, logging, output};
 
 /// Serve the registry.
 #[derive(Debug, Args)]
@@ -48,6 +48,6 @@ impl Serve {
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }
-        running::until_told_to_stop(sources, loaded, self.ready_file.as_deref())
+        foreground::until_told_to_stop(sources, loaded, self.ready_file.as_deref())
     }
 }

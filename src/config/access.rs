@@ -1,6 +1,6 @@
 //! `[[access]]` and `[groups]`: who may do what.
 
-use super::tree::{Node, Value};
+use super::node::{Node, Value};
 use super::values::{Values, texts};
 use super::{ConfigError, Kind, Setting, Source, auth};
 use crate::oci::Action;

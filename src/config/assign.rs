@@ -1,6 +1,6 @@
 //! A tree of values against the table of settings: which setting does each value belong to?
 
-use super::tree::{Node, Value};
+use super::node::{Node, Value};
 use super::values::Values;
 use super::{ConfigError, table};
 

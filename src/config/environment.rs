@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::nearest::nearest;
+use super::node::{Node, Value};
 use super::setting::variable;
-use super::tree::{Node, Value};
 use super::values::Values;
 use super::{ConfigError, Kind, Notice, Setting, Source, table, yaml};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::tree::Node;
+use super::node::Node;
 use super::{ConfigError, Source, toml_file, yaml};
 
 /// The file that is read when none is named and it is there.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Status::Ignored;
 use super::values::Values;
-use super::{Address, Kind, Setting, Tls, TrustedProxy, proxies, tls};
+use super::{Address, Kind, Setting, Tls, TrustedProxy, tls, trusted_proxies};
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Headers that every response gets, by name: `X-Content-Type-Options = [\"nosniff\"]`. One that wharf sends itself is \
          replaced.",
     ),
-    proxies::TRUSTED,
+    trusted_proxies::TRUSTED,
     Setting::new("http.secret", Kind::Text, "", "")
         .secret()
         .with(Ignored("what is known of an upload stays on the disk, so nothing is signed with it")),
@@ -114,7 +114,7 @@ pub(super) fn read(values: &mut Values) -> Http {
         relative_urls,
         drain_timeout: values.duration("http.draintimeout"),
         headers: headers(values),
-        trusted_proxies: proxies::read(values),
+        trusted_proxies: trusted_proxies::read(values),
         tls: tls::read(values),
     }
 }

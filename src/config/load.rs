@@ -4,11 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::file::{self, Language};
-use super::tree::Node;
+use super::node::Node;
 use super::values::Values;
 use super::{
-    CONFIGURATION_PATH, Config, ConfigErrors, Notice, Shown, Source, access, auth, environment, http, limits, log,
-    shown, storage, validation,
+    CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, access, auth, effective, environment,
+    http, limits, log, storage, validation,
 };
 
 /// Where settings come from.
@@ -87,8 +87,8 @@ impl Sources {
 impl Loaded {
     /// Every setting that is honoured, with its value and where that comes from.
     #[must_use]
-    pub fn shown(&self) -> Vec<Shown> {
-        shown::shown(&self.values)
+    pub fn effective(&self) -> Vec<EffectiveSetting> {
+        effective::effective(&self.values)
     }
 }
 
@@ -127,7 +127,7 @@ pub(super) fn documented_keys(
         Err(error) => values.errors.push(error),
     }
     let text = |node: &Node| match &node.value {
-        super::tree::Value::Scalar(text) => text.clone(),
+        super::node::Value::Scalar(text) => text.clone(),
         _ => String::new(),
     };
     let keys = values.set.iter().map(|(key, node)| (*key, text(node))).collect();

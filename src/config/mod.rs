@@ -2,7 +2,7 @@
 //! the one before.
 //!
 //! ```text
-//! registry.toml | config.yml --> tree --.
+//! registry.toml | config.yml --> node --.
 //! REGISTRY_* ---> (values as YAML) -----+--> values, by the rows of the table --> the sections --> Config
 //! --addr ... ---------------------------'
 //! ```
@@ -16,29 +16,29 @@ mod assign;
 mod auth;
 mod auth_token;
 mod duration;
+mod effective;
 mod environment;
 mod error;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod http;
-mod item;
 mod limits;
+mod list_entry;
 mod load;
 mod log;
+mod markdown;
 mod nearest;
-mod peers;
-mod proxies;
-mod reference;
+mod node;
 mod setting;
-mod shown;
 mod size;
 mod source;
 mod storage;
 mod table;
 mod tls;
 mod toml_file;
-mod tree;
+mod trusted_proxies;
+mod unsupported;
 mod validation;
 mod values;
 mod yaml;
@@ -47,6 +47,7 @@ pub use access::{AccessRule, Group};
 pub use address::{Address, Host};
 pub use auth::{Auth, Htpasswd, Mode};
 pub use auth_token::{Issuer, Token};
+pub use effective::EffectiveSetting;
 pub use environment::CONFIGURATION_PATH;
 pub use error::{ConfigError, ConfigErrors, Notice};
 pub use file::USUAL;
@@ -54,15 +55,14 @@ pub use http::{Http, Listen};
 pub use limits::Limits;
 pub use load::{Loaded, Sources};
 pub use log::{Level, Log, LogFormat};
-pub use proxies::TrustedProxy;
-pub use reference::reference;
+pub use markdown::reference;
 pub use setting::{Kind, Setting, Status};
-pub use shown::Shown;
 pub use size::parse as parse_size;
 pub use source::Source;
 pub use storage::{Durability, Gc, Storage, Store, UploadPurging};
 pub use table::settings;
 pub use tls::{ClientAuth, Tls, TlsVersion};
+pub use trusted_proxies::TrustedProxy;
 pub use validation::{Missing, Sizes, Validation};
 
 /// Every setting, read and checked: plain values that say nothing of where they came from.

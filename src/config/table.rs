@@ -1,7 +1,7 @@
 //! The one table of settings, and how a key is found in it.
 
 use super::nearest::nearest;
-use super::{Setting, access, auth, http, limits, log, peers, storage, validation};
+use super::{Setting, access, auth, http, limits, log, storage, unsupported, validation};
 
 /// Every setting, section by section, in the order in which the documentation shows them.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
@@ -13,7 +13,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         log::SETTINGS,
         limits::SETTINGS,
         validation::SETTINGS,
-        peers::SETTINGS,
+        unsupported::SETTINGS,
     ];
     SECTIONS.into_iter().flatten()
 }

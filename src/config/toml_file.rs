@@ -6,7 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::tree::{Node, Value};
+use super::node::{Node, Value};
 use super::{ConfigError, Source};
 
 /// Reads a TOML document.

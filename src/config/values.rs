@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::tree::{Node, Value};
+use super::node::{Node, Value};
 use super::{Address, ConfigError, Kind, Notice, Source, Status, duration, size, table};
 
 /// What the file, the variables and the flags set, later ones over earlier ones, and what is wrong with it so far.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 
-use super::tree::{Node, Value};
+use super::node::{Node, Value};
 use super::{ConfigError, Source};
 
 /// Aliases can make a small file into a huge tree; no settings file comes near this.

@@ -3,7 +3,7 @@
 mod reading;
 
 use super::{
-    Registry, RegistryError, Repository,
+    Registry, RegistryError, Repository, Wanted,
     events::{Action, BlobTarget},
     layout,
     links::link_to,
@@ -26,7 +26,10 @@ impl Repository {
     pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
         // A client that hears that it is there does not upload it.
         self.coordinator().pins().touch(digest).await;
-        let found = absent_if_out_of_reach(self.blob_in_store(digest).await)?;
+        let mut found = absent_if_out_of_reach(self.blob_in_store(digest).await)?;
+        if found.is_none() && self.fetch(Wanted::Blob(digest)).await? {
+            found = self.blob_in_store(digest).await?;
+        }
         let (_, stat) = found.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
         self.renew(layout::link(&layout::layer(&self.name, digest))).await;
         Ok(stat)
@@ -39,14 +42,23 @@ impl Repository {
     ///
     /// [distribution-spec, pulling blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
     pub async fn open_blob(&self, digest: &Digest) -> Result<Blob, RegistryError> {
-        let unknown = || RegistryError::BlobUnknown(digest.clone());
-        let target = self.blob_target(digest).await?.ok_or_else(unknown)?;
-        let object = absent_if_out_of_reach(self.storage().open(&layout::data(&target)).await)?.ok_or_else(unknown)?;
-        if self.registry.lost_its_bytes(&target, object.stat()).await? {
-            return Err(unknown());
+        let mut opened = self.open_stored(digest).await?;
+        if opened.is_none() && self.fetch(Wanted::Blob(digest)).await? {
+            opened = self.open_stored(digest).await?;
         }
-        self.notify(Action::BlobPulled(BlobTarget { digest, size: object.stat().len }));
-        Ok(Blob::new(self.registry.clone(), digest.clone(), target, object))
+        let blob = opened.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
+        self.notify(Action::BlobPulled(BlobTarget { digest, size: blob.stat().len }));
+        Ok(blob)
+    }
+
+    async fn open_stored(&self, digest: &Digest) -> Result<Option<Blob>, StorageError> {
+        let Some(target) = self.blob_target(digest).await? else { return Ok(None) };
+        let object = absent_if_out_of_reach(self.storage().open(&layout::data(&target)).await)?;
+        let Some(object) = object else { return Ok(None) };
+        if self.registry.lost_its_bytes(&target, object.stat()).await? {
+            return Ok(None);
+        }
+        Ok(Some(Blob::new(self.registry.clone(), digest.clone(), target, object)))
     }
 
     /// Takes a blob out of this repository; it stays in every other ([distribution-spec, deleting blobs]).

@@ -1,5 +1,6 @@
 //! What the rules of a registry can answer but the thing asked for.
 
+use super::UpstreamError;
 use crate::{
     oci::{Digest, InvalidManifest, RepositoryName, Tag},
     storage::{AppendError, StorageError},
@@ -73,6 +74,9 @@ pub enum RegistryError {
     /// The body did not come to its end.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// The upstream was asked, and what it has is not known.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// Deletes are switched off.
     #[error("deletes are switched off")]
     DeleteDisabled,

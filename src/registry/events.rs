@@ -142,8 +142,8 @@ pub trait Listener: fmt::Debug + Send + Sync {
 
 /// A change that is about to be made, from its preparation to its end.
 pub(super) struct Change<'a> {
-    registry: &'a Registry,
-    event: Event<'a>,
+    repository: &'a Repository,
+    action: Action<'a>,
     /// Where the prepared steps store something.
     prepared: Vec<Key>,
 }
@@ -158,19 +158,21 @@ impl Registry {
 impl Repository {
     /// Gives the listeners an event of this repository.
     pub(super) fn notify(&self, action: Action<'_>) {
-        self.registry.notify(&self.event(action));
+        if !self.is_filled {
+            self.registry.notify(&self.event(action));
+        }
     }
 
     /// Prepares a change, and gives the steps that its commit has to begin with.
     pub(super) fn prepare<'a>(&'a self, action: Action<'a>) -> (Change<'a>, Vec<Step>) {
         let event = self.event(action);
-        let listeners = &self.registry.0.extensions.listeners;
+        let listeners = if self.is_filled { &[] } else { &self.registry.0.extensions.listeners[..] };
         let steps: Vec<Step> = listeners.iter().flat_map(|listener| listener.prepare(&event)).collect();
         let prepared = steps.iter().filter_map(|step| match step {
             Step::Put(key, _) | Step::PutTree(key, _) => Some(key.clone()),
             Step::Promote(..) | Step::MakePrefixes(_) => None,
         });
-        (Change { registry: &self.registry, event, prepared: prepared.collect() }, steps)
+        (Change { repository: self, action, prepared: prepared.collect() }, steps)
     }
 
     /// Removes something, after what the listeners prepare for that is durable.
@@ -197,14 +199,14 @@ impl Change<'_> {
     /// Ends the change. If it was made, the listeners get the event; else what was prepared is removed.
     pub(super) async fn end<T>(self, done: Result<T, StorageError>) -> Result<T, StorageError> {
         match done {
-            Ok(_) => self.registry.notify(&self.event),
+            Ok(_) => self.repository.notify(self.action),
             Err(_) => self.undo().await,
         }
         done
     }
 
     async fn undo(&self) {
-        let storage = self.registry.storage();
+        let storage = self.repository.storage();
         for key in &self.prepared {
             let removed = match storage.delete(key).await {
                 Ok(false) => storage.delete_tree(key).await,

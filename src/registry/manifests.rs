@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Registry, RegistryError, Repository,
+    Registry, RegistryError, Repository, Wanted,
     blobs::absent_if_out_of_reach,
     content::VerifiedManifest,
     events::{Action, ManifestTarget},
@@ -73,9 +73,7 @@ impl Repository {
     ///
     /// [distribution-spec, pulling manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
     pub async fn manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
-        let unknown = || RegistryError::ManifestUnknown(reference.to_string());
-        let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
-        let stored = self.stored_manifest(digest).await?.ok_or_else(unknown)?;
+        let stored = self.find_manifest(reference, false).await?;
         self.notify_pull(&stored, reference);
         Ok(stored)
     }
@@ -87,11 +85,8 @@ impl Repository {
     /// As [`Repository::manifest`].
     ///
     /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
-    pub async fn look_at_manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
-        let unknown = || RegistryError::ManifestUnknown(reference.to_string());
-        let digest = self.digest_of(reference).await?.ok_or_else(unknown)?;
-        self.coordinator().pins().touch(&digest).await;
-        let stored = self.stored_manifest(digest).await?.ok_or_else(unknown)?;
+    pub async fn head_manifest(&self, reference: &Reference) -> Result<StoredManifest, RegistryError> {
+        let stored = self.find_manifest(reference, true).await?;
         self.renew(layout::link(&layout::revision(&self.name, &stored.digest))).await;
         self.notify_pull(&stored, reference);
         Ok(stored)
@@ -143,6 +138,35 @@ impl Repository {
                 this.settle(&mut state, removed).await
             })
             .await
+    }
+
+    /// A manifest that is stored, or that the upstream has. If the client asks only whether it is there, it is made young.
+    async fn find_manifest(&self, reference: &Reference, is_head: bool) -> Result<StoredManifest, RegistryError> {
+        let wanted = Wanted::Manifest(reference);
+        // A tag may mean something else upstream than here. What a digest names does not change.
+        let mut asked = match reference {
+            Reference::Tag(_) => self.fetch(wanted).await,
+            Reference::Digest(_) => Ok(false),
+        };
+        let mut stored = self.find_stored(reference, is_head).await?;
+        if let (None, Reference::Digest(_)) = (&stored, reference) {
+            asked = self.fetch(wanted).await;
+            if let Ok(true) = asked {
+                stored = self.find_stored(reference, is_head).await?;
+            }
+        }
+        if stored.is_none() {
+            asked?;
+        }
+        stored.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
+    }
+
+    async fn find_stored(&self, reference: &Reference, is_head: bool) -> Result<Option<StoredManifest>, StorageError> {
+        let Some(digest) = self.digest_of(reference).await? else { return Ok(None) };
+        if is_head {
+            self.coordinator().pins().touch(&digest).await;
+        }
+        self.stored_manifest(digest).await
     }
 
     async fn digest_of(&self, reference: &Reference) -> Result<Option<Digest>, StorageError> {

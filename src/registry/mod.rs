@@ -24,6 +24,7 @@ mod session_id;
 mod sessions;
 mod tags;
 mod uploads;
+mod upstream;
 mod walk;
 
 use std::{
@@ -46,6 +47,7 @@ pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
 pub use progress::Progress;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
+pub use upstream::{Upstream, UpstreamError, Wanted};
 
 // What its answers and errors are made of: what stands above names them from here, and never the storage.
 pub use crate::storage::{Key, Stat, Step, StorageError};
@@ -168,6 +170,8 @@ impl Default for Gc {
 pub struct Extensions {
     /// They get the events.
     pub listeners: Vec<Arc<dyn Listener>>,
+    /// It may have what is missing.
+    pub upstream: Option<Arc<dyn Upstream>>,
 }
 
 /// A registry over a store. Cheap to clone: all clones are the same registry.
@@ -209,7 +213,7 @@ impl Registry {
         Self::extended(storage, rules, Extensions::default())
     }
 
-    /// [`Registry::new`], with listeners.
+    /// [`Registry::new`], with listeners or an upstream.
     #[must_use]
     pub fn extended(storage: Storage, rules: Rules, extensions: Extensions) -> Self {
         let registry = Self::over(storage, rules, extensions, Some(Instant::now()));
@@ -249,7 +253,7 @@ impl Registry {
     /// One repository of it, whether there is such a one yet or not.
     #[must_use]
     pub fn repository(&self, name: RepositoryName) -> Repository {
-        Repository { registry: self.clone(), name, source: None }
+        Repository { registry: self.clone(), name, source: None, is_filled: false }
     }
 
     /// [`Registry::repository`], for a request: the events of what is done with it say `source`, which is made only if somebody listens.
@@ -316,6 +320,8 @@ pub struct Repository {
     name: RepositoryName,
     /// What its events say of their cause.
     source: Option<Arc<Source>>,
+    /// Whether this is the upstream's hold of it.
+    is_filled: bool,
 }
 
 impl Repository {

@@ -33,6 +33,9 @@ impl Repository {
     /// # Errors
     /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed; [`RegistryError::ManifestInvalid`].
     pub(super) async fn check_references(&self, manifest: &Manifest) -> Result<(), RegistryError> {
+        if self.is_filled {
+            return Ok(());
+        }
         let mut missing = self.missing_references(manifest).await?;
         let mut named = HashSet::new();
         missing.retain(|digest| named.insert(digest.clone()));

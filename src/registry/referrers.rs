@@ -34,6 +34,11 @@ impl Repository {
         last: Option<&str>,
         limit: usize,
     ) -> Result<ReferrersPage, RegistryError> {
+        if let Some((upstream, filled)) = self.upstream()
+            && let Some(page) = upstream.referrers(&filled, subject, artifact_type, last, limit).await
+        {
+            return Ok(page);
+        }
         let state = self.with::<ReferrersIndex>().await?;
         let known = state.referrers.all();
         Ok(known.map_or_else(ReferrersPage::default, |index| index.page(subject, artifact_type, last, limit)))

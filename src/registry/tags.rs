@@ -23,10 +23,13 @@ impl Repository {
     ///
     /// [distribution-spec, listing tags]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-tags
     pub async fn list_tags(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
+        if let Some(page) = self.upstream_tags(last, limit).await {
+            return Ok(page);
+        }
         if !self.is_there().await? {
             return Err(RegistryError::NameUnknown(self.name.clone()));
         }
-        self.tags_after(last, limit).await
+        self.stored_tags(last, limit).await
     }
 
     /// As [`Repository::list_tags`]: how a list goes on. A repository that has gone meanwhile has no more tags.
@@ -34,6 +37,18 @@ impl Repository {
     /// # Errors
     /// What the store met.
     pub async fn tags_after(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
+        match self.upstream_tags(last, limit).await {
+            Some(page) => Ok(page),
+            None => self.stored_tags(last, limit).await,
+        }
+    }
+
+    async fn upstream_tags(&self, last: Option<&str>, limit: usize) -> Option<Page<Tag>> {
+        let (upstream, filled) = self.upstream()?;
+        upstream.tags(&filled, last, limit).await
+    }
+
+    async fn stored_tags(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
         let state = self.with::<TagIndex>().await?;
         Ok(state.tags.all().map_or_else(|| Page::of(std::iter::empty(), limit), |tags| tags.page(last, limit)))
     }

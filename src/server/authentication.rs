@@ -10,6 +10,7 @@ use crate::{
     },
     config::{Config, Issuer, Listen, Mode, Store, Token},
     files,
+    storage::OWN_PREFIX,
 };
 
 /// Opens the mode of authentication, `addresses` being those that are listened on.
@@ -28,7 +29,7 @@ pub(super) fn open(config: &Config, addresses: &[SocketAddr]) -> Result<Authenti
 pub(super) fn check(config: &Config, addresses: &[SocketAddr]) -> Result<Option<String>, StartError> {
     // What is kept beside a store in memory is made when it is served.
     let own = match &config.storage.store {
-        Store::Filesystem { root } => root.join("wharf"),
+        Store::Filesystem { root } => root.join(OWN_PREFIX),
         Store::Memory => PathBuf::from("/nonexistent/wharf"),
     };
     let settings = settings_with(config, addresses, &|| Ok(own.clone()))?;
@@ -77,41 +78,30 @@ fn tokens(
     addresses: &[SocketAddr],
     own: OwnFolder<'_>,
 ) -> Result<Settings, StartError> {
-    let (root_cert_bundle, jwks, signing_algorithms) = match &token.issued_by {
-        Issuer::BuiltIn { .. } => return built_in(config, token, addresses, own),
-        Issuer::External { root_cert_bundle, jwks, signing_algorithms } => (root_cert_bundle, jwks, signing_algorithms),
-    };
-    // Settings that lack one of the three are refused when they are read.
-    Ok(Settings::External(ExternalSettings {
-        realm: token.realm.clone().unwrap_or_default(),
-        service: token.service.clone().unwrap_or_default(),
-        issuer: token.issuer.clone().unwrap_or_default(),
-        root_cert_bundle: root_cert_bundle.clone(),
-        jwks: jwks.clone(),
-        signing_algorithms: signing_algorithms.clone(),
-    }))
-}
-
-fn built_in(
-    config: &Config,
-    token: &Token,
-    addresses: &[SocketAddr],
-    own: OwnFolder<'_>,
-) -> Result<Settings, StartError> {
-    let Issuer::BuiltIn { users, key, expiration, identity_tokens } = &token.issued_by else {
-        return Ok(Settings::Open);
-    };
-    let service = token.service.clone().unwrap_or_else(|| own_name(config, addresses));
-    let own = own()?;
-    Ok(Settings::Builtin(BuiltinSettings {
-        realm: realm(config, token, addresses).map_err(AuthError::from)?,
-        issuer: token.issuer.clone().unwrap_or_else(|| service.clone()),
-        service,
-        users: users.clone(),
-        key: key.clone().map_or_else(|| KeySource::Folder(own.join("token-keys")), KeySource::File),
-        lifetime: *expiration,
-        identity_tokens: identity_tokens.then(|| own.join("identity-tokens")),
-    }))
+    match &token.issued_by {
+        // Settings that lack one of the first three are refused when they are read.
+        Issuer::External { root_cert_bundle, jwks, signing_algorithms } => Ok(Settings::External(ExternalSettings {
+            realm: token.realm.clone().unwrap_or_default(),
+            service: token.service.clone().unwrap_or_default(),
+            issuer: token.issuer.clone().unwrap_or_default(),
+            root_cert_bundle: root_cert_bundle.clone(),
+            jwks: jwks.clone(),
+            signing_algorithms: signing_algorithms.clone(),
+        })),
+        Issuer::BuiltIn { users, key, expiration, identity_tokens } => {
+            let service = token.service.clone().unwrap_or_else(|| own_name(config, addresses));
+            let own = own()?;
+            Ok(Settings::Builtin(BuiltinSettings {
+                realm: realm(config, token, addresses).map_err(AuthError::from)?,
+                issuer: token.issuer.clone().unwrap_or_else(|| service.clone()),
+                service,
+                users: users.clone(),
+                key: key.clone().map_or_else(|| KeySource::Folder(own.join("token-keys")), KeySource::File),
+                lifetime: *expiration,
+                identity_tokens: identity_tokens.then(|| own.join("identity-tokens")),
+            }))
+        }
+    }
 }
 
 fn realm(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Realm, InvalidRealm> {
@@ -135,7 +125,7 @@ fn own_name(config: &Config, addresses: &[SocketAddr]) -> String {
 /// Where the server keeps what is its own: beside the registry's tree, or, if that is in memory, in a folder that is gone with the machine's next start.
 fn own_folder(config: &Config) -> Result<PathBuf, StartError> {
     match &config.storage.store {
-        Store::Filesystem { root } => Ok(root.join("wharf")),
+        Store::Filesystem { root } => Ok(root.join(OWN_PREFIX)),
         Store::Memory => files::temporary_folder().map_err(StartError::Folder),
     }
 }

@@ -22,10 +22,10 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
 use super::{
-    lengthened::Lengthened,
-    peers::{Peers, Seated},
-    refusing::Refusing,
-    sending::Sending,
+    connection_limit::{ConnectionLimit, Seated},
+    parser_errors::ParserErrors,
+    post_length::PostLength,
+    tcp_connection::TcpConnection,
     tls::TlsConfig,
 };
 use crate::{
@@ -78,13 +78,13 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     let app = App::new().default_service(fn_service(serve));
     let app = IntoServiceFactory::<_, Request>::into_factory(app);
     let app = app.map_err(|error: actix_web::Error| error.error_response().map_into_boxed_body());
-    let service = HttpService::<Refusing<Lengthened<T>>, _, BoxBody>::build()
+    let service = HttpService::<ParserErrors<PostLength<T>>, _, BoxBody>::build()
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(LINGER)
         // A client that has gone must end its handler.
         .h1_allow_half_closed(false)
-        .on_connect_ext(move |io: &Refusing<Lengthened<T>>, extensions| {
+        .on_connect_ext(move |io: &ParserErrors<PostLength<T>>, extensions| {
             extensions.insert(io.ending());
             data(io.io().io(), extensions);
         })
@@ -95,7 +95,7 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
         .finish(map_config(app, |()| AppConfig::default()))
         .map_err(|error| tracing::debug!(%error, "a connection ended"));
     fn_service(move |(io, protocol, peer): (T, Protocol, Option<SocketAddr>)| {
-        let io = Refusing::new(Lengthened::new(io), of_connections.clone(), peer);
+        let io = ParserErrors::new(PostLength::new(io), of_connections.clone(), peer);
         async move { Ok((io, protocol, peer)) }
     })
     .and_then(service)
@@ -105,7 +105,7 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
 pub(super) fn plain(
     api: web::Data<Api>,
     shutdown: GracefulShutdownSignal,
-    peers: Arc<Peers>,
+    peers: Arc<ConnectionLimit>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     fn_service(move |io: TcpStream| {
         let peers = Arc::clone(&peers);
@@ -116,10 +116,10 @@ pub(super) fn plain(
                 turn_away(io).await;
                 return Err(());
             };
-            Ok((Seated::new(Sending::new(io), seat), Protocol::Http1, Some(peer)))
+            Ok((Seated::new(TcpConnection::new(io), seat), Protocol::Http1, Some(peer)))
         }
     })
-    .and_then(http(api, shutdown, |io: &Seated<Sending>, data| {
+    .and_then(http(api, shutdown, |io: &Seated<TcpConnection>, data| {
         data.insert(io.io().outlet());
     }))
 }
@@ -136,7 +136,7 @@ pub(super) fn unix(
 pub(super) fn tls(
     api: web::Data<Api>,
     shutdown: GracefulShutdownSignal,
-    peers: Arc<Peers>,
+    peers: Arc<ConnectionLimit>,
     tls: Arc<Watched<TlsConfig>>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     fn_service(move |io: TcpStream| {

@@ -125,7 +125,9 @@ impl Claims {
             match ResourceKind::from(entry.kind.as_str()) {
                 ResourceKind::Repository => {
                     let known: BTreeSet<Action> = actions.flat_map(|action| expand(&action)).collect();
-                    grants.repositories.entry(entry.name.clone()).or_default().extend(known);
+                    if !known.is_empty() {
+                        grants.repositories.entry(entry.name.clone()).or_default().extend(known);
+                    }
                 }
                 ResourceKind::Registry if entry.name == "catalog" => {
                     grants.catalog |= entry.actions.iter().any(|action| action == "*");

@@ -100,7 +100,7 @@ fn heard() -> (Storage, Registry, Arc<Recorder>) {
     let storage = Storage::memory();
     let recorder = Arc::new(Recorder { storage: storage.clone(), heard: Mutex::default(), sources: Mutex::default() });
     let rules = Rules { gc: Gc { interval: None, grace: Duration::ZERO, untagged: true }, ..Rules::default() };
-    let extensions = Extensions { listeners: vec![recorder.clone()] };
+    let extensions = Extensions { listeners: vec![recorder.clone()], upstream: None };
     (storage.clone(), Registry::extended(storage, rules, extensions), recorder)
 }
 
@@ -143,7 +143,7 @@ async fn each_change_and_each_pull_is_heard_once_when_it_is_durable() {
     a.cancel_upload(session).await.unwrap();
     assert!(b.mount(&blob, &a).await.unwrap());
     let pushed = a.put_manifest(manifest("v1", &["v2", "v3"])).await.unwrap();
-    a.look_at_manifest(&Reference::Tag("v1".parse().unwrap())).await.unwrap();
+    a.head_manifest(&Reference::Tag("v1".parse().unwrap())).await.unwrap();
     a.manifest(&Reference::Digest(pushed.digest.clone())).await.unwrap();
     a.open_blob(&blob).await.unwrap();
     let heard = recorder.take();
@@ -179,7 +179,7 @@ async fn nothing_is_heard_or_recorded_of_what_failed() {
     a.delete_tag(&"v1".parse().unwrap(), Preconditions::default()).await.unwrap_err();
     a.delete_manifest(&blob, Preconditions::default()).await.unwrap_err();
     a.open_blob(&blob).await.unwrap_err();
-    a.look_at_manifest(&Reference::Tag("v1".parse().unwrap())).await.unwrap_err();
+    a.head_manifest(&Reference::Tag("v1".parse().unwrap())).await.unwrap_err();
     assert!(!a.mount(&blob, &repository(&registry, "b")).await.unwrap());
 
     a.push_blob(&blob, of(b"hello").await).await.unwrap();

@@ -4,13 +4,13 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
 use super::{
-    super::{Key, StorageError},
+    super::{Key, OWN_PREFIX, StorageError},
     base::Base,
     batch::Threads,
     changes::DirectoryVersion,
@@ -43,6 +43,9 @@ pub(super) struct Volume {
     pub(super) temporaries: AtomicU64,
     /// How many uploads are receiving at this moment.
     pub(super) appending: AtomicUsize,
+    /// Held for reading around each system call that replaces or removes a name, and for writing around the check and
+    /// the rename of a put under [`Condition::IfVersion`](crate::storage::Condition::IfVersion).
+    pub(super) replacing: RwLock<()>,
     /// Open as long as the store is, for the lock on it.
     pub(super) _lock: Option<File>,
 }
@@ -50,7 +53,7 @@ pub(super) struct Volume {
 impl Volume {
     /// Where the object or the prefix `key` is.
     pub(super) fn path(&self, key: &Key) -> PathBuf {
-        let is_own = key.as_str().split('/').next() == Some(OWN);
+        let is_own = key.as_str().split('/').next() == Some(OWN_PREFIX);
         if is_own { self.base().join(key.as_str()) } else { self.root.join(key.as_str()) }
     }
 
@@ -84,6 +87,11 @@ impl Volume {
         self.directories.changes().now(self.parent(&path))
     }
 
+    /// To be held around a system call that replaces or removes a name.
+    pub(super) fn replace(&self) -> RwLockReadGuard<'_, ()> {
+        self.replacing.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many bytes can still be written.
     pub(super) fn free_space(&self) -> Result<u64, StorageError> {
         let base = self.base();
@@ -92,12 +100,9 @@ impl Volume {
     }
 }
 
-/// The first component of the keys of what is wharf's alone.
-pub(super) const OWN: &str = "wharf";
-
 /// What is the store's own and no key of its users. In the root of the store there is the `lock`; in its [`Base`], `tmp` and `hashes`.
 pub(super) fn own(base: &Path) -> PathBuf {
-    base.join(OWN)
+    base.join(OWN_PREFIX)
 }
 
 /// Where files are until they have their name. What is left here by an earlier process is removed.

@@ -7,7 +7,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{logging, output, rules::Rules};
+use super::{logging, output, reload::Rules};
 use crate::{
     config::{Loaded, Sources},
     files::{self, FileError, POLL_INTERVAL},

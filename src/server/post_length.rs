@@ -19,7 +19,7 @@ const METHOD: &[u8] = b"POST ";
 const LENGTH: &[u8] = b"Content-Length: 0\r\n";
 
 /// A connection.
-pub(super) struct Lengthened<T> {
+pub(super) struct PostLength<T> {
     io: T,
     /// What was read and is not given on yet.
     held: Vec<u8>,
@@ -31,7 +31,7 @@ pub(super) struct Lengthened<T> {
     is_through: bool,
 }
 
-impl<T> Lengthened<T> {
+impl<T> PostLength<T> {
     pub(super) fn new(io: T) -> Self {
         Self { io, held: Vec::new(), ready: 0, is_wanted: false, is_through: false }
     }
@@ -124,7 +124,7 @@ fn end_of_head(bytes: &[u8]) -> Option<usize> {
     bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').find_map(|(at, _)| is_end(at))
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Lengthened<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for PostLength<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         while this.ready == 0 {
@@ -154,7 +154,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Lengthened<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Lengthened<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for PostLength<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }
@@ -184,7 +184,7 @@ mod tests {
         let bytes = bytes.to_vec();
         let sent = tokio::spawn(async move { client.write_all(&bytes).await.unwrap() });
         let mut out = Vec::new();
-        Lengthened::new(server).read_to_end(&mut out).await.unwrap();
+        PostLength::new(server).read_to_end(&mut out).await.unwrap();
         sent.await.unwrap();
         out
     }
@@ -197,7 +197,7 @@ mod tests {
                 let (mut client, server) = tokio::io::duplex(1000);
                 let sent = format!("POST / HTTP/{version}{first}Host: x{other}X: y{other}{other}");
                 client.write_all(sent.as_bytes()).await.unwrap();
-                let (mut out, mut server) = (Vec::new(), Lengthened::new(server));
+                let (mut out, mut server) = (Vec::new(), PostLength::new(server));
                 let whole = async {
                     while !out.ends_with(format!("X: y{other}{other}").as_bytes()) {
                         assert_ne!(server.read_buf(&mut out).await.unwrap(), 0);

@@ -1,6 +1,6 @@
 //! One entry of a list, named by its number: `REGISTRY_HTTP_TLS_CLIENTCAS_0`. So registry:3 has it.
 
-use super::tree::{Node, Value};
+use super::node::{Node, Value};
 use super::values::Values;
 use super::{Kind, table};
 

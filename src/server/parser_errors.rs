@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 const HANDSHAKE: u8 = 22;
 
 /// A connection.
-pub(super) struct Refusing<T> {
+pub(super) struct ParserErrors<T> {
     io: T,
     api: web::Data<Api>,
     peer: Option<SocketAddr>,
@@ -46,7 +46,7 @@ struct Refusal {
     is_shut_down: bool,
 }
 
-impl<T> Refusing<T> {
+impl<T> ParserErrors<T> {
     pub(super) fn new(io: T, api: web::Data<Api>, peer: Option<SocketAddr>) -> Self {
         let (begun, ending) = (Instant::now(), Ending::default());
         Self { io, api, peer, begun, first: None, ending, refusal: None }
@@ -106,7 +106,7 @@ impl Refusal {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Refusing<T> {
+impl<T: AsyncRead + Unpin> AsyncRead for ParserErrors<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buffer);
@@ -117,7 +117,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Refusing<T> {
     }
 }
 
-impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Refusing<T> {
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ParserErrors<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.refusal.is_none() {
             match self.bare_answer(bytes) {

@@ -1,12 +1,12 @@
 //! What `wharf config show` prints of each setting.
 
-use super::tree::{Node, Value};
+use super::node::{Node, Value};
 use super::values::Values;
 use super::{Kind, Source, Status, table};
 
 /// One setting as it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct EffectiveSetting {
     /// Its key.
     pub key: &'static str,
     /// Its value, as TOML writes it; empty where it has none.
@@ -19,13 +19,13 @@ pub struct Shown {
 
 /// Every setting that is honoured or was set, but not those that only chose (`REGISTRY_STORAGE`): what they chose is shown.
 /// So the whole reads as a settings file that says the same.
-pub(super) fn shown(values: &Values) -> Vec<Shown> {
+pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
     let in_memory = values.is_set("storage.inmemory");
     let chooses = |key: &str| matches!(key, "storage" | "auth" | "version");
     table::settings()
         .filter(|setting| values.is_set(setting.key) || setting.status == Status::Honoured)
         .filter(|setting| !(in_memory && setting.key.starts_with("storage.filesystem.") || chooses(setting.key)))
-        .map(|setting| Shown {
+        .map(|setting| EffectiveSetting {
             key: setting.key,
             value: match values.node(setting.key) {
                 Some(_) if setting.kind == Kind::Mark => "{}".to_owned(),

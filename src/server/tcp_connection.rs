@@ -19,12 +19,12 @@ const TURN: u64 = 2 * 1024 * 1024;
 
 /// A connection, and what it is to send when it is flushed.
 #[derive(Debug)]
-pub(super) struct Sending {
+pub(super) struct TcpConnection {
     io: TcpStream,
     outlet: Outlet,
 }
 
-impl Sending {
+impl TcpConnection {
     pub(super) fn new(io: TcpStream) -> Self {
         Self { io, outlet: Outlet::default() }
     }
@@ -47,13 +47,13 @@ fn poll_send(io: &TcpStream, delivery: &mut BlobDelivery, most: u64, cx: &mut Co
     }
 }
 
-impl AsyncRead for Sending {
+impl AsyncRead for TcpConnection {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_read(cx, buffer)
     }
 }
 
-impl AsyncWrite for Sending {
+impl AsyncWrite for TcpConnection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, bytes)
     }

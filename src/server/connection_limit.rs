@@ -19,7 +19,7 @@ const SAID: Duration = Duration::from_secs(60);
 
 /// The connections of each address.
 #[derive(Debug)]
-pub(super) struct Peers {
+pub(super) struct ConnectionLimit {
     limit: usize,
     proxies: Proxies,
     connected: Mutex<Connected>,
@@ -33,27 +33,27 @@ struct Connected {
 
 /// One connection's place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct ConnectionPermit {
     /// `None` for a proxy.
     _counted: Option<Counted>,
 }
 
 #[derive(Debug)]
 struct Counted {
-    peers: Arc<Peers>,
+    peers: Arc<ConnectionLimit>,
     peer: Ipv6Addr,
 }
 
-impl Peers {
+impl ConnectionLimit {
     /// Each address may have `limit` connections at a time, and those of `proxies` any number: they stand for many clients.
     pub(super) fn new(limit: usize, proxies: Proxies) -> Arc<Self> {
         Arc::new(Self { limit, proxies, connected: Mutex::default() })
     }
 
     /// A place for one more connection from `address`, if that has one left.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Seat> {
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         if self.proxies.trusts(address) {
-            return Some(Seat { _counted: None });
+            return Some(ConnectionPermit { _counted: None });
         }
         let peer = network(address);
         let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,7 +66,7 @@ impl Peers {
             return None;
         }
         *count += 1;
-        Some(Seat { _counted: Some(Counted { peers: Arc::clone(self), peer }) })
+        Some(ConnectionPermit { _counted: Some(Counted { peers: Arc::clone(self), peer }) })
     }
 }
 
@@ -86,11 +86,11 @@ impl Drop for Counted {
 #[derive(Debug)]
 pub(super) struct Seated<T> {
     io: T,
-    _seat: Seat,
+    _seat: ConnectionPermit,
 }
 
 impl<T> Seated<T> {
-    pub(super) fn new(io: T, seat: Seat) -> Self {
+    pub(super) fn new(io: T, seat: ConnectionPermit) -> Self {
         Self { io, _seat: seat }
     }
 
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_places_and_they_come_back() {
-        let peers = Peers::new(2, Proxies::default());
+        let peers = ConnectionLimit::new(2, Proxies::default());
         let first = peers.admit(ip("192.0.2.1"));
         let second = peers.admit(ip("::ffff:192.0.2.1"));
         assert!(first.is_some() && second.is_some() && peers.admit(ip("192.0.2.1")).is_none());
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_proxy_has_as_many_as_it_likes() {
-        let peers = Peers::new(1, Proxies { networks: vec![(ip("192.0.2.1"), 32)], unix: false });
+        let peers = ConnectionLimit::new(1, Proxies { networks: vec![(ip("192.0.2.1"), 32)], unix: false });
         let seats: Vec<_> = (0..3).map(|_| peers.admit(ip("::ffff:192.0.2.1"))).collect();
         assert!(seats.iter().all(Option::is_some));
         let _other = peers.admit(ip("192.0.2.2"));
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_network_of_64_bits_is_one_address() {
-        let peers = Peers::new(1, Proxies::default());
+        let peers = ConnectionLimit::new(1, Proxies::default());
         let _one = peers.admit(ip("2001:db8:1:2::1"));
         assert!(peers.admit(ip("2001:db8:1:2:ffff::9")).is_none());
         assert!(peers.admit(ip("2001:db8:1:3::1")).is_some());

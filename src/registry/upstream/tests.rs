@@ -1,0 +1,168 @@
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, Ordering::SeqCst},
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt as _, StreamExt as _};
+use serde_json::json;
+
+use super::*;
+use crate::{
+    oci::{Algorithm, MediaType, Preconditions},
+    registry::{
+        Extensions, ManifestPush, Overwrite, Registry, Rules, body,
+        events::{Event, Listener},
+    },
+    storage::Storage,
+};
+
+const BLOB: &[u8] = b"hello";
+
+/// A registry with one image under each tag, and what it was asked for.
+#[derive(Debug, Default)]
+struct Hub {
+    asked: Mutex<Vec<String>>,
+    is_down: AtomicBool,
+}
+
+/// Hears of everything.
+#[derive(Debug, Default)]
+struct Ears(Mutex<usize>);
+
+impl Listener for Ears {
+    fn happened(&self, _: &Event<'_>) {
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
+fn blob() -> Digest {
+    Digest::of(Algorithm::Sha256, BLOB)
+}
+
+fn image() -> Bytes {
+    let config = json!({ "mediaType": "a/b", "digest": blob(), "size": BLOB.len() });
+    let body = json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_MANIFEST, "config": config, "layers": [] });
+    serde_json::to_vec(&body).unwrap().into()
+}
+
+impl Upstream for Hub {
+    fn fetch<'a>(&'a self, repository: &'a Repository, wanted: Wanted<'a>) -> BoxFuture<'a, Result<(), UpstreamError>> {
+        async move {
+            if self.is_down.load(SeqCst) {
+                return Err(UpstreamError::Limited { retry_after: Some(7) });
+            }
+            match wanted {
+                Wanted::Manifest(reference) => {
+                    self.asked.lock().unwrap().push(format!("manifest {reference}"));
+                    if reference.to_string() == "none" || repository.manifest(reference).await.is_ok() {
+                        return Ok(());
+                    }
+                    let push = ManifestPush {
+                        reference: reference.clone(),
+                        tags: Vec::new(),
+                        content_type: None,
+                        bytes: image(),
+                        overwrite: Overwrite::Allowed,
+                        conditions: Preconditions::default(),
+                    };
+                    drop(repository.put_manifest(push).await);
+                }
+                Wanted::Blob(digest) => {
+                    self.asked.lock().unwrap().push(format!("blob {digest}"));
+                    let (sender, body) = body();
+                    sender.send(Bytes::from_static(BLOB)).await;
+                    sender.end();
+                    // Of any other digest these bytes are refused.
+                    drop(repository.push_blob(digest, body).await);
+                }
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn tags<'a>(&'a self, _: &'a Repository, _: Option<&'a str>, limit: usize) -> BoxFuture<'a, Option<Page<Tag>>> {
+        let tags = ["v1", "v2"].map(|tag| tag.parse().unwrap());
+        let page = (!self.is_down.load(SeqCst)).then(|| Page::of(tags.into_iter(), limit));
+        async move { page }.boxed()
+    }
+
+    fn referrers<'a>(
+        &'a self,
+        _: &'a Repository,
+        _: &'a Digest,
+        _: Option<&'a str>,
+        _: Option<&'a str>,
+        _: usize,
+    ) -> BoxFuture<'a, Option<ReferrersPage>> {
+        let page = (!self.is_down.load(SeqCst)).then(|| ReferrersPage { more: true, ..ReferrersPage::default() });
+        async move { page }.boxed()
+    }
+}
+
+fn cache() -> (Arc<Hub>, Arc<Ears>, Repository) {
+    let (hub, ears) = (Arc::new(Hub::default()), Arc::new(Ears::default()));
+    let extensions = Extensions { listeners: vec![ears.clone()], upstream: Some(hub.clone()) };
+    let registry = Registry::extended(Storage::memory(), Rules::default(), extensions);
+    (hub, ears, registry.repository("a".parse().unwrap()))
+}
+
+fn tag(text: &str) -> Reference {
+    Reference::Tag(text.parse().unwrap())
+}
+
+#[tokio::test]
+async fn what_is_missing_is_fetched_once_and_a_tag_is_asked_for_at_each_pull() {
+    let (hub, ears, repository) = cache();
+    let digest = Digest::of(Algorithm::Sha256, &image());
+    for _ in 0..2 {
+        let manifest = repository.manifest(&tag("v1")).await.unwrap();
+        assert_eq!((manifest.digest, manifest.bytes), (digest.clone(), image()));
+        repository.manifest(&Reference::Digest(digest.clone())).await.unwrap();
+        let opened = repository.open_blob(&blob()).await.unwrap();
+        let len = opened.stat().len;
+        let pieces: Vec<_> = opened.into_stream(0..len).map(Result::unwrap).collect().await;
+        assert_eq!(pieces.concat(), BLOB);
+        repository.stat_blob(&blob()).await.unwrap();
+    }
+    let asked = std::mem::take(&mut *hub.asked.lock().unwrap());
+    assert_eq!(asked, ["manifest v1".to_owned(), format!("blob {}", blob()), "manifest v1".to_owned()]);
+    assert_eq!(*ears.0.lock().unwrap(), 6, "pulls are heard, and what fills the cache is not");
+}
+
+#[tokio::test]
+async fn a_manifest_is_fetched_by_its_digest() {
+    let (hub, _, repository) = cache();
+    let digest = Reference::Digest(Digest::of(Algorithm::Sha256, &image()));
+    assert_eq!(repository.head_manifest(&digest).await.unwrap().bytes, image());
+    assert_eq!(hub.asked.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_upstream_does_not_have_is_unknown_and_a_lie_is_not_stored() {
+    let (_, _, repository) = cache();
+    let other = Digest::of(Algorithm::Sha256, b"other");
+    assert!(matches!(repository.manifest(&tag("none")).await, Err(RegistryError::ManifestUnknown(_))));
+    assert!(matches!(repository.open_blob(&other).await, Err(RegistryError::BlobUnknown(_))));
+    let lie = Reference::Digest(other);
+    assert!(matches!(repository.manifest(&lie).await, Err(RegistryError::ManifestUnknown(_))));
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_serves_what_is_stored() {
+    let (hub, _, repository) = cache();
+    repository.manifest(&tag("v1")).await.unwrap();
+    assert_eq!(repository.list_tags(None, 10).await.unwrap().entries.len(), 2);
+    assert!(repository.list_referrers(&blob(), None, None, 10).await.unwrap().more);
+    hub.is_down.store(true, SeqCst);
+    repository.manifest(&tag("v1")).await.unwrap();
+    assert_eq!(repository.list_tags(None, 10).await.unwrap().entries, ["v1".parse().unwrap()]);
+    assert!(!repository.list_referrers(&blob(), None, None, 10).await.unwrap().more);
+    for error in [repository.manifest(&tag("v2")).await.unwrap_err(), repository.stat_blob(&blob()).await.unwrap_err()]
+    {
+        assert!(matches!(error, RegistryError::Upstream(UpstreamError::Limited { retry_after: Some(7) })), "{error}");
+    }
+}

@@ -97,8 +97,8 @@ mod tests {
     use super::*;
     use crate::{registry::Rules, storage::Storage};
 
-    #[test]
-    fn what_is_open_is_found_under_the_prefix_and_beside_it() {
+    #[tokio::test]
+    async fn what_is_open_is_found_under_the_prefix_and_beside_it() {
         let rows = [
             ("", "/", Some(Name::Home)),
             ("", "/healthz", Some(Name::Health)),

@@ -27,8 +27,8 @@ fn parse(raw: &str, prefix: &str) -> Result<(&'static str, String), u16> {
     service(prefix).row(raw)
 }
 
-#[test]
-fn report_p8_escapes_of_what_needs_none() {
+#[tokio::test]
+async fn report_p8_escapes_of_what_needs_none() {
     let rows = [
         ("/v2/%61/tags/list", "/v2/<name>/tags/list", "a"),
         ("/v2/owner%2Fimage/tags/list", "/v2/<name>/tags/list", "owner/image"),
@@ -54,8 +54,8 @@ fn report_p8_escapes_of_what_needs_none() {
     assert_eq!(parse("/my%2fv2/a%2ftags/list", "/my").unwrap().1, "a");
 }
 
-#[test]
-fn report_p8_what_is_no_text_is_a_mistake_everywhere() {
+#[tokio::test]
+async fn report_p8_what_is_no_text_is_a_mistake_everywhere() {
     for bad in ["%", "%4", "%zz", "%%", "a%", "%00", "a%00", "%ff", "%c0%ae", "%ed%a0%80", "%e2%82", "%2", "%+1"] {
         for raw in [
             format!("/{bad}"),
@@ -70,8 +70,8 @@ fn report_p8_what_is_no_text_is_a_mistake_everywhere() {
     }
 }
 
-#[test]
-fn report_p8_components_that_are_none_are_nowhere() {
+#[tokio::test]
+async fn report_p8_components_that_are_none_are_nowhere() {
     for raw in [
         "",
         "*",

@@ -31,9 +31,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use support::engine::Engine;
+use support::{engine::Engine, wait::PATIENCE};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const BEAT: Duration = Duration::from_millis(20);
 
 /// What `cargo run --release` is here. It leaves its process's number, which is the server's from then on.

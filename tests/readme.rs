@@ -17,6 +17,7 @@
 mod support {
     pub(crate) mod client;
     pub(crate) mod engine;
+    pub(crate) mod wait;
 }
 
 use std::{

@@ -8,13 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, FOREIGN, Key, Object, Pace, Stat, Step, StorageError, Verified};
+use super::{Child, Condition, FOREIGN, Key, Object, Pace, Result, Stat, Step, StorageError, Verified};
 use crate::oci::Algorithm;
 
 use key_map::{KeyMap, Node};
 pub(super) use upload::Upload;
-
-type Result<T> = std::result::Result<T, StorageError>;
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]

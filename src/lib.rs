@@ -8,6 +8,7 @@
 //! main -> cli -> server -> api -> registry -> storage
 //!                             '--> auth
 //!  config is read by cli and server       every module may use oci; oci uses none
+//!  auth, server and cli -> files
 //! ```
 //!
 //! | module | what it is about | what it never does |
@@ -97,7 +98,9 @@ pub mod config;
 pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod http;
 pub mod oci;
+pub mod ops;
 pub mod registry;
 pub mod server;
 pub mod storage;

@@ -18,15 +18,17 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 11] = [
+const USES: [(&str, &[&str]); 13] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),
     ("auth", &["oci", "files"]),
     ("registry", &["oci", "storage"]),
-    ("api", &["oci", "registry", "auth"]),
+    ("http", &["oci", "registry", "auth"]),
+    ("api", &["oci", "registry", "auth", "http"]),
+    ("ops", &["registry", "http"]),
     ("config", &["oci"]),
-    ("server", &["storage", "registry", "auth", "api", "config", "files"]),
+    ("server", &["storage", "registry", "auth", "http", "api", "ops", "config", "files"]),
     ("cli", &["oci", "registry", "auth", "config", "server", "files"]),
     ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("main", &["cli"]),
@@ -34,7 +36,7 @@ const USES: [(&str, &[&str]); 11] = [
 
 /// Crates, or parts of the standard library, with the modules that may name them.
 const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
-    (&["actix_web"], &["api", "server"]),
+    (&["actix_web"], &["http", "api", "ops", "server"]),
     (&["actix_http", "actix_server", "actix_service", "listenfd", "tokio_rustls"], &["server"]),
     (&["std::fs"], &["storage", "files", "config"]),
     (&["rustix"], &["storage", "files", "server"]),
@@ -45,13 +47,13 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["quick_cache"], &["storage", "registry"]),
     (&["tempfile"], &["files"]),
     (&["uuid"], &["storage", "registry", "auth", "api"]),
-    (&["rand"], &["auth", "api"]),
+    (&["rand"], &["auth", "http"]),
     (&["arc_swap"], &["files", "auth"]),
     (&["tokio_util"], &["registry"]),
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),
-    (&["percent_encoding"], &["api"]),
-    (&["url"], &["config", "api", "auth", "cli"]),
+    (&["percent_encoding"], &["http", "api"]),
+    (&["url"], &["config", "http", "auth", "cli"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
 ];
 

@@ -14,7 +14,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 
-use super::{Outlet, Proxies, routes::Route};
+use super::{Outlet, Proxies, Route};
 use crate::oci::RepositoryName;
 
 /// Why an answer is a 4xx, kept with it for the log.
@@ -27,7 +27,7 @@ const LONGEST: usize = 300;
 const CLIENT_GONE: u16 = 499;
 
 /// What the line will say. Never the query, a header or a body: they may hold secrets.
-pub(super) struct AccessLog {
+pub(super) struct Record {
     begun: Instant,
     method: Option<Method>,
     route: &'static str,
@@ -43,7 +43,7 @@ pub(super) struct AccessLog {
     is_due: bool,
 }
 
-impl AccessLog {
+impl Record {
     /// `is_kept`: whether the line is wanted at all.
     pub(super) fn begin(request: &HttpRequest, proxies: &Proxies, is_kept: bool) -> Self {
         Self {
@@ -143,7 +143,7 @@ impl AccessLog {
     }
 }
 
-impl Drop for AccessLog {
+impl Drop for Record {
     /// A request whose client went away while it was worked on has a line as well: what it asked for may have been done.
     fn drop(&mut self) {
         if self.is_due {
@@ -160,7 +160,7 @@ struct Logged {
     body: BoxBody,
     /// Where bytes may go that are not seen here.
     outlet: Option<Outlet>,
-    log: AccessLog,
+    log: Record,
 }
 
 impl MessageBody for Logged {

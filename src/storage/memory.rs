@@ -19,21 +19,12 @@ pub(super) use upload::Upload;
 pub(super) struct Memory(Arc<Mutex<KeyMap>>);
 
 impl Memory {
-    pub(super) fn is_read_only(&self) -> bool {
-        false
-    }
-
     pub(super) async fn probe(&self) -> Result<()> {
         Ok(())
     }
 
     pub(super) async fn free_space(&self) -> Result<Option<u64>> {
         Ok(None)
-    }
-
-    /// A store in memory lives in one run of the system.
-    pub(super) fn boot_id(&self) -> &str {
-        "memory"
     }
 
     pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>> {

@@ -30,12 +30,11 @@ impl Volume {
         for attempt in 0..ATTEMPTS {
             let naming = begun.take().unwrap_or_else(|| self.names.begin(to));
             let change = self.directories.change(parent);
-            let renamed = match condition {
-                Condition::IfVersion(version) => self.rename_if(from, to, version)?,
-                _ => {
-                    let _replacing = self.replace();
-                    if replaces { fs::rename(from, to) } else { rename_to_nothing(from, to) }
-                }
+            let renamed = if let Condition::IfVersion(version) = condition {
+                self.rename_if(from, to, version)?
+            } else {
+                let _replacing = self.replace();
+                if replaces { fs::rename(from, to) } else { rename_to_nothing(from, to) }
             };
             if renamed.is_ok() {
                 naming.touched();

@@ -17,6 +17,7 @@
 mod support {
     pub(crate) mod client;
     pub(crate) mod engine;
+    pub(crate) mod wait;
 }
 
 use std::{
@@ -31,9 +32,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use support::engine::Engine;
+use support::{engine::Engine, wait::PATIENCE};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const BEAT: Duration = Duration::from_millis(20);
 
 /// What `cargo run --release` is here. It leaves its process's number, which is the server's from then on.

@@ -3,8 +3,9 @@
 use std::{fs, os::unix::fs::symlink};
 
 use crate::{
-    site::{Mode, RULES, Site, basic, eventually, hash, write_private, write_users},
+    site::{Mode, RULES, Site, basic, hash, write_private, write_users},
     support::image::Image,
+    support::wait::eventually,
 };
 
 fn status(site: &Site, user: &str, password: &str) -> u16 {

@@ -5,6 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The result of an operation on a store.
+pub(super) type Result<T, E = StorageError> = std::result::Result<T, E>;
+
 /// An error of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {

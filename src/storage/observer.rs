@@ -1,4 +1,4 @@
-//! What a store did, for metrics.
+//! Reports of a store's actions, for metrics.
 
 use std::{
     fmt::Debug,
@@ -40,7 +40,7 @@ pub trait Observer: Debug + Send + Sync {
     fn action(&self, action: Action, took: Duration, outcome: Result<(), &StorageError>);
 }
 
-/// What an action answered.
+/// The answer of an action.
 pub(super) trait Outcome {
     /// Whether it failed.
     fn outcome(&self) -> Result<(), &StorageError>;

@@ -1,4 +1,4 @@
-//! Whether a commit can work: what it does is tried, at the start and by each health check.
+//! Checks that commits can work, by doing what they do: at the start, and for each health check.
 
 use std::{
     fs::{self, File},
@@ -33,7 +33,7 @@ pub(super) struct Failure {
 /// Where wharf's own files can be, so that a commit works.
 ///
 /// # Errors
-/// In words for the operator: what can't work, and why.
+/// For the operator: the directory that cannot be written, and why.
 pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base, String> {
     let mounts = mounts_in(root);
     if let Some(mount) = in_the_way(root, &mounts) {
@@ -46,13 +46,13 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
     for &base in Base::candidates(root, &mounts) {
         match try_commit(root, base, durability).and_then(|()| check_parts(root, &base.path(root))) {
             Ok(()) => return Ok(base),
-            // What is stored can be read and deleted.
+            // A full store can still be read, and objects can be deleted.
             Err(Failure { error, at }) if is_full(&error) => {
                 tracing::warn!(path = %at.display(), "the store is full");
                 return Ok(base);
             }
             Err(failure) => {
-                // What is mounted in staging is refused, and so is what is linked there.
+                // Mounts and links in wharf's own directories are refused.
                 let in_staging = failure.at.parent().is_some_and(|above| above.starts_with(own(&base.path(root))));
                 let crosses = failure.error.kind() == io::ErrorKind::CrossesDevices && !in_staging;
                 refusal = failure.in_words(root);
@@ -167,7 +167,7 @@ impl Failure {
 }
 
 impl Volume {
-    /// Tries what a commit does, at the cost of one.
+    /// Does the operations of a commit, at the cost of one.
     pub(super) fn try_commit(&self) -> Result<(), StorageError> {
         let base = self.base();
         let failed = |Failure { at, error }| StorageError::io("write to", &at, error);

@@ -23,7 +23,7 @@
 
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Tag},
-    storage::Key,
+    storage::{Key, OWN_PREFIX},
 };
 
 use super::{SessionId, record::Recorded};
@@ -207,7 +207,7 @@ fn distribution() -> Key {
 
 /// Where everything is that is ours alone.
 pub(super) fn own() -> Key {
-    Key::new("wharf")
+    Key::new(OWN_PREFIX)
 }
 
 fn under_digest(prefix: &Key, digest: &Digest) -> Key {

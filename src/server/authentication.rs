@@ -10,6 +10,7 @@ use crate::{
     },
     config::{Config, Issuer, Listen, Mode, Store, Token},
     files,
+    storage::OWN_PREFIX,
 };
 
 /// Opens the mode of authentication, `addresses` being those that are listened on.
@@ -28,7 +29,7 @@ pub(super) fn open(config: &Config, addresses: &[SocketAddr]) -> Result<Authenti
 pub(super) fn check(config: &Config, addresses: &[SocketAddr]) -> Result<Option<String>, StartError> {
     // What is kept beside a store in memory is made when it is served.
     let own = match &config.storage.store {
-        Store::Filesystem { root } => root.join("wharf"),
+        Store::Filesystem { root } => root.join(OWN_PREFIX),
         Store::Memory => PathBuf::from("/nonexistent/wharf"),
     };
     let settings = settings_with(config, addresses, &|| Ok(own.clone()))?;
@@ -124,7 +125,7 @@ fn own_name(config: &Config, addresses: &[SocketAddr]) -> String {
 /// Where the server keeps what is its own: beside the registry's tree, or, if that is in memory, in a folder that is gone with the machine's next start.
 fn own_folder(config: &Config) -> Result<PathBuf, StartError> {
     match &config.storage.store {
-        Store::Filesystem { root } => Ok(root.join("wharf")),
+        Store::Filesystem { root } => Ok(root.join(OWN_PREFIX)),
         Store::Memory => files::temporary_folder().map_err(StartError::Folder),
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     config::{Config, Store},
     files,
     registry::{Collection, Inspection, Registry},
+    storage::OWN_PREFIX,
 };
 
 /// The longest line that asks.
@@ -74,7 +75,7 @@ struct Directory {
 
 impl Directory {
     fn open(root: &Path) -> io::Result<Self> {
-        let path = root.join("wharf");
+        let path = root.join(OWN_PREFIX);
         Ok(Self { file: File::open(&path)?, path })
     }
 

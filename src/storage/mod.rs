@@ -37,6 +37,9 @@ pub use key::Key;
 pub use object::Object;
 pub use staging::{AppendError, Staged, Staging, Verified};
 
+/// The first component of the keys, and the name of the directory in a store's root, that wharf alone uses.
+pub const OWN_PREFIX: &str = "wharf";
+
 /// How much a write may cost to survive a power cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {

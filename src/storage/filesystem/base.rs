@@ -9,9 +9,10 @@ use std::{
 };
 
 use super::{
+    super::OWN_PREFIX,
     owner::create_file,
     recovery::{names_in, remove_any},
-    volume::{OWN, own, temporary},
+    volume::{own, temporary},
     write_check::make_directory,
 };
 
@@ -99,7 +100,7 @@ pub(super) fn migrate(root: &Path) {
         match moved.and_then(|()| File::open(own(&base))?.sync_all()) {
             Ok(()) => remove_any(&old),
             Err(error) => {
-                tracing::warn!(path = %old.display(), %error, "this can't be moved to docker/{OWN}, and stays");
+                tracing::warn!(path = %old.display(), %error, "this can't be moved to docker/{OWN_PREFIX}, and stays");
             }
         }
     }

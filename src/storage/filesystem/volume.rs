@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    super::{Key, StorageError},
+    super::{Key, OWN_PREFIX, StorageError},
     base::Base,
     batch::Threads,
     changes::DirectoryVersion,
@@ -50,7 +50,7 @@ pub(super) struct Volume {
 impl Volume {
     /// Where the object or the prefix `key` is.
     pub(super) fn path(&self, key: &Key) -> PathBuf {
-        let is_own = key.as_str().split('/').next() == Some(OWN);
+        let is_own = key.as_str().split('/').next() == Some(OWN_PREFIX);
         if is_own { self.base().join(key.as_str()) } else { self.root.join(key.as_str()) }
     }
 
@@ -92,12 +92,9 @@ impl Volume {
     }
 }
 
-/// The first component of the keys of what is wharf's alone.
-pub(super) const OWN: &str = "wharf";
-
 /// What is the store's own and no key of its users. In the root of the store there is the `lock`; in its [`Base`], `tmp` and `hashes`.
 pub(super) fn own(base: &Path) -> PathBuf {
-    base.join(OWN)
+    base.join(OWN_PREFIX)
 }
 
 /// Where files are until they have their name. What is left here by an earlier process is removed.

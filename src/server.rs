@@ -53,7 +53,7 @@ use crate::{
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
-    http::{Door, Service},
+    http::{AccessLog, Door, RecordListener, Service},
     ops::Ops,
     registry::{Registry, Remains},
 };
@@ -230,13 +230,17 @@ async fn run(
     Ok((server, registry, authenticator))
 }
 
-/// What answers requests: one row for each door.
+/// What answers requests, and hears of them: one row for each door and each listener.
 fn service(config: &Config, registry: &Registry, authenticator: &Arc<Authenticator>) -> Service {
     let doors: Vec<Box<dyn Door>> = vec![
         Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
         Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
     ];
-    Service::new(registry.clone(), Arc::clone(authenticator), open::http(config), doors)
+    let mut listeners: Vec<Arc<dyn RecordListener>> = Vec::new();
+    if config.log.access_log {
+        listeners.push(Arc::new(AccessLog));
+    }
+    Service::new(registry.clone(), Arc::clone(authenticator), open::http(config), doors, listeners)
 }
 
 fn build(

@@ -47,7 +47,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["sha2"], &["oci", "auth"]),
     (&["quick_cache"], &["storage", "registry"]),
     (&["tempfile"], &["files"]),
-    (&["uuid"], &["storage", "registry", "auth", "api"]),
+    (&["uuid"], &["storage", "registry", "auth", "http", "api"]),
     (&["rand"], &["auth", "http"]),
     (&["arc_swap"], &["files", "auth"]),
     (&["tokio_util"], &["registry"]),

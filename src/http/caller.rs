@@ -3,12 +3,13 @@
 use std::{marker::PhantomData, net::IpAddr};
 
 use actix_web::{HttpRequest, http::header};
+use uuid::Uuid;
 
 use super::{Service, door::Right, error::HttpError};
 use crate::{
     auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},
-    registry::{Overwrite, Page, Registry, Repository},
+    registry::{Overwrite, Page, Registry, Repository, events::Source},
 };
 
 /// The right to read.
@@ -174,7 +175,22 @@ impl<'a> Caller<'a> {
     }
 
     fn authorized<A>(&self, name: RepositoryName, overwrite: Overwrite) -> Authorized<A> {
-        Authorized { repository: self.service.registry.repository(name), overwrite, right: PhantomData }
+        let repository = self.service.registry.repository_for(name, || self.source());
+        Authorized { repository, overwrite, right: PhantomData }
+    }
+
+    /// The cause of the events that the request brings about.
+    fn source(&self) -> Source {
+        let header = |name| self.request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let address = self.service.settings.proxies.client(self.request).map(|address| address.to_string());
+        Source {
+            actor: self.principal.user().map(str::to_owned),
+            id: Uuid::new_v4().to_string(),
+            address: address.unwrap_or_default(),
+            host: header(header::HOST).to_owned(),
+            method: self.request.method().to_string(),
+            user_agent: header(header::USER_AGENT).to_owned(),
+        }
     }
 
     /// What a password does not allow is denied. With a token, another token may allow it. A sender who said nothing may say who it is.

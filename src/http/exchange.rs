@@ -114,7 +114,7 @@ fn before_appended(raw: &str) -> Option<&str> {
 
 /// Answers a request.
 pub async fn serve(service: web::Data<Service>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let mut record = Record::begin(&request, &service.settings.proxies, service.settings.access_log);
+    let mut record = Record::begin(&request, &service);
     let unread = Unread::new(payload);
     let Found { path, door, resource } = service.find(request.path());
     let mut response = answer(&service, &request, &path, resource, &unread, &mut record).await;

@@ -48,6 +48,7 @@ pub use self::{
     proxies::Proxies,
     query::Query,
     receive::Rate,
+    record::{AccessLog, Record, RecordListener},
     unparsed::{BareAnswer, Ending},
 };
 use crate::{auth::Authenticator, registry::Registry};
@@ -65,8 +66,6 @@ pub struct Settings {
     pub headers: BTreeMap<String, Vec<String>>,
     /// Whether writes are refused.
     pub read_only: bool,
-    /// Whether each request is logged.
-    pub access_log: bool,
     /// The proxies that are believed about where a request comes from.
     pub proxies: Proxies,
     /// Whether the server itself speaks TLS, so that clients may be told to use nothing else.
@@ -93,7 +92,6 @@ impl Default for Settings {
             outer_path: String::new(),
             headers: BTreeMap::new(),
             read_only: false,
-            access_log: true,
             proxies: Proxies::default(),
             tls: false,
             head: HeadLimits::default(),
@@ -114,18 +112,21 @@ pub struct Service {
     settings: Settings,
     admission: Admission,
     doors: Vec<Box<dyn Door>>,
+    listeners: Arc<[Arc<dyn RecordListener>]>,
 }
 
 impl Service {
-    /// Serves `registry` through `doors` to those whom `authenticator` lets in. The first door that has a path answers it.
+    /// Serves `registry` through `doors` to those whom `authenticator` lets in. The first door that has a path answers it. Each of `listeners` is told of
+    /// each request.
     #[must_use]
     pub fn new(
         registry: Registry,
         authenticator: Arc<Authenticator>,
         settings: Settings,
         doors: Vec<Box<dyn Door>>,
+        listeners: Vec<Arc<dyn RecordListener>>,
     ) -> Self {
         let admission = Admission::new(settings.uploads, settings.uploads_per_client);
-        Self { registry, authenticator, settings, admission, doors }
+        Self { registry, authenticator, settings, admission, doors, listeners: listeners.into() }
     }
 }

@@ -1,10 +1,12 @@
-//! One line a request, when its answer has been sent.
+//! The record of each request, given to listeners when its answer has been sent. The log line is made by one of them.
 
 use std::{
+    fmt::Debug,
     net::IpAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use actix_web::{
@@ -14,7 +16,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 
-use super::{Outlet, Proxies, Route};
+use super::{Outlet, Route, Service};
 use crate::oci::RepositoryName;
 
 /// Why an answer is a 4xx, kept with it for the log.
@@ -26,45 +28,78 @@ const LONGEST: usize = 300;
 /// The status in the log of a request that nobody waited for. No answer has it; nginx uses the same number.
 const CLIENT_GONE: u16 = 499;
 
-/// What the line will say. Never the query, a header or a body: they may hold secrets.
-pub(super) struct Record {
+/// What is known of a request and its answer. It never has the query, a header or a body: they may hold secrets.
+#[derive(Debug)]
+pub struct Record {
+    listeners: Arc<[Arc<dyn RecordListener>]>,
     begun: Instant,
-    method: Option<Method>,
-    route: &'static str,
-    /// The path, where it is of no route.
-    path: Option<String>,
-    repository: Option<RepositoryName>,
-    user: Option<String>,
-    address: Option<IpAddr>,
-    status: StatusCode,
-    reason: Option<String>,
-    bytes: u64,
-    /// Whether the line is still to be written.
+    /// The method; `None` for bytes that are no request.
+    pub method: Option<Method>,
+    /// The row of a door's table; `-` if the path names nothing.
+    pub route: &'static str,
+    /// The path, if it names nothing.
+    pub path: Option<String>,
+    /// The repository that the path names.
+    pub repository: Option<RepositoryName>,
+    /// The user, once the sender is known.
+    pub user: Option<String>,
+    /// The address of the client.
+    pub address: Option<IpAddr>,
+    /// The status of the answer; 499 if the client went away before it.
+    pub status: StatusCode,
+    /// Why the answer is a 4xx.
+    pub reason: Option<String>,
+    /// How many bytes of the answer's body were sent.
+    pub bytes: u64,
+    /// The trace that the request belongs to ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
+    pub traceparent: Option<String>,
+    /// Whether the listeners are still to be told.
     is_due: bool,
 }
 
+/// Is told of each request when its answer has been sent. Its methods must not block.
+pub trait RecordListener: Debug + Send + Sync {
+    /// A request has ended.
+    fn ended(&self, record: &Record);
+}
+
+/// The listener that writes one line in the log for each request.
+#[derive(Debug)]
+pub struct AccessLog;
+
+impl RecordListener for AccessLog {
+    fn ended(&self, record: &Record) {
+        tracing::info!(
+            target: "wharf::access",
+            method = record.method.as_ref().map_or("-", Method::as_str),
+            route = record.route,
+            path = record.path,
+            repository = record.repository.as_ref().map(tracing::field::display),
+            status = record.status.as_u16(),
+            reason = record.reason,
+            bytes = record.bytes,
+            milliseconds = u64::try_from(record.elapsed().as_millis()).unwrap_or(u64::MAX),
+            user = record.user,
+            address = record.address.as_ref().map(tracing::field::display),
+            traceparent = record.traceparent,
+        );
+    }
+}
+
 impl Record {
-    /// `is_kept`: whether the line is wanted at all.
-    pub(super) fn begin(request: &HttpRequest, proxies: &Proxies, is_kept: bool) -> Self {
-        Self {
-            is_due: is_kept,
-            begun: Instant::now(),
-            method: Some(request.method().clone()),
-            route: "-",
-            path: None,
-            repository: None,
-            user: None,
-            address: proxies.client(request),
-            status: StatusCode::OK,
-            reason: None,
-            bytes: 0,
-        }
+    pub(super) fn begin(request: &HttpRequest, service: &Service) -> Self {
+        let mut record = Self::of_no_request(service, service.settings.proxies.client(request), Instant::now());
+        record.method = Some(request.method().clone());
+        let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+        record.traceparent = traceparent.filter(|text| is_traceparent(text)).map(str::to_owned);
+        record
     }
 
-    /// For what could not be parsed.
-    pub(super) fn of_no_request(address: Option<IpAddr>, begun: Instant) -> Self {
+    /// For bytes that could not be parsed.
+    pub(super) fn of_no_request(service: &Service, address: Option<IpAddr>, begun: Instant) -> Self {
         Self {
-            is_due: true,
+            is_due: !service.listeners.is_empty(),
+            listeners: Arc::clone(&service.listeners),
             begun,
             method: None,
             route: "-",
@@ -75,7 +110,14 @@ impl Record {
             status: StatusCode::OK,
             reason: None,
             bytes: 0,
+            traceparent: None,
         }
+    }
+
+    /// The time since the request came.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     pub(super) fn route(&mut self, route: Route) {
@@ -116,30 +158,32 @@ impl Record {
         response.map_body(|_, body| match body.try_into_bytes() {
             Ok(bytes) => {
                 self.bytes = bytes.len() as u64;
-                self.write();
+                self.tell();
                 BoxBody::new(bytes)
             }
             Err(body) => BoxBody::new(Logged { body, outlet, log: self }),
         })
     }
 
-    fn write(&mut self) {
-        if !std::mem::take(&mut self.is_due) {
-            return;
+    fn tell(&mut self) {
+        if std::mem::take(&mut self.is_due) {
+            self.listeners.iter().for_each(|listener| listener.ended(self));
         }
-        tracing::info!(
-            target: "wharf::access",
-            method = self.method.as_ref().map_or("-", Method::as_str),
-            route = self.route,
-            path = self.path,
-            repository = self.repository.as_ref().map(tracing::field::display),
-            status = self.status.as_u16(),
-            reason = self.reason,
-            bytes = self.bytes,
-            milliseconds = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            user = self.user,
-            address = self.address.as_ref().map(tracing::field::display),
-        );
+    }
+}
+
+/// Whether a text is a `traceparent` of version 00.
+fn is_traceparent(text: &str) -> bool {
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_nonzero = |part: &str| part.bytes().any(|byte| byte != b'0');
+    match text.split('-').collect::<Vec<_>>()[..] {
+        ["00", trace, parent, flags] => {
+            (trace.len(), parent.len(), flags.len()) == (32, 16, 2)
+                && [trace, parent, flags].into_iter().all(is_hex)
+                && is_nonzero(trace)
+                && is_nonzero(parent)
+        }
+        _ => false,
     }
 }
 
@@ -150,7 +194,7 @@ impl Drop for Record {
             self.status = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);
             self.reason =
                 Some("the client went away before the answer; what it asked for may have been done".to_owned());
-            self.write();
+            self.tell();
         }
     }
 }
@@ -182,6 +226,29 @@ impl MessageBody for Logged {
 impl Drop for Logged {
     fn drop(&mut self) {
         self.log.bytes += self.outlet.as_ref().map_or(0, Outlet::take_sent);
-        self.log.write();
+        self.log.tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_is_logged_only_if_it_is_well_formed() {
+        let (trace, parent) = ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331");
+        assert!(is_traceparent(&format!("00-{trace}-{parent}-01")));
+        for bad in [
+            String::new(),
+            format!("00-{trace}-{parent}"),
+            format!("01-{trace}-{parent}-01"),
+            format!("00-{trace}-{parent}-01-x"),
+            format!("00-{}-{parent}-01", "0".repeat(32)),
+            format!("00-{trace}-{}-01", "0".repeat(16)),
+            format!("00-{}-{parent}-01", trace.to_uppercase()),
+            format!("00-{trace}-{parent}-0\n"),
+        ] {
+            assert!(!is_traceparent(&bad), "{bad}");
+        }
     }
 }

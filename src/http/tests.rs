@@ -1,6 +1,6 @@
 //! A door of the tests' own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::{
     FromRequest as _, HttpResponse,
@@ -12,7 +12,8 @@ use actix_web::{
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    Door, ErrorAnswer, Exchange, Fixed, Granted, Path, Query, Resource, Right, Route, Service, Settings, serve,
+    Door, ErrorAnswer, Exchange, Fixed, Granted, Path, Query, Record, RecordListener, Resource, Right, Route, Service,
+    Settings, serve,
 };
 use crate::{
     auth::Authenticator,
@@ -61,11 +62,24 @@ impl Resource for Page {
     }
 }
 
+/// Keeps the row and the status of each request.
+#[derive(Debug, Default)]
+struct Told(Mutex<Vec<(&'static str, u16)>>);
+
+impl RecordListener for Told {
+    fn ended(&self, record: &Record) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push((record.route, record.status.as_u16()));
+    }
+}
+
 #[actix_web::test]
 async fn another_door_is_a_list_of_resources() {
     let registry = Registry::at_rest(Storage::memory(), Rules::default());
     let authenticator = Arc::new(Authenticator::open_to_everybody());
-    let service = Service::new(registry, authenticator, Settings::default(), vec![Box::new(Pages)]);
+    let told = Arc::new(Told::default());
+    let listeners: Vec<Arc<dyn RecordListener>> = vec![Arc::clone(&told) as _];
+    let service = Service::new(registry, authenticator, Settings::default(), vec![Box::new(Pages)], listeners);
     let service = web::Data::new(service);
     let rows = [
         (Method::GET, "/ui/open", 200, "<p>yes"),
@@ -85,4 +99,6 @@ async fn another_door_is_a_list_of_resources() {
         let bytes = to_bytes(response.into_body()).await.unwrap_or_default();
         assert!(bytes.starts_with(body.as_bytes()), "{path}: {bytes:?}");
     }
+    let told = told.0.lock().unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(*told, [("/ui/<page>", 200), ("/ui/<page>", 200), ("/ui/<page>", 405), ("-", 404), ("-", 404)]);
 }

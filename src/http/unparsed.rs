@@ -119,8 +119,8 @@ impl<'a> BareAnswer<'a> {
         };
         let mut response = ErrorAnswer::from(error).to_response();
         headers::complete(service, [headers::DATA, &[]], &mut response);
-        if service.settings.access_log && is_request {
-            response = Record::of_no_request(address, begun).end_of(response);
+        if is_request {
+            response = Record::of_no_request(service, address, begun).end_of(response);
         }
         self.bytes(response)
     }

@@ -51,7 +51,6 @@ pub(super) fn http(config: &Config) -> http::Settings {
         outer_path: host.map_or_else(String::new, |host| host.path().trim_end_matches('/').to_owned()),
         headers: config.http.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
         read_only: config.storage.read_only,
-        access_log: config.log.access_log,
         proxies: proxies(config),
         tls: config.http.tls.is_some(),
         head: http::HeadLimits {

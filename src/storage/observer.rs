@@ -7,8 +7,8 @@ use std::{
 
 use super::{Storage, StorageError};
 
-/// A kind of action. The names are those of the label `action` in registry:2's metric `registry_storage_action_seconds`,
-/// except for [`Action::Sync`].
+/// A kind of action. The names are those of the label `action` in registry:2's metric
+/// `registry_storage_action_seconds`, except for [`Action::Sync`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Reads a whole small object.

@@ -38,8 +38,8 @@ impl Storage {
         dispatch!(self, store => store.free_space().await)
     }
 
-    /// Identifies this run of the system: writes of another run that were not synced may be lost. A store in memory lives in
-    /// one run.
+    /// Identifies this run of the system: writes of another run that were not synced may be lost. A store in memory
+    /// lives in one run.
     #[must_use]
     pub fn boot_id(&self) -> &str {
         match &self.backend {
@@ -85,8 +85,8 @@ impl Storage {
     /// Stores a small object, wholly or not at all, durably.
     ///
     /// # Errors
-    /// [`StorageError::Exists`] or [`StorageError::Changed`] if `condition` does not hold; `Exists` also if the key is a
-    /// prefix, or below an object.
+    /// [`StorageError::Exists`] or [`StorageError::Changed`] if `condition` does not hold; `Exists` also if the key is
+    /// a prefix, or below an object.
     pub async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<(), StorageError> {
         let put = async { dispatch!(self, store => store.put(key, bytes, condition).await) };
         self.observed(Action::PutContent, put).await

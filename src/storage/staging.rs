@@ -41,7 +41,8 @@ impl Staging {
     /// Appends all of `body`, and hashes it.
     ///
     /// # Errors
-    /// [`AppendError::Body`] with the sender's error, the bytes before it kept; [`AppendError::Storage`], nothing of it kept.
+    /// [`AppendError::Body`] with the sender's error, the bytes before it kept; [`AppendError::Storage`], nothing of it
+    /// kept.
     pub async fn append<E>(
         &mut self,
         body: impl Stream<Item = Result<Bytes, E>> + Unpin,

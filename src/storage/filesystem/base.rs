@@ -65,7 +65,8 @@ pub(super) fn mounts_in(root: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.starts_with(root) && path != root).collect()
 }
 
-/// The first of the mounts on the way of a rename from staging to a name. `docker/` and `wharf/` themselves are not in the way.
+/// The first of the mounts on the way of a rename from staging to a name. `docker/` and `wharf/` themselves are not in
+/// the way.
 pub(super) fn in_the_way<'a>(root: &Path, mounts: &'a [PathBuf]) -> Option<&'a PathBuf> {
     let is_below = |mount: &Path, top: &Path| mount != top && mount.starts_with(top);
     mounts.iter().find(|mount| {

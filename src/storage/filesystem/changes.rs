@@ -1,7 +1,7 @@
 //! Versions of directories: they tell whether names in a directory may have changed since a lookup.
 //!
-//! Directories share a limited number of counters. So a change in one may look like a change in another, but no change is
-//! missed.
+//! Directories share a limited number of counters. So a change in one may look like a change in another, but no change
+//! is missed.
 
 use std::{
     hash::{BuildHasher as _, RandomState},

@@ -1,7 +1,7 @@
 //! Commits: several writes on one thread, each of which relies on those before it, with few waits for the disk.
 //!
-//! All files are written, and then all are synced at the same time, so that a filesystem writes its journal once for all of
-//! them. Only then are the files renamed, one after the other.
+//! All files are written, and then all are synced at the same time, so that a filesystem writes its journal once for
+//! all of them. Only then are the files renamed, one after the other.
 
 use bytes::Bytes;
 

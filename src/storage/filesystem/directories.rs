@@ -1,8 +1,9 @@
 //! Makes directories, and tracks which of them hold names that a power cut could still undo.
 //!
 //! A directory is *marked* from before a name in it changes until a sync that began after the change has succeeded. A
-//! directory without a mark is durable: the start of the store syncs everything that an earlier process left. So a writer
-//! that needs a durable name syncs the marked directories on the path to it and no others, whichever writer marked them.
+//! directory without a mark is durable: the start of the store syncs everything that an earlier process left. So a
+//! writer that needs a durable name syncs the marked directories on the path to it and no others, whichever writer
+//! marked them.
 
 use std::{
     collections::HashMap,
@@ -121,7 +122,8 @@ impl Directories {
         }))
     }
 
-    /// Makes the removal of names in `directory` durable. If the directory itself is gone, its parent is synced instead.
+    /// Makes the removal of names in `directory` durable. If the directory itself is gone, its parent is synced
+    /// instead.
     pub(super) fn sync_removal(&self, syncs: &Syncs, directory: &Path) -> Result<()> {
         let before = self.last();
         match self.sync_one(syncs, directory) {

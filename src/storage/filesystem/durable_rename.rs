@@ -16,13 +16,13 @@ use super::{
 };
 
 impl Volume {
-    /// Renames `from`, whose content is synced, to `to`, makes missing directories, and returns once the name is durable. A
-    /// directory can replace only an empty directory.
+    /// Renames `from`, whose content is synced, to `to`, makes missing directories, and returns once the name is
+    /// durable. A directory can replace only an empty directory.
     ///
     /// # Errors
-    /// [`StorageError::Exists`] or [`StorageError::Changed`] if `condition` does not hold; `Exists` also if a directory is
-    /// in the way of a file, or a file in the way of a directory. If the sync fails, `to` is visible but counts as absent,
-    /// unless an object durably had the name before.
+    /// [`StorageError::Exists`] or [`StorageError::Changed`] if `condition` does not hold; `Exists` also if a directory
+    /// is in the way of a file, or a file in the way of a directory. If the sync fails, `to` is visible but counts as
+    /// absent, unless an object durably had the name before.
     pub(super) fn rename_durably(&self, from: &Path, to: &Path, condition: Condition) -> Result<(), StorageError> {
         let parent = self.parent(to);
         let mut replaces = condition == Condition::Any;

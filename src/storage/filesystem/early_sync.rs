@@ -4,8 +4,8 @@ use std::{fs::File, path::Path, sync::Arc};
 
 use super::{super::StorageError, job::Job, volume::Volume};
 
-/// The bytes between two syncs, if the first has ended by then. A shorter interval leaves less for the last sync, and takes
-/// more processor time in total.
+/// The bytes between two syncs, if the first has ended by then. A shorter interval leaves less for the last sync, and
+/// takes more processor time in total.
 const INTERVAL: u64 = 64 * 1024 * 1024;
 
 /// The early syncs of one file. One runs at a time.

@@ -1,8 +1,8 @@
 //! Group sync of directories: one sync serves all writers that need it at that time.
 //!
-//! A sync covers the changes that had ended when it began. Writers that come later share the next sync: the first of them
-//! is its leader and does it, the others are followers and wait. If the sync fails, it has failed for all of them, since
-//! the kernel reports a failure only once.
+//! A sync covers the changes that had ended when it began. Writers that come later share the next sync: the first of
+//! them is its leader and does it, the others are followers and wait. If the sync fails, it has failed for all of them,
+//! since the kernel reports a failure only once.
 
 use std::{
     collections::HashMap,

@@ -1,7 +1,7 @@
 //! Work that another thread may do.
 //!
-//! The thread that needs the result does the work itself if no other thread has begun it. So no thread waits for one that
-//! is not available, and without spare threads the work is done sequentially.
+//! The thread that needs the result does the work itself if no other thread has begun it. So no thread waits for one
+//! that is not available, and without spare threads the work is done sequentially.
 
 use std::{
     io,
@@ -14,7 +14,8 @@ use tokio::sync::Semaphore;
 
 use super::super::{Result, StorageError};
 
-/// How many threads may be used at a time. Many concurrent pushes have enough threads of their own, and reads need some.
+/// How many threads may be used at a time. Many concurrent pushes have enough threads of their own, and reads need
+/// some.
 static EXTRA_THREADS: Semaphore = Semaphore::const_new(32);
 
 /// The work of one job.

@@ -39,7 +39,8 @@ fn taken(root: &Path, file: &mut File) -> StorageError {
         _ => String::new(),
     };
     StorageError::Open(format!(
-        "{} is in use by another wharf{by}: a store belongs to one process; stop the other one, or choose another directory",
+        "{} is in use by another wharf{by}: a store belongs to one process; stop the other one, or choose \
+         another directory",
         root.display()
     ))
 }

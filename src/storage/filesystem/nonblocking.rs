@@ -1,4 +1,5 @@
-//! Reads that need not wait for the disk, on the caller's thread: what is in the kernel's caches needs no blocking thread.
+//! Reads that need not wait for the disk, on the caller's thread: what is in the kernel's caches needs no blocking
+//! thread.
 //!
 //! The kernel says whether it would have to wait, so no answer is stale. If it would wait, or anything is unusual, the
 //! answer is [`WouldWait`], and the caller repeats the read on a blocking thread.
@@ -127,8 +128,8 @@ impl Volume {
     }
 }
 
-/// Whether the last part of `path` that exists is a directory, and not a link that may lead nowhere; false if that is not
-/// in memory.
+/// Whether the last part of `path` that exists is a directory, and not a link that may lead nowhere; false if that is
+/// not in memory.
 fn ends_in_a_directory(path: &Path) -> bool {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     for path in path.ancestors() {

@@ -118,8 +118,8 @@ fn refuse_folded_case(base: &Path, run_id: &str) -> Result<()> {
     fs::remove_file(&lower).map_err(|error| cannot(&lower, "be removed", &error))?;
     if folds {
         return Err(StorageError::Open(format!(
-            "{} is on a filesystem that does not tell upper from lower case: tags that differ in case would overwrite each \
-             other; choose a directory on another filesystem",
+            "{} is on a filesystem that does not tell upper from lower case: tags that differ in case would overwrite \
+             each other; choose a directory on another filesystem",
             base.display()
         )));
     }

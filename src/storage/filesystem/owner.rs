@@ -31,8 +31,8 @@ pub(super) fn create_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to read and to write, and makes it if it is not there. One that is there stays whose it is, as it may be a link to
-/// something else.
+/// Opens a file to read and to write, and makes it if it is not there. One that is there stays whose it is, as it may
+/// be a link to something else.
 pub(super) fn open_or_create_file(path: &Path) -> io::Result<File> {
     match create_file(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

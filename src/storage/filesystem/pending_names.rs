@@ -1,9 +1,10 @@
 //! Names that are visible already and not yet durable.
 //!
-//! A rename shows a name to every reader at once, but its directory is synced afterwards. Nobody may rely on the name in
-//! between, so readers of the name wait here. If the sync fails and the name did not exist durably before, the name counts
-//! as absent until a later write of it succeeds, although it is visible. If it did exist durably before, it counts as
-//! durable: a power cut leaves either the old content or the new, both are whole, and no caller was told that one is gone.
+//! A rename shows a name to every reader at once, but its directory is synced afterwards. Nobody may rely on the name
+//! in between, so readers of the name wait here. If the sync fails and the name did not exist durably before, the name
+//! counts as absent until a later write of it succeeds, although it is visible. If it did exist durably before, it
+//! counts as durable: a power cut leaves either the old content or the new, both are whole, and no caller was told that
+//! one is gone.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,8 +1,9 @@
 //! A cache of small objects that were read in the last moments.
 //!
 //! The store is locked, so only this process changes it, and every change is counted in [`Changes`]. A cached object is
-//! returned only if nothing has changed in its directory since before it was read, so a read would return the same bytes.
-//! An operator may still change files by hand, for example to restore a copy. Entries expire quickly, so this is soon seen.
+//! returned only if nothing has changed in its directory since before it was read, so a read would return the same
+//! bytes. An operator may still change files by hand, for example to restore a copy. Entries expire quickly, so this is
+//! soon seen.
 
 use std::time::{Duration, Instant};
 

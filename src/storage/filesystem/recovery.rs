@@ -22,8 +22,8 @@ enum State {
 }
 
 impl WriteGate {
-    /// Begins recovery. It syncs everything that an earlier process left visible, since that process may have been killed
-    /// between a rename and its sync, and then removes its temporary files.
+    /// Begins recovery. It syncs everything that an earlier process left visible, since that process may have been
+    /// killed between a rename and its sync, and then removes its temporary files.
     pub(super) fn begin(volume: &Arc<Volume>) -> Self {
         let (state, gate) = watch::channel(if volume.read_only { State::Open } else { State::Closed });
         if !volume.read_only {
@@ -45,8 +45,8 @@ impl WriteGate {
     /// Waits until writes may be answered.
     ///
     /// # Errors
-    /// The error of the sync. It is not tried again: a later sync would not report the loss, so no write may rely on the
-    /// store until it is opened again.
+    /// The error of the sync. It is not tried again: a later sync would not report the loss, so no write may rely on
+    /// the store until it is opened again.
     pub(super) async fn wait(&self, root: &Path) -> Result<(), StorageError> {
         if let State::Open = *self.0.borrow() {
             return Ok(());

@@ -27,8 +27,8 @@ pub(super) fn shared(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok([tops.last().map_or(root, |top| top).to_owned()].into_iter().chain(below).collect())
 }
 
-/// wharf's own directories, from which files are renamed into `docker/`. Where wharf has a directory for each repository,
-/// a plain file is an error.
+/// wharf's own directories, from which files are renamed into `docker/`. Where wharf has a directory for each
+/// repository, a plain file is an error.
 ///
 /// # Errors
 /// As [`shared`].
@@ -71,8 +71,8 @@ fn by_repository(base: &Path) -> [PathBuf; 3] {
     ["uploads", "recorded", "repositories"].map(|name| own(base).join(name))
 }
 
-/// Checks the directories of single repositories and those of the first bytes of digests. If no blob can be stored, that is
-/// an error. If only some parts cannot be written, a warning is logged.
+/// Checks the directories of single repositories and those of the first bytes of digests. If no blob can be stored,
+/// that is an error. If only some parts cannot be written, a warning is logged.
 ///
 /// # Errors
 /// As [`shared`], too.
@@ -112,9 +112,9 @@ fn refusal(part: &Path) -> Option<Failure> {
     }
 }
 
-/// The directories in a directory, and links that lead to one or nowhere. If `is_deep`, because names of repositories may
-/// have several components, also those below, breadth first. A name that begins with `_` is part of one repository, and is
-/// not searched.
+/// The directories in a directory, and links that lead to one or nowhere. If `is_deep`, because names of repositories
+/// may have several components, also those below, breadth first. A name that begins with `_` is part of one repository,
+/// and is not searched.
 fn parts_in(directory: &Path, is_deep: bool) -> Vec<PathBuf> {
     let (mut parts, mut next) = (Vec::new(), VecDeque::from([directory.to_owned()]));
     while let Some(directory) = next.pop_front() {

@@ -91,8 +91,8 @@ impl Volume {
         tree.rename_durably(self, &self.path(prefix))
     }
 
-    /// Renames the trees to temporary names, makes that durable with one sync of each parent directory, and then removes
-    /// them; returns whether each was there.
+    /// Renames the trees to temporary names, makes that durable with one sync of each parent directory, and then
+    /// removes them; returns whether each was there.
     pub(super) fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>> {
         let (mut parents, mut removed, mut were_there) = (BTreeSet::new(), Vec::new(), Vec::new());
         let mut pacer = Pacer::new(pace);

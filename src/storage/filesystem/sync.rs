@@ -14,8 +14,8 @@ use super::super::{Action, Durability, Observer, Result, StorageError};
 
 /// Syncs files and directories, unless durability is off.
 ///
-/// A failed sync is never tried again: the kernel may have dropped the pages that it could not write, and the second sync
-/// would report success. A caller that gets an error discards the file.
+/// A failed sync is never tried again: the kernel may have dropped the pages that it could not write, and the second
+/// sync would report success. A caller that gets an error discards the file.
 #[derive(Debug)]
 pub(super) struct Syncs {
     durability: Durability,

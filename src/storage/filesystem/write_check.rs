@@ -20,7 +20,8 @@ use super::{
     volume::{Volume, hashes, own, temporary},
 };
 
-/// The file that is moved through the store. It has one name, so that one which a killed process left is moved along and removed.
+/// The file that is moved through the store. It has one name, so that one which a killed process left is moved along
+/// and removed.
 const PROBE: &str = ".wharf-probe";
 
 /// A step of the trial that failed.
@@ -38,7 +39,8 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
     let mounts = mounts_in(root);
     if let Some(mount) = in_the_way(root, &mounts) {
         return Err(format!(
-            "{} is a mount of its own, and a file can't be renamed into it; mount the whole store, or the whole of docker/",
+            "{} is a mount of its own, and a file can't be renamed into it; mount the whole store, or \
+             the whole of docker/",
             mount.display()
         ));
     }
@@ -145,7 +147,8 @@ impl Failure {
         let is_own = self.at.starts_with(own(root));
         match error.kind() {
             io::ErrorKind::CrossesDevices => format!(
-                "{at} is on another filesystem than what is above it, and a file can't be renamed into it; put the whole of {} on one",
+                "{at} is on another filesystem than what is above it, and a file can't be renamed into it; \
+                 put the whole of {} on one",
                 if is_own { own(root) } else { Base::Docker.path(root) }.display()
             ),
             io::ErrorKind::NotADirectory if self.at.is_symlink() && !self.at.exists() => format!(
@@ -157,8 +160,8 @@ impl Failure {
                 let (user, group) = (user.as_raw(), group.as_raw());
                 let root = root.display();
                 format!(
-                    "user {user} (group {group}) can't write to {at}: {error}; give the store to it (chown -R {user}:{group} {root}), or \
-                     run wharf as its owner"
+                    "user {user} (group {group}) can't write to {at}: {error}; give the store to it \
+                     (chown -R {user}:{group} {root}), or run wharf as its owner"
                 )
             }
             _ => format!("{at} can't be written: {error}"),

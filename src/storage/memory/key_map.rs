@@ -1,5 +1,5 @@
-//! The keys of a store in memory. Prefixes stay when they become empty, as directories do, so that callers meet the same
-//! behaviour in both back ends.
+//! The keys of a store in memory. Prefixes stay when they become empty, as directories do, so that callers meet the
+//! same behaviour in both back ends.
 
 use std::{
     collections::{BTreeMap, HashSet},

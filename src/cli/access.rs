@@ -1,10 +1,10 @@
-//! `wharf access explain`: which rule decides.
+//! `wharf access explain`: the rule that decides.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::{FileArguments, output};
+use super::{CommandResult, FileArguments, output};
 use crate::{
     auth::{ANONYMOUS, AccessRules},
     config::Mode,
@@ -12,14 +12,14 @@ use crate::{
     server::authentication,
 };
 
-/// Say who may do what.
+/// Explain what a user may do.
 #[derive(Debug, Subcommand)]
 pub(super) enum AccessCommand {
-    /// Say whether a user may do something, and which rule decides: exit code 0 if it may, else 1
+    /// Say whether a user may do something, and which rule decides: exit code 0 if allowed, else 1
     Explain(Explain),
 }
 
-/// Who, what, and to which repository.
+/// A user, an action and a repository.
 #[derive(Debug, Args)]
 pub(super) struct Explain {
     /// The name of the user; `anonymous` for requests without a login
@@ -33,25 +33,14 @@ pub(super) struct Explain {
 }
 
 impl AccessCommand {
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> CommandResult {
         let Self::Explain(explain) = self;
-        let loaded = match explain.settings.sources().load() {
-            Ok(loaded) => loaded,
-            Err(errors) => {
-                output::complain(&errors);
-                return ExitCode::FAILURE;
-            }
-        };
-        match authentication::access(&loaded.config) {
-            Ok(_) if matches!(loaded.config.auth.mode, Mode::None) => {
-                output::answer("allowed: auth.mode is none, so everybody may do everything\n")
-            }
-            Ok(access) => explain.answer(&access),
-            Err(error) => {
-                output::complain(&error);
-                ExitCode::FAILURE
-            }
-        }
+        let config = explain.settings.sources().load()?.config;
+        let access = authentication::access(&config)?;
+        Ok(match config.auth.mode {
+            Mode::None => output::answer("allowed: auth.mode is none, so everybody may do everything\n"),
+            _ => explain.answer(&access),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
-//! TLS for the health check: any certificate will do.
+//! TLS for the health check, which accepts every certificate.
 //!
-//! The check asks over `localhost`, whose name no certificate has to hold, sends nothing that is secret, and believes nothing
-//! of the answer but its status.
+//! The check connects to `localhost`, a name that the registry's certificate need not contain. It sends no secrets and uses only
+//! the status of the response.
 
 use std::io;
 use std::net::TcpStream;
@@ -12,11 +12,11 @@ use rustls::crypto::{self, CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned};
 
-/// A connection over which TLS is spoken with whoever answers.
+/// Starts TLS on a connection, with any peer.
 ///
 /// # Errors
 ///
-/// When `host` is no name that TLS can send.
+/// If `host` is not a valid server name for TLS.
 pub(super) fn connect(stream: TcpStream, host: &str) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -31,7 +31,7 @@ pub(super) fn connect(stream: TcpStream, host: &str) -> io::Result<StreamOwned<C
     Ok(StreamOwned::new(connection, stream))
 }
 
-/// Whoever holds the certificate's key is believed to be who it says, whatever that is.
+/// Accepts every certificate. The handshake still proves that the peer has the certificate's key.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

@@ -1,20 +1,19 @@
 //! `wharf config check` and `wharf config show`.
 
 use std::fmt::Write;
-use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{FileArguments, logging, output};
+use super::{CommandResult, FileArguments, logging, output};
 use crate::config::{self, Loaded, Notice, Source};
 use crate::server::{self, StartError};
 
 /// Check or show the settings.
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Read the settings as `serve` would, and say what is wrong with them: exit code 0 if nothing is, else 1
+    /// Read the settings as `serve` does, and report every error: exit code 0 if there is none, else 1
     Check(FileArguments),
-    /// Print every setting, its value, and whether that is a default or which line or variable set it
+    /// Print every setting, its value, and the source of the value: the default, a line or a variable
     Show(FileArguments),
     /// Print the tables of docs/settings.md
     #[command(hide = true)]
@@ -22,14 +21,14 @@ pub(super) enum ConfigCommand {
 }
 
 impl ConfigCommand {
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> CommandResult {
         match self {
             Self::Check(file) => with_settings(&file, |_| true, check),
-            // What is said of no setting is not of what is shown.
+            // A notice about no setting does not concern what is shown.
             Self::Show(file) => {
                 with_settings(&file, |notice| notice.place != Source::Default, |loaded| Ok(show(loaded)))
             }
-            Self::Reference => output::answer(&config::reference()),
+            Self::Reference => Ok(output::answer(&config::reference())),
         }
     }
 }
@@ -38,31 +37,18 @@ fn with_settings(
     file: &FileArguments,
     is_told: impl Fn(&&Notice) -> bool,
     answer: impl Fn(&Loaded) -> Result<String, StartError>,
-) -> ExitCode {
-    match file.sources().load() {
-        Ok(loaded) => {
-            for notice in loaded.notices.iter().filter(is_told) {
-                output::complain(&format_args!("warning: {notice}"));
-            }
-            match answer(&loaded) {
-                Ok(text) => output::answer(&text),
-                Err(error) => {
-                    output::complain(&error);
-                    ExitCode::FAILURE
-                }
-            }
-        }
-        Err(errors) => {
-            output::complain(&errors);
-            ExitCode::FAILURE
-        }
+) -> CommandResult {
+    let loaded = file.sources().load()?;
+    for notice in loaded.notices.iter().filter(is_told) {
+        output::complain(&format_args!("warning: {notice}"));
     }
+    Ok(output::answer(&answer(&loaded)?))
 }
 
-/// What is right with the settings, and with the files that they name: all that `serve` would meet.
+/// Checks the settings and the files that they name, by the same code as `serve`.
 fn check(loaded: &Loaded) -> Result<String, StartError> {
     let named = loaded.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
-    let right = logging::with_warnings_told(|| server::check(&loaded.config))?;
+    let right = logging::with_printed_warnings(|| server::check(&loaded.config))?;
     let mut page = format!("{named}the settings are right\n");
     for line in right {
         let _ = writeln!(page, "{line}");
@@ -70,7 +56,7 @@ fn check(loaded: &Loaded) -> Result<String, StartError> {
     Ok(page)
 }
 
-/// One setting a line, as a settings file that says the same; the source is a comment.
+/// One setting per line, as a settings file with the same meaning; the source is a comment.
 fn show(loaded: &Loaded) -> String {
     let mut page = String::new();
     let lines: Vec<_> = loaded

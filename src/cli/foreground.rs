@@ -1,4 +1,4 @@
-//! A server in the foreground, from its start to the signal that ends it.
+//! A server in the foreground, from its start to the signal that stops it.
 
 use std::{io, path::Path, process::ExitCode};
 
@@ -7,39 +7,24 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 
-use super::{logging, output, reload::Rules};
+use super::{CommandResult, logging, reload::Rules};
 use crate::{
     config::{Loaded, Sources},
     files::{self, FileError, POLL_INTERVAL},
     server::{self, Server, systemd},
 };
 
-/// Serves until SIGTERM or SIGINT, and then lets what is under way end; a second signal ends it at once. SIGHUP, or a change of the settings' file,
-/// puts changed rules in force.
-pub(super) fn until_told_to_stop(sources: Sources, loaded: Loaded, ready_file: Option<&Path>) -> ExitCode {
+/// Serves until SIGTERM or SIGINT, then waits for requests in progress; a second signal ends the process at once. SIGHUP, or a
+/// change of the settings file, puts changed rules in force.
+pub(super) fn serve(sources: Sources, loaded: Loaded, ready_file: Option<&Path>) -> CommandResult {
     let rules = Rules::new(sources, loaded.file);
-    // Signals are listened for before anybody can know that there is something to stop.
-    let (runtime, signals) = match listen_for_signals() {
-        Ok(both) => both,
-        Err(error) => {
-            output::complain(&error);
-            return ExitCode::FAILURE;
-        }
-    };
-    let server = match server::start(loaded.config) {
-        Ok(server) => server,
-        Err(error) => {
-            output::complain(&error);
-            return ExitCode::FAILURE;
-        }
-    };
-    if let Err(error) = write_ready_file(&server, ready_file) {
-        output::complain(&format_args!("--ready-file {error}"));
-        return ExitCode::FAILURE;
-    }
+    // Signals are handled before the server starts, so that none is missed.
+    let (runtime, signals) = listen_for_signals()?;
+    let server = server::start(loaded.config)?;
+    write_ready_file(&server, ready_file).map_err(|error| format!("--ready-file {error}"))?;
     systemd::notify_ready();
     follow_signals(&runtime, signals, server, rules);
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
 fn listen_for_signals() -> io::Result<(Runtime, Signals)> {
@@ -55,12 +40,12 @@ fn follow_signals(runtime: &Runtime, mut signals: Signals, server: Server, mut r
     runtime.block_on(async {
         loop {
             match tokio::time::timeout(POLL_INTERVAL, signals.next()).await {
-                Ok(Told::Stop) => break,
-                Ok(Told::Reload) => rules.reload(&server),
+                Ok(Request::Stop) => break,
+                Ok(Request::Reload) => rules.reload(&server),
                 Err(_) => rules.reload_if_changed(&server),
             }
         }
-        tracing::info!("told to stop: what is under way may end; a second signal ends it at once");
+        tracing::info!("stopping: requests in progress may end; a second signal stops at once");
         let stopping = tokio::task::spawn_blocking(move || server.stop());
         tokio::select! {
             _ = stopping => tracing::info!("stopped"),
@@ -73,7 +58,7 @@ fn follow_signals(runtime: &Runtime, mut signals: Signals, server: Server, mut r
     });
 }
 
-/// The signals that are listened for.
+/// The signals that are handled.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -89,27 +74,27 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Told {
+    async fn next(&mut self) -> Request {
         tokio::select! {
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.interrupt.recv() => Told::Stop,
-            _ = self.hangup.recv() => Told::Reload,
+            _ = self.terminate.recv() => Request::Stop,
+            _ = self.interrupt.recv() => Request::Stop,
+            _ = self.hangup.recv() => Request::Reload,
         }
     }
 
     async fn stop(&mut self) {
-        while self.next().await != Told::Stop {}
+        while self.next().await != Request::Stop {}
     }
 }
 
-/// What a signal means.
+/// The meaning of a signal.
 #[derive(PartialEq, Eq)]
-enum Told {
+enum Request {
     Stop,
     Reload,
 }
 
-/// Says where the server is.
+/// Writes the address and the process ID of the server.
 fn write_ready_file(server: &Server, path: Option<&Path>) -> Result<(), FileError> {
     let Some(path) = path else { return Ok(()) };
     let addr = server.addresses().first().map(ToString::to_string);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::HumanBytes;
 
-use super::{FileArguments, maintenance, output, progress::Bar};
+use super::{CommandResult, FileArguments, maintenance, output, progress::Bar};
 use crate::{
     config,
     registry::{Diagnosis, Finding, FsckEvent, FsckPhase, Inspection, Outcome},
@@ -14,18 +14,18 @@ use crate::{
 
 /// Check the whole store.
 ///
-/// Every blob and manifest is read and compared with its digest, and every link is followed. Content that is damaged is set aside, so that it is
-/// never served and the next push of it heals the store. Exit code 0 if all is well or was mended, 1 if problems are left, 2 if the check could
-/// not be made.
+/// Reads every blob and manifest, compares it with its digest, and follows every link. Damaged content is set aside: it is
+/// not served, and the next push of it restores it. Exit code 0 if no problem is left, 1 if problems are left, 2 if the
+/// check could not run.
 #[derive(Debug, Args)]
 pub(super) struct Fsck {
-    /// Mend what can be mended: links and tags that lead nowhere go, missing parts of repositories are made
+    /// Repair: remove links and tags that lead nowhere, create missing parts of repositories
     #[arg(long)]
     repair: bool,
-    /// Tag an index of its referrers for each manifest that has some, for registries and clients without the referrers API
+    /// For each manifest with referrers, tag an index of them, for registries and clients without the referrers API
     #[arg(long)]
     write_referrers_tags: bool,
-    /// Read no more than so many bytes a second: 100MiB
+    /// Read at most this many bytes per second: 100MiB
     #[arg(long, value_name = "SIZE", value_parser = config::parse_size)]
     rate: Option<u64>,
     /// Print findings and figures as one JSON document
@@ -40,10 +40,14 @@ const NOT_CHECKED: u8 = 2;
 
 impl Fsck {
     pub(super) fn run(self) -> ExitCode {
-        let config = match self.file.sources().load() {
-            Ok(loaded) => loaded.config,
-            Err(errors) => return not_checked(&errors),
-        };
+        self.check().unwrap_or_else(|error| {
+            output::complain(&error);
+            ExitCode::from(NOT_CHECKED)
+        })
+    }
+
+    fn check(self) -> CommandResult {
+        let config = self.file.sources().load()?.config;
         let inspection =
             Inspection { repair: self.repair, write_referrers_tags: self.write_referrers_tags, rate: self.rate };
         let bar = Bar::new();
@@ -57,18 +61,10 @@ impl Fsck {
             registry.fsck(inspection, events).await
         });
         bar.clear();
-        let diagnosis = match done {
-            Ok(diagnosis) => diagnosis,
-            Err(why) => return not_checked(&why),
-        };
+        let diagnosis = done?;
         let printed = output::answer(&if self.json { json(&diagnosis, &findings) } else { text(&diagnosis) });
-        if diagnosis.problems > 0 { ExitCode::from(PROBLEMS_LEFT) } else { printed }
+        Ok(if diagnosis.problems > 0 { ExitCode::from(PROBLEMS_LEFT) } else { printed })
     }
-}
-
-fn not_checked(why: &dyn std::fmt::Display) -> ExitCode {
-    output::complain(why);
-    ExitCode::from(NOT_CHECKED)
 }
 
 fn name(phase: FsckPhase) -> &'static str {

@@ -1,4 +1,4 @@
-//! `wharf gc`, and the same by registry:2's name, `wharf garbage-collect`.
+//! `wharf gc`, and `wharf garbage-collect`, which is the same under registry:2's name.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -6,28 +6,27 @@ use clap::{ArgAction, Args};
 use indicatif::{HumanBytes, HumanDuration};
 use time::{OffsetDateTime, macros::format_description};
 
-use super::{FileArguments, maintenance, output, progress::Bar};
+use super::{CommandResult, FileArguments, maintenance, output, progress::Bar};
 use crate::{
-    config::Config,
     oci::RepositoryName,
     registry::{Collection, CollectionEvent, CollectionPhase, CollectionReport, Removal, Removed},
     server::control::Request,
 };
 
-/// Take away what nothing refers to.
+/// Remove content that nothing refers to.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Gc {
-    /// Only list what would go
+    /// Only list what would be removed
     #[arg(long)]
     dry_run: bool,
-    /// Take manifests without a tag as well; children of an index and referrers stay with what they belong to
+    /// Also remove untagged manifests; children of a kept index and referrers of a kept manifest stay
     #[arg(long)]
     untagged: bool,
-    /// This repository was removed on purpose, by other means than the registry: do not wait for it to come back
+    /// Do not wait for this repository to return: it was removed on purpose, outside the registry
     #[arg(long, value_name = "NAME")]
     forget: Vec<RepositoryName>,
-    /// The content that was there before any repository belongs to none, or all repositories are back: collect again
+    /// Also collect content that was in the store before any repository was: no missing repository needs it
     #[arg(long)]
     forget_unexplained: bool,
     /// Print the figures as JSON
@@ -37,109 +36,91 @@ pub(super) struct Gc {
     file: FileArguments,
 }
 
-/// Take away what nothing refers to, with the arguments of registry:2. Flags may have a value as Go has it: `--dry-run=false`.
+/// Remove content that nothing refers to, with the arguments of registry:2. Flags take values as in Go: `--dry-run=false`.
 #[derive(Debug, Args)]
 pub(super) struct GarbageCollect {
-    /// Only list what would go
+    /// Only list what would be removed
     #[arg(short, long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     #[arg(default_value_t = false, default_missing_value = "true", value_parser = go_bool, overrides_with = "dry_run")]
     dry_run: bool,
-    /// Take manifests without a tag as well
+    /// Also remove untagged manifests
     #[arg(short = 'm', long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     #[arg(default_value_t = false, default_missing_value = "true", value_parser = go_bool, overrides_with = "delete_untagged")]
     delete_untagged: bool,
-    /// Print nothing but what goes wrong
+    /// Print errors only
     #[arg(short, long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true)]
     #[arg(default_value_t = false, default_missing_value = "true", value_parser = go_bool, overrides_with = "quiet")]
     quiet: bool,
-    /// The settings file, as registry:2 has it
+    /// The settings file, at the place where registry:2 takes it
     #[arg(value_name = "CONFIG")]
     config: Option<PathBuf>,
 }
 
-/// A boolean as Go's `strconv.ParseBool` reads it, which registry:2's flags are read with.
+/// A boolean as Go's `strconv.ParseBool` reads it; registry:2 reads its flags with it.
 fn go_bool(text: &str) -> Result<bool, String> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("true or false is expected".to_owned()),
+        _ => Err("the value must be true or false".to_owned()),
     }
 }
 
-/// How much is said.
+/// The form of what is printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Said {
+enum Format {
     Text,
     Json,
     Nothing,
 }
 
 impl Gc {
-    /// Exit code 0 if all went that should; 1 if not, or if it could not be begun.
-    pub(super) fn run(self) -> ExitCode {
+    /// Exit code 0 if the collection is complete, else 1.
+    pub(super) fn run(self) -> CommandResult {
         let Self { dry_run, untagged, forget, forget_unexplained, .. } = self;
         let collection = Collection { dry_run, untagged, forget, forget_unexplained };
-        collect(&self.file, collection, if self.json { Said::Json } else { Said::Text })
+        collect(&self.file, collection, if self.json { Format::Json } else { Format::Text })
     }
 }
 
 impl GarbageCollect {
     /// As [`Gc::run`].
-    pub(super) fn run(self) -> ExitCode {
+    pub(super) fn run(self) -> CommandResult {
         let collection = Collection { dry_run: self.dry_run, untagged: self.delete_untagged, ..Collection::default() };
         let file = FileArguments { file: self.config, config: None };
-        collect(&file, collection, if self.quiet { Said::Nothing } else { Said::Text })
+        collect(&file, collection, if self.quiet { Format::Nothing } else { Format::Text })
     }
 }
 
-fn collect(file: &FileArguments, collection: Collection, said: Said) -> ExitCode {
-    let config = match file.sources().load() {
-        Ok(loaded) => loaded.config,
-        Err(errors) => return failed(&errors),
-    };
+fn collect(file: &FileArguments, collection: Collection, format: Format) -> CommandResult {
+    let config = file.sources().load()?.config;
     let bar = Bar::new();
     let mut removals = Vec::new();
     let is_dry = collection.dry_run;
-    let done = done(&config, collection, |event| match event {
+    let tell = |event| match event {
         CollectionEvent::Progress(progress) => bar.show(name(progress.phase), progress.done, progress.of),
-        CollectionEvent::Removed(removal) if is_dry => match said {
-            Said::Json => removals.push(removal),
-            Said::Text => bar.print(&would_go(&removal)),
-            Said::Nothing => {}
+        CollectionEvent::Removed(removal) if is_dry => match format {
+            Format::Json => removals.push(removal),
+            Format::Text => bar.print(&removal_line(&removal)),
+            Format::Nothing => {}
         },
         CollectionEvent::Removed(_) => {}
+    };
+    let request = Request::Collect(collection.clone());
+    let done = maintenance::work(&config, &request, tell, |registry, events| async move {
+        registry.collect(collection, events).await
     });
     bar.clear();
-    let report = match done {
-        Ok(report) => report,
-        Err(why) => return failed(&why),
-    };
+    let report: CollectionReport = done?;
     for obstacle in &report.obstacles {
         output::complain(obstacle);
     }
     let is_incomplete = report.is_incomplete();
-    let printed = match said {
-        Said::Text => output::answer(&text(&report)),
-        Said::Json => output::answer(&json(&report, &removals)),
-        Said::Nothing => ExitCode::SUCCESS,
+    let printed = match format {
+        Format::Text => output::answer(&text(&report)),
+        Format::Json => output::answer(&json(&report, &removals)),
+        Format::Nothing => ExitCode::SUCCESS,
     };
-    if is_incomplete { failed(&"no blob was collected: see above") } else { printed }
-}
-
-/// By the server that has the store, or here if there is none.
-fn done(
-    config: &Config,
-    collection: Collection,
-    tell: impl FnMut(CollectionEvent),
-) -> Result<CollectionReport, String> {
-    maintenance::work(config, &Request::Collect(collection.clone()), tell, |registry, events| async move {
-        registry.collect(collection, events).await
-    })
-}
-
-fn failed(why: &dyn std::fmt::Display) -> ExitCode {
-    output::complain(why);
-    ExitCode::FAILURE
+    if is_incomplete { Err("no blob was collected: see above".into()) } else { Ok(printed) }
 }
 
 fn name(phase: CollectionPhase) -> &'static str {
@@ -151,7 +132,7 @@ fn name(phase: CollectionPhase) -> &'static str {
     }
 }
 
-fn would_go(removal: &Removal) -> String {
+fn removal_line(removal: &Removal) -> String {
     let what = match removal.kind {
         Removed::Manifest => "manifest",
         Removed::Link => "link",
@@ -180,7 +161,7 @@ fn text(report: &CollectionReport) -> String {
     freed + &waiting(report)
 }
 
-/// What has to wait, and until when.
+/// The content that is too young to be removed, and when it can be.
 fn waiting(report: &CollectionReport) -> String {
     let young = report.first_in.zip(report.last_in).map(|(first, last)| {
         let (count, bytes) = (report.waiting, HumanBytes(report.waiting_bytes));
@@ -203,7 +184,7 @@ fn waiting(report: &CollectionReport) -> String {
     [young, unsettled, future].into_iter().flatten().collect()
 }
 
-/// A moment that is so many seconds away: `2026-11-27 10:00:00 UTC (in 23 hours)`.
+/// The moment this many seconds from now: `2026-11-27 10:00:00 UTC (in 23 hours)`.
 fn moment(seconds: u64) -> String {
     let wait = std::time::Duration::from_secs(seconds);
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");

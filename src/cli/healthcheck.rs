@@ -8,13 +8,13 @@ use clap::Args;
 use url::Url;
 
 use super::http_get::{self, Security};
-use super::{FileArguments, output};
+use super::{CommandResult, FileArguments};
 use crate::config::{Address, Host, Http, Listen};
 
-/// Ask a running registry whether it is well.
+/// Ask a running registry for its health.
 #[derive(Debug, Args)]
 pub(super) struct Healthcheck {
-    /// What to ask [default: /healthz where the settings say that the registry listens]
+    /// The URL to ask [default: /healthz at the address that the settings name]
     url: Option<String>,
     /// The settings file that the registry was started with
     #[arg(long, value_name = "FILE", conflicts_with = "url")]
@@ -24,19 +24,16 @@ pub(super) struct Healthcheck {
 const PATH: &str = "/healthz";
 
 impl Healthcheck {
-    /// Exit code 0 for an answer of 2xx, else 1 and the reason.
-    pub(super) fn run(self) -> ExitCode {
+    /// Exit code 0 for a status of 2xx, else 1 and the reason.
+    pub(super) fn run(self) -> CommandResult {
         match self.url {
             Some(url) => ask_url(&url),
-            None => match (FileArguments { file: None, config: self.config }).sources().load() {
-                Ok(loaded) => ask_own(&loaded.config.http),
-                Err(errors) => failed(&errors),
-            },
+            None => ask_own(&FileArguments { file: None, config: self.config }.sources().load()?.config.http),
         }
     }
 }
 
-fn ask_url(text: &str) -> ExitCode {
+fn ask_url(text: &str) -> CommandResult {
     let parsed = Url::parse(text).ok();
     let asked = parsed.as_ref().and_then(|url| match url.scheme() {
         "http" => Some((url, Security::Plain)),
@@ -44,7 +41,7 @@ fn ask_url(text: &str) -> ExitCode {
         _ => None,
     });
     let Some((url, security)) = asked else {
-        return failed(&format_args!("`{text}` is not a URL like http://localhost:5000/healthz"));
+        return Err(format!("`{text}` is not a URL like http://localhost:5000/healthz").into());
     };
     let authority = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
     let path = match url.path() {
@@ -55,7 +52,7 @@ fn ask_url(text: &str) -> ExitCode {
 }
 
 /// Asks the first address of the settings, as this machine reaches it.
-fn ask_own(http: &Http) -> ExitCode {
+fn ask_own(http: &Http) -> CommandResult {
     let security = if http.tls.is_some() { Security::Tls } else { Security::Plain };
     match &http.listen {
         Listen::Unix(socket) => judge(&socket.display(), http_get::over_unix(socket, PATH)),
@@ -75,15 +72,10 @@ fn reachable(address: &Address) -> String {
     }
 }
 
-fn judge(asked: &dyn Display, answer: io::Result<u16>) -> ExitCode {
+fn judge(asked: &dyn Display, answer: io::Result<u16>) -> CommandResult {
     match answer {
-        Ok(status) if (200..300).contains(&status) => ExitCode::SUCCESS,
-        Ok(status) => failed(&format_args!("{asked} answered {status}")),
-        Err(error) => failed(&format_args!("{asked} can't be asked: {error}")),
+        Ok(status) if (200..300).contains(&status) => Ok(ExitCode::SUCCESS),
+        Ok(status) => Err(format!("{asked} answered {status}").into()),
+        Err(error) => Err(format!("{asked} can't be asked: {error}").into()),
     }
-}
-
-fn failed(problem: &dyn Display) -> ExitCode {
-    output::complain(problem);
-    ExitCode::FAILURE
 }

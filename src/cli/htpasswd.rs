@@ -1,4 +1,4 @@
-//! `htpasswd`, by which name the image has this binary too: the options of Apache's program that make bcrypt hashes.
+//! `htpasswd`: the image has this binary under that name too. It has the options of Apache's program that make bcrypt hashes.
 
 use std::{env, path::Path, process::ExitCode};
 
@@ -14,45 +14,45 @@ const USAGE: &str = "htpasswd [-Bci] [-C COST] FILE USER
        htpasswd -n[Bi] [-C COST] USER
        htpasswd -nb[B] [-C COST] USER PASSWORD";
 
-/// Makes the file of users that a registry reads, or one line of it. All hashes are bcrypt.
+/// Write the file of users that a registry reads, or print one line of it. All hashes are bcrypt.
 #[derive(Debug, Parser)]
 #[command(name = NAME, override_usage = USAGE)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option without a value")]
 struct Htpasswd {
-    /// Make a bcrypt hash, as is done without it too
+    /// Make a bcrypt hash; this is the default
     #[arg(short = 'B')]
     _bcrypt: bool,
-    /// Take the password from the command line; whoever lists the processes sees it
+    /// Take the password from the command line; it is visible in the list of processes
     #[arg(short, conflicts_with = "stdin")]
     batch: bool,
-    /// Print the line and write no file
+    /// Print the line instead of writing a file
     #[arg(short = 'n', conflicts_with = "create")]
     print: bool,
     /// Read the password from standard input
     #[arg(short = 'i')]
     stdin: bool,
-    /// Begin the file anew, whatever is in it
+    /// Create the file, and replace it if it exists
     #[arg(short)]
     create: bool,
-    /// The cost of the hash: one more is twice the work
+    /// The cost of the hash; each step doubles the work
     #[arg(short = 'C', default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=14))]
     cost: u32,
     #[arg(short = 'm', short_aliases = ['2', '5', 'd', 's', 'p'], hide = true)]
     other_hash: bool,
     #[arg(short = 'D', short_alias = 'v', hide = true)]
     other_work: bool,
-    /// File, user and password, as the options want them
+    /// File, user and password, depending on the options
     #[arg(value_name = "ARGUMENT", trailing_var_arg = true)]
     words: Vec<String>,
 }
 
-/// What is to be done.
+/// The line of the file to write.
 #[derive(Debug, PartialEq)]
 struct Line<'a> {
-    /// None prints it.
+    /// `None`: print the line.
     file: Option<&'a Path>,
     user: &'a str,
-    /// None asks for it.
+    /// `None`: ask for it.
     password: Option<&'a str>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn is_meant() -> bool {
     env::args_os().next().is_some_and(|program| Path::new(&program).file_name().is_some_and(|name| name == NAME))
 }
 
-/// Exit code 0 if the line was made, 2 for wrong arguments, else 1.
+/// Exit code 0 on success, 2 for wrong arguments, else 1.
 pub(super) fn run() -> ExitCode {
     let arguments = Htpasswd::parse();
     let line = match arguments.line() {
@@ -75,10 +75,10 @@ pub(super) fn run() -> ExitCode {
 }
 
 impl Htpasswd {
-    /// The words by their meaning, which the options decide.
+    /// The meaning of the positional arguments, which depends on the options.
     fn line(&self) -> Result<Line<'_>, String> {
         if self.other_hash {
-            return Err("bcrypt is the only hash that is made here: use -B".to_owned());
+            return Err("bcrypt is the only supported hash: use -B".to_owned());
         }
         if self.other_work {
             return Err("`wharf user` removes users and checks passwords".to_owned());
@@ -90,11 +90,11 @@ impl Htpasswd {
         match (self.batch, words) {
             (true, [user, password]) => Ok(Line { file, user, password: Some(password) }),
             (false, [user]) => Ok(Line { file, user, password: None }),
-            (true, [_]) => Err("-b wants the password after the user".to_owned()),
+            (true, [_]) => Err("-b needs the password after the user".to_owned()),
             (false, [_, _]) => Err("a password is taken from the command line only with -b".to_owned()),
             (_, []) if self.print => Err("the user is missing".to_owned()),
             (_, []) => Err("the file and the user are missing, or the user: -n prints without a file".to_owned()),
-            (_, _) => Err("there are too many words".to_owned()),
+            (_, _) => Err("there are too many arguments".to_owned()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! One GET over HTTP/1.1, and the status of its answer: all that a health check needs of a client.
+//! One GET over HTTP/1.1 and the status of its response, for the health check.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use super::any_certificate;
 
-/// How long connecting, and each read and write, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout of connecting, and of each read and write.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is spoken below HTTP.
+/// The protocol below HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Security {
-    /// Nothing.
+    /// TCP or a Unix socket alone.
     Plain,
-    /// TLS, with whatever certificate.
+    /// TLS; every certificate is accepted.
     Tls,
 }
 
@@ -34,14 +34,14 @@ impl Security {
 ///
 /// # Errors
 ///
-/// When no address of the host answers, or not with HTTP.
+/// If no address of the host accepts a connection, or the response is not HTTP.
 pub(super) fn over_tcp(security: Security, authority: &str, path: &str) -> io::Result<u16> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in authority.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
+        match TcpStream::connect_timeout(&address, TIMEOUT) {
             Ok(stream) => {
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_write_timeout(Some(PATIENCE))?;
+                stream.set_read_timeout(Some(TIMEOUT))?;
+                stream.set_write_timeout(Some(TIMEOUT))?;
                 let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
                 return match security {
                     Security::Plain => get(stream, authority, path),
@@ -58,11 +58,11 @@ pub(super) fn over_tcp(security: Security, authority: &str, path: &str) -> io::R
 ///
 /// # Errors
 ///
-/// When nothing listens there, or what does not speak HTTP.
+/// If nothing listens on the socket, or the response is not HTTP.
 pub(super) fn over_unix(socket: &Path, path: &str) -> io::Result<u16> {
     let stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     get(stream, "localhost", path)
 }
 
@@ -72,7 +72,7 @@ fn get(mut stream: impl Read + Write, host: &str, path: &str) -> io::Result<u16>
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: wharf-healthcheck\r\nConnection: close\r\n\r\n"
     )?;
     stream.flush()?;
-    // A status line is short; whatever sends more without a line's end is no registry.
+    // A status line is short: the rest of a longer line is not read.
     let mut line = Vec::new();
     BufReader::new(stream.take(1024)).read_until(b'\n', &mut line)?;
     status(&line).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))

@@ -1,5 +1,4 @@
-//! A line of the log, as text or as JSON. Every record is exactly one line, whatever clients send: control characters are
-//! escaped in both forms.
+//! A line of the log, as text or as JSON. Every record is exactly one line: control characters are escaped in both forms.
 
 use std::fmt::{self, Write};
 
@@ -15,7 +14,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{Log, LogFormat};
 
-/// How records become lines.
+/// The formatter of records.
 pub(super) struct LogLine {
     format: LogFormat,
     fields: Vec<(String, String)>,
@@ -26,12 +25,12 @@ impl LogLine {
         Self { format: log.format, fields: log.fields.clone() }
     }
 
-    /// A line that says how many are missing.
+    /// The line that reports the number of lost lines.
     pub(super) fn of_lost(&self, lines: u64) -> String {
         let message = "the log could not be written fast enough: lines are missing here".to_owned();
         let record = Record { message, fields: vec![("lines", lines.into())] };
         let mut line = String::new();
-        // A text takes whatever is written to it.
+        // Writing to a `String` does not fail.
         let _ = now().and_then(|time| self.write(&mut line, &time, tracing::Level::WARN, &record));
         line
     }
@@ -80,7 +79,7 @@ where
     }
 }
 
-/// RFC 3339 with six digits of a second always, so that lines stand below each other and sort as text.
+/// RFC 3339, always with six digits of the second, so that lines align and sort as text.
 const TIME: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
 
@@ -92,7 +91,7 @@ fn written(time: OffsetDateTime) -> Result<String, fmt::Error> {
     time.format(&TIME).map_err(|_| fmt::Error)
 }
 
-/// What a record says.
+/// The message and the fields of a record.
 #[derive(Default)]
 struct Record {
     message: String,
@@ -141,7 +140,7 @@ fn text_of(value: &Value) -> String {
     }
 }
 
-/// Plain words stand bare; anything else between quotes, so that a value can't pass for another field.
+/// Writes plain words as they are and quotes other values, so that no value looks like another field.
 fn write_value(writer: &mut dyn Write, value: &str) -> fmt::Result {
     let plain = |c: char| c.is_alphanumeric() || "-_./:@+%[]".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
@@ -157,7 +156,7 @@ fn write_value(writer: &mut dyn Write, value: &str) -> fmt::Result {
     writer.write_char('"')
 }
 
-/// No character that moves a cursor, ends a line or turns the direction of writing gets through.
+/// Escapes characters that move the cursor, end a line or change the direction of text.
 fn escape(writer: &mut dyn Write, text: &str) -> fmt::Result {
     for c in text.chars() {
         if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}') {

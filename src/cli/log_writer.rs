@@ -1,7 +1,7 @@
-//! The way of the log to standard error, on a thread of its own: nothing else ever waits for whoever reads it.
+//! Writes the log to standard error on its own thread, so that a slow reader of the log delays nothing else.
 //!
-//! What is said is put into a buffer with a bound. What finds no room there is counted, and the count is a line of the log as soon as that can be
-//! written again.
+//! Lines go into a bounded buffer. Lines that do not fit are counted, and the count becomes a line of the log as soon as the
+//! log can be written again.
 
 use std::{
     io::{self, ErrorKind, Write},
@@ -10,12 +10,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How many bytes may wait to be written; about 8,000 lines.
-const ROOM: usize = 1024 * 1024;
-/// How long is waited before a standard error that others made non-blocking is tried again.
-const BUSY: Duration = Duration::from_millis(10);
+/// The size of the buffer in bytes; about 8,000 lines.
+const CAPACITY: usize = 1024 * 1024;
+/// The wait before a retry, if another process made standard error non-blocking.
+const RETRY_DELAY: Duration = Duration::from_millis(10);
 
-/// Where lines are left to be written. All clones are one.
+/// A handle to the buffer. All clones share it.
 #[derive(Clone)]
 pub(super) struct LogWriter(Arc<Shared>);
 
@@ -28,24 +28,24 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
-    /// Lines that found no room.
+    /// The number of lines that did not fit.
     lost: u64,
     is_writing: bool,
 }
 
 impl LogWriter {
-    /// Writes to `out` from now on; `lost` makes a line that says how many others are missing.
+    /// Starts the thread that writes to `out`. `lost` makes the line that reports a number of lost lines.
     pub(super) fn start(out: impl Write + Send + 'static, lost: impl Fn(u64) -> String + Send + 'static) -> Self {
         let writer = Self(Arc::default());
         let shared = Arc::clone(&writer.0);
-        // Without a thread nothing is ever written, and all is counted: there is nobody to tell.
+        // If the thread can't be started, there is no place to report it.
         let _ = thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_to(out, lost));
         writer
     }
 
-    /// Waits until all is written, for `most` at most.
-    pub(super) fn flush(&self, most: Duration) {
-        let deadline = Instant::now() + most;
+    /// Waits until the buffer is empty, no longer than `timeout`.
+    pub(super) fn flush(&self, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
         let mut state = self.0.lock();
         while state.is_writing || !state.waiting.is_empty() || state.lost > 0 {
             let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
@@ -54,11 +54,11 @@ impl LogWriter {
     }
 }
 
-/// One line a call, as the subscriber writes them.
+/// The subscriber writes one line per call.
 impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let mut state = self.0.lock();
-        if state.waiting.len() + line.len() > ROOM {
+        if state.waiting.len() + line.len() > CAPACITY {
             state.lost += 1;
         } else {
             state.waiting.extend_from_slice(line);
@@ -78,7 +78,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The thread, for as long as the process lives.
+    /// The loop of the thread. It does not end.
     fn write_to(&self, mut out: impl Write, lost: impl Fn(u64) -> String) {
         loop {
             let (lines, missing) = self.take();
@@ -91,7 +91,7 @@ impl Shared {
         }
     }
 
-    /// What is to be written next. Lines were lost after those that had found room.
+    /// Waits for lines, and takes them and the number of lost ones. The lost lines came after those in the buffer.
     fn take(&self) -> (Vec<u8>, u64) {
         let mut state = self.lock();
         while state.waiting.is_empty() && state.lost == 0 {
@@ -102,12 +102,12 @@ impl Shared {
     }
 }
 
-/// Writes all of it, unless nobody can read it any more.
+/// Writes all bytes, or gives up if `out` is closed.
 fn write_all(out: &mut impl Write, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match out.write(bytes) {
             Ok(written) if written > 0 => bytes = &bytes[written..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(BUSY),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY_DELAY),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Ok(_) | Err(_) => return,
         }
@@ -163,7 +163,7 @@ mod tests {
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         let lost: u64 = text.lines().filter_map(|line| line.strip_prefix("lost ")?.parse::<u64>().ok()).sum();
         let whole = text.lines().filter(|text| text.as_bytes() == &line[..99]).count() as u64;
-        assert!(lost > 0 && whole >= (ROOM / line.len()) as u64, "{lost} {whole}");
+        assert!(lost > 0 && whole >= (CAPACITY / line.len()) as u64, "{lost} {whole}");
         assert_eq!(lost + whole, 100_000);
         assert!(text.ends_with("afterwards\n"));
     }

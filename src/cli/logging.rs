@@ -1,4 +1,4 @@
-//! Where the log goes: standard error, in the form that the settings say.
+//! The log on standard error, in the form that the settings choose.
 
 use std::{io, sync::OnceLock, thread, time::Duration};
 
@@ -8,17 +8,16 @@ use tracing_subscriber::prelude::*;
 use super::{log_line::LogLine, log_writer::LogWriter};
 use crate::config::{Level, Log};
 
-/// How long the end of the process waits for a log that nobody may be reading.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// The time that the process waits for the log before it ends.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 static WRITER: OnceLock<LogWriter> = OnceLock::new();
 
 /// Starts logging for this process. A second call changes nothing.
 pub(super) fn start(log: &Log) {
     let own = level(log.level);
-    // Libraries speak of what they do, not of what a registry does; their warnings are enough, and they know no secrets of
-    // ours to keep.
-    // What actix-http calls an error is a client that speaks no HTTP: every docker push begins so, with a TLS handshake.
+    // Of libraries, warnings are enough. actix-http calls it an error if a client does not speak HTTP; every docker push begins
+    // so, with a TLS handshake.
     let levels = Targets::new()
         .with_default(own.min(LevelFilter::WARN))
         .with_target("actix_http", LevelFilter::OFF)
@@ -26,7 +25,7 @@ pub(super) fn start(log: &Log) {
     let lost = LogLine::new(log);
     let writer = WRITER.get_or_init(|| LogWriter::start(io::stderr(), move |lines| lost.of_lost(lines)));
     let lines = tracing_subscriber::fmt::layer().event_format(LogLine::new(log)).with_writer(|| writer.clone());
-    // It fails only where a log was started before, which then goes on.
+    // It fails only if a log was started before; that log continues.
     let _ = tracing_subscriber::registry().with(lines.with_filter(levels)).try_init();
     std::panic::set_hook(Box::new(|panic| {
         tracing::error!("{panic}");
@@ -36,11 +35,11 @@ pub(super) fn start(log: &Log) {
     }));
 }
 
-/// Waits until the log is written, but not long: whoever should read it may have stopped. To be called before the process ends, and before anything
-/// is written to standard error by another way.
+/// Waits until the log is written, with a short timeout, since its reader may have stopped. It must be called before the process
+/// ends, and before standard error is written in another way.
 pub(super) fn flush() {
     if let Some(writer) = WRITER.get() {
-        writer.flush(LAST_LINES);
+        writer.flush(FLUSH_TIMEOUT);
     }
 }
 
@@ -54,16 +53,16 @@ fn level(level: Level) -> LevelFilter {
     }
 }
 
-/// Does `work`, and tells what it warns of as a command does, on standard error.
-pub(super) fn with_warnings_told<T>(work: impl FnOnce() -> T) -> T {
-    let told = tracing_subscriber::registry().with(Told.with_filter(LevelFilter::WARN));
-    tracing::subscriber::with_default(told, work)
+/// Does `work`, and prints its warnings as a command does, on standard error.
+pub(super) fn with_printed_warnings<T>(work: impl FnOnce() -> T) -> T {
+    let subscriber = tracing_subscriber::registry().with(PrintWarnings.with_filter(LevelFilter::WARN));
+    tracing::subscriber::with_default(subscriber, work)
 }
 
-/// Tells warnings and errors without what a log has around them.
-struct Told;
+/// Prints warnings and errors without time and level.
+struct PrintWarnings;
 
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Told {
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for PrintWarnings {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
         let mut message = String::new();
         event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {

@@ -1,4 +1,4 @@
-//! Work on a store: by the server that has it, or here if there is none.
+//! Maintenance of a store (`gc`, `fsck`): by the server that serves the store, or in this process if there is none.
 
 use std::{fmt::Display, path::Path};
 
@@ -11,17 +11,17 @@ use crate::{
     server::{control, open},
 };
 
-/// How many events may wait.
+/// The number of events that may be queued.
 const EVENTS: usize = 64;
 
-/// Why there is no store at `root`, which is no directory.
+/// The error for a `root` that is not a directory.
 fn no_store_at(root: &Path) -> String {
     let whole = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
     let what = if root.exists() { ": that is a file, and a store is a directory" } else { "" };
     format!("there is no store at {}{what} (storage.filesystem.rootdirectory)", whole.display())
 }
 
-/// Has `request` done by the server that has the store, or does `work` if there is none; tells each event to `tell`.
+/// Sends `request` to the server that serves the store, or runs `work` if there is none. `tell` gets each event.
 ///
 /// # Errors
 /// In words for the operator.
@@ -38,13 +38,13 @@ where
     F: Future<Output = Result<R, X>>,
 {
     let Store::Filesystem { root } = &config.storage.store else {
-        return Err("the settings say that the store is in memory: there is nothing on a disk".to_owned());
+        return Err("the settings keep the store in memory: there is nothing on a disk".to_owned());
     };
     if !root.is_dir() {
         return Err(no_store_at(root));
     }
     let connection = control::connect(root).map_err(|error| {
-        format!("the server that has {} can't be asked: {error}; run this as its user, or as root", root.display())
+        format!("the server of {} can't be asked: {error}; run this as its user, or as root", root.display())
     })?;
     if let Some(connection) = connection {
         return control::ask(connection, request, tell);

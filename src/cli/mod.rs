@@ -20,16 +20,15 @@ mod serve;
 mod token;
 mod user;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::config::Sources;
 
-/// An OCI container registry in one small binary, in the place of registry:2.
+/// An OCI container registry in one small binary, a replacement for registry:2.
 ///
-/// Without a command it serves: `wharf` alone is an open registry on localhost:5000 with its store in ./data.
+/// Without a command, wharf serves. Without settings, it is an open registry on localhost:5000 with its store in ./data.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 struct Cli {
@@ -46,7 +45,7 @@ const AFTER_HELP: &str = "Settings come from the defaults, then a file, then REG
 enum Command {
     /// Print the version
     Version,
-    /// Serve the registry (what wharf does without a command)
+    /// Serve the registry; the default command
     Serve(serve::Serve),
     /// Check or show the settings
     Config {
@@ -58,31 +57,31 @@ enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
-    /// Look at tokens, revoke identity tokens, change the signing key
+    /// Inspect tokens, list and revoke identity tokens, replace the signing key
     Token {
         #[command(subcommand)]
         command: token::TokenCommand,
     },
-    /// Say who may do what
+    /// Explain what a user may do
     Access {
         #[command(subcommand)]
         command: access::AccessCommand,
     },
-    /// Ask a running registry whether it is well: exit code 0 if it is, else 1
+    /// Ask a running registry for its health: exit code 0 if it is healthy, else 1
     Healthcheck(healthcheck::Healthcheck),
-    /// Check the whole store, while a server runs on it or not
+    /// Check the whole store, with or without a running server
     Fsck(fsck::Fsck),
-    /// Take away what nothing refers to, while a server runs on the store or not
+    /// Remove content that nothing refers to, with or without a running server
     Gc(gc::Gc),
-    /// The same, with the name and the arguments that registry:2 has for it
+    /// The same, with the name and the arguments of registry:2
     GarbageCollect(gc::GarbageCollect),
 }
 
-/// Which settings file.
+/// The choice of the settings file.
 #[derive(Clone, Debug, Args)]
 struct FileArguments {
-    /// The settings file: TOML, or YAML as registry:2 has it [default: `$REGISTRY_CONFIGURATION_PATH`, else ./registry.toml if
-    /// there is one]
+    /// The settings file: TOML, or the YAML of registry:2 [default: `$REGISTRY_CONFIGURATION_PATH`, else ./registry.toml if
+    /// it exists]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The same, as an option
@@ -96,10 +95,13 @@ impl FileArguments {
     }
 }
 
-/// The exit code of a command line that can't be understood, as clap has it.
+/// What a command comes to: its exit code, or the error to print before exit code 1.
+type CommandResult = Result<ExitCode, Box<dyn Error>>;
+
+/// The exit code for a wrong command line, the same as clap's.
 const MISUSED: u8 = 2;
 
-/// The commands, one a line, with what they do.
+/// The commands and their descriptions, one per line.
 fn commands() -> String {
     let cli = Cli::command();
     let shown = cli.get_subcommands().filter(|command| !command.is_hide_set());
@@ -131,19 +133,23 @@ pub fn run() -> ExitCode {
 
 fn run_command(cli: Cli) -> ExitCode {
     if let (None, Some(word)) = (&cli.command, cli.serve.word_without_file()) {
-        output::complain(&format_args!("`{word}` is no command, and there is no file of this name\n{}", commands()));
+        output::complain(&format_args!("`{word}` is not a command, and no file has this name\n{}", commands()));
         return ExitCode::from(MISUSED);
     }
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Version => output::answer(concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n")),
+    let outcome = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Version => Ok(output::answer(concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n"))),
         Command::Serve(command) => command.run(),
         Command::Config { command } => command.run(),
         Command::User { command } => command.run(),
         Command::Token { command } => command.run(),
         Command::Access { command } => command.run(),
         Command::Healthcheck(command) => command.run(),
-        Command::Fsck(command) => command.run(),
+        Command::Fsck(command) => Ok(command.run()),
         Command::Gc(command) => command.run(),
         Command::GarbageCollect(command) => command.run(),
-    }
+    };
+    outcome.unwrap_or_else(|error| {
+        output::complain(&error);
+        ExitCode::FAILURE
+    })
 }

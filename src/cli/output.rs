@@ -1,4 +1,4 @@
-//! What commands say: answers on standard output, complaints on standard error.
+//! The output of commands: answers on standard output, errors and warnings on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::logging;
 
-/// Prints the answer of a command. A reader that has gone (`wharf config show | head`) is no failure.
+/// Prints the answer of a command. A closed pipe (`wharf config show | head`) is not an error.
 pub(super) fn answer(text: &str) -> ExitCode {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -19,13 +19,13 @@ pub(super) fn answer(text: &str) -> ExitCode {
     }
 }
 
-/// Prints what is wrong, each line with the name of the program before it.
+/// Prints an error or a warning. Each line begins with the name of the program.
 pub(super) fn complain(problem: &dyn Display) {
-    // What was logged before comes first.
+    // Earlier lines of the log come first.
     logging::flush();
     let mut err = io::stderr().lock();
     for line in problem.to_string().lines() {
-        // Nobody is left to be told that standard error is gone.
+        // If standard error is closed, there is no place left to report it.
         let _ = writeln!(err, "wharf: {line}");
     }
 }

@@ -1,4 +1,4 @@
-//! How far a command is, on a terminal.
+//! The progress of a command, on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -12,7 +12,7 @@ impl Bar {
         Self(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)))
     }
 
-    /// What is done, and how much of it.
+    /// Shows that `done` of `of` steps of the phase `what` are done.
     pub(super) fn show(&self, what: &'static str, done: u64, of: u64) {
         if self.0.message() != what {
             self.0.set_message(what);

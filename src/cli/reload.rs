@@ -8,7 +8,7 @@ use crate::{
     server::Server,
 };
 
-/// The sources of the rules, and the settings' file among them, which is watched.
+/// The sources of the rules, and a watch on the settings file.
 pub(super) struct Rules {
     sources: Sources,
     file: Watch,
@@ -19,12 +19,12 @@ impl Rules {
         Self { sources, file: Watch::new(file.into_iter().map(|path| (path, Content::Public)).collect()) }
     }
 
-    /// Puts the rules of the settings in force, and reads users and keys again. Settings that can't be read change nothing.
+    /// Reads settings, users and keys again, and puts the rules in force. If the settings have an error, nothing changes.
     pub(super) fn reload(&self, server: &Server) {
         match self.sources.load() {
             Ok(loaded) => match server.reload(&loaded.config) {
                 Ok(()) => tracing::info!(
-                    "rules, groups, users and keys were read again; other settings hold from the next start"
+                    "rules, groups, users and keys were read again; other settings take effect at the next start"
                 ),
                 Err(error) => tracing::error!("{error}; the rules that were read before stay in force"),
             },
@@ -32,7 +32,7 @@ impl Rules {
         }
     }
 
-    /// The same, if the settings' file has changed. A file that is missing, as between the two steps of an editor that replaces it, changes nothing.
+    /// The same, if the settings file has changed. A missing file changes nothing: editors remove a file before they replace it.
     pub(super) fn reload_if_changed(&mut self, server: &Server) {
         let is_there = |file: &Snapshot| file.bytes().is_ok();
         if self.file.poll() == Poll::Changed && self.file.snapshots().iter().all(is_there) {

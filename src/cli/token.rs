@@ -1,4 +1,4 @@
-//! `wharf token`: what a token says; identity tokens; the signing key.
+//! `wharf token`: the claims of a token, identity tokens and the signing key.
 
 use std::{
     io::{self, BufRead},
@@ -10,49 +10,49 @@ use std::{
 use clap::{Args, Subcommand};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{FileArguments, output};
+use super::{CommandResult, FileArguments, output};
 use crate::{
     auth::{self, IdentityToken, IdentityTokens, KeySource, Settings},
     config::{Issuer, Listen, Mode, Store, Token},
     server::authentication,
 };
 
-/// Look at tokens, revoke identity tokens, change the signing key.
+/// Inspect tokens, list and revoke identity tokens, replace the signing key.
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Print what a token says, and whether it would be accepted: exit code 0 if it would, else 1
+    /// Print the header and claims of a token, and whether it is accepted: exit code 0 if it is, else 1
     Inspect(Inspect),
-    /// List the identity tokens that `docker login` was given
+    /// List the identity tokens that `docker login` received
     List(ByConfig),
     /// Revoke identity tokens
     Revoke(Revoke),
-    /// Make a new signing key; tokens of the old one hold until they expire
+    /// Make a new signing key; tokens signed with the old one stay valid until they expire
     Rotate(ByConfig),
 }
 
-/// Which token.
+/// The token to inspect.
 #[derive(Debug, Args)]
 pub(super) struct Inspect {
-    /// The token; read from standard input where it is left out
+    /// The token; read from standard input if it is left out
     token: Option<String>,
     #[command(flatten)]
     settings: ByConfig,
 }
 
-/// Which identity tokens.
+/// The identity tokens to revoke.
 #[derive(Debug, Args)]
 pub(super) struct Revoke {
-    /// Its id, as `wharf token list` prints it
+    /// The id of one token, as `wharf token list` prints it
     #[arg(required_unless_present = "user", conflicts_with = "user")]
     id: Option<String>,
-    /// All of this user
+    /// The user whose tokens are all revoked
     #[arg(long)]
     user: Option<String>,
     #[command(flatten)]
     settings: ByConfig,
 }
 
-/// Which settings file, where another argument has its place.
+/// The choice of the settings file for commands whose positional argument is something else.
 #[derive(Debug, Args)]
 pub(super) struct ByConfig {
     /// The settings file
@@ -60,35 +60,27 @@ pub(super) struct ByConfig {
     config: Option<std::path::PathBuf>,
 }
 
-type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
-
 impl TokenCommand {
-    pub(super) fn run(self) -> ExitCode {
-        let outcome = match self {
+    pub(super) fn run(self) -> CommandResult {
+        match self {
             Self::Inspect(inspect) => inspect.run(),
             Self::List(config) => list(&config),
             Self::Revoke(revoke) => revoke.run(),
             Self::Rotate(config) => rotate(&config),
-        };
-        outcome.unwrap_or_else(|error| {
-            output::complain(&error);
-            ExitCode::FAILURE
-        })
+        }
     }
 }
 
 impl ByConfig {
     fn settings(&self) -> Result<Settings, Box<dyn std::error::Error>> {
         let files = FileArguments { file: None, config: self.config.clone() };
-        let loaded = files.sources().load().map_err(|errors| errors.to_string())?;
+        let loaded = files.sources().load()?;
         let in_store =
             matches!(&loaded.config.auth.mode, Mode::Token(Token { issued_by: Issuer::BuiltIn { key: None, .. }, .. }));
         if in_store && loaded.config.storage.store == Store::Memory {
-            return Err(
-                "the store is in memory, and its keys and tokens with it: only the running server knows them".into()
-            );
+            return Err("the store, its keys and its tokens are in memory: only the running server knows them".into());
         }
-        // What the server is called matters here, not where it can be reached from.
+        // Only the name of the server matters here, not the address that clients reach.
         let port = match &loaded.config.http.listen {
             Listen::Tcp(addresses) => addresses.first().map_or(0, |address| address.port),
             Listen::Unix(_) => 0,
@@ -101,20 +93,20 @@ impl ByConfig {
             Settings::Builtin(settings) => {
                 let folder = settings
                     .identity_tokens
-                    .ok_or("no identity tokens are given out: auth.token.identity_tokens is false")?;
+                    .ok_or("no identity tokens are issued: auth.token.identity_tokens is false")?;
                 Ok(IdentityTokens::new(&folder))
             }
-            _ => Err("identity tokens are given out in token mode only, by the built-in issuer".into()),
+            _ => Err("only the built-in issuer of token mode issues identity tokens".into()),
         }
     }
 }
 
 impl Inspect {
-    fn run(self) -> Outcome {
+    fn run(self) -> CommandResult {
         let token = self.token.map_or_else(read_line, Ok)?;
         let token = token.trim().trim_start_matches("Bearer ").trim();
-        let text =
-            auth::read_token(token).ok_or("that is no token: it has not three parts of base64, parted by dots")?;
+        let text = auth::read_token(token)
+            .ok_or("this is not a token: a token is three parts of base64 with dots between them")?;
         let verdict = auth::judge_token(&self.settings.settings()?, token, now())?;
         let verdict_text = match &verdict {
             None => "not accepted: these settings are for a mode without tokens\n".to_owned(),
@@ -127,7 +119,7 @@ impl Inspect {
 }
 
 impl Revoke {
-    fn run(self) -> Outcome {
+    fn run(self) -> CommandResult {
         let tokens = self.settings.identity_tokens()?;
         let count = match (&self.id, &self.user) {
             (Some(id), _) => tokens.revoke(id)?,
@@ -141,20 +133,20 @@ impl Revoke {
     }
 }
 
-fn list(config: &ByConfig) -> Outcome {
+fn list(config: &ByConfig) -> CommandResult {
     let tokens = config.identity_tokens()?.list(now())?;
     Ok(output::answer(&tokens.iter().map(line).collect::<String>()))
 }
 
-fn rotate(config: &ByConfig) -> Outcome {
+fn rotate(config: &ByConfig) -> CommandResult {
     match config.settings()? {
         Settings::Builtin(settings) => match settings.key {
             KeySource::Folder(folder) => {
                 auth::rotate_keys(&folder, now())?;
-                Ok(output::answer("there is a new signing key; a running server signs with it within a second\n"))
+                Ok(output::answer("the signing key was replaced; a running server uses the new one within a second\n"))
             }
             KeySource::File(path) => {
-                Err(format!("the key is yours, auth.token.key: put a new one before the old in {}", path.display())
+                Err(format!("auth.token.key names the key: put a new one before the old one in {}", path.display())
                     .into())
             }
         },

@@ -1,4 +1,4 @@
-//! `wharf user`: the people in an htpasswd file.
+//! `wharf user`: the users of an htpasswd file.
 
 use std::{
     io::{self, BufRead},
@@ -8,13 +8,13 @@ use std::{
 
 use clap::{Args, Subcommand};
 
-use super::output;
+use super::{CommandResult, output};
 use crate::auth::{PasswordFile, PasswordFileError, Secret};
 
 /// Add, change, remove, list or check the users of an htpasswd file.
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
-    /// Add a user; begins the file if there is none
+    /// Add a user; the file is created if it does not exist
     Add(OneUser),
     /// Change the password of a user
     Passwd(OneUser),
@@ -25,13 +25,13 @@ pub(super) enum UserCommand {
         /// The name of the user
         user: String,
     },
-    /// Print the names of all users, one a line
+    /// Print the names of all users, one per line
     List(UserFile),
-    /// Try a password: exit code 0 if it is right, else 1
+    /// Check a password: exit code 0 if it is right, else 1
     Check(OneUser),
 }
 
-/// Which file.
+/// The choice of the htpasswd file.
 #[derive(Debug, Args)]
 pub(super) struct UserFile {
     /// The htpasswd file
@@ -39,7 +39,7 @@ pub(super) struct UserFile {
     file: PathBuf,
 }
 
-/// Which user of which file, and where the password comes from.
+/// A user, the file, and the source of the password.
 #[derive(Debug, Args)]
 pub(super) struct OneUser {
     #[command(flatten)]
@@ -52,17 +52,7 @@ pub(super) struct OneUser {
 }
 
 impl UserCommand {
-    pub(super) fn run(self) -> ExitCode {
-        match self.execute() {
-            Ok(code) => code,
-            Err(error) => {
-                output::complain(&error);
-                ExitCode::FAILURE
-            }
-        }
-    }
-
-    fn execute(self) -> Result<ExitCode, UserError> {
+    pub(super) fn run(self) -> CommandResult {
         match self {
             Self::Add(one) => {
                 let mut file = PasswordFile::open_or_begin(&one.file.file)?;
@@ -79,19 +69,19 @@ impl UserCommand {
                 Ok(ExitCode::SUCCESS)
             }
             Self::List(file) => Ok(list(&PasswordFile::open(&file.file)?)),
-            Self::Check(one) => one.check(),
+            Self::Check(one) => Ok(one.check()?),
         }
     }
 }
 
-/// Why a command did nothing.
+/// Errors of the commands that read or write an htpasswd file.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UserError {
     #[error(transparent)]
     File(#[from] PasswordFileError),
     #[error("the password can't be read: {0}; without a terminal, use --password-stdin")]
     Input(#[from] io::Error),
-    #[error("the two passwords are not the same")]
+    #[error("the two passwords differ")]
     Mismatch,
 }
 
@@ -109,12 +99,12 @@ impl OneUser {
         if file.check(&self.user, &password) {
             return Ok(output::answer("the password is right\n"));
         }
-        output::complain(&"there is no such user, or the password is wrong");
+        output::complain(&"the user does not exist, or the password is wrong");
         Ok(ExitCode::FAILURE)
     }
 }
 
-/// A password that is typed twice where it is typed.
+/// A new password. On a terminal it is typed twice.
 pub(super) fn new_password(from_stdin: bool) -> Result<Secret, UserError> {
     let first = password(from_stdin, "New password: ")?;
     if !from_stdin && !first.same_as(password(from_stdin, "Once more: ")?.reveal()) {
@@ -132,7 +122,7 @@ fn list(file: &PasswordFile) -> ExitCode {
     output::answer(&file.users().into_iter().map(|user| user + "\n").collect::<String>())
 }
 
-/// The first line without its end: what a shell pipes mostly ends in one that is no part of the password.
+/// The first line without its line break, which most pipes add and which is not part of the password.
 fn first_line(input: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     input.read_line(&mut line)?;

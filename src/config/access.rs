@@ -1,22 +1,22 @@
-//! `[[access]]` and `[groups]`: who may do what.
+//! `[[access]]` and `[groups]`: the access rules.
 
 use super::node::{Node, Value};
 use super::values::{Values, texts};
 use super::{ConfigError, Kind, Setting, Source, auth};
 use crate::oci::Action;
 
-/// One rule of `[[access]]`: these users may do these things in these repositories. Rules add up.
+/// One rule of `[[access]]`: it allows users to do actions in repositories. Rules add up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRule {
-    /// Names of users; `*` is any user, `anonymous` is everybody, with a login or without.
+    /// Names of users; `*` is every user, `anonymous` is everybody, with or without a login.
     pub users: Vec<String>,
-    /// Names of groups, all of which `[groups]` has.
+    /// Names of groups; each is in `[groups]`.
     pub groups: Vec<String>,
-    /// Patterns of repository names: `*` within one component, `**` at any depth.
+    /// Patterns of repository names: `*` matches within one component, `**` at any depth.
     pub repositories: Vec<String>,
-    /// What they may do.
+    /// The actions that are allowed.
     pub actions: Vec<Action>,
-    /// Where the rule stands, for `wharf access explain`.
+    /// The place of the rule, for `wharf access explain`.
     pub source: Source,
 }
 
@@ -28,7 +28,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "access",
         Kind::Rules,
         "",
-        "Who may do what: `users` (names, `*` for every user, `anonymous` for everybody) and `groups`, `repositories` (`*` \
+        "The access rules: `users` (names, `*` for every user, `anonymous` for everybody) and `groups`, `repositories` (`*` \
          within one component, `**` any depth), `actions` (`pull`, `push`, `create`, `delete`). Rules add up; without any, every user may do everything.",
     ),
     Setting::new("groups", Kind::Lists, "", "Groups of users, for `[[access]]`: `ci = [\"build\", \"deploy\"]`."),
@@ -52,7 +52,7 @@ pub(super) fn read(values: &mut Values) -> (Vec<AccessRule>, Vec<Group>) {
     (rules, groups)
 }
 
-/// Rules where nobody is asked who they are would seem to protect something and don't.
+/// Refuses rules in mode none, where they would protect nothing.
 pub(super) fn check(values: &mut Values, mode: &auth::Mode) {
     if values.is_set("access") && matches!(mode, auth::Mode::None) {
         let problem =

@@ -15,13 +15,13 @@ pub struct Address {
 /// The left side of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// Nothing (`:5000`): every address of the machine, IPv4 and IPv6.
+    /// No host (`:5000`): every address of the machine, IPv4 and IPv6.
     Any,
-    /// `localhost`: 127.0.0.1 and `::1` both, without asking a resolver.
+    /// `localhost`: both 127.0.0.1 and `::1`, without a resolver.
     Localhost,
-    /// An address as such.
+    /// An IP address.
     Ip(IpAddr),
-    /// A name that the system's resolver is asked for.
+    /// A name that the system's resolver looks up.
     Name(String),
 }
 
@@ -30,7 +30,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// Says what is wrong and how an address is written.
+    /// A message with the problem and the form of an address.
     pub fn parse(text: &str) -> Result<Self, String> {
         let form = "an address is written host:port, like localhost:5000, :5000 or [::1]:5000";
         let (host, port) = text.rsplit_once(':').ok_or_else(|| match text.parse::<u16>() {
@@ -65,7 +65,7 @@ impl Host {
             _ if text.eq_ignore_ascii_case("localhost") => Some(Self::Localhost),
             _ => match text.parse::<IpAddr>() {
                 Ok(IpAddr::V4(ip)) => Some(Self::Ip(ip.into())),
-                // Without its brackets an IPv6 address and its port can't be told apart.
+                // An IPv6 address without brackets can't be separated from its port.
                 Ok(IpAddr::V6(_)) => None,
                 Err(_) => text.bytes().all(name).then(|| Self::Name(text.to_owned())),
             },

@@ -1,11 +1,11 @@
-//! A tree of values against the table of settings: which setting does each value belong to?
+//! Assigns each value of a file or variable to its setting.
 
 use super::node::{Node, Value};
 use super::values::Values;
 use super::{ConfigError, table};
 
 impl Values {
-    /// Takes over what a tree says of `key` and everything below it (`""` is the root).
+    /// Takes over the value of `key` and all values below it (`""` is the root).
     pub(super) fn assign(&mut self, key: &str, node: Node) {
         let setting = table::find(key);
         let is_table = key.is_empty() || table::is_table(key);
@@ -27,14 +27,14 @@ impl Values {
         }
     }
 
-    /// Forgets what was set below a table, because all of it is written anew.
+    /// Removes the values of a table that is about to be replaced.
     pub(super) fn forget(&mut self, key: &str) {
-        let below = |name: &str| name.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let below = |name: &str| name == key || table::is_below(name, key);
         self.set.retain(|name, _| !below(name));
         self.tables.retain(|name, _| !below(name));
     }
 
-    /// Sets one entry of a table of texts or lists, without touching the others. Names are the same whatever their case.
+    /// Sets one entry of a table of texts or lists, without touching the others. Names are compared without regard to case.
     pub(super) fn put_entry(&mut self, key: &'static str, name: &str, node: Node) {
         let table = self.set.entry(key).or_insert_with(|| Node { value: Value::Null, source: node.source.clone() });
         table.source = node.source.clone();
@@ -57,11 +57,11 @@ impl Values {
     }
 
     fn put(&mut self, key: &'static str, node: Node) {
-        let marks = table::find(key).is_some_and(|setting| setting.kind == super::Kind::Mark);
-        // Nothing after the colon is as good as no line at all, except where being there is the message, and where the default would be
-        // less than what was meant.
+        let marks = table::find(key).is_some_and(|setting| setting.kind == super::Kind::EmptyTable);
+        // A null value has the meaning of a missing line, except for settings whose presence is the value, and for settings whose
+        // default is less safe than any value.
         if node.value == Value::Null && table::refuses_empty(key) {
-            self.bad::<()>(key, node.source, "this is empty; give it a value, or remove the line to have the default");
+            self.bad::<()>(key, node.source, "this is empty; give it a value, or remove the line to get the default");
         } else if marks || node.value != Value::Null {
             self.set.insert(key, node);
         }

@@ -1,29 +1,28 @@
-//! `[auth]`: who is asked to say who they are, and how. Nothing is open by accident: settings that contradict each other
-//! are errors.
+//! `[auth]`: how callers authenticate. Settings that contradict each other are errors, so that no mistake opens the registry.
 
 use std::path::PathBuf;
 
 use super::auth_token::{self, Token};
 use super::values::Values;
-use super::{ConfigError, Kind, Notice, Setting, Source};
+use super::{ConfigError, Kind, Notice, Setting, Source, table::is_below};
 
-/// Who is asked to say who they are, and how.
+/// How callers authenticate.
 #[derive(Clone, Debug)]
 pub struct Auth {
     /// The one mode in force.
     pub mode: Mode,
-    /// `auth.message`: stands in the 401 of `/v2/` in the place of the usual text.
+    /// `auth.message`: the message in the 401 of `/v2/`, instead of the default.
     pub message: Option<String>,
     /// `auth.content_type`: the `Content-Type` of that 401.
     pub content_type: Option<String>,
 }
 
-/// How callers say who they are.
+/// The way in which callers authenticate.
 #[derive(Clone, Debug)]
 pub enum Mode {
-    /// They don't: everybody may do everything.
+    /// They do not authenticate: everybody may do everything.
     None,
-    /// With a name and a password at each request (Basic).
+    /// With a name and a password in each request (Basic).
     Htpasswd(Htpasswd),
     /// With a token (Bearer).
     Token(Token),
@@ -32,7 +31,7 @@ pub enum Mode {
 /// `[auth.htpasswd]` in mode htpasswd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Htpasswd {
-    /// What the challenge calls the registry.
+    /// The realm of the challenge.
     pub realm: String,
     /// The file of names and hashes.
     pub path: PathBuf,
@@ -43,13 +42,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "auth.mode",
         Kind::Choice(&["none", "htpasswd", "token"]),
         "none",
-        "How callers say who they are. Where it is left out, `[auth.htpasswd]` or `[auth.token]` alone say it.",
+        "How callers authenticate. If it is not set, the one of `[auth.htpasswd]` and `[auth.token]` that exists decides.",
     ),
     Setting::new(
         "auth",
         Kind::Choice(&["none", "htpasswd", "token"]),
         "",
-        "The same in registry:2's words: `REGISTRY_AUTH=htpasswd`. `REGISTRY_AUTH_MODE` wins over it.",
+        "The same, as registry:2 spells it: `REGISTRY_AUTH=htpasswd`. `REGISTRY_AUTH_MODE` overrides it.",
     ),
     Setting::new(
         "auth.message",
@@ -58,66 +57,44 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The message of the 401 of `/v2/`, instead of `authentication required`.",
     ),
     Setting::new("auth.content_type", Kind::Text, "", "The `Content-Type` of that 401, instead of `application/json`."),
-    Setting::new("auth.htpasswd.realm", Kind::Text, "Registry Realm", "What the Basic challenge calls the registry."),
+    Setting::new("auth.htpasswd.realm", Kind::Text, "Registry Realm", "The realm of the Basic challenge."),
     Setting::new(
         "auth.htpasswd.path",
         Kind::Path,
         "",
         "The file of users, as `htpasswd -B` and `wharf user` write it.",
     ),
-    auth_token::REALM,
-    auth_token::SERVICE,
-    auth_token::ISSUER,
-    auth_token::EXPIRATION,
-    auth_token::IDENTITY_TOKENS,
-    auth_token::KEY,
-    auth_token::ROOT_CERT_BUNDLE,
-    auth_token::JWKS,
-    auth_token::SIGNING_ALGORITHMS,
-    auth_token::AUTOREDIRECT,
-    Setting::refused("auth.silly", "it lets everybody in who sends any Authorization header; use auth.htpasswd"),
+    Setting::refused("auth.silly", "it accepts every Authorization header; use auth.htpasswd"),
     Setting::refused("auth.none", "write auth.mode = \"none\""),
 ];
-
-#[derive(Clone, Copy, PartialEq)]
-enum Word {
-    None,
-    Htpasswd,
-    Token,
-}
 
 pub(super) fn read(values: &mut Values) -> Auth {
     let (word, place) = chosen(values);
     let mode = match word {
-        Word::None => Mode::None,
-        Word::Htpasswd => Mode::Htpasswd(htpasswd(values, &place)),
-        Word::Token => Mode::Token(auth_token::read(values, &place)),
+        "htpasswd" => Mode::Htpasswd(htpasswd(values, &place)),
+        "token" => Mode::Token(auth_token::read(values, &place)),
+        _ => Mode::None,
     };
-    if word == Word::None && values.is_set("auth.htpasswd.path") {
-        let text = "auth.mode is none, so auth.htpasswd is not looked at and the registry is open".to_owned();
+    if word == "none" && values.is_set("auth.htpasswd.path") {
+        let text = "auth.mode is none, so auth.htpasswd has no effect and the registry is open to everybody".to_owned();
         values.notices.push(Notice { place: values.source("auth.htpasswd.path"), text });
     }
-    let name = match word {
-        Word::None => "none",
-        Word::Htpasswd => "htpasswd",
-        Word::Token => "token",
-    };
     if place != Source::Default {
-        values.settle("auth.mode", name, place);
+        values.set_effective("auth.mode", word, place);
     }
     Auth { mode, message: values.text("auth.message"), content_type: values.text("auth.content_type") }
 }
 
-/// The mode and what decided it: `REGISTRY_AUTH_MODE`, then `REGISTRY_AUTH`, then variables of one table over a file's
+/// The mode and the source that decided it: `REGISTRY_AUTH_MODE`, then `REGISTRY_AUTH`, then variables of one table over a file's
 /// `none`, then the file's `mode`, then the one table that is there.
-fn chosen(values: &mut Values) -> (Word, Source) {
+fn chosen(values: &mut Values) -> (&'static str, Source) {
     let is_variable = |source: &Source| matches!(source, Source::Variable(_));
     let mode = word(values, "auth.mode");
     let short = word(values, "auth");
     let (htpasswd, token) = (table(values, "auth.htpasswd"), table(values, "auth.token"));
     match (&mode, &short) {
-        (Some((word, place)), _) | (_, Some((word, place))) if is_variable(place) => return (*word, place.clone()),
-        (Some((Word::None, _)), _) | (None, Some((Word::None, _))) => {
+        (Some((word, place)), _) | (_, Some((word, place))) if is_variable(place) => return (word, place.clone()),
+        (Some(("none", _)), _) | (None, Some(("none", _))) => {
             let by_variable = |table: &Option<Source>| table.clone().filter(is_variable);
             match (by_variable(&htpasswd), by_variable(&token)) {
                 (None, None) => {}
@@ -132,39 +109,30 @@ fn chosen(values: &mut Values) -> (Word, Source) {
     }
 }
 
-/// The mode of the one table that is there.
-fn implied(values: &mut Values, htpasswd: Option<Source>, token: Option<Source>) -> (Word, Source) {
+/// The mode of the one table that exists.
+fn implied(values: &mut Values, htpasswd: Option<Source>, token: Option<Source>) -> (&'static str, Source) {
     match (htpasswd, token) {
-        (None, None) => (Word::None, Source::Default),
-        (Some(place), None) => (Word::Htpasswd, place),
-        (None, Some(place)) => (Word::Token, place),
+        (None, None) => ("none", Source::Default),
+        (Some(place), None) => ("htpasswd", place),
+        (None, Some(place)) => ("token", place),
         (Some(htpasswd), Some(token)) => {
             let problem = format!(
-                "both auth.htpasswd and auth.token ({token}) are set; say which with auth.mode = \"htpasswd\" or \"token\""
+                "both auth.htpasswd and auth.token ({token}) are set; choose one with auth.mode = \"htpasswd\" or \"token\""
             );
             values.errors.push(ConfigError::Conflict { place: htpasswd, problem });
-            (Word::None, Source::Default)
+            ("none", Source::Default)
         }
     }
 }
 
-fn word(values: &mut Values, key: &'static str) -> Option<(Word, Source)> {
-    if !values.is_set(key) {
-        return None;
-    }
-    let word = match values.choice(key).as_deref() {
-        Some("htpasswd") => Word::Htpasswd,
-        Some("token") => Word::Token,
-        _ => Word::None,
-    };
-    Some((word, values.source(key)))
+fn word(values: &mut Values, key: &'static str) -> Option<(&'static str, Source)> {
+    values.is_set(key).then(|| (values.choice(key), values.source(key)))
 }
 
-/// What named a table: a variable if one did, else the file. `auth.token` with only keys that both modes know is no choice.
+/// The source that set something in a table: a variable if there is one, else the file.
 fn table(values: &Values, table: &str) -> Option<Source> {
-    let below = |key: &str| key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'));
     let mut sources: Vec<_> =
-        values.set.iter().filter(|(key, _)| below(key)).map(|(_, node)| node.source.clone()).collect();
+        values.set.iter().filter(|(key, _)| is_below(key, table)).map(|(_, node)| node.source.clone()).collect();
     sources.extend(values.tables.get(table).cloned());
     let variable = sources.iter().find(|source| matches!(source, Source::Variable(_))).cloned();
     variable.or_else(|| sources.into_iter().next())
@@ -173,8 +141,7 @@ fn table(values: &Values, table: &str) -> Option<Source> {
 fn htpasswd(values: &mut Values, place: &Source) -> Htpasswd {
     let realm = values.text("auth.htpasswd.realm").unwrap_or_default();
     if !realm.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        let place = values.source("auth.htpasswd.realm");
-        values.bad::<()>("auth.htpasswd.realm", place, "a realm is plain ASCII");
+        values.refuse::<()>("auth.htpasswd.realm", "a realm is plain ASCII");
     }
     let path = values.path("auth.htpasswd.path").unwrap_or_else(|| {
         values.bad("auth.htpasswd.path", place.clone(), "in mode htpasswd it must name the file of users")

@@ -1,4 +1,4 @@
-//! `[auth.token]`: tokens that wharf issues itself, or those of an issuer elsewhere.
+//! `[auth.token]`: tokens from the built-in issuer or from an external one.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,31 +9,31 @@ use super::{ConfigError, Kind, Setting, Source};
 /// Mode token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
-    /// `auth.token.realm`: where clients get tokens; `None` to be made from the address.
+    /// `auth.token.realm`: the URL where clients get tokens; `None`: it is made from the address.
     pub realm: Option<String>,
     /// `auth.token.service`: the audience of a token; `None` for the registry's own address.
     pub service: Option<String>,
     /// `auth.token.issuer`.
     pub issuer: Option<String>,
-    /// Who issues them.
+    /// The issuer.
     pub issued_by: Issuer,
 }
 
-/// Who issues the tokens.
+/// The issuer of tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issuer {
-    /// wharf does.
+    /// wharf issues tokens.
     BuiltIn {
         /// `auth.htpasswd.path`: the users.
         users: PathBuf,
-        /// `auth.token.key`: the signing key; `None` for one that is made and kept in the store.
+        /// `auth.token.key`: the signing key; `None`: wharf makes one and keeps it in the store.
         key: Option<PathBuf>,
         /// `auth.token.expiration`: how long a token lives.
         expiration: Duration,
-        /// `auth.token.identity_tokens`: whether `docker login` gets a token that it keeps instead of the password.
+        /// `auth.token.identity_tokens`: whether `docker login` gets a token that it stores instead of the password.
         identity_tokens: bool,
     },
-    /// Somebody else does.
+    /// Another server issues tokens.
     External {
         /// `auth.token.rootcertbundle`.
         root_cert_bundle: Option<PathBuf>,
@@ -44,49 +44,52 @@ pub enum Issuer {
     },
 }
 
-pub(super) const REALM: Setting =
-    Setting::new("auth.token.realm", Kind::Url, "", "Where clients get tokens. Without it, `http.host` and `/token`.");
-pub(super) const SERVICE: Setting =
-    Setting::new("auth.token.service", Kind::Text, "", "The name of this registry in challenges and tokens.");
-pub(super) const ISSUER: Setting =
-    Setting::new("auth.token.issuer", Kind::Text, "", "The name of the issuer in tokens.");
-pub(super) const EXPIRATION: Setting =
-    Setting::new("auth.token.expiration", Kind::Duration, "5m", "How long a token lives that wharf issues, 1m to 1h.");
-pub(super) const IDENTITY_TOKENS: Setting = Setting::new(
-    "auth.token.identity_tokens",
-    Kind::Flag,
-    "false",
-    "Whether `docker login` gets a token to keep instead of the password.",
-);
-pub(super) const KEY: Setting = Setting::new(
-    "auth.token.key",
-    Kind::Path,
-    "",
-    "The private key (PEM) that signs tokens. Without it, one is made and kept in the store.",
-);
-pub(super) const ROOT_CERT_BUNDLE: Setting = Setting::new(
-    "auth.token.rootcertbundle",
-    Kind::Path,
-    "",
-    "Certificates (PEM) of an issuer elsewhere. With it, wharf issues no tokens.",
-);
-pub(super) const JWKS: Setting = Setting::new(
-    "auth.token.jwks",
-    Kind::Path,
-    "",
-    "Keys (a JWKS file) of an issuer elsewhere. With it, wharf issues no tokens.",
-);
-pub(super) const SIGNING_ALGORITHMS: Setting = Setting::new(
-    "auth.token.signingalgorithms",
-    Kind::List,
-    "",
-    "The algorithms that an issuer elsewhere may use: some of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA. \
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "auth.token.realm",
+        Kind::Url,
+        "",
+        "The URL where clients get tokens. Default: `http.host` with `/token`.",
+    ),
+    Setting::new("auth.token.service", Kind::Text, "", "The name of this registry in challenges and tokens."),
+    Setting::new("auth.token.issuer", Kind::Text, "", "The name of the issuer in tokens."),
+    Setting::new("auth.token.expiration", Kind::Duration, "5m", "The lifetime of tokens that wharf issues, 1m to 1h."),
+    Setting::new(
+        "auth.token.identity_tokens",
+        Kind::Flag,
+        "false",
+        "Whether `docker login` gets a token to store instead of the password.",
+    ),
+    Setting::new(
+        "auth.token.key",
+        Kind::Path,
+        "",
+        "The private key (PEM) that signs tokens. Without it, wharf makes one and keeps it in the store.",
+    ),
+    Setting::new(
+        "auth.token.rootcertbundle",
+        Kind::Path,
+        "",
+        "Certificates (PEM) of an external issuer. With it, wharf issues no tokens.",
+    ),
+    Setting::new(
+        "auth.token.jwks",
+        Kind::Path,
+        "",
+        "Keys (a JWKS file) of an external issuer. With it, wharf issues no tokens.",
+    ),
+    Setting::new(
+        "auth.token.signingalgorithms",
+        Kind::List,
+        "",
+        "The algorithms that an external issuer may use: some of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA. \
      Empty for all of them.",
-);
-pub(super) const AUTOREDIRECT: Setting = Setting::refused(
-    "auth.token.autoredirect",
-    "it would send passwords wherever a request's Host header says; set auth.token.realm",
-);
+    ),
+    Setting::refused(
+        "auth.token.autoredirect",
+        "it would send passwords to the host in the request's Host header; set auth.token.realm",
+    ),
+];
 
 const ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
 
@@ -99,8 +102,8 @@ pub(super) fn read(values: &mut Values, place: &Source) -> Token {
         (users, false) => built_in(values, users, place),
         (None, true) => Issuer::External { root_cert_bundle, jwks, signing_algorithms: algorithms(values) },
         (Some(_), true) => {
-            let problem = "auth.htpasswd.path makes wharf issue tokens itself, and auth.token.rootcertbundle or jwks says that \
-                           another one does; leave one of them out";
+            let problem = "auth.htpasswd.path selects the built-in issuer of tokens, and auth.token.rootcertbundle or jwks \
+                           an external one; remove one of them";
             values.errors.push(ConfigError::Conflict {
                 place: values.source("auth.htpasswd.path"),
                 problem: problem.to_owned(),
@@ -121,7 +124,7 @@ pub(super) fn read(values: &mut Values, place: &Source) -> Token {
             ("auth.token.issuer", token.issuer.is_some()),
         ] {
             if !is_there {
-                values.bad::<()>(key, place.clone(), "with an issuer elsewhere it must be set");
+                values.bad::<()>(key, place.clone(), "with an external issuer it must be set");
             }
         }
     }
@@ -137,8 +140,7 @@ fn built_in(values: &mut Values, users: Option<PathBuf>, place: &Source) -> Issu
     });
     let expiration = values.duration("auth.token.expiration");
     if !(60..=3600).contains(&expiration.as_secs()) {
-        let place = values.source("auth.token.expiration");
-        values.bad::<()>("auth.token.expiration", place, "a token may live from 1m to 1h");
+        values.refuse::<()>("auth.token.expiration", "the lifetime must be 1m to 1h");
     }
     let key = values.path("auth.token.key");
     Issuer::BuiltIn { users, key, expiration, identity_tokens: values.flag("auth.token.identity_tokens") }

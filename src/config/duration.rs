@@ -1,4 +1,4 @@
-//! Times as Go writes them.
+//! Durations in Go's notation.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ const UNITS: [(&str, u128); 8] = [
     ("h", 3_600_000_000_000),
 ];
 
-/// Reads `30s`, `1h30m`, `1.5h`, `0`. A number without a unit is refused: registry:2 takes it for nanoseconds, which nobody
-/// means.
+/// Reads `30s`, `1h30m`, `1.5h`, `0`. A number without a unit is refused: registry:2 reads it as nanoseconds, which is not
+/// what its author means.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration; write it like 30s, 5m or 24h");
     if text == "0" {
@@ -29,11 +29,11 @@ pub(super) fn parse(text: &str) -> Result<Duration, String> {
         let (amount, after) = amount(rest).ok_or_else(wrong)?;
         let end = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (_, unit) = UNITS.iter().find(|(name, _)| *name == &after[..end]).ok_or_else(wrong)?;
-        // Thousandths of a nanosecond are not kept.
+        // Fractions of a nanosecond are dropped.
         total = total.checked_add(amount.whole * unit + amount.fraction * unit / amount.scale).ok_or_else(wrong)?;
         rest = &after[end..];
     }
-    u64::try_from(total).map(Duration::from_nanos).map_err(|_| format!("`{text}` is too long a time"))
+    u64::try_from(total).map(Duration::from_nanos).map_err(|_| format!("`{text}` is too long"))
 }
 
 struct Amount {
@@ -42,11 +42,11 @@ struct Amount {
     scale: u128,
 }
 
-/// Digits with at most one point in them, and what comes after.
+/// Digits with at most one point, and the rest of the text.
 fn amount(text: &str) -> Option<(Amount, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (whole, fraction) = text[..end].split_once('.').unwrap_or((&text[..end], ""));
-    // Fifteen digits are more than any time needs and keep the products far from overflowing.
+    // Fifteen digits are enough for every duration, and the products do not overflow.
     let digits = |digits: &str| if digits.len() <= 15 { digits.parse::<u128>().ok() } else { None };
     if whole.is_empty() && fraction.is_empty() {
         return None;

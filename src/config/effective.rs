@@ -1,34 +1,34 @@
-//! What `wharf config show` prints of each setting.
+//! The effective settings, for `wharf config show`.
 
 use super::node::{Node, Value};
 use super::values::Values;
 use super::{Kind, Source, Status, table};
 
-/// One setting as it holds.
+/// A setting with its effective value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectiveSetting {
     /// Its key.
     pub key: &'static str,
-    /// Its value, as TOML writes it; empty where it has none.
+    /// Its value as TOML; empty if it has none.
     pub value: String,
-    /// Where the value comes from.
+    /// The source of the value.
     pub source: Source,
-    /// Whether the setting was accepted and changes nothing.
+    /// Whether the setting has no effect.
     pub ignored: bool,
 }
 
-/// Every setting that is honoured or was set, but not those that only chose (`REGISTRY_STORAGE`): what they chose is shown.
-/// So the whole reads as a settings file that says the same.
+/// Every setting that is honoured or was set, except for those that select another (`REGISTRY_STORAGE`): the selected one is
+/// shown. The whole is a settings file with the same meaning.
 pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
     let in_memory = values.is_set("storage.inmemory");
-    let chooses = |key: &str| matches!(key, "storage" | "auth" | "version");
+    let selects = |key: &str| matches!(key, "storage" | "auth" | "version");
     table::settings()
         .filter(|setting| values.is_set(setting.key) || setting.status == Status::Honoured)
-        .filter(|setting| !(in_memory && setting.key.starts_with("storage.filesystem.") || chooses(setting.key)))
+        .filter(|setting| !(in_memory && setting.key.starts_with("storage.filesystem.") || selects(setting.key)))
         .map(|setting| EffectiveSetting {
             key: setting.key,
             value: match values.node(setting.key) {
-                Some(_) if setting.kind == Kind::Mark => "{}".to_owned(),
+                Some(_) if setting.kind == Kind::EmptyTable => "{}".to_owned(),
                 Some(_) if setting.secret => quoted("(secret)"),
                 Some(node) => written(&node),
                 None => String::new(),
@@ -39,7 +39,7 @@ pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
         .collect()
 }
 
-/// A value as TOML writes it on one line.
+/// A value as TOML on one line.
 fn written(node: &Node) -> String {
     match &node.value {
         Value::Null => "{}".to_owned(),

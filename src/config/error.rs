@@ -1,4 +1,4 @@
-//! What can be wrong with the settings, in words for whoever runs wharf: what, where, what to do.
+//! Errors in the settings, for the operator: the problem, its place and its remedy.
 
 use std::fmt;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::Source;
 
-/// One thing that is wrong with the settings.
+/// One error in the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The settings file can't be read.
@@ -14,73 +14,73 @@ pub enum ConfigError {
     Unreadable {
         /// The file, as it was named.
         path: PathBuf,
-        /// What named it.
+        /// The variable that named it.
         named_by: Option<&'static str>,
-        /// What the system said.
+        /// The error of the system.
         cause: io::Error,
     },
-    /// The file, or the value of a variable, is no TOML or YAML.
+    /// The file, or the value of a variable, is not valid TOML or YAML.
     #[error("{place}: this is not valid {language}: {problem}")]
     Syntax {
-        /// Where it stops making sense.
+        /// The place of the error.
         place: Source,
         /// TOML or YAML.
         language: &'static str,
-        /// What the parser said.
+        /// The message of the parser.
         problem: String,
     },
-    /// A key of the file that is no setting.
+    /// A key of the file that is not a setting.
     #[error("{place}: `{key}` is not a setting{}", suggestion(nearest.as_deref()))]
     UnknownKey {
-        /// Where it stands.
+        /// Its place.
         place: Source,
         /// The whole key, with dots.
         key: String,
-        /// The setting that was probably meant.
+        /// A similar setting, as a suggestion.
         nearest: Option<String>,
     },
     /// A value that does not fit its setting.
     #[error("{place}: {key}: {problem}")]
     BadValue {
-        /// Where it stands.
+        /// Its place.
         place: Source,
         /// The setting.
         key: String,
-        /// What is wrong with it, and what would be right.
+        /// The problem, and a correct form.
         problem: String,
     },
-    /// A setting of something that wharf will have.
-    #[error("{place}: {key} is not there yet: {reason}")]
+    /// A setting of a feature that wharf will have.
+    #[error("{place}: {key} is not implemented yet: {reason}")]
     NotYet {
-        /// Where it stands.
+        /// Its place.
         place: Source,
         /// The setting.
         key: String,
-        /// What to do meanwhile.
+        /// What to do until then.
         reason: &'static str,
     },
-    /// A setting of something that wharf does not have.
-    #[error("{place}: {key} can't be used here: {reason}")]
+    /// A setting of a feature that wharf does not have.
+    #[error("{place}: {key} is not supported: {reason}")]
     Refused {
-        /// Where it stands.
+        /// Its place.
         place: Source,
         /// The setting.
         key: String,
         /// Why, and what to do.
         reason: &'static str,
     },
-    /// Settings that do not go together.
+    /// Settings that contradict each other.
     #[error("{place}: {problem}")]
     Conflict {
-        /// Where the later of them stands.
+        /// The place of the later one.
         place: Source,
-        /// What does not go together, and what to do.
+        /// The contradiction, and what to do.
         problem: String,
     },
 }
 
 impl ConfigError {
-    /// Where it is, where that is known.
+    /// The line of the error; errors without a line sort last, except for an unreadable file.
     fn line(&self) -> usize {
         match self {
             Self::Unreadable { .. } => 0,
@@ -94,7 +94,7 @@ impl ConfigError {
     }
 }
 
-/// Everything that is wrong with the settings, one line each; never empty.
+/// All errors in the settings, one line each; at least one.
 #[derive(Debug)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
@@ -126,10 +126,10 @@ impl From<ConfigError> for ConfigErrors {
     }
 }
 
-/// Something about the settings that is no error and that the log should say.
+/// A warning about the settings, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// What it is about.
+    /// The value that it is about.
     pub place: Source,
     /// The line to print.
     pub text: String,

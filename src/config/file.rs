@@ -1,4 +1,4 @@
-//! The settings file: which one, and in which language.
+//! The settings file: its path and its language.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::node::Node;
 use super::{ConfigError, Source, toml_file, yaml};
 
-/// The file that is read when none is named and it is there.
-pub const USUAL: &str = "registry.toml";
+/// The file that is read if it exists and no other is named.
+pub const DEFAULT_FILE: &str = "registry.toml";
 
-/// Where registry:2 and registry:3 look. Not read unless named: a file for another program should not decide what this one
-/// does. But it is said, since whoever mounted it there expects it to count.
-pub(super) const OF_PEERS: [&str; 2] = ["/etc/docker/registry/config.yml", "/etc/distribution/config.yml"];
+/// The default files of registry:2 and registry:3. wharf does not read them unless they are named: a file for another program
+/// must not configure this one. But a warning names them, since a file that was mounted there is expected to be read.
+pub(super) const DISTRIBUTION_FILES: [&str; 2] = ["/etc/docker/registry/config.yml", "/etc/distribution/config.yml"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
@@ -37,16 +37,15 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<(Node, Language), ConfigE
     Ok((node, language))
 }
 
-/// The file to read when the command line names none: that of `REGISTRY_CONFIGURATION_PATH`, else the usual one if it is
-/// there.
+/// The file to read if the command line names none: that of `REGISTRY_CONFIGURATION_PATH`, else the default one if it exists.
 pub(super) fn unnamed(configuration_path: Option<&str>) -> Option<PathBuf> {
     match configuration_path {
         Some(path) => Some(PathBuf::from(path)),
-        None => Some(PathBuf::from(USUAL)).filter(|path| path.exists()),
+        None => Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()),
     }
 }
 
-/// By the name's ending; a name without a usual one (a mounted secret) by what the first line looks like.
+/// The language by the file extension; without a known one (a mounted secret), by the form of the first line.
 fn language(path: &Path, text: &str) -> Language {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {

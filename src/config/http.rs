@@ -1,4 +1,4 @@
-//! `[http]`: where and how to listen.
+//! `[http]`: the listener and the form of URLs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,104 +9,96 @@ use super::Status::Ignored;
 use super::values::Values;
 use super::{Address, Kind, Setting, Tls, TrustedProxy, tls, trusted_proxies};
 
-/// Where and how to listen.
+/// The listener and the form of URLs.
 #[derive(Clone, Debug)]
 pub struct Http {
     /// `http.addr` and `http.net`.
     pub listen: Listen,
-    /// `http.host`: the URL by which clients reach the registry, if it was told.
+    /// `http.host`: the URL by which clients reach the registry, if it is set.
     pub host: Option<Url>,
-    /// `http.prefix`: empty, or a path such as `/registry`, without a slash at its end.
+    /// `http.prefix`: empty, or a path such as `/registry`, without a trailing slash.
     pub prefix: String,
-    /// `http.relativeurls`: `Location` is a path even where `host` is set; if `false` is said, it is absolute even where `host` is not.
+    /// `http.relativeurls`. `true`: `Location` is a path even if `host` is set. `false`: it is absolute even if `host` is not set.
     pub relative_urls: Option<bool>,
-    /// `http.draintimeout`: how long requests that are under way may take to end when the server stops.
+    /// `http.draintimeout`: the time that requests in progress get to end when the server stops.
     pub drain_timeout: Duration,
-    /// `http.headers`: added to every response, in this order. Names and values are valid ones.
+    /// `http.headers`: added to every response, in this order. Names and values are valid.
     pub headers: Vec<(String, Vec<String>)>,
-    /// `http.trustedproxies`: those that are believed when they say from whom a request comes.
+    /// `http.trustedproxies`: proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<TrustedProxy>,
-    /// `http.tls`, if a certificate was given.
+    /// `http.tls`, if a certificate is set.
     pub tls: Option<Tls>,
 }
 
-/// What to listen on.
+/// The sockets to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// TCP; at least one address.
     Tcp(Vec<Address>),
-    /// A socket in the file system.
+    /// A Unix socket.
     Unix(PathBuf),
 }
 
-const LISTENS_IN_CLEAR: &str = "wharf speaks HTTP/1.1 only";
+const HTTP_1_1: &str = "wharf speaks HTTP/1.1 only";
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "http.addr",
         Kind::Addresses,
         "localhost:5000",
-        "Where to listen: `host:port`, `:port` for every address of the machine, or a list of them; port 0 takes a free one. \
-         `localhost` is 127.0.0.1 and ::1 both. With `net = \"unix\"`, the path of the socket.",
+        "The address to listen on: `host:port`, `:port` for every address of the machine, or a list of them; port 0 takes a free one. \
+         `localhost` is both 127.0.0.1 and ::1. With `net = \"unix\"`, the path of the socket.",
     ),
-    Setting::new("http.net", Kind::Choice(&["tcp", "unix"]), "tcp", "What `addr` is."),
-    Setting::new(
-        "http.host",
-        Kind::Url,
-        "",
-        "The URL by which clients reach the registry, where that is not what they send. `Location` begins with it.",
-    ),
+    Setting::new("http.net", Kind::Choice(&["tcp", "unix"]), "tcp", "The kind of `addr`."),
+    Setting::new("http.host", Kind::Url, "", "The URL by which clients reach the registry. `Location` begins with it."),
     Setting::new(
         "http.prefix",
         Kind::Text,
         "/",
-        "The path under which everything is served, for a proxy that passes it on. `/healthz`, `/token` and `/` answer without it \
-         too.",
+        "The path under which everything is served, for a proxy that does not remove it. `/healthz`, `/token` and `/` also answer \
+         without it.",
     ),
     Setting::new(
         "http.relativeurls",
         Kind::Flag,
         "",
-        "`true`: `Location` is a path even where `host` is set. `false`: it is absolute even where `host` is not, with the \
-         `Host` of the request. Unset: absolute with `host`, else a path.",
+        "`true`: `Location` is a path even if `host` is set. `false`: it is absolute even if `host` is not set, with the \
+         `Host` of the request. Not set: absolute with `host`, else a path.",
     ),
     Setting::new(
         "http.draintimeout",
         Kind::Duration,
         "30s",
-        "How long requests that are under way may take to end after SIGTERM.",
+        "The time that requests in progress get to end after SIGTERM.",
     ),
     Setting::new(
         "http.headers",
         Kind::Lists,
         "",
-        "Headers that every response gets, by name: `X-Content-Type-Options = [\"nosniff\"]`. One that wharf sends itself is \
-         replaced.",
+        "Headers that are added to every response, by name: `X-Content-Type-Options = [\"nosniff\"]`. A header that wharf sends \
+         itself is replaced.",
     ),
-    trusted_proxies::TRUSTED,
+    Setting::new(
+        "http.trustedproxies",
+        Kind::Networks,
+        "",
+        "Addresses and networks of proxies, and `unix` for the clients of a Unix socket. What they say in `X-Forwarded-For` is \
+     believed: it is the client's address in the log and in limits. So are their `X-Forwarded-Proto` and `X-Forwarded-Host`, where \
+     `relativeurls` is `false`.",
+    ),
     Setting::new("http.secret", Kind::Text, "", "")
         .secret()
-        .with(Ignored("what is known of an upload stays on the disk, so nothing is signed with it")),
-    Setting::ignored("http.http2", LISTENS_IN_CLEAR),
-    Setting::ignored("http.h2c", LISTENS_IN_CLEAR),
+        .with(Ignored("the state of an upload is on the disk, so no state is signed")),
+    Setting::ignored("http.http2", HTTP_1_1),
+    Setting::ignored("http.h2c", HTTP_1_1),
     Setting::ignored("http.debug", "there is no debug listener, and there are no metrics yet"),
-    tls::CERTIFICATE,
-    tls::KEY,
-    tls::CLIENT_CAS,
-    tls::CLIENT_AUTH,
-    tls::MINIMUM,
-    Setting::ignored("http.tls.ciphersuites", "the suites are those of rustls, all of them strong"),
-    Setting::refused(
-        "http.tls.letsencrypt",
-        "wharf does not fetch certificates; let certbot or a proxy do it and name the files",
-    ),
 ];
 
 pub(super) fn read(values: &mut Values) -> Http {
     let host = values.url("http.host");
     let relative_urls = values.is_set("http.relativeurls").then(|| values.flag("http.relativeurls"));
     let prefix = prefix(values);
-    tell_of_two_paths(values, host.as_ref(), &prefix);
+    warn_of_two_paths(values, host.as_ref(), &prefix);
     Http {
         listen: listen(values),
         host,
@@ -120,11 +112,10 @@ pub(super) fn read(values: &mut Values) -> Http {
 }
 
 fn listen(values: &mut Values) -> Listen {
-    if values.choice("http.net").as_deref() != Some("unix") {
+    if values.choice("http.net") != "unix" {
         let addresses = values.addresses("http.addr");
         if addresses.is_empty() && values.errors.is_empty() {
-            let place = values.source("http.addr");
-            values.bad::<()>("http.addr", place, "the list is empty; name at least one address");
+            values.refuse::<()>("http.addr", "the list is empty; name at least one address");
         }
         return Listen::Tcp(addresses);
     }
@@ -150,19 +141,19 @@ fn prefix(values: &mut Values) -> String {
     prefix.unwrap_or_default()
 }
 
-/// A path in `host` is one that a proxy takes away, and `prefix` one that it passes on: with both, clients are sent to both.
-fn tell_of_two_paths(values: &mut Values, host: Option<&Url>, prefix: &str) {
+/// Warns if both are set: a path in `host` is one that a proxy removes, `prefix` one that it keeps, and links have both.
+fn warn_of_two_paths(values: &mut Values, host: Option<&Url>, prefix: &str) {
     let Some(host) = host.filter(|host| host.path() != "/" && !prefix.is_empty()) else { return };
     let text = format!(
-        "http.host has a path and there is a prefix: clients are sent to {}{prefix}/v2/. If that is not where they find the registry, \
-         take the path out of http.host",
+        "http.host has a path and http.prefix is set: links begin with {}{prefix}/v2/. If clients do not reach the registry there, \
+         remove the path from http.host",
         host.as_str().trim_end_matches('/')
     );
     let place = values.source("http.host");
     values.notices.push(super::Notice { place, text });
 }
 
-/// Headers that say how a message is framed are not for a settings file.
+/// Headers that determine the framing of a message can't be set.
 const FRAMING: [&str; 6] = ["connection", "content-length", "date", "transfer-encoding", "upgrade", "trailer"];
 
 fn headers(values: &mut Values) -> Vec<(String, Vec<String>)> {

@@ -1,24 +1,24 @@
-//! `[limits]`, `[catalog]`, `[tags]`: how much is too much.
+//! `[limits]`, `[catalog]`, `[tags]`: the limits.
 
 use std::time::Duration;
 
 use super::values::Values;
 use super::{Kind, Setting};
 
-/// How much is too much.
+/// The limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// `limits.connections`: connections at a time.
+    /// `limits.connections`: simultaneous connections.
     pub connections: usize,
-    /// `limits.connections_per_address`: of these, those of one address.
+    /// `limits.connections_per_address`: simultaneous connections from one address.
     pub connections_per_address: usize,
-    /// `limits.uploads`: requests at a time that send a body.
+    /// `limits.uploads`: simultaneous requests with a body.
     pub uploads: usize,
-    /// `limits.uploads_per_client`: of these, those of one user or, without one, of one address.
+    /// `limits.uploads_per_client`: the same for one user or, without a user, one address.
     pub uploads_per_client: usize,
-    /// `limits.upload_bytes`: bytes of one upload session; `None` for no limit.
+    /// `limits.upload_bytes`: bytes of one upload session; `None`: no limit.
     pub upload_bytes: Option<u64>,
-    /// `limits.unfinished_uploads`: uploads of one repository that were begun and not ended.
+    /// `limits.unfinished_uploads`: unfinished uploads of one repository.
     pub unfinished_uploads: usize,
     /// `limits.target_bytes`: bytes of a request's path and query.
     pub target_bytes: usize,
@@ -26,39 +26,39 @@ pub struct Limits {
     pub head_bytes: usize,
     /// `limits.head_fields`: fields in a request's head.
     pub head_fields: usize,
-    /// `limits.body_idle`: how long a body may pause.
+    /// `limits.body_idle`: the longest pause in a body.
     pub body_idle: Duration,
-    /// `limits.body_rate`: bytes of a body that have to come in a second, on average.
+    /// `limits.body_rate`: the lowest average rate of a body in bytes per second.
     pub body_rate: u64,
-    /// `limits.body_window`: the time that this is averaged over.
+    /// `limits.body_window`: the time over which the rate is averaged.
     pub body_window: Duration,
-    /// `catalog.maxentries`: names in one answer of the catalog.
+    /// `catalog.maxentries`: names in one page of the catalog.
     pub catalog_entries: usize,
-    /// `tags.maxtags`: tags in one answer of a tag list.
+    /// `tags.maxtags`: tags in one page of a tag list.
     pub tags: usize,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
-    Setting::new("limits.connections", Kind::Count, "4096", "Connections at a time."),
+    Setting::new("limits.connections", Kind::Count, "4096", "Simultaneous connections."),
     Setting::new(
         "limits.connections_per_address",
         Kind::Count,
         "256",
-        "Of these, those of one address (of one /64 for IPv6); more are turned away with 429.",
+        "Simultaneous connections from one address (one /64 for IPv6); more get 429.",
     ),
-    Setting::new("limits.uploads", Kind::Count, "256", "Requests at a time that send a body; more get 429."),
+    Setting::new("limits.uploads", Kind::Count, "256", "Simultaneous requests with a body; more get 429."),
     Setting::new(
         "limits.uploads_per_client",
         Kind::Count,
         "32",
-        "Of these, those of one user or, without a user, of one address.",
+        "The same for one user or, without a user, one address.",
     ),
     Setting::new("limits.upload_bytes", Kind::Size, "0", "The largest blob; 0 for no limit."),
     Setting::new(
         "limits.unfinished_uploads",
         Kind::Count,
         "1000",
-        "Uploads of one repository that were begun and not ended; more get 429 until some end or are purged.",
+        "Unfinished uploads of one repository; more get 429 until some end or are purged.",
     ),
     Setting::new("limits.target_bytes", Kind::Size, "4KiB", "The longest path and query of a request; 60 KiB at most."),
     Setting::new(
@@ -68,16 +68,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The names and values of all fields in the head of a request, `Authorization` and `Range` among them; 120 KiB at most.",
     ),
     Setting::new("limits.head_fields", Kind::Count, "64", "The fields in the head of a request; 96 at most."),
-    Setting::new("limits.body_idle", Kind::Duration, "30s", "How long the body of a request may pause."),
+    Setting::new("limits.body_idle", Kind::Duration, "30s", "The longest pause in the body of a request."),
     Setting::new(
         "limits.body_rate",
         Kind::Size,
         "1KiB",
-        "Bytes of a body that have to come in a second, on average over `body_window`; 0 for no such limit.",
+        "The lowest rate of a body in bytes per second, averaged over `body_window`; 0 for no limit.",
     ),
-    Setting::new("limits.body_window", Kind::Duration, "60s", "The time that `body_rate` is averaged over."),
-    Setting::new("catalog.maxentries", Kind::Count, "1000", "The most repositories in one answer of the catalog."),
-    Setting::new("tags.maxtags", Kind::Count, "1000", "The most tags in one answer of a tag list."),
+    Setting::new("limits.body_window", Kind::Duration, "60s", "The time over which `body_rate` is averaged."),
+    Setting::new("catalog.maxentries", Kind::Count, "1000", "The most repositories in one page of the catalog."),
+    Setting::new("tags.maxtags", Kind::Count, "1000", "The most tags in one page of a tag list."),
 ];
 
 pub(super) fn read(values: &mut Values) -> Limits {
@@ -98,13 +98,11 @@ pub(super) fn read(values: &mut Values) -> Limits {
         tags: at_least_one(values, "tags.maxtags"),
     };
     if limits.head_fields > FIELDS {
-        let place = values.source("limits.head_fields");
-        values.bad::<()>("limits.head_fields", place, "the server takes no more than 96");
+        values.refuse::<()>("limits.head_fields", "the server takes no more than 96");
     }
     for (key, time) in [("limits.body_idle", limits.body_idle), ("limits.body_window", limits.body_window)] {
         if time.is_zero() {
-            let place = values.source(key);
-            values.bad::<()>(key, place, "it must be longer than nothing");
+            values.refuse::<()>(key, "it must be longer than 0");
         }
     }
     limits
@@ -129,6 +127,5 @@ fn at_least_one(values: &mut Values, key: &'static str) -> usize {
     if count > 0 {
         return count;
     }
-    let place = values.source(key);
-    values.bad(key, place, "it must be 1 or more")
+    values.refuse(key, "it must be 1 or more")
 }

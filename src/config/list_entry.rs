@@ -1,20 +1,20 @@
-//! One entry of a list, named by its number: `REGISTRY_HTTP_TLS_CLIENTCAS_0`. So registry:3 has it.
+//! Variables that set one entry of a list by its index: `REGISTRY_HTTP_TLS_CLIENTCAS_0`, as in registry:3.
 
 use super::node::{Node, Value};
 use super::values::Values;
 use super::{Kind, table};
 
 impl Values {
-    /// Sets one entry of a list, or a part of one of the rules. `path` is what follows the list's own name: `0`, for a rule also `0_USERS` and
-    /// `0_USERS_1`. An entry that is there is replaced; the next number adds one.
+    /// Sets one entry of a list, or a part of a rule. `path` follows the name of the list: `0`, for a rule also `0_USERS` and
+    /// `0_USERS_1`. An existing entry is replaced; the next index adds one.
     pub(super) fn put_item(&mut self, key: &'static str, path: &str, node: Node) {
         let place = node.source.clone();
         let most = if table::find(key).is_some_and(|setting| setting.kind == Kind::Rules) { 3 } else { 1 };
         let steps: Vec<&str> = path.split('_').collect();
         let put = if node.value == Value::Null {
-            Err("this is empty, and so no entry of the list".to_owned())
+            Err("this is empty; an entry of the list needs a value".to_owned())
         } else if steps.len() > most {
-            Err(format!("`{path}` is no number: the entries of a list are numbered from 0"))
+            Err(format!("`{path}` is not a number: the entries of a list are numbered from 0"))
         } else {
             let list = self.set.entry(key).or_insert_with(|| Node { value: Value::Null, source: place.clone() });
             list.source = place.clone();
@@ -25,7 +25,7 @@ impl Values {
         }
     }
 
-    /// Sets one entry of a list that has a name in a table of lists: `REGISTRY_HTTP_HEADERS_X-A_0`.
+    /// Sets one entry of a list in a table of lists: `REGISTRY_HTTP_HEADERS_X-A_0`.
     pub(super) fn put_item_of_entry(&mut self, key: &'static str, name: &str, index: &str, node: Node) {
         let place = node.source.clone();
         let table = self.set.get(key).map(|node| &node.value);
@@ -50,11 +50,11 @@ fn put_in_list(list: &mut Node, steps: &[&str], node: Node) -> Result<(), String
         .parse()
         .ok()
         .filter(|_| digits)
-        .ok_or_else(|| format!("`{step}` is no number: the entries of a list are numbered from 0"))?;
+        .ok_or_else(|| format!("`{step}` is not a number: the entries of a list are numbered from 0"))?;
     let mut items = match std::mem::replace(&mut list.value, Value::Null) {
         Value::Null => Vec::new(),
         Value::List(items) => items,
-        // One alone is a list of one.
+        // A single value is a list of one.
         value => vec![Node { value, source: list.source.clone() }],
     };
     let len = items.len();
@@ -70,7 +70,7 @@ fn put_in_list(list: &mut Node, steps: &[&str], node: Node) -> Result<(), String
     put
 }
 
-/// Sets a rule, or one of its lists.
+/// Sets a rule or one of its lists.
 fn put_in(item: &mut Node, steps: &[&str], node: Node) -> Result<(), String> {
     let Some((step, rest)) = steps.split_first() else {
         *item = node;
@@ -82,7 +82,7 @@ fn put_in(item: &mut Node, steps: &[&str], node: Node) -> Result<(), String> {
         Value::Table(entries) => entries,
         value => {
             item.value = value;
-            return Err(format!("`{name}` is to be set in {}", item.kind()));
+            return Err(format!("`{name}` can't be set in {}", item.kind()));
         }
     };
     let at = entries.iter().position(|(other, _)| *other == name).unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! From the sources to one checked `Config`.
+//! Loads one checked `Config` from the sources.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,23 @@ use super::{
     http, limits, log, storage, validation,
 };
 
-/// Where settings come from.
+/// The sources of settings.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// The file that the command line names.
     pub file: Option<PathBuf>,
-    /// The environment; only names that begin with `REGISTRY_` count.
+    /// The environment; only names that begin with `REGISTRY_` are read.
     pub environment: Vec<(OsString, OsString)>,
     /// Options of the command line: its name, the key it sets, the value.
     pub flags: Vec<(&'static str, &'static str, String)>,
 }
 
-/// The settings, and what there is to say of them.
+/// The settings and the warnings about them.
 #[derive(Debug)]
 pub struct Loaded {
     /// The settings.
     pub config: Config,
-    /// What the log should say.
+    /// The warnings for the log.
     pub notices: Vec<Notice>,
     /// The file that was read.
     pub file: Option<PathBuf>,
@@ -45,7 +45,7 @@ impl Sources {
     ///
     /// # Errors
     ///
-    /// Everything that is wrong, at once.
+    /// All errors at once.
     pub fn load(&self) -> Result<Loaded, ConfigErrors> {
         let mut values = Values::default();
         let variables = self.variables(&mut values);
@@ -56,7 +56,7 @@ impl Sources {
                 let named_by = named.filter(|_| self.file.is_none()).map(|_| CONFIGURATION_PATH);
                 take_file(&mut values, file::read(path, named_by)?);
             }
-            None => mention_files_of_peers(&mut values),
+            None => warn_of_distribution_files(&mut values),
         }
         environment::apply(&mut values, &variables);
         for (flag, key, text) in &self.flags {
@@ -85,16 +85,16 @@ impl Sources {
 }
 
 impl Loaded {
-    /// Every setting that is honoured, with its value and where that comes from.
+    /// Every setting that is honoured or was set, with its value and source.
     #[must_use]
     pub fn effective(&self) -> Vec<EffectiveSetting> {
         effective::effective(&self.values)
     }
 }
 
-/// The settings with no source at all.
+/// The settings without any source.
 pub(super) fn defaults() -> Config {
-    // That the defaults are right is what a test says, of every row.
+    // A test checks that all defaults are valid.
     sections(&mut Values::default())
 }
 
@@ -139,8 +139,8 @@ fn take_file(values: &mut Values, (root, language): (Node, Language)) {
     values.assign("", root);
 }
 
-fn mention_files_of_peers(values: &mut Values) {
-    for path in file::OF_PEERS.iter().filter(|path| Path::new(path).exists()) {
+fn warn_of_distribution_files(values: &mut Values) {
+    for path in file::DISTRIBUTION_FILES.iter().filter(|path| Path::new(path).exists()) {
         let text = format!(
             "{path} is there and is not read; name it to have it read (wharf serve {path}, or {CONFIGURATION_PATH})"
         );

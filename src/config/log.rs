@@ -1,33 +1,33 @@
-//! `[log]`: what is said, and in which form.
+//! `[log]`: the level and the form of the log.
 
 use super::values::Values;
 use super::{Kind, Setting};
 
-/// What is said, and in which form.
+/// The level and the form of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// `log.level`.
     pub level: Level,
     /// `log.formatter`.
     pub format: LogFormat,
-    /// `log.fields`: stand in every line.
+    /// `log.fields`: fields of every line.
     pub fields: Vec<(String, String)>,
-    /// Whether every request gets a line; `log.accesslog.disabled` turned round.
+    /// Whether every request gets a line; the opposite of `log.accesslog.disabled`.
     pub access_log: bool,
 }
 
-/// How much is said.
+/// The level of the log. Each level includes the ones before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Only what went wrong.
+    /// Errors.
     Error,
-    /// And what may go wrong.
+    /// Warnings.
     Warn,
-    /// And what happens, a line a request.
+    /// Events; one line per request.
     Info,
-    /// And how.
+    /// Details.
     Debug,
-    /// And every step.
+    /// Every step.
     Trace,
 }
 
@@ -36,7 +36,7 @@ pub enum Level {
 pub enum LogFormat {
     /// For people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -45,32 +45,32 @@ pub(super) const SETTINGS: &[Setting] = &[
         "log.level",
         Kind::Choice(&["error", "warn", "warning", "info", "debug", "trace"]),
         "info",
-        "How much is said.",
+        "The level of the log.",
     ),
     Setting::new(
         "log.formatter",
         Kind::Choice(&["text", "json", "logstash"]),
         "text",
-        "The form of a line; `logstash` is taken for `json`.",
+        "The form of a line; `logstash` is read as `json`.",
     ),
-    Setting::new("log.fields", Kind::Texts, "", "Fields that stand in every line: `service = \"registry\"`."),
-    Setting::new("log.accesslog.disabled", Kind::Flag, "false", "Leave out the line for each request."),
-    Setting::ignored("log.reportcaller", "lines of the log do not name places in the source"),
-    Setting::refused("log.hooks", "wharf sends no mail; let whatever collects the log do it"),
-    Setting::ignored("loglevel", "it is the old name of log.level; write that"),
+    Setting::new("log.fields", Kind::Texts, "", "Fields of every line: `service = \"registry\"`."),
+    Setting::new("log.accesslog.disabled", Kind::Flag, "false", "Do not log requests."),
+    Setting::ignored("log.reportcaller", "the log does not name places in the source"),
+    Setting::refused("log.hooks", "wharf sends no mail; the collector of the log can"),
+    Setting::ignored("loglevel", "it is the old name of log.level; use log.level"),
 ];
 
 pub(super) fn read(values: &mut Values) -> Log {
     Log {
-        level: match values.choice("log.level").as_deref() {
-            Some("error") => Level::Error,
-            Some("warn" | "warning") => Level::Warn,
-            Some("debug") => Level::Debug,
-            Some("trace") => Level::Trace,
+        level: match values.choice("log.level") {
+            "error" => Level::Error,
+            "warn" | "warning" => Level::Warn,
+            "debug" => Level::Debug,
+            "trace" => Level::Trace,
             _ => Level::Info,
         },
-        format: match values.choice("log.formatter").as_deref() {
-            Some("json" | "logstash") => LogFormat::Json,
+        format: match values.choice("log.formatter") {
+            "json" | "logstash" => LogFormat::Json,
             _ => LogFormat::Text,
         },
         fields: values.texts("log.fields"),

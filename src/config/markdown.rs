@@ -1,11 +1,11 @@
-//! The table of settings as a page of documentation.
+//! The table of settings in Markdown.
 
 use std::fmt::Write;
 
 use super::{Kind, Setting, Status, settings};
 
-/// Every setting in Markdown tables: those that are honoured, then what becomes of the others. `docs/settings.md` holds this
-/// text, and a test sees to it that it is current.
+/// Every setting in Markdown tables: first those that are honoured, then the others. `docs/settings.md` contains this text, and
+/// a test checks that it is current.
 #[must_use]
 pub fn reference() -> String {
     let mut page = String::new();
@@ -25,9 +25,9 @@ pub fn reference() -> String {
             cell(&meaning(setting))
         );
     }
-    page.push_str("\n### What else registry:2 and registry:3 have\n\n| Setting | Here |\n|---|---|\n");
+    page.push_str("\n### Other settings of registry:2 and registry:3\n\n| Setting | In wharf |\n|---|---|\n");
     for setting in settings().filter(|setting| setting.kind == Kind::Anything && setting.status != Status::Honoured) {
-        let _ = writeln!(page, "| `{}` | {} |", setting.key, cell(&fate(setting.status)));
+        let _ = writeln!(page, "| `{}` | {} |", setting.key, cell(&handling(setting.status)));
     }
     page
 }
@@ -35,17 +35,17 @@ pub fn reference() -> String {
 fn meaning(setting: &Setting) -> String {
     match (setting.doc, setting.status) {
         (doc, Status::Honoured) => doc.to_owned(),
-        ("", status) => fate(status),
-        (doc, Status::NotYet(_)) => format!("{doc} **Not there yet.**"),
-        (doc, status) => format!("{doc} {}", fate(status)),
+        ("", status) => handling(status),
+        (doc, Status::NotYet(_)) => format!("{doc} **Not implemented yet.**"),
+        (doc, status) => format!("{doc} {}", handling(status)),
     }
 }
 
-fn fate(status: Status) -> String {
+fn handling(status: Status) -> String {
     match status {
         Status::Honoured => String::new(),
-        Status::Ignored(reason) => format!("Accepted, changes nothing: {reason}."),
-        Status::NotYet(reason) => format!("Not there yet: {reason}."),
+        Status::Ignored(reason) => format!("Accepted, has no effect: {reason}."),
+        Status::NotYet(reason) => format!("Not implemented yet: {reason}."),
         Status::Refused(reason) => format!("Refused: {reason}."),
     }
 }

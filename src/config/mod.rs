@@ -1,5 +1,5 @@
-//! The settings: one checked [`Config`] from the defaults, a file, `REGISTRY_*` variables and the command line, each over
-//! the one before.
+//! The settings: one checked [`Config`] from the defaults, a file, `REGISTRY_*` variables and the command line. Each source
+//! overrides the one before.
 //!
 //! ```text
 //! registry.toml | config.yml --> node --.
@@ -7,8 +7,7 @@
 //! --addr ... ---------------------------'
 //! ```
 //!
-//! One table ([`settings`]) holds everything there is to know of each setting; each section's rows stand beside the type
-//! that they fill.
+//! One table ([`settings`]) describes every setting. The rows of each section are beside the type that they fill.
 
 mod access;
 mod address;
@@ -50,7 +49,7 @@ pub use auth_token::{Issuer, Token};
 pub use effective::EffectiveSetting;
 pub use environment::CONFIGURATION_PATH;
 pub use error::{ConfigError, ConfigErrors, Notice};
-pub use file::USUAL;
+pub use file::DEFAULT_FILE;
 pub use http::{Http, Listen};
 pub use limits::Limits;
 pub use load::{Loaded, Sources};
@@ -65,24 +64,24 @@ pub use tls::{ClientAuth, Tls, TlsVersion};
 pub use trusted_proxies::TrustedProxy;
 pub use validation::{Missing, Sizes, Validation};
 
-/// Every setting, read and checked: plain values that say nothing of where they came from.
+/// Every setting, read and checked: plain values without their sources.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where and how to listen.
     pub http: Http,
-    /// Where the bytes are kept, and how carefully.
+    /// The store and its durability.
     pub storage: Storage,
-    /// Who is asked to say who they are, and how.
+    /// How callers authenticate.
     pub auth: Auth,
-    /// Who may do what.
+    /// The access rules.
     pub access: Vec<AccessRule>,
-    /// The groups that `access` speaks of.
+    /// The groups that the rules name.
     pub groups: Vec<Group>,
-    /// What is said, and in which form.
+    /// The level and the form of the log.
     pub log: Log,
-    /// How much is too much.
+    /// The limits.
     pub limits: Limits,
-    /// What a manifest must be to be taken.
+    /// The requirements for a manifest.
     pub validation: Validation,
 }
 

@@ -1,6 +1,6 @@
-//! The nearest of several words, for "did you mean".
+//! Suggestions for misspelt words.
 
-/// The candidate that is the fewest edits away, if that is few enough to have been meant.
+/// The candidate with the fewest edits, if they are few.
 pub(super) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     candidates

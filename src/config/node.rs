@@ -1,19 +1,19 @@
-//! What a file or a variable says, before anyone asks what it means. Scalars stay text: a setting's row in the table says
-//! how to read it, so that `secret = 0123` and `version: 0.1` lose nothing.
+//! The values of a file or a variable before they are read. Scalars stay text until the row of a setting says how to read them,
+//! so that `secret = 0123` and `version: 0.1` lose nothing.
 
 use super::Source;
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Node {
     pub(super) value: Value,
     pub(super) source: Source,
 }
 
-/// A value as TOML and YAML have them in common.
+/// A value of TOML or YAML.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
-    /// YAML's `null`, or nothing after the colon: as good as not set.
+    /// YAML's `null`, or nothing after the colon: not set.
     Null,
     /// A string, number or boolean, as text.
     Scalar(String),
@@ -29,7 +29,7 @@ impl Node {
         Self { value: Value::Scalar(text.into()), source }
     }
 
-    /// What it is, for an error message.
+    /// The kind of the value, for an error message.
     pub(super) fn kind(&self) -> &'static str {
         match self.value {
             Value::Null => "nothing",

@@ -1,26 +1,26 @@
-//! One setting, as a row of the table.
+//! A setting: one row of the table.
 
-/// One setting: everything there is to know about it stands in its row. From the rows come the lookup of keys and
-/// variables, the defaults, `wharf config show`, and the table in `docs/settings.md`.
+/// A setting. Its row is used for the lookup of keys and variables, the defaults, `wharf config show`, and the table in
+/// `docs/settings.md`.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// The tables that lead to it and its own name, joined by dots: `http.tls.key`.
+    /// The path with dots: `http.tls.key`.
     pub key: &'static str,
-    /// What its value looks like.
+    /// The form of its value.
     pub kind: Kind,
-    /// The value it has when nothing sets it, written as text; empty for none.
+    /// The default as text; empty if there is none.
     pub default: &'static str,
-    /// What it is in a YAML file of registry:2 that leaves it out, where that is not the same.
+    /// The default if a YAML file of registry:2 was read, if it differs.
     pub yaml_default: Option<&'static str>,
-    /// What it does, in one line.
+    /// Its meaning in one line.
     pub doc: &'static str,
-    /// What wharf does with it.
+    /// How wharf handles it.
     pub status: Status,
-    /// Never printed.
+    /// The value is not printed.
     pub secret: bool,
 }
 
-/// What the value of a setting looks like.
+/// The form of the value of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Any text.
@@ -31,11 +31,11 @@ pub enum Kind {
     Flag,
     /// A whole number, 0 or more.
     Count,
-    /// A time as Go writes it: `30s`, `1h30m`.
+    /// A duration in Go's notation: `30s`, `1h30m`.
     Duration,
     /// A number of bytes: `4194304`, `4MiB`.
     Size,
-    /// A file or directory; a relative one starts where wharf was started.
+    /// A file or directory, relative to the working directory.
     Path,
     /// An absolute URL.
     Url,
@@ -51,20 +51,20 @@ pub enum Kind {
     Lists,
     /// A list of tables, the rules of `[[access]]`.
     Rules,
-    /// A table that says something by being there.
-    Mark,
-    /// Whatever stands here and below; it is not looked at.
+    /// An empty table whose presence is the value.
+    EmptyTable,
+    /// Any value and any table; it is not read.
     Anything,
 }
 
-/// What wharf does with a setting.
+/// How wharf handles a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// It is honoured.
     Honoured,
-    /// It is accepted, so that a file of registry:2 can stay as it is, and changes nothing; a line in the log says why.
+    /// It is accepted, so that files of registry:2 work unchanged, and has no effect; a warning in the log says why.
     Ignored(&'static str),
-    /// It is an error for now.
+    /// It is an error until wharf implements it.
     NotYet(&'static str),
     /// It is an error: wharf does not have this.
     Refused(&'static str),
@@ -76,7 +76,7 @@ impl Setting {
         Self { key, kind, default, yaml_default: None, doc, status: Status::Honoured, secret: false }
     }
 
-    /// A setting of registry:2 that changes nothing here.
+    /// A setting of registry:2 that has no effect.
     pub(super) const fn ignored(key: &'static str, reason: &'static str) -> Self {
         Self::new(key, Kind::Anything, "", "").with(Status::Ignored(reason))
     }
@@ -97,19 +97,19 @@ impl Setting {
         self
     }
 
-    /// The same with another default where a YAML file was read.
+    /// The same with another default if a YAML file was read.
     pub(super) const fn yaml_default(mut self, default: &'static str) -> Self {
         self.yaml_default = Some(default);
         self
     }
 
-    /// The same, never printed.
+    /// The same, with a value that is not printed.
     pub(super) const fn secret(mut self) -> Self {
         self.secret = true;
         self
     }
 
-    /// Whether an empty value is an error. Where a value was meant, the default would open the registry, or serve another store.
+    /// Whether an empty value is an error, because the default could open the registry or serve another store.
     #[must_use]
     pub(super) fn refuses_empty(&self) -> bool {
         let closes =
@@ -125,22 +125,22 @@ impl Setting {
 }
 
 impl Kind {
-    /// Whether tables below the key belong to the value and are no settings of their own.
+    /// Whether tables below the key are a part of the value.
     pub(super) fn holds_tables(self) -> bool {
-        matches!(self, Self::Texts | Self::Lists | Self::Rules | Self::Mark | Self::Anything)
+        matches!(self, Self::Texts | Self::Lists | Self::Rules | Self::EmptyTable | Self::Anything)
     }
 
-    /// Whether a table at the key gathers entries that may be set one by one.
-    pub(super) fn gathers(self) -> bool {
+    /// Whether the value is a table whose entries variables can set one by one.
+    pub(super) fn is_map(self) -> bool {
         matches!(self, Self::Texts | Self::Lists)
     }
 
-    /// Whether its value is a list, whose entries may be set one by one.
+    /// Whether the value is a list, whose entries variables can set one by one.
     pub(super) fn is_list(self) -> bool {
         matches!(self, Self::Addresses | Self::Networks | Self::List | Self::Rules)
     }
 
-    /// How it is called in the documentation.
+    /// Its name in the documentation.
     #[must_use]
     pub fn name(self) -> String {
         match self {
@@ -158,7 +158,7 @@ impl Kind {
             Self::Texts => "table of texts".to_owned(),
             Self::Lists => "table of lists".to_owned(),
             Self::Rules => "list of tables".to_owned(),
-            Self::Mark => "empty table".to_owned(),
+            Self::EmptyTable => "empty table".to_owned(),
             Self::Anything => "anything".to_owned(),
         }
     }

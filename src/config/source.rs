@@ -1,13 +1,13 @@
-//! Where a value came from.
+//! The sources of values.
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where a value came from: what `wharf config show` prints, and what an error points at.
+/// The source of a value, for `wharf config show` and for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Nothing set it.
+    /// The default.
     Default,
     /// A line of the settings file.
     File {
@@ -23,7 +23,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The order in which people look: down the file, then whatever is not in it.
+    /// The line, for sorting; sources outside the file sort last.
     pub(super) fn line(&self) -> usize {
         match self {
             Self::File { line, .. } => *line,

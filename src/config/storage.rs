@@ -1,4 +1,4 @@
-//! `[storage]`: where the bytes are kept, and how carefully.
+//! `[storage]`: the store and its durability.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,20 +6,20 @@ use std::time::Duration;
 use super::values::Values;
 use super::{ConfigError, Kind, Setting, Source};
 
-/// Where the bytes are kept, and how carefully.
+/// The store and its durability.
 #[derive(Clone, Debug)]
 pub struct Storage {
-    /// Which store.
+    /// The kind of the store.
     pub store: Store,
-    /// `storage.durability`: whether a 201 waits for the disk.
+    /// `storage.durability`: whether a 201 is sent only after the data is on the disk.
     pub durability: Durability,
-    /// `storage.min_free`: bytes that must stay free on the disk; uploads are refused below; 0 for no floor.
+    /// `storage.min_free`: the free space of the disk in bytes below which uploads are refused; 0: no limit.
     pub min_free: u64,
     /// `storage.delete.enabled`.
     pub delete: bool,
     /// `storage.maintenance.readonly.enabled`.
     pub read_only: bool,
-    /// `storage.maintenance.uploadpurging`; `None` when it is off.
+    /// `storage.maintenance.uploadpurging`; `None` if it is off.
     pub upload_purging: Option<UploadPurging>,
     /// `storage.gc`.
     pub gc: Gc,
@@ -27,18 +27,18 @@ pub struct Storage {
     pub verify_reads: bool,
 }
 
-/// What becomes of content that nothing refers to.
+/// The collection of content that nothing refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gc {
-    /// How often it is collected; `None`: only when that is asked for.
+    /// The time between collections; `None`: only on command.
     pub interval: Option<Duration>,
-    /// How old it must be.
+    /// The age at which it may be removed.
     pub grace: Duration,
-    /// Whether manifests without a tag go as well.
+    /// Whether untagged manifests are removed as well.
     pub untagged: bool,
 }
 
-/// Which store.
+/// The kind of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// Files below a directory, in registry:2's layout.
@@ -46,38 +46,38 @@ pub enum Store {
         /// `storage.filesystem.rootdirectory`.
         root: PathBuf,
     },
-    /// Memory; gone when wharf stops.
+    /// Memory; the content is lost when wharf stops.
     Memory,
 }
 
-/// Whether an acknowledged write survives a power cut.
+/// The failures that an acknowledged write survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// It does.
+    /// A power cut.
     Full,
-    /// It survives the end of the process only.
+    /// The end of the process only.
     None,
 }
 
-/// When unfinished uploads are thrown away.
+/// The removal of unfinished uploads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UploadPurging {
-    /// So long after their last byte.
+    /// The time after their last byte.
     pub age: Duration,
-    /// So often it is looked.
+    /// The time between searches for them.
     pub interval: Duration,
-    /// Only say which ones would go.
+    /// Only log which ones would be removed.
     pub dry_run: bool,
 }
 
-const DRIVER: &str = "wharf keeps its store on a filesystem (or, for tests, in memory); use storage.filesystem";
+const DRIVER: &str = "the store of wharf is a filesystem (or, for tests, memory); use storage.filesystem";
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "storage",
         Kind::Choice(&["filesystem", "inmemory"]),
         "filesystem",
-        "Which store, where both tables are there or none: `REGISTRY_STORAGE=inmemory`. In a file the table alone says it.",
+        "The kind of the store, if both tables or none exist: `REGISTRY_STORAGE=inmemory`. In a file, the table alone is enough.",
     ),
     Setting::new(
         "storage.filesystem.rootdirectory",
@@ -86,68 +86,73 @@ pub(super) const SETTINGS: &[Setting] = &[
         "The directory of the store, in the layout of registry:2.",
     )
     .yaml_default("/var/lib/registry"),
-    Setting::ignored("storage.filesystem.maxthreads", "no more files are open at a time than there are requests"),
-    Setting::new("storage.inmemory", Kind::Mark, "", "Keep everything in memory, until wharf stops; for tests."),
+    Setting::ignored("storage.filesystem.maxthreads", "the number of requests limits the number of open files"),
+    Setting::new("storage.inmemory", Kind::EmptyTable, "", "Keep everything in memory until wharf stops; for tests."),
     Setting::new(
         "storage.durability",
         Kind::Choice(&["full", "none"]),
         "full",
-        "`full`: what was acknowledged survives a power cut. `none`: faster, for registries that may be lost.",
+        "`full`: acknowledged writes survive a power cut. `none`: faster, for registries whose content may be lost.",
     ),
     Setting::new(
         "storage.min_free",
         Kind::Size,
         "0",
-        "Uploads are refused when less is free on the disk; 0 for no floor.",
+        "Uploads are refused if less space is free on the disk; 0 for no limit.",
     ),
     Setting::new(
         "storage.verify_reads",
         Kind::Flag,
         "false",
-        "Whether a blob that is read whole is hashed as it goes out, so that damage ends in a broken transfer; costs the time of hashing.",
+        "Whether a blob that is read whole is hashed while it is sent, so that the transfer of a damaged blob fails. Hashing takes time.",
     ),
     Setting::new("storage.delete.enabled", Kind::Flag, "true", "Whether manifests, tags and blobs may be deleted."),
     Setting::new(
         "storage.maintenance.uploadpurging.enabled",
         Kind::Flag,
         "true",
-        "Whether unfinished uploads are thrown away in time.",
+        "Whether old unfinished uploads are removed.",
     ),
-    Setting::new("storage.maintenance.uploadpurging.age", Kind::Duration, "24h", "How long after their last byte."),
+    Setting::new("storage.maintenance.uploadpurging.age", Kind::Duration, "24h", "The time after their last byte."),
     Setting::new(
         "storage.maintenance.uploadpurging.interval",
         Kind::Duration,
         "1h",
-        "How often it is looked for them.",
+        "How often expired uploads are removed.",
     ),
-    Setting::new("storage.maintenance.uploadpurging.dryrun", Kind::Flag, "false", "Only log which ones would go."),
+    Setting::new(
+        "storage.maintenance.uploadpurging.dryrun",
+        Kind::Flag,
+        "false",
+        "Only log which ones would be removed.",
+    ),
     Setting::new(
         "storage.maintenance.readonly.enabled",
         Kind::Flag,
         "false",
-        "Serve what is there and take nothing new.",
+        "Serve the existing content and refuse changes.",
     ),
     Setting::new(
         "storage.gc.interval",
         Kind::Duration,
         "24h",
-        "How often what nothing refers to is collected, while serving; 0: only by `wharf gc`.",
+        "How often the server removes content that nothing refers to; 0: only by `wharf gc`.",
     ),
     Setting::new(
         "storage.gc.grace",
         Kind::Duration,
         "24h",
-        "How old it must be, and for how long a client may rely on what it was told; nothing is collected for as long after a start.",
+        "The age at which unused content may be removed. For this time a client may rely on an answer; after a start, nothing is removed for this time.",
     ),
     Setting::new(
         "storage.gc.untagged",
         Kind::Flag,
         "false",
-        "Whether manifests without a tag go as well, but for children of an index and referrers that stay with it.",
+        "Whether untagged manifests are removed as well, except for children of a kept index and referrers of a kept manifest.",
     ),
-    Setting::ignored("storage.cache", "wharf remembers what it needs in its own memory"),
-    Setting::ignored("storage.redirect", "blobs on a filesystem are sent by wharf itself"),
-    Setting::ignored("storage.tag", "tags are looked up without a limit of their own"),
+    Setting::ignored("storage.cache", "wharf has its own cache in memory"),
+    Setting::ignored("storage.redirect", "wharf sends blobs of a filesystem itself"),
+    Setting::ignored("storage.tag", "the lookup of tags has no limit of its own"),
     Setting::not_yet("storage.s3", DRIVER),
     Setting::not_yet("storage.s3aws", DRIVER),
     Setting::refused("storage.azure", DRIVER),
@@ -159,8 +164,8 @@ pub(super) const SETTINGS: &[Setting] = &[
 pub(super) fn read(values: &mut Values) -> Storage {
     Storage {
         store: store(values),
-        durability: match values.choice("storage.durability").as_deref() {
-            Some("none") => Durability::None,
+        durability: match values.choice("storage.durability") {
+            "none" => Durability::None,
             _ => Durability::Full,
         },
         min_free: values.size("storage.min_free"),
@@ -181,8 +186,8 @@ fn store(values: &mut Values) -> Store {
     let memory = values.is_set("storage.inmemory").then(|| values.source("storage.inmemory"));
     if values.is_set("storage") {
         let place = values.source("storage");
-        if values.choice("storage").as_deref() == Some("inmemory") {
-            values.settle("storage.inmemory", "", place);
+        if values.choice("storage") == "inmemory" {
+            values.set_effective("storage.inmemory", "", place);
             return Store::Memory;
         }
         values.set.remove("storage.inmemory");
@@ -191,7 +196,7 @@ fn store(values: &mut Values) -> Store {
     match (filesystem, memory) {
         (Some(filesystem), Some(memory)) => {
             let problem = format!(
-                "both storage.inmemory and storage.filesystem ({filesystem}) are set; leave one out, or choose with \
+                "both storage.inmemory and storage.filesystem ({filesystem}) are set; remove one, or choose with \
                  REGISTRY_STORAGE"
             );
             values.errors.push(ConfigError::Conflict { place: memory, problem });
@@ -202,14 +207,14 @@ fn store(values: &mut Values) -> Store {
     }
 }
 
-/// Shorter than this, a client may be told that content is there, and push what refers to it only after it has gone.
+/// With a shorter grace, content may be removed between the existence check of a push and the push of its manifest.
 const SHORT: Duration = Duration::from_secs(60 * 60);
 
 fn gc(values: &mut Values) -> Gc {
     let interval = values.duration("storage.gc.interval");
     let grace = values.duration("storage.gc.grace");
     if grace < SHORT {
-        let text = "storage.gc.grace is shorter than an hour: a slow push may find that what it relied on is gone, and has to begin again";
+        let text = "storage.gc.grace is shorter than an hour: content that a slow push relies on may be removed, and the push must start again";
         values.notices.push(super::Notice { place: values.source("storage.gc.grace"), text: text.to_owned() });
     }
     Gc {
@@ -227,8 +232,7 @@ fn upload_purging(values: &mut Values) -> Option<UploadPurging> {
         dry_run: values.flag("storage.maintenance.uploadpurging.dryrun"),
     };
     if purging.interval.is_zero() {
-        let place = values.source("storage.maintenance.uploadpurging.interval");
-        values.bad::<()>("storage.maintenance.uploadpurging.interval", place, "it must be longer than nothing");
+        values.refuse::<()>("storage.maintenance.uploadpurging.interval", "it must be longer than 0");
     }
     enabled.then_some(purging)
 }

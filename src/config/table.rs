@@ -1,14 +1,16 @@
-//! The one table of settings, and how a key is found in it.
+//! The table of all settings, and the lookup of keys in it.
 
 use super::nearest::nearest;
-use super::{Setting, access, auth, http, limits, log, storage, unsupported, validation};
+use super::{Setting, access, auth, auth_token, http, limits, log, storage, tls, unsupported, validation};
 
-/// Every setting, section by section, in the order in which the documentation shows them.
+/// Every setting, in the order of the documentation.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    const SECTIONS: [&[Setting]; 8] = [
+    const SECTIONS: [&[Setting]; 10] = [
         http::SETTINGS,
+        tls::SETTINGS,
         storage::SETTINGS,
         auth::SETTINGS,
+        auth_token::SETTINGS,
         access::SETTINGS,
         log::SETTINGS,
         limits::SETTINGS,
@@ -23,29 +25,34 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
     settings().find(|setting| setting.key == key)
 }
 
-/// Every table that leads to a setting: `http`, `http.tls`.
+/// Every table that holds a setting: `http`, `http.tls`.
 pub(super) fn tables() -> impl Iterator<Item = &'static str> {
     settings().flat_map(|setting| setting.key.match_indices('.').map(|(dot, _)| &setting.key[..dot]))
 }
 
-/// Whether settings stand below this key.
+/// Whether settings are below this key.
 pub(super) fn is_table(key: &str) -> bool {
-    settings().any(|setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
+    settings().any(|setting| is_below(setting.key, key))
+}
+
+/// Whether a key is below a table.
+pub(super) fn is_below(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Whether an empty value of this setting, or of one in this table, is an error.
 pub(super) fn refuses_empty(key: &str) -> bool {
-    let is_below = |setting: &Setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
     let has_setting = find(key).is_some_and(|setting| setting.kind != super::Kind::Anything);
-    settings().any(|setting| setting.refuses_empty() && (setting.key == key || (!has_setting && is_below(setting))))
+    settings()
+        .any(|setting| setting.refuses_empty() && (setting.key == key || (!has_setting && is_below(setting.key, key))))
 }
 
-/// The key that was probably meant by one that does not exist: of the same name in another table, or spelt nearly so.
+/// The suggestion for a key that does not exist: the same name in another table, or a similar spelling.
 pub(super) fn nearest_key(key: &str) -> Option<String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_lowercase();
     let same_name = |candidate: &&str| candidate.contains('.') && last(candidate) == last(key);
     let keys = || settings().map(|setting| setting.key).chain(tables());
-    // The table that was written narrows it down: `storage.rootdirectory` is not meant to be in another one.
+    // A key in the table that was written is a better suggestion than one in another table.
     let table = key.split('.').next().unwrap_or_default();
     let near_by = keys().filter(same_name).find(|candidate| candidate.starts_with(table));
     near_by
@@ -100,7 +107,7 @@ mod tests {
             Kind::Texts => "{name: text}".to_owned(),
             Kind::Lists => "{name: [text]}".to_owned(),
             Kind::Rules => "[{users: [u], repositories: [r], actions: [pull]}]".to_owned(),
-            Kind::Mark | Kind::Anything => "{}".to_owned(),
+            Kind::EmptyTable | Kind::Anything => "{}".to_owned(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! TOML into a tree of values that know their lines.
+//! Reads TOML into values with their lines.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Lines<'_> {
 
     fn table(&self, table: DeTable<'_>) -> Value {
         let mut entries: Vec<_> = table.into_iter().collect();
-        // The parser sorts keys; the order of the file is what a reader of several errors expects.
+        // The parser sorts keys; errors are reported in the order of the file.
         entries.sort_by_key(|(key, _)| key.span().start);
         let entry = |(key, value): (Spanned<_>, Spanned<DeValue<'_>>)| {
             let source = self.at(key.span().start);

@@ -1,40 +1,32 @@
-//! `http.trustedproxies`: the machines that are believed when they say whom a request comes from.
+//! `http.trustedproxies`: the proxies whose `X-Forwarded-*` headers are believed.
 
 use std::net::IpAddr;
 
 use super::values::Values;
-use super::{Kind, Setting};
 
-/// The word for whoever connects to the Unix socket that is listened on.
+const KEY: &str = "http.trustedproxies";
+
+/// The word for the clients of the Unix socket.
 const UNIX: &str = "unix";
 
-/// Proxies that are believed.
+/// Proxies whose headers are believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrustedProxy {
-    /// Whoever connects to a Unix socket.
+    /// The clients of a Unix socket.
     Unix,
     /// Every address of a network.
     Network {
         /// One of its addresses; IPv4 is never written as a part of IPv6.
         address: IpAddr,
-        /// How many bits at the beginning all of them share.
+        /// The length of the network prefix in bits.
         bits: u8,
     },
 }
 
-pub(super) const TRUSTED: Setting = Setting::new(
-    "http.trustedproxies",
-    Kind::Networks,
-    "",
-    "Addresses and networks of proxies, and `unix` for the clients of a Unix socket. What they say in `X-Forwarded-For` is \
-     believed: it is the client's address in the log and in limits. So are their `X-Forwarded-Proto` and `X-Forwarded-Host`, where \
-     `relativeurls` is `false`.",
-);
-
 pub(super) fn read(values: &mut Values) -> Vec<TrustedProxy> {
-    let place = values.source(TRUSTED.key);
-    let parsed: Result<Vec<_>, _> = values.list(TRUSTED.key).iter().map(|text| parse(text.trim())).collect();
-    parsed.unwrap_or_else(|problem| values.bad(TRUSTED.key, place, problem))
+    let place = values.source(KEY);
+    let parsed: Result<Vec<_>, _> = values.list(KEY).iter().map(|text| parse(text.trim())).collect();
+    parsed.unwrap_or_else(|problem| values.bad(KEY, place, problem))
 }
 
 fn parse(text: &str) -> Result<TrustedProxy, String> {
@@ -51,7 +43,9 @@ fn parse(text: &str) -> Result<TrustedProxy, String> {
     let digits = bits.is_none_or(|bits| bits.bytes().all(|byte| byte.is_ascii_digit()));
     let bits = bits.map_or(Ok(most), str::parse).ok().filter(|bits| digits && *bits <= most).ok_or_else(wrong)?;
     if bits == 0 {
-        return Err(format!("`{text}` is everybody, who could then call itself by any address: name the proxies"));
+        return Err(format!(
+            "`{text}` is every address, so that every client could claim any address: name the proxies"
+        ));
     }
     Ok(TrustedProxy::Network { address, bits })
 }
@@ -85,8 +79,8 @@ mod tests {
     fn what_is_no_proxy_is_named() {
         let texts = ["10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/", "::/129", "proxy.internal", "10.0.0.1:80", "*", "UNIX"];
         for (text, expected) in texts.map(|text| (text, "neither an address")).into_iter().chain([
-            ("0.0.0.0/0", "everybody"),
-            ("::/0", "everybody"),
+            ("0.0.0.0/0", "every address"),
+            ("::/0", "every address"),
             ("::ffff:10.0.0.1", "write it as 10.0.0.1"),
         ]) {
             let (_, errors, _) = tried("f.toml", &format!("http.trustedproxies = ['::1', '{text}']"), &[]);

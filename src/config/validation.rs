@@ -1,9 +1,9 @@
-//! `[validation]`: what a manifest must be to be taken.
+//! `[validation]`: the requirements for a manifest.
 
 use super::values::Values;
 use super::{Kind, Setting};
 
-/// What a manifest must be to be taken.
+/// The requirements for a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validation {
     /// `validation.manifests.missing`.
@@ -12,19 +12,19 @@ pub struct Validation {
     pub sizes: Sizes,
 }
 
-/// What becomes of a manifest whose blobs or children are not there.
+/// The handling of a manifest whose blobs or children are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// It is refused, `MANIFEST_BLOB_UNKNOWN`.
     Refuse,
-    /// It is taken.
+    /// It is accepted.
     Allow,
 }
 
-/// What becomes of a manifest that says other sizes than its blobs or children have.
+/// The handling of a manifest with wrong sizes of blobs or children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sizes {
-    /// It is taken, and the log tells of it.
+    /// It is accepted with a warning in the log.
     Warn,
     /// It is refused, `MANIFEST_INVALID`.
     Refuse,
@@ -35,37 +35,31 @@ pub(super) const SETTINGS: &[Setting] = &[
         "validation.manifests.missing",
         Kind::Choice(&["refuse", "allow"]),
         "refuse",
-        "What becomes of a manifest whose blobs or children are not there; `allow` takes sparse images.",
+        "The handling of a manifest whose blobs or children are missing; `allow` accepts sparse images.",
     ),
     Setting::new(
         "validation.manifests.sizes",
         Kind::Choice(&["warn", "refuse"]),
         "warn",
-        "What becomes of a manifest that says another size of a blob or child than it has; `warn` takes it and tells the log.",
+        "The handling of a manifest with a wrong size of a blob or child; `warn` accepts it with a warning in the log.",
     ),
     Setting::ignored("validation.enabled", "manifests are always checked"),
     Setting::ignored("validation.disabled", "manifests are always checked"),
-    Setting::ignored(
-        "validation.manifests.urls.allow",
-        "layers that live elsewhere may have any URL, and wharf never follows one",
-    ),
+    Setting::ignored("validation.manifests.urls.allow", "foreign layers may have any URL; wharf does not follow URLs"),
     Setting::refused(
         "validation.manifests.urls.deny",
-        "wharf does not look at the URLs of layers, and never follows one",
+        "wharf does not check the URLs of foreign layers, and does not follow them",
     ),
-    Setting::ignored(
-        "validation.manifests.indexes",
-        "validation.manifests.missing says whether children must be there",
-    ),
+    Setting::ignored("validation.manifests.indexes", "validation.manifests.missing says whether children must exist"),
 ];
 
 pub(super) fn read(values: &mut Values) -> Validation {
-    let missing = match values.choice("validation.manifests.missing").as_deref() {
-        Some("allow") => Missing::Allow,
+    let missing = match values.choice("validation.manifests.missing") {
+        "allow" => Missing::Allow,
         _ => Missing::Refuse,
     };
-    let sizes = match values.choice("validation.manifests.sizes").as_deref() {
-        Some("refuse") => Sizes::Refuse,
+    let sizes = match values.choice("validation.manifests.sizes") {
+        "refuse" => Sizes::Refuse,
         _ => Sizes::Warn,
     };
     Validation { missing, sizes }

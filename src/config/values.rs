@@ -1,4 +1,4 @@
-//! What was set, by whom, and how a section reads it.
+//! The values that were set, their sources, and how a section reads them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,33 +9,33 @@ use url::Url;
 use super::node::{Node, Value};
 use super::{Address, ConfigError, Kind, Notice, Source, Status, duration, size, table};
 
-/// What the file, the variables and the flags set, later ones over earlier ones, and what is wrong with it so far.
+/// The values from the file, the variables and the flags, of which the later ones override the earlier ones, and their errors.
 #[derive(Debug, Default)]
 pub(super) struct Values {
     /// By the key of the setting.
     pub(super) set: BTreeMap<&'static str, Node>,
-    /// The tables that were named, empty or not.
+    /// The tables that were named, including empty ones.
     pub(super) tables: BTreeMap<String, Source>,
-    /// Whether a YAML file was read, so that registry:2's defaults hold where they differ.
+    /// Whether a YAML file was read. Then registry:2's defaults apply.
     pub(super) yaml: bool,
-    /// What is wrong so far.
+    /// The errors so far.
     pub(super) errors: Vec<ConfigError>,
-    /// What the log should say.
+    /// The warnings for the log.
     pub(super) notices: Vec<Notice>,
 }
 
 impl Values {
-    /// Where the value comes from.
+    /// The source of the value.
     pub(super) fn source(&self, key: &str) -> Source {
         self.set.get(key).map_or(Source::Default, |node| node.source.clone())
     }
 
-    /// Whether something other than the default holds.
+    /// Whether a source set the value.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.set.contains_key(key)
     }
 
-    /// The value in force: what was set, else the default; `None` where there is neither.
+    /// The value that was set, else the default; `None` if there is neither.
     pub(super) fn node(&self, key: &str) -> Option<Node> {
         if let Some(node) = self.set.get(key) {
             return Some(node.clone());
@@ -44,8 +44,8 @@ impl Values {
         (!default.is_empty()).then(|| Node::scalar(default, Source::Default))
     }
 
-    /// Replaces the value by what it amounts to, for `config show`.
-    pub(super) fn settle(&mut self, key: &'static str, text: &str, source: Source) {
+    /// Replaces the value by the effective one, for `config show`.
+    pub(super) fn set_effective(&mut self, key: &'static str, text: &str, source: Source) {
         self.set.insert(key, Node::scalar(text, source));
     }
 
@@ -87,16 +87,17 @@ impl Values {
         self.parsed(key, size::parse).unwrap_or_default()
     }
 
-    /// One of the words of its row.
-    pub(super) fn choice(&mut self, key: &'static str) -> Option<String> {
+    /// One of the words of its row, or an empty text if there is no value.
+    pub(super) fn choice(&mut self, key: &'static str) -> &'static str {
         let words = match table::find(key).map(|setting| setting.kind) {
             Some(Kind::Choice(words)) => words,
             _ => &[],
         };
         self.parsed(key, |text| match words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
-            Some(word) => Ok((*word).to_owned()),
+            Some(word) => Ok(*word),
             None => Err(format!("`{text}` is none of {}", words.join(", "))),
         })
+        .unwrap_or_default()
     }
 
     pub(super) fn list(&mut self, key: &'static str) -> Vec<String> {
@@ -123,13 +124,19 @@ impl Values {
         self.entries(key, texts)
     }
 
-    /// Puts down that a value is wrong, and stands in for it.
+    /// Records that the value of a setting is wrong, and returns a substitute.
+    pub(super) fn refuse<T: Default>(&mut self, key: &str, problem: impl Into<String>) -> T {
+        let place = self.source(key);
+        self.bad(key, place, problem)
+    }
+
+    /// Records that a value at `place` is wrong, and returns a substitute.
     pub(super) fn bad<T: Default>(&mut self, key: &str, place: Source, problem: impl Into<String>) -> T {
         self.errors.push(ConfigError::BadValue { place, key: key.to_owned(), problem: problem.into() });
         T::default()
     }
 
-    /// Reads a scalar. A wrong one is put down, and the default stands in for it so that the rest can be checked too.
+    /// Reads a scalar. If it is wrong, the error is recorded and the default is used, so that the rest can be checked too.
     pub(super) fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let node = self.node(key)?;
         let read = match &node.value {
@@ -157,15 +164,15 @@ impl Values {
         list
     }
 
-    /// Says what becomes of settings that are not honoured.
+    /// Records errors and warnings for settings that are not honoured.
     pub(super) fn check_statuses(&mut self) {
         for (key, node) in &self.set {
-            let Some(setting) = table::find(key).filter(|_| !says_nothing(node)) else { continue };
+            let Some(setting) = table::find(key).filter(|_| !is_off(node)) else { continue };
             let (place, key) = (node.source.clone(), (*key).to_owned());
             match setting.status {
                 Status::Honoured => {}
                 Status::Ignored(reason) => {
-                    self.notices.push(Notice { place, text: format!("{key} changes nothing here: {reason}") });
+                    self.notices.push(Notice { place, text: format!("{key} has no effect: {reason}") });
                 }
                 Status::NotYet(reason) => self.errors.push(ConfigError::NotYet { place, key, reason }),
                 Status::Refused(reason) => self.errors.push(ConfigError::Refused { place, key, reason }),
@@ -174,7 +181,7 @@ impl Values {
     }
 }
 
-/// The texts of a list; a text alone is a list of one.
+/// The texts of a list. A single text is a list of one.
 pub(super) fn texts(node: &Node) -> Result<Vec<String>, String> {
     let text = |node: &Node| match &node.value {
         Value::Scalar(text) => Ok(text.clone()),
@@ -191,12 +198,12 @@ fn default_of(key: &str, yaml: bool) -> &'static str {
     table::find(key).map_or("", |setting| setting.yaml_default.filter(|_| yaml).unwrap_or(setting.default))
 }
 
-/// Whether a value only says that something is off or absent, which is no reason to refuse it.
-fn says_nothing(node: &Node) -> bool {
+/// Whether a value only says that something is off or absent. Such a value is not refused.
+fn is_off(node: &Node) -> bool {
     match &node.value {
         Value::Null => true,
         Value::Scalar(text) => matches!(text.as_str(), "" | "false"),
-        Value::List(items) => items.iter().all(says_nothing),
-        Value::Table(entries) => entries.iter().all(|(_, node)| says_nothing(node)),
+        Value::List(items) => items.iter().all(is_off),
+        Value::Table(entries) => entries.iter().all(|(_, node)| is_off(node)),
     }
 }

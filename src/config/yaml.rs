@@ -1,5 +1,5 @@
-//! YAML into a tree of values that know their lines: registry:2's and registry:3's `config.yml`, and the values of
-//! `REGISTRY_*` variables.
+//! Reads YAML into values with their lines: the `config.yml` of registry:2 and registry:3, and the values of `REGISTRY_*`
+//! variables.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use super::node::{Node, Value};
 use super::{ConfigError, Source};
 
-/// Aliases can make a small file into a huge tree; no settings file comes near this.
+/// The most nodes of a document. Aliases can expand a small file to a huge tree.
 const MOST_NODES: usize = 100_000;
 
-/// Reads one YAML document; `place` says where a line of it (counted from 1) is.
+/// Reads one YAML document; `place` makes the source of a line (counted from 1).
 pub(super) fn read(text: &str, place: &dyn Fn(usize) -> Source) -> Result<Node, ConfigError> {
     let mut events = Events { parser: Parser::new_from_str(text), place, anchors: HashMap::new(), nodes: 0 };
     let root = loop {
@@ -131,7 +131,7 @@ fn scalar(text: &str, style: ScalarStyle) -> Value {
     }
 }
 
-/// `<<: *defaults`: what the map says itself wins over what is merged into it, and keeps its place.
+/// `<<: *defaults`: the keys of the map itself override merged ones and keep their order.
 fn merge(entries: &mut Vec<(String, Node)>, node: Node) {
     match node.value {
         Value::Table(more) => {

@@ -168,7 +168,7 @@ fn tls() -> Vec<Case> {
             "authorities without TLS",
             "http.tls.clientcas = ['ca']\n",
             &[("ca", &authority, 0o644)],
-            "over TLS alone",
+            "client certificates need TLS",
         ),
         case(
             "required without authorities",
@@ -205,7 +205,7 @@ fn others() -> Vec<Case> {
         case("a store that is a file", root("file"), &[("file", "", 0o600)], "file"),
         case("a store below a file", root("file/store"), &[("file", "", 0o600)], "file"),
         case("a bad proxy", "http.trustedproxies = ['proxy.internal']\n", &[], "neither an address"),
-        case("everybody a proxy", "http.trustedproxies = ['0.0.0.0/0']\n", &[], "everybody"),
+        case("everybody a proxy", "http.trustedproxies = ['0.0.0.0/0']\n", &[], "every address"),
         case(
             "rules without users",
             "[[access]]\nusers = ['*']\nrepositories = ['**']\nactions = ['pull']\n",

@@ -17,8 +17,8 @@ fn without_a_file_all_is_right() {
 
 #[test]
 fn the_stock_files_of_registry_2_and_3_are_right() {
-    let cache = "storage.cache changes nothing here: wharf remembers what it needs in its own memory";
-    let health = "health.storagedriver changes nothing here: /healthz looks at the store whenever it is asked";
+    let cache = "storage.cache has no effect: wharf has its own cache in memory";
+    let health = "health.storagedriver has no effect: /healthz checks the store at every request";
     let ran = check("registry-2.yml");
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(
@@ -92,10 +92,10 @@ fn what_wharf_has_not_is_refused_in_plain_words() {
     let ran = check("refused.yml");
     assert_eq!(ran.code, 1);
     let starts = [
-        "http.tls.letsencrypt can't be used here",
-        "notifications is not there yet",
-        "proxy is not there yet",
-        "storage.gcs can't be used here",
+        "http.tls.letsencrypt is not supported",
+        "notifications is not implemented yet",
+        "proxy is not implemented yet",
+        "storage.gcs is not supported",
     ];
     let complaints = ran.complaints();
     assert_eq!(complaints.len(), starts.len(), "{complaints:?}");
@@ -132,8 +132,8 @@ fn unknown_variables_are_warnings() {
     assert_eq!(
         ran.complaints(),
         [
-            "warning: REGISTRY_HTP_ADDR: this is no setting, and is ignored; did you mean REGISTRY_HTTP_ADDR?",
-            "warning: REGISTRY_PORT: this is set by Kubernetes for a Service, and is ignored",
+            "warning: REGISTRY_HTP_ADDR: this is not a setting and is ignored; did you mean REGISTRY_HTTP_ADDR?",
+            "warning: REGISTRY_PORT: Kubernetes sets this for a Service; it is ignored",
         ]
     );
 }

@@ -21,7 +21,7 @@ fn mistakes_are_named() {
         (&["--port", "1"], 2, "unexpected argument '--port'"),
         (&["config"], 2, "Usage: wharf config"),
         (&["serve", "a", "--config", "b"], 2, "cannot be used with"),
-        (&["serv"], 2, "`serv` is no command, and there is no file of this name"),
+        (&["serv"], 2, "`serv` is not a command, and no file has this name"),
         (&["frob"], 2, "  garbage-collect "),
         (&["serve", "frob"], 1, "frob"),
         (&["frob.yml"], 1, "frob.yml"),

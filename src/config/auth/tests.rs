@@ -57,8 +57,8 @@ fn contradictions_are_errors() {
         (HTPASSWD.to_owned(), vec![("REGISTRY_AUTH_TOKEN_ISSUER", "i")], "both auth.htpasswd and auth.token"),
         ("[auth.htpasswd]\nrealm = 'r'\n".to_owned(), vec![], "it must name the file of users"),
         ("[auth]\nmode = 'token'\n".to_owned(), vec![], "needs users"),
-        (format!("[auth]\nmode = 'token'\n{HTPASSWD}{TOKEN}"), vec![], "leave one of them out"),
-        ("[auth.token]\njwks = '/j'\n".to_owned(), vec![], "with an issuer elsewhere it must be set"),
+        (format!("[auth]\nmode = 'token'\n{HTPASSWD}{TOKEN}"), vec![], "remove one of them"),
+        ("[auth.token]\njwks = '/j'\n".to_owned(), vec![], "with an external issuer it must be set"),
         ("[auth]\nmode = 'basic'\n".to_owned(), vec![], "`basic` is none of none, htpasswd, token"),
         (
             HTPASSWD.to_owned(),
@@ -82,5 +82,8 @@ fn a_switched_off_autoredirect_is_no_error() {
 fn an_unused_table_is_mentioned() {
     let (_, errors, notices) = tried("f.toml", &format!("{NONE}{HTPASSWD}"), &[]);
     assert_eq!(errors, Vec::<String>::new());
-    assert_eq!(notices, ["f.toml:4: auth.mode is none, so auth.htpasswd is not looked at and the registry is open"]);
+    assert_eq!(
+        notices,
+        ["f.toml:4: auth.mode is none, so auth.htpasswd has no effect and the registry is open to everybody"]
+    );
 }

@@ -109,9 +109,9 @@ fn what_is_no_setting_is_a_warning_only() {
         ("REGISTRY_PROXY_SERVICE_HOST", "10.0.0.1", "Kubernetes"),
         ("REGISTRY_PROXY_PORT", "tcp://10.0.0.1:3128", "Kubernetes"),
         ("REGISTRY_HTTP_ADR", ":5000", "did you mean REGISTRY_HTTP_ADDR?"),
-        ("REGISTRY_COLOUR", "[", "is no setting"),
-        ("REGISTRY_HTTP_HOST", "", "sets nothing"),
-        ("REGISTRY_LOG_LEVEL", "", "sets nothing"),
+        ("REGISTRY_COLOUR", "[", "is not a setting"),
+        ("REGISTRY_HTTP_HOST", "", "this is empty and has no effect"),
+        ("REGISTRY_LOG_LEVEL", "", "this is empty and has no effect"),
     ];
     for (name, value, expected) in cases {
         let (config, errors, notices) = tried("f.toml", "", &[(name, value)]);
@@ -131,7 +131,7 @@ fn wrong_values_name_their_variable() {
         ("REGISTRY_HTTP", "x", "a table was expected, not a single value; its settings are http.addr, "),
         ("REGISTRY_HTTP", "{adr: x}", "did you mean `http.addr`?"),
         ("REGISTRY_STORAGE", "s3", "none of filesystem, inmemory"),
-        ("REGISTRY_MIDDLEWARE_STORAGE", "[{name: x}]", "middleware can't be used here"),
+        ("REGISTRY_MIDDLEWARE_STORAGE", "[{name: x}]", "middleware is not supported"),
     ];
     for (name, value, expected) in cases {
         let (_, errors, _) = tried("f.toml", "", &[(name, value)]);

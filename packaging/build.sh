@@ -1,4 +1,4 @@
-# What ./image and ./release have in common. Sourced by them, in the directory of the clone.
+# The functions and variables that ./image and ./release share. They source this file in the directory of the clone.
 umask 022
 export LC_ALL=C
 # SOURCE_DATE_EPOCH is not exported to cargo: build scripts would run again for it.
@@ -8,11 +8,11 @@ native=$(dpkg --print-architecture || true)
 tools=$PWD/target/tools
 export PATH=$tools/bin:$PATH
 
-# complain CODE SENTENCE: ends with it.
+# complain CODE SENTENCE: prints the sentence and exits with the code.
 complain() { printf '%s: %s\n' "$0" "$2" >&2 && exit "$1"; }
 
-# take_architectures [ARCH...]: sets `architectures`, to that of this machine if none is named, and checks that they
-# can be built here.
+# take_architectures [ARCH...]: sets `architectures`, by default to that of this machine, and checks that they can be
+# built here.
 take_architectures() {
     architectures=("$@")
     if [ $# = 0 ]; then architectures=("$native"); fi
@@ -24,7 +24,7 @@ take_architectures() {
     command -v cargo >/dev/null || complain 1 "cargo is missing: https://rustup.rs"
 }
 
-# need PACKAGE...: installs what is not there.
+# need PACKAGE...: installs the packages that are missing.
 need() {
     local root=() install
     dpkg --status "$@" >/dev/null 2>&1 && return
@@ -37,19 +37,19 @@ need() {
 need_tool() {
     local mark=$tools/$1@$2
     if [ -e "$mark" ]; then return; fi
-    # Built to be built fast: it runs for a second.
+    # The program runs for a second, so a fast build matters more than a fast program.
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install --quiet --locked --root "$tools" --target-dir "$tools/build" "$1@$2"
     rm -rf "$tools/build" && touch "$mark"
 }
 
-# machine ARCH: the architecture in the words of Rust and GNU.
+# machine ARCH: prints the name that Rust and GNU have for the architecture.
 machine() {
     case $1 in amd64) echo x86_64 ;; arm64) echo aarch64 ;; esac
 }
 
-# binary ARCH: builds wharf so that it needs no C library beside it, and sets `binary` to where it is. The binary lists
-# the crates in it, for programs that look for known faults.
+# binary ARCH: builds wharf as a static binary, and sets `binary` to its path. The binary contains a list of its crates,
+# for programs that look for crates with known vulnerabilities.
 binary() {
     local machine target=()
     machine=$(machine "$1")
@@ -64,7 +64,7 @@ binary() {
     binary=${CARGO_TARGET_DIR:-target}/${target[1]-}/release/wharf
 }
 
-# pack DIRECTORY [FILE...]: a tar archive whose bytes depend on nothing but what is in it.
+# pack DIRECTORY [FILE...]: prints a tar archive. Its bytes depend only on the names and the contents of the files.
 pack() {
     local directory=$1
     shift

@@ -8,6 +8,7 @@
 //! main -> cli -> server -> api -> registry -> storage
 //!                             '--> auth
 //!  config is read by cli and server       every module may use oci; oci uses none
+//!  auth, server and cli -> files
 //! ```
 //!
 //! | module | what it is about | what it never does |

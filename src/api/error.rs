@@ -323,6 +323,7 @@ fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
         StorageError::Busy => (StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid),
         StorageError::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
         StorageError::Exists
+        | StorageError::Changed
         | StorageError::TooLarge
         | StorageError::Open(_)
         | StorageError::Read { .. }

@@ -1,5 +1,4 @@
-//! TLS of the server's own: a configuration that follows the files of the certificate, the key and the clients'
-//! authorities.
+//! The server's TLS. Its configuration follows the files of the certificate, the key and the clients' authorities.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -9,7 +8,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::CertifiedKey,
-    version::{TLS12, TLS13},
+    version::TLS13,
 };
 use x509_parser::prelude::{FromDer as _, Validity, X509Certificate};
 
@@ -22,13 +21,13 @@ const CERTIFICATE: &str = "http.tls.certificate";
 const KEY: &str = "http.tls.key";
 const CLIENT_CAS: &str = "http.tls.clientcas";
 
-/// Why TLS can't be spoken, in words for the operator.
+/// Why TLS can't be served, in words for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file can't be used.
     #[error("{error} ({setting})")]
     File {
-        /// Which setting names it.
+        /// The setting that names it.
         setting: &'static str,
         /// The file, and what is wrong with it.
         error: FileError,
@@ -40,12 +39,12 @@ pub enum TlsError {
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
-        /// What the library said.
+        /// The error of the library.
         problem: String,
     },
 }
 
-/// What connections over TLS begin with.
+/// The configuration of new connections.
 pub(super) struct TlsConfig {
     pub(super) server: Arc<ServerConfig>,
     /// When the certificate ends, in words.
@@ -101,15 +100,16 @@ fn private_key(file: &Snapshot) -> Result<PrivateKeyDer<'static>, TlsError> {
     let pem = bytes(KEY, file)?;
     let text = String::from_utf8_lossy(pem);
     if ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"].iter().any(|mark| text.contains(mark)) {
-        let problem = "the key is encrypted, and nobody is there to type its passphrase: write one without, with \
-                       'openssl pkey -in KEY -out NEW', and keep that to wharf's user";
+        let problem = "the key is encrypted, and wharf can't ask for its passphrase: write one without, with \
+                       'openssl pkey -in KEY -out NEW', and let only wharf's user read it";
         return Err(bad(KEY, file, problem));
     }
     PrivateKeyDer::from_pem_slice(pem)
         .map_err(|_| bad(KEY, file, "there is no private key in PEM (-----BEGIN PRIVATE KEY-----)"))
 }
 
-/// When the certificate ends, in words. Clients refuse a certificate outside of its time, and the server can only warn.
+/// When the certificate ends, in words. Clients refuse a certificate outside its dates, of which the server can only
+/// warn.
 fn end(file: &Snapshot, chain: &[CertificateDer<'_>]) -> String {
     let path = file.path().display();
     let Some((_, Validity { not_before, not_after })) = chain.first().and_then(subject_and_validity) else {
@@ -147,7 +147,7 @@ fn verifier(
     builder.build().map(Some).map_err(|error| bad(CLIENT_CAS, first, &error.to_string()))
 }
 
-/// Adds the authorities of a file. One that can't be used spoils none of the others; a file must have one that can.
+/// Adds the authorities of a file. Those that can't be used are skipped with a warning, but one must be usable.
 fn add_roots(roots: &mut RootCertStore, file: &Snapshot) -> Result<(), TlsError> {
     let before = roots.len();
     for (index, certificate) in CertificateDer::pem_slice_iter(bytes(CLIENT_CAS, file)?).enumerate() {
@@ -172,7 +172,7 @@ fn unusable(problem: &str) -> String {
     format!("can't be used, so clients with certificates that it signed are refused: {problem}")
 }
 
-/// That an authority has expired, in words. The verifier does not look at an authority's own dates.
+/// Says that an authority has expired, if it has. The verifier ignores the dates of authorities.
 fn expiry(authority: &CertificateDer<'_>) -> Option<String> {
     let (subject, Validity { not_after, .. }) = subject_and_validity(authority)?;
     let has_expired = not_after.timestamp() < time::OffsetDateTime::now_utc().unix_timestamp();
@@ -184,7 +184,7 @@ fn expiry(authority: &CertificateDer<'_>) -> Option<String> {
     })
 }
 
-/// What is wrong with a pair, and what to do.
+/// Why a certificate and a key don't go together, and what to do.
 fn mismatch(
     error: &rustls::Error,
     chain: &[CertificateDer<'static>],
@@ -209,10 +209,9 @@ fn mismatch(
 }
 
 fn versions(minimum: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
-    const FROM_1_2: &[&SupportedProtocolVersion] = &[&TLS12, &TLS13];
     const FROM_1_3: &[&SupportedProtocolVersion] = &[&TLS13];
     match minimum {
-        TlsVersion::V1_2 => FROM_1_2,
+        TlsVersion::V1_2 => rustls::ALL_VERSIONS,
         TlsVersion::V1_3 => FROM_1_3,
     }
 }

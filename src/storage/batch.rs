@@ -1,63 +1,52 @@
-//! Many things in one call, for what goes over a whole store: done one by one, most of the time would go by between them.
+//! Operations on many keys in one call, for passes over a whole store. One call for each key would take much longer.
 
 use bytes::Bytes;
 
-use super::{Backend, Child, Key, Pace, Stat, Storage, StorageError};
+use super::{Action, Child, Key, Pace, Stat, Storage, StorageError, dispatch};
 
 impl Storage {
-    /// [`Storage::children`] of each of `prefixes`, in the order of these. Where there are more than `limit` names, it may be any `limit` of them.
+    /// The [`Storage::children`] of each of `prefixes`, in the same order. Of more than `limit` names, it may return any
+    /// `limit`.
     ///
     /// # Errors
     /// Each answer has its own.
     pub async fn children_of(&self, prefixes: &[Key], limit: usize) -> Vec<Result<Vec<Child>, StorageError>> {
-        match &self.0 {
-            Backend::Filesystem(store) => store.children_of(prefixes, limit).await,
-            Backend::Memory(store) => {
-                let few = |prefix| store.children(prefix).into_iter().take(limit).collect();
-                prefixes.iter().map(|prefix| Ok(few(prefix))).collect()
-            }
-        }
+        self.observed(Action::List, async { dispatch!(self, store => store.children_of(prefixes, limit).await) }).await
     }
 
-    /// [`Storage::stat`] of each of `keys`, in the order of these.
+    /// The [`Storage::stat`] of each of `keys`, in the same order.
     ///
     /// # Errors
     /// Each answer has its own.
     pub async fn stat_all(&self, keys: &[Key]) -> Vec<Result<Option<Stat>, StorageError>> {
-        match &self.0 {
-            Backend::Filesystem(store) => store.stat_all(keys).await,
-            Backend::Memory(store) => keys.iter().map(|key| Ok(store.stat(key))).collect(),
-        }
+        self.observed(Action::Stat, async { dispatch!(self, store => store.stat_all(keys).await) }).await
     }
 
-    /// [`Storage::read`] of each of `keys`, in the order of these.
+    /// The [`Storage::read`] of each of `keys`, in the same order.
     ///
     /// # Errors
     /// Each answer has its own.
     pub async fn read_all(&self, keys: &[Key], limit: u64) -> Vec<Result<Option<Bytes>, StorageError>> {
-        match &self.0 {
-            Backend::Filesystem(store) => store.read_all(keys, limit).await,
-            Backend::Memory(store) => keys.iter().map(|key| store.read(key, limit)).collect(),
-        }
+        self.observed(Action::GetContent, async { dispatch!(self, store => store.read_all(keys, limit).await) }).await
     }
 
-    /// [`Storage::delete_tree`] of each of `prefixes`, in the order of these. It takes about as long as one: they are made durable together.
+    /// [`Storage::delete_tree`] for each of `prefixes`, in the same order. One sync of each directory makes all
+    /// deletions in it durable, so many trees take little longer than one.
     ///
     /// # Errors
-    /// What the removal met; some of them may be gone then.
+    /// A removal failed; some of the trees may be gone.
     pub async fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>, StorageError> {
-        match &self.0 {
-            Backend::Filesystem(store) => store.delete_trees(prefixes, pace).await,
-            Backend::Memory(store) => Ok(prefixes.iter().map(|prefix| store.delete_tree(prefix)).collect()),
-        }
+        self.observed(Action::Delete, async { dispatch!(self, store => store.delete_trees(prefixes, pace).await) })
+            .await
     }
 
-    /// What the threads for such calls are taken from, where there are any: a test that has them all holds up these calls and no others.
+    /// The permits for the threads of such calls, if there are any. A test that takes all of them delays these calls and
+    /// no others.
     #[cfg(test)]
     pub(crate) fn batch_threads(&self) -> Option<&tokio::sync::Semaphore> {
-        match &self.0 {
-            Backend::Filesystem(store) => Some(store.batch_threads()),
-            Backend::Memory(_) => None,
+        match &self.backend {
+            super::Backend::Filesystem(store) => Some(store.batch_threads()),
+            super::Backend::Memory(_) => None,
         }
     }
 }

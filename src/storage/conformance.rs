@@ -5,6 +5,7 @@ mod batch;
 mod commits;
 mod model;
 mod objects;
+mod observers;
 mod prefixes;
 mod staging;
 mod trees;
@@ -44,6 +45,10 @@ conformance! {
         there_is_nothing_at_first
         a_put_replaces
         a_put_if_absent_refuses_what_is_there
+        each_write_has_its_version
+        a_put_if_version_refuses_a_changed_object
+        one_of_many_puts_if_version_wins
+        every_increment_by_version_counts
         one_of_many_puts_if_absent_wins
         a_read_has_a_limit
         an_open_object_keeps_its_bytes
@@ -59,6 +64,7 @@ conformance! {
         a_store_that_works_can_be_probed;
     prefixes:
         children_come_in_byte_order
+        a_listing_goes_on_after_a_name
         made_prefixes_are_seen
         empty_prefixes_go_in_order
         removal_stops_at_what_is_full
@@ -71,6 +77,7 @@ conformance! {
         a_few_children_are_any_of_them;
     trees:
         a_tree_appears_whole
+        the_first_key_of_a_tree_stands_for_all
         a_tree_takes_the_place_of_an_empty_prefix
         a_tree_refuses_what_is_there
         a_deleted_tree_is_gone
@@ -100,6 +107,9 @@ conformance! {
         report_p12_content_of_another_digest_goes_on
         staged_content_is_seen
         what_nobody_holds_can_expire;
+    observers:
+        each_action_is_reported_once
+        a_failed_action_is_reported_as_failed;
 }
 
 async fn on_disk(directory: &tempfile::TempDir) -> Storage {

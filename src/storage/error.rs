@@ -1,51 +1,54 @@
-//! What a store can answer but the thing asked for.
+//! Errors of a store.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-/// Why a store did not do what was asked.
+/// An error of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// There is something where nothing must be.
+    /// The key, or one above it, is taken.
     #[error("the key is taken")]
     Exists,
-    /// Another holder is writing to the staged object at this moment.
+    /// The object does not have the version that the put requires.
+    #[error("the object was changed")]
+    Changed,
+    /// Somebody else holds the staged object.
     #[error("the staged object is being written to")]
     Busy,
-    /// The object is longer than the caller will read.
+    /// The object is longer than the limit of the read.
     #[error("the object is larger than expected")]
     TooLarge,
-    /// No space, no inodes, or over a quota.
+    /// The disk has no space or no inodes left, or a quota is used up.
     #[error("the store is full")]
     Full,
     /// The store was opened read-only.
     #[error("the store is read-only")]
     ReadOnly,
-    /// The store can't be opened; the text is for the operator and says what to do.
+    /// The store cannot be opened. The text tells the operator what to do.
     #[error("{0}")]
     Open(String),
-    /// An object that was open could not be read to its end.
+    /// An open object could not be read to its end.
     #[error("an object can't be read: {source}")]
     Read {
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Anything else that the system said.
+    /// Any other error of the system.
     #[error("{operation} {path}: {source}")]
     Io {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// To which file, for the log alone.
+        /// Its file. Only for the log.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
 impl StorageError {
-    /// What `source`, met while doing `operation` to `path`, means to a caller.
+    /// The error for the caller when `operation` on `path` failed with `source`.
     pub(super) fn io(operation: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
         let source = source.into();
         match source.kind() {
@@ -55,7 +58,7 @@ impl StorageError {
         }
     }
 
-    /// The same, for another who relied on what failed.
+    /// A copy, for another caller that relied on the same operation. [`io::Error`] cannot be cloned.
     pub(super) fn again(&self) -> Self {
         let same = |source: &io::Error| match source.raw_os_error() {
             Some(code) => io::Error::from_raw_os_error(code),
@@ -63,6 +66,7 @@ impl StorageError {
         };
         match self {
             Self::Exists => Self::Exists,
+            Self::Changed => Self::Changed,
             Self::Busy => Self::Busy,
             Self::TooLarge => Self::TooLarge,
             Self::Full => Self::Full,
@@ -73,12 +77,13 @@ impl StorageError {
         }
     }
 
-    /// Whether the system said that the file, or a directory above it, is not there.
+    /// Whether the file, or a directory above it, does not exist.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Whether a symbolic link was followed to something that is not there, or in a circle. What is simply absent is no error.
+    /// Whether the error is a symbolic link whose target does not exist, or that leads to itself. An absent object is no
+    /// error, so it never gets here.
     pub(crate) fn leads_nowhere(&self) -> bool {
         let is_loop = |source: &io::Error| rustix::io::Errno::from_io_error(source) == Some(rustix::io::Errno::LOOP);
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound || is_loop(source))

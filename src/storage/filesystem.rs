@@ -42,7 +42,7 @@ use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, Durability, FOREIGN, Key, Object, Pace, Stat, StorageError};
+use super::{Child, Condition, Durability, FOREIGN, Key, Object, Observer, Pace, Stat, StorageError};
 use crate::oci::Algorithm;
 
 #[cfg(any(test, fuzzing))]
@@ -74,6 +74,11 @@ impl Filesystem {
         self.volume.read_only
     }
 
+    /// Reports each sync to `observer`, unless there is an observer already.
+    pub(super) fn observe_syncs(&self, observer: Arc<dyn Observer>) {
+        let _ = self.volume.syncs.observer.set(observer);
+    }
+
     pub(super) fn clear_cache(&self) {
         self.volume.read_cache.clear();
     }
@@ -82,8 +87,8 @@ impl Filesystem {
         self.write_with(|volume| volume.try_commit()).await
     }
 
-    pub(super) async fn free_space(&self) -> Result<u64, StorageError> {
-        self.read_with(|volume| volume.free_space()).await
+    pub(super) async fn free_space(&self) -> Result<Option<u64>, StorageError> {
+        self.read_with(|volume| volume.free_space().map(Some)).await
     }
 
     pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
@@ -191,21 +196,17 @@ impl Filesystem {
         self.write_with(move |volume| volume.commit(taken)).await
     }
 
-    pub(super) async fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
-        let lease = self.volume.leases.take(key).await.map_err(|_| StorageError::Exists)?;
-        self.write_with(move |volume| Upload::create(volume, lease, algorithm)).await
-    }
-
     pub(super) async fn stage_among(
         &self,
         key: &Key,
         algorithm: Algorithm,
-        most: usize,
+        limit: usize,
     ) -> Result<Option<Upload>, StorageError> {
         let lease = self.volume.leases.take(key).await.map_err(|_| StorageError::Exists)?;
         self.write_with(move |volume| {
-            let others = lease.key().parent().map_or(Ok(0), |prefix| volume.count(&prefix))?;
-            (others < most).then(|| Upload::create(volume, lease, algorithm)).transpose()
+            let prefix = lease.key().parent().filter(|_| limit < usize::MAX);
+            let others = prefix.map_or(Ok(0), |prefix| volume.count(&prefix))?;
+            (others < limit).then(|| Upload::create(volume, lease, algorithm)).transpose()
         })
         .await
     }

@@ -1,4 +1,5 @@
-//! The memory back end: the same meaning as the filesystem's, and nothing outlives the process.
+//! The memory back end. It keeps the contract of storage, except that nothing outlives the process.
+#![expect(clippy::unused_async, reason = "the operations have the signatures of the filesystem's")]
 
 mod key_map;
 mod upload;
@@ -7,95 +8,122 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, FOREIGN, Key, Object, Stat, Step, StorageError, Verified};
+use super::{Child, Condition, FOREIGN, Key, Object, Pace, Stat, Step, StorageError, Verified};
 use crate::oci::Algorithm;
 
 use key_map::{KeyMap, Node};
 pub(super) use upload::Upload;
+
+type Result<T> = std::result::Result<T, StorageError>;
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory(Arc<Mutex<KeyMap>>);
 
 impl Memory {
-    pub(super) fn stat(&self, key: &Key) -> Option<Stat> {
-        self.map().object(key).map(|(_, stat)| stat)
+    pub(super) fn is_read_only(&self) -> bool {
+        false
     }
 
-    pub(super) fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
-        let found = self.map().object(key);
-        let Some((bytes, stat)) = found else { return Ok(None) };
-        if stat.len > limit { Err(StorageError::TooLarge) } else { Ok(Some(bytes)) }
+    pub(super) async fn probe(&self) -> Result<()> {
+        Ok(())
     }
 
-    pub(super) fn open(&self, key: &Key) -> Option<Object> {
-        self.map().object(key).map(|(bytes, stat)| Object::of_memory(bytes, stat))
+    pub(super) async fn free_space(&self) -> Result<Option<u64>> {
+        Ok(None)
     }
 
-    pub(super) fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<(), StorageError> {
+    /// A store in memory lives in one run of the system.
+    pub(super) fn boot_id(&self) -> &str {
+        "memory"
+    }
+
+    pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>> {
+        Ok(self.map().stat(key))
+    }
+
+    pub(super) async fn stat_all(&self, keys: &[Key]) -> Vec<Result<Option<Stat>>> {
+        let map = self.map();
+        keys.iter().map(|key| Ok(map.stat(key))).collect()
+    }
+
+    pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>> {
+        read(&self.map(), key, limit)
+    }
+
+    pub(super) async fn read_all(&self, keys: &[Key], limit: u64) -> Vec<Result<Option<Bytes>>> {
+        let map = self.map();
+        keys.iter().map(|key| read(&map, key, limit)).collect()
+    }
+
+    pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>> {
+        Ok(self.map().object(key).map(|(bytes, stat)| Object::of_memory(bytes, stat)))
+    }
+
+    pub(super) async fn touch(&self, key: &Key) -> Result<bool> {
+        Ok(self.map().touch(key))
+    }
+
+    pub(super) async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<()> {
         self.map().put(key, Node::object(bytes), condition)
     }
 
-    pub(super) fn put_tree(&self, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<(), StorageError> {
+    pub(super) async fn put_tree(&self, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<()> {
+        put_tree(&mut self.map(), prefix, objects)
+    }
+
+    pub(super) async fn delete(&self, key: &Key) -> Result<bool> {
+        Ok(self.map().remove_object(key))
+    }
+
+    pub(super) async fn delete_trees(&self, prefixes: &[Key], _: Pace) -> Result<Vec<bool>> {
         let mut map = self.map();
-        if !map.is_free_for_tree(prefix) {
-            return Err(StorageError::Exists);
-        }
-        map.make_prefix(prefix)?;
-        objects.into_iter().try_for_each(|(key, bytes)| map.put(&key, Node::object(bytes), Condition::IfAbsent))
+        Ok(prefixes.iter().map(|prefix| map.remove_tree(prefix)).collect())
     }
 
-    pub(super) fn delete(&self, key: &Key) -> bool {
-        self.map().remove_object(key)
+    pub(super) async fn make_prefixes(&self, prefixes: &[Key]) -> Result<()> {
+        make_prefixes(&mut self.map(), prefixes)
     }
 
-    pub(super) fn delete_tree(&self, prefix: &Key) -> bool {
-        self.map().remove_tree(prefix)
-    }
-
-    pub(super) fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
+    pub(super) async fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool> {
         let mut map = self.map();
-        prefixes.iter().try_for_each(|prefix| map.make_prefix(prefix))
+        Ok(prefixes.iter().all(|prefix| map.remove_empty_prefix(prefix)))
     }
 
-    pub(super) fn remove_empty_prefixes(&self, prefixes: &[Key]) -> bool {
-        let mut map = self.map();
-        prefixes.iter().all(|prefix| map.remove_empty_prefix(prefix))
+    pub(super) async fn children(&self, prefix: &Key) -> Result<Vec<Child>> {
+        Ok(self.map().children(prefix))
     }
 
-    pub(super) fn touch(&self, key: &Key) -> bool {
-        self.map().touch(key)
+    pub(super) async fn children_of(&self, prefixes: &[Key], limit: usize) -> Vec<Result<Vec<Child>>> {
+        let map = self.map();
+        prefixes.iter().map(|prefix| Ok(map.children(prefix).into_iter().take(limit).collect())).collect()
     }
 
-    pub(super) fn children(&self, prefix: &Key) -> Vec<Child> {
-        self.map().children(prefix)
-    }
-
-    pub(super) fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
+    pub(super) async fn rename(&self, from: &Key, to: &Key) -> Result<()> {
         self.map().rename(from, to)
     }
 
-    pub(super) fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
-        Upload::create(self, key, algorithm)
+    pub(super) fn stage_among(&self, key: &Key, algorithm: Algorithm, limit: usize) -> Result<Option<Upload>> {
+        let others = key.parent().map_or(0, |prefix| self.map().children(&prefix).len());
+        (others < limit).then(|| Upload::create(self, key, algorithm)).transpose()
     }
 
-    pub(super) fn stage_among(
-        &self,
-        key: &Key,
-        algorithm: Algorithm,
-        most: usize,
-    ) -> Result<Option<Upload>, StorageError> {
-        let others = key.parent().map_or(0, |prefix| self.children(&prefix).len());
-        (others < most).then(|| self.stage(key, algorithm)).transpose()
+    pub(super) fn resume(&self, key: &Key) -> Result<Option<Upload>> {
+        Upload::reopen(self, key)
     }
 
-    pub(super) fn commit(&self, steps: Vec<Step>) -> Result<(), StorageError> {
+    pub(super) async fn discard_staging(&self, key: &Key) -> Result<bool> {
+        let mut map = self.map();
+        Ok(!map.leases.contains(key) && map.remove_object(key))
+    }
+
+    pub(super) async fn commit(&self, steps: Vec<Step>) -> Result<()> {
         let mut steps = steps.into_iter();
         let done = steps.try_for_each(|step| match step {
             Step::Promote(content, key) => upload_of(content).promote(&key),
-            Step::MakePrefixes(prefixes) => self.make_prefixes(&prefixes),
-            Step::Put(key, bytes) => self.put(&key, bytes, Condition::Any),
-            Step::PutTree(prefix, objects) => self.put_tree(&prefix, objects),
+            Step::MakePrefixes(prefixes) => make_prefixes(&mut self.map(), &prefixes),
+            Step::Put(key, bytes) => self.map().put(&key, Node::object(bytes), Condition::Any),
+            Step::PutTree(prefix, objects) => put_tree(&mut self.map(), &prefix, objects),
         });
         for step in steps {
             if let Step::Promote(content, _) = step {
@@ -105,18 +133,28 @@ impl Memory {
         done
     }
 
-    pub(super) fn resume(&self, key: &Key) -> Result<Option<Upload>, StorageError> {
-        Upload::reopen(self, key)
-    }
-
-    pub(super) fn discard_staging(&self, key: &Key) -> bool {
-        let mut map = self.map();
-        !map.leases.contains(key) && map.remove_object(key)
-    }
-
     fn map(&self) -> MutexGuard<'_, KeyMap> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn read(map: &KeyMap, key: &Key, limit: u64) -> Result<Option<Bytes>> {
+    match map.object(key) {
+        Some((_, stat)) if stat.len > limit => Err(StorageError::TooLarge),
+        found => Ok(found.map(|(bytes, _)| bytes)),
+    }
+}
+
+fn make_prefixes(map: &mut KeyMap, prefixes: &[Key]) -> Result<()> {
+    prefixes.iter().try_for_each(|prefix| map.make_prefix(prefix))
+}
+
+fn put_tree(map: &mut KeyMap, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<()> {
+    if !map.is_free_for_tree(prefix) {
+        return Err(StorageError::Exists);
+    }
+    map.make_prefix(prefix)?;
+    objects.into_iter().try_for_each(|(key, bytes)| map.put(&key, Node::object(bytes), Condition::IfAbsent))
 }
 
 fn upload_of(content: Verified) -> Upload {

@@ -193,8 +193,6 @@ fn buffer(range: &Range<u64>) -> Vec<u8> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail that way")]
 
-    use std::time::SystemTime;
-
     use futures_util::StreamExt as _;
 
     use super::*;
@@ -212,8 +210,7 @@ mod tests {
     }
 
     fn pieces(file: &tempfile::NamedTempFile, is_probing: bool) -> Pieces {
-        let stat = Stat { len: LEN, modified: SystemTime::now() };
-        let source = Object::of_file(file.reopen().unwrap(), stat).source;
+        let source = Source::File(Arc::new(file.reopen().unwrap()));
         Pieces { source, range: 0..LEN, later: Vec::new().into_iter(), reading: None, is_probing }
     }
 

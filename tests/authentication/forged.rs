@@ -206,8 +206,7 @@ fn b6_times_of_every_wrong_kind() {
     let forge = Forge::new();
     let now = unix_time();
     for name in ["exp", "nbf"] {
-        for value in [json!("123"), json!(true), json!(null), json!([]), json!({}), json!(-1), json!(1.5), json!(1e40)]
-        {
+        for value in [json!("123"), json!(true), json!(null), json!([]), json!({}), json!(1.5), json!(1e40)] {
             forge.refuses_claims(&with(Forge::claims(), name, value));
         }
         let text = Forge::claims().to_string();
@@ -221,6 +220,10 @@ fn b6_times_of_every_wrong_kind() {
     forge.refuses_claims(&without(Forge::claims(), "exp"));
     forge.refuses_claims(&with(Forge::claims(), "exp", (now - 120).into()));
     forge.refuses_claims(&with(Forge::claims(), "nbf", (now + 600).into()));
+    forge.refuses_claims(&with(Forge::claims(), "exp", json!(-1)));
+    // A token that is valid since before 1970.
+    let old = with(Forge::claims(), "nbf", json!(-1));
+    forge.site.get("/v2/", &format!("Bearer {}", forge.issuer.sign(&forge.header(), &old))).expect(200);
     forge.expect_good();
 }
 

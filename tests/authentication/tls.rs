@@ -177,7 +177,16 @@ struct Authority {
 
 impl Authority {
     fn new() -> Self {
+        Self::with(CertificateParams::new(vec![]).unwrap())
+    }
+
+    fn expired() -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
+        params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+        Self::with(params)
+    }
+
+    fn with(mut params: CertificateParams) -> Self {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
@@ -196,11 +205,12 @@ impl Authority {
 #[test]
 fn certificates_of_clients() {
     let (pair, authority, stranger) = (Pair::new(), Authority::new(), Authority::new());
+    let expired = Authority::expired();
     let (known, unknown) = (authority.client(), stranger.client());
     for (word, without_one) in [("require-and-verify-client-cert", false), ("verify-client-cert-if-given", true)] {
         let directory = Site::directory();
         pair.write(directory.path());
-        fs::write(directory.path().join("clients"), authority.certificate.pem()).unwrap();
+        fs::write(directory.path().join("clients"), authority.certificate.pem() + &expired.certificate.pem()).unwrap();
         let settings = format!(
             "[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n{SETTINGS}clientcas = [\"DIRECTORY/clients\"]\nclientauth = \"{word}\"\n"
         );
@@ -208,6 +218,9 @@ fn certificates_of_clients() {
         let answers = |trust: Trust| trust.connect(&site).and_then(|mut connection| get(&mut connection, "/v2/", &[]));
         // A certificate opens the connection; who one is, a password says all the same.
         assert_eq!(answers(pair.trust().showing(&known.certificate, &known.key)).unwrap().status, 401);
+        // The dates of the client's certificate count, and not those of its authority, of which the log warns.
+        let by_expired = expired.client();
+        assert_eq!(answers(pair.trust().showing(&by_expired.certificate, &by_expired.key)).unwrap().status, 401);
         assert!(answers(pair.trust().showing(&unknown.certificate, &unknown.key)).is_err(), "{word}");
         assert_eq!(answers(pair.trust()).is_ok(), without_one, "{word}");
     }

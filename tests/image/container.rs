@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What `./image` made.
 pub(crate) fn built(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/image").join(name);
-    assert!(path.exists(), "{} is missing: run ./image {}", path.display(), architecture());
+    assert!(path.exists(), "{} is missing: run ./image with its architecture", path.display());
     path
 }
 

@@ -43,7 +43,7 @@ fn words_start_what_they_mean_needs_docker() {
     assert!(say(&["garbage-collect", "--help"]).stdout.contains("--dry-run"));
 }
 
-/// Whoever it runs as, and whatever is taken from it: reads, writes, and docker says that it is well.
+/// With any user and without privileges it reads and writes, and docker reports it as healthy.
 #[test]
 #[ignore = "needs docker: run ./test"]
 fn it_runs_with_few_rights_needs_docker() {
@@ -60,7 +60,8 @@ fn it_runs_with_few_rights_needs_docker() {
     }
 }
 
-/// A file or a directory that is mounted over one of the two places holds, whichever of them the command names, and the check of health finds it.
+/// A file or a directory that is mounted over one of the two places is used, whichever of them the command names. The
+/// health check finds it too.
 #[test]
 #[ignore = "needs docker: run ./test"]
 fn settings_are_mounted_in_either_place_needs_docker() {
@@ -92,7 +93,7 @@ fn settings_are_mounted_in_either_place_needs_docker() {
     assert_eq!(elsewhere.run(&["wget", "-q", "-O-", "http://localhost:5007/v2/"]).stdout.trim(), "{}");
 }
 
-/// `docker stop` kills after 10 seconds: an upload that pauses does not take so long, with whatever settings.
+/// `docker stop` kills after 10 seconds. The registry ends before, while an upload pauses and other clients read.
 #[test]
 #[ignore = "needs docker: run ./test"]
 fn it_ends_before_docker_kills_it_needs_docker() {
@@ -100,7 +101,11 @@ fn it_ends_before_docker_kills_it_needs_docker() {
     let open = directory.path().join("open.toml");
     fs::write(&open, "[storage.filesystem]\nrootdirectory = \"/var/lib/registry\"\n").unwrap();
     let mount = format!("{}:/open.toml:ro", open.display());
-    let hang = r"{ printf 'POST /v2/a/blobs/uploads/?digest=sha256:%064d HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx' 0; sleep 60; } | nc localhost 5000";
+    let hang = concat!(
+        r"{ printf 'POST /v2/a/blobs/uploads/?digest=sha256:%064d HTTP/1.1\r\nHost: a\r\n",
+        r"Content-Length: 9\r\n\r\nx' 0; sleep 60; } | nc localhost 5000"
+    );
+    let load = "while :; do wget -q -O /dev/null http://localhost:5000/v2/_catalog; done";
     let rows: [(&[&str], &[&str]); 2] = [(&[], &[]), (&["--volume", &mount], &["/open.toml"])];
     for (options, words) in rows {
         let idle = Container::ready(options, words);
@@ -108,6 +113,9 @@ fn it_ends_before_docker_kills_it_needs_docker() {
         assert_eq!(idle.inspect("{{.State.ExitCode}}"), "0", "{words:?}: {}", idle.logs());
         let busy = Container::ready(options, words);
         busy.run_behind(&["sh", "-c", hang]);
+        for _ in 0..8 {
+            busy.run_behind(&["sh", "-c", load]);
+        }
         busy.wait("the upload", || busy.run(&["ls", "/var/lib/registry/wharf/uploads"]).stdout.contains('a'));
         let took = busy.stop();
         assert!(took > Duration::from_secs(5), "{words:?}: it did not wait for the upload: {}", busy.logs());

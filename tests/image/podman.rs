@@ -37,12 +37,12 @@ impl Podman {
         self.client.file(name, content).to_str().unwrap().to_owned()
     }
 
-    /// Runs words in a container without a network, to their end.
+    /// Runs a command in a container without a network, to its end.
     pub(crate) fn say(&self, words: &[&str]) -> String {
         self.run(&[&["run", "--rm", "--no-healthcheck"], &ISOLATED[..], words].concat())
     }
 
-    /// A container that goes on. Its health is asked by `podman healthcheck run` alone: podman wants systemd for a timer.
+    /// Starts a container. Only `podman healthcheck run` asks for its health, because podman needs systemd for a timer.
     pub(crate) fn serve(&self, words: &[&str]) {
         self.run(&[&["run", "--detach", "--health-interval", "disable"], &ISOLATED[..], words].concat());
     }

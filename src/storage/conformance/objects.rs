@@ -55,6 +55,69 @@ pub(super) async fn a_put_if_absent_refuses_what_is_there(storage: &Storage) {
     assert_eq!(read(storage, "a/b").await.as_deref(), Some("two"));
 }
 
+pub(super) async fn each_write_has_its_version(storage: &Storage) {
+    let mut versions = Vec::new();
+    for bytes in ["one", "two", "one"] {
+        put(storage, "a/b", bytes).await;
+        let stat = storage.stat(&key("a/b")).await.unwrap().unwrap();
+        assert_eq!(storage.stat(&key("a/b")).await.unwrap().unwrap().version, stat.version);
+        assert_eq!(storage.stat_all(&[key("a/b")]).await.pop().unwrap().unwrap().unwrap().version, stat.version);
+        assert!(versions.last() != Some(&stat.version), "{bytes}");
+        versions.push(stat.version);
+    }
+}
+
+pub(super) async fn a_put_if_version_refuses_a_changed_object(storage: &Storage) {
+    let at = key("a/b");
+    let put_if = |version| storage.put(&at, Bytes::from("mine"), Condition::IfVersion(version));
+    put(storage, "a/b", "one").await;
+    let old = storage.stat(&at).await.unwrap().unwrap().version;
+    put(storage, "a/b", "two").await;
+    assert!(matches!(put_if(old).await, Err(StorageError::Changed)));
+    assert_eq!(read(storage, "a/b").await.as_deref(), Some("two"));
+    let current = storage.stat(&at).await.unwrap().unwrap().version;
+    put_if(current).await.unwrap();
+    assert_eq!(read(storage, "a/b").await.as_deref(), Some("mine"));
+    let current = storage.stat(&at).await.unwrap().unwrap().version;
+    storage.delete(&at).await.unwrap();
+    assert!(matches!(put_if(current).await, Err(StorageError::Changed)));
+    assert_eq!(read(storage, "a/b").await, None);
+    storage.delete_tree(&key("a")).await.unwrap();
+    assert!(matches!(put_if(current).await, Err(StorageError::Changed)));
+    assert!(children(storage, "a").await.is_empty());
+}
+
+pub(super) async fn one_of_many_puts_if_version_wins(storage: &Storage) {
+    put(storage, "a/b", "start").await;
+    let version = storage.stat(&key("a/b")).await.unwrap().unwrap().version;
+    let puts = (0..16).map(|n| async move {
+        let put = storage.put(&key("a/b"), Bytes::from(format!("{n}")), Condition::IfVersion(version)).await;
+        assert!(matches!(put, Ok(()) | Err(StorageError::Changed)), "{put:?}");
+        (n, put)
+    });
+    let winners: Vec<_> = join_all(puts).await.into_iter().filter(|(_, put)| put.is_ok()).collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(read(storage, "a/b").await, Some(winners[0].0.to_string()));
+}
+
+/// As the writers of a tag do it: read, put if the object is unchanged, else begin again.
+pub(super) async fn every_increment_by_version_counts(storage: &Storage) {
+    put(storage, "a/b", "0").await;
+    let increment = async || {
+        loop {
+            let version = storage.stat(&key("a/b")).await.unwrap().unwrap().version;
+            let count: u32 = read(storage, "a/b").await.unwrap().parse().unwrap();
+            let bytes = Bytes::from((count + 1).to_string());
+            match storage.put(&key("a/b"), bytes, Condition::IfVersion(version)).await {
+                Ok(()) => return,
+                Err(error) => assert!(matches!(error, StorageError::Changed), "{error}"),
+            }
+        }
+    };
+    join_all((0..8).map(|_| increment())).await;
+    assert_eq!(read(storage, "a/b").await.as_deref(), Some("8"));
+}
+
 pub(super) async fn one_of_many_puts_if_absent_wins(storage: &Storage) {
     let puts = (0..16).map(|n| async move {
         let put = storage.put(&key("new/prefix/x"), Bytes::from(format!("{n}")), Condition::IfAbsent).await;

@@ -51,3 +51,19 @@ pub(super) async fn a_prefix_stays_when_its_objects_go(storage: &Storage) {
 fn keys(texts: &[&str]) -> Vec<Key> {
     texts.iter().map(|text| key(text)).collect()
 }
+
+pub(super) async fn a_listing_goes_on_after_a_name(storage: &Storage) {
+    for at in ["p/b", "p/a/x", "p/a.b", "p/a-b/x", "p/c"] {
+        put(storage, at, "x").await;
+    }
+    let (mut pages, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = storage.children_after(&key("p"), &after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.name);
+        pages.push(page.into_iter().map(|child| child.name).collect::<Vec<_>>());
+    }
+    assert_eq!(pages, [vec!["a", "a-b"], vec!["a.b", "b"], vec!["c"]]);
+    assert_eq!(storage.children_after(&key("p"), "a.", 1).await.unwrap()[0].name, "a.b");
+    assert!(storage.children_after(&key("nothing"), "", 2).await.unwrap().is_empty());
+}

@@ -54,3 +54,27 @@ pub(super) async fn an_object_is_no_tree(storage: &Storage) {
 fn tree() -> Vec<(Key, Bytes)> {
     vec![(key("t/latest/current/link"), Bytes::from("one")), (key("t/latest/index/x/link"), Bytes::from("two"))]
 }
+
+/// A reader that finds the first key before and after the others has seen the whole tree of one put.
+pub(super) async fn the_first_key_of_a_tree_stands_for_all(storage: &Storage) {
+    const ROUNDS: usize = 40;
+    let writer = async {
+        for round in 0..ROUNDS {
+            let bytes = Bytes::from(round.to_string());
+            let objects = ["t/a/current", "t/a/index/x", "t/a/index/y"].map(|at| (key(at), bytes.clone()));
+            storage.put_tree(&key("t/a"), objects.into()).await.unwrap();
+            assert!(storage.delete_tree(&key("t/a")).await.unwrap());
+        }
+    };
+    let reader = async {
+        for _ in 0..ROUNDS {
+            let first = read(storage, "t/a/current").await;
+            let others = [read(storage, "t/a/index/x").await, read(storage, "t/a/index/y").await];
+            if first.is_some() && read(storage, "t/a/current").await == first {
+                assert!(others.iter().all(|other| *other == first), "{first:?} {others:?}");
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    futures_util::join!(writer, reader);
+}

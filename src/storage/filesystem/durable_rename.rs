@@ -1,6 +1,6 @@
 //! Giving something its name, durably.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, sync::PoisonError};
 
 use rustix::{
     fs::{CWD, RenameFlags, renameat_with},
@@ -8,8 +8,9 @@ use rustix::{
 };
 
 use super::{
-    super::{Condition, StorageError},
+    super::{Condition, StorageError, Version},
     directories::{ATTEMPTS, is_in_the_way},
+    lookup::stat_of,
     pending_names::NameState,
     volume::Volume,
 };
@@ -28,7 +29,13 @@ impl Volume {
         for attempt in 0..ATTEMPTS {
             let naming = begun.take().unwrap_or_else(|| self.names.begin(to));
             let change = self.directories.change(parent);
-            let renamed = if replaces { fs::rename(from, to) } else { rename_to_nothing(from, to) };
+            let renamed = match condition {
+                Condition::IfVersion(version) => self.rename_if(from, to, version)?,
+                _ => {
+                    let _replacing = self.replace();
+                    if replaces { fs::rename(from, to) } else { rename_to_nothing(from, to) }
+                }
+            };
             if renamed.is_ok() {
                 naming.touched();
             }
@@ -58,6 +65,15 @@ impl Volume {
             }
         }
         Err(StorageError::io("rename", to, io::Error::from(io::ErrorKind::NotFound)))
+    }
+
+    /// Renames `from` to `to` if `to` has this version. The lock keeps all others from changing it in between.
+    fn rename_if(&self, from: &Path, to: &Path, version: Version) -> Result<io::Result<()>, StorageError> {
+        let _replacing = self.replacing.write().unwrap_or_else(PoisonError::into_inner);
+        match to.metadata() {
+            Ok(metadata) if metadata.is_file() && stat_of(&metadata).version == version => Ok(fs::rename(from, to)),
+            _ => Err(StorageError::Changed),
+        }
     }
 }
 

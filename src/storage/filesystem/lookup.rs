@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File, Metadata, OpenOptions},
     io::{self, Read as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::Path,
     time::SystemTime,
 };
@@ -15,7 +15,10 @@ use rustix::{
 };
 
 use super::{
-    super::{Child, Key, Object, Stat, StorageError},
+    super::{
+        Child, Key, Object, Stat, StorageError,
+        stat::{Identity, Version},
+    },
     pending_names::NameState,
     volume::Volume,
 };
@@ -151,8 +154,13 @@ pub(super) fn is_object(path: &Path) -> bool {
 
 /// What a file's metadata says of the object.
 pub(super) fn stat_of(metadata: &Metadata) -> Stat {
-    // Every filesystem that can be a store has this time.
-    Stat { len: metadata.len(), modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH) }
+    let changed = (metadata.ctime(), metadata.ctime_nsec());
+    Stat {
+        len: metadata.len(),
+        // Every filesystem that can hold a store has this time.
+        modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+        version: Version(Identity::File { device: metadata.dev(), inode: metadata.ino(), changed }),
+    }
 }
 
 /// Whether `error`, met at `path`, says that nothing is there. A symbolic link that leads nowhere is something: what it leads to can't be seen.

@@ -5,7 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, RwLock,
         atomic::{AtomicU64, AtomicUsize},
     },
 };
@@ -60,6 +60,7 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
         run_id,
         temporaries: AtomicU64::new(0),
         appending: AtomicUsize::new(0),
+        replacing: RwLock::default(),
         _lock: lock,
         root,
         base,

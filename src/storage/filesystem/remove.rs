@@ -92,8 +92,9 @@ impl Volume {
 
     fn unlink(&self, path: &Path) -> Result<bool, StorageError> {
         let change = self.directories.change(self.parent(path));
+        let replacing = self.replace();
         let removed = fs::remove_file(path);
-        drop(change);
+        drop((replacing, change));
         match removed {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -125,8 +125,9 @@ impl Volume {
         let before = self.directories.last();
         let removed = Temporary::unused(self)?;
         let change = (self.directories.change(self.parent(top)), self.directories.changes().change_tree());
+        let replacing = self.replace();
         let renamed = fs::rename(top, removed.path());
-        drop(change);
+        drop((replacing, change));
         match renamed {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound && !top.exists() => return Ok(None),

@@ -1,10 +1,16 @@
 //! The system calls that make something durable, and the one place that leaves them out.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use rustix::fs::{fdatasync, fsync, syncfs};
 
-use super::super::{Durability, StorageError};
+use super::super::{Action, Durability, Observer, StorageError};
 
 /// Syncs files and directories, or, if nothing is to be durable, does not.
 ///
@@ -14,6 +20,7 @@ use super::super::{Durability, StorageError};
 pub(super) struct Syncs {
     durability: Durability,
     directories: bool,
+    pub(super) observer: OnceLock<Arc<dyn Observer>>,
     #[cfg(test)]
     pub(super) faults: super::sync_faults::SyncFaults,
 }
@@ -25,6 +32,7 @@ impl Syncs {
         Self {
             durability,
             directories,
+            observer: OnceLock::new(),
             #[cfg(test)]
             faults: super::sync_faults::SyncFaults::default(),
         }
@@ -75,7 +83,12 @@ impl Syncs {
         }
         #[cfg(test)]
         self.faults.before(operation, path).map_err(|error| StorageError::io(operation, path, error))?;
-        sync().map_err(|error| StorageError::io(operation, path, error))
+        let observer = self.observer.get().map(|observer| (observer, Instant::now()));
+        let outcome = sync().map_err(|error| StorageError::io(operation, path, error));
+        if let Some((observer, begun)) = observer {
+            observer.action(Action::Sync, begun.elapsed(), outcome.as_ref().copied());
+        }
+        outcome
     }
 }
 

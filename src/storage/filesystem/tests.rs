@@ -19,6 +19,14 @@ use super::{
     super::Durability, Condition, Filesystem, Key, Pace, StorageError, Upload, blocking, commit::Step, volume::Volume,
 };
 
+impl Filesystem {
+    async fn stage(&self, key: &Key, algorithm: Algorithm) -> Result<Upload, StorageError> {
+        self.stage_among(key, algorithm, usize::MAX).await.map(Option::unwrap)
+    }
+}
+
+use crate::oci::Algorithm;
+
 struct Disk {
     directory: tempfile::TempDir,
     store: Filesystem,

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
@@ -43,6 +43,9 @@ pub(super) struct Volume {
     pub(super) temporaries: AtomicU64,
     /// How many uploads are receiving at this moment.
     pub(super) appending: AtomicUsize,
+    /// Held for reading around each system call that replaces or removes a name, and for writing around the check and
+    /// the rename of a put under [`Condition::IfVersion`](crate::storage::Condition::IfVersion).
+    pub(super) replacing: RwLock<()>,
     /// Open as long as the store is, for the lock on it.
     pub(super) _lock: Option<File>,
 }
@@ -82,6 +85,11 @@ impl Volume {
         }
         let path = self.path(key);
         self.directories.changes().now(self.parent(&path))
+    }
+
+    /// To be held around a system call that replaces or removes a name.
+    pub(super) fn replace(&self) -> RwLockReadGuard<'_, ()> {
+        self.replacing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many bytes can still be written.

@@ -1,16 +1,20 @@
-//! Keys and what is at them. Prefixes stay when they get empty, as directories do, so that the rules above meet the same
-//! everywhere.
+//! The keys of a store in memory. Prefixes stay when they become empty, as directories do, so that callers meet the same
+//! behaviour in both back ends.
 
 use std::{
     collections::{BTreeMap, HashSet},
     io,
     path::Path,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::SystemTime,
 };
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::{Child, Condition, Key, Stat, StorageError};
+use super::super::{
+    Child, Condition, Key, Stat, StorageError,
+    stat::{Identity, Version},
+};
 
 /// What is in the store.
 #[derive(Debug, Default)]
@@ -20,57 +24,90 @@ pub(super) struct KeyMap {
     pub(super) leases: HashSet<Key>,
 }
 
-/// What is at one key.
+/// The value of one key.
 #[derive(Debug)]
 pub(super) enum Node {
     /// A prefix.
     Prefix,
-    /// An object that is complete.
-    Object(Bytes, SystemTime),
-    /// An object that is being received.
-    Staged(BytesMut, SystemTime),
+    /// A complete object.
+    Object(Bytes, Written),
+    /// A staged object.
+    Staged(BytesMut, Written),
+}
+
+/// The last write to an object: its time and its number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Written(SystemTime, u64);
+
+impl Written {
+    /// A write that happens now.
+    pub(super) fn now() -> Self {
+        static WRITES: AtomicU64 = AtomicU64::new(0);
+        Self(SystemTime::now(), WRITES.fetch_add(1, Relaxed))
+    }
+
+    fn stat(self, bytes: &[u8]) -> Stat {
+        Stat { len: bytes.len() as u64, modified: self.0, version: Version(Identity::Memory(self.1)) }
+    }
 }
 
 impl Node {
-    /// An object, from now on.
+    /// An object that is written now.
     pub(super) fn object(bytes: Bytes) -> Self {
-        Self::Object(bytes, SystemTime::now())
+        Self::Object(bytes, Written::now())
+    }
+
+    fn stat(&self) -> Option<Stat> {
+        match self {
+            Self::Prefix => None,
+            Self::Object(bytes, written) => Some(written.stat(bytes)),
+            Self::Staged(bytes, written) => Some(written.stat(bytes)),
+        }
     }
 }
 
 impl KeyMap {
-    /// The bytes of an object, and what is known of it.
-    pub(super) fn object(&self, key: &Key) -> Option<(Bytes, Stat)> {
-        let (bytes, modified) = match self.nodes.get(key.as_str())? {
-            Node::Prefix => return None,
-            Node::Object(bytes, modified) => (bytes.clone(), *modified),
-            Node::Staged(bytes, modified) => (Bytes::copy_from_slice(bytes), *modified),
-        };
-        Some((bytes.clone(), Stat { len: bytes.len() as u64, modified }))
+    /// The metadata of an object.
+    pub(super) fn stat(&self, key: &Key) -> Option<Stat> {
+        self.nodes.get(key.as_str())?.stat()
     }
 
-    /// Dates an object with this moment; whether there is one.
+    /// The bytes of an object, and its metadata.
+    pub(super) fn object(&self, key: &Key) -> Option<(Bytes, Stat)> {
+        let node = self.nodes.get(key.as_str())?;
+        let bytes = match node {
+            Node::Prefix => return None,
+            Node::Object(bytes, _) => bytes.clone(),
+            Node::Staged(bytes, _) => Bytes::copy_from_slice(bytes),
+        };
+        Some((bytes, node.stat()?))
+    }
+
+    /// Sets the time of an object to now; returns whether there is one.
     pub(super) fn touch(&mut self, key: &Key) -> bool {
         match self.nodes.get_mut(key.as_str()) {
-            Some(Node::Object(_, modified) | Node::Staged(_, modified)) => {
-                *modified = SystemTime::now();
+            Some(Node::Object(_, written) | Node::Staged(_, written)) => {
+                *written = Written::now();
                 true
             }
             Some(Node::Prefix) | None => false,
         }
     }
 
-    /// What is at a key, to change it.
+    /// The value of a key, for a change.
     pub(super) fn node(&mut self, key: &Key) -> Option<&mut Node> {
         self.nodes.get_mut(key.as_str())
     }
 
     /// Stores an object.
     pub(super) fn put(&mut self, key: &Key, node: Node, condition: Condition) -> Result<(), StorageError> {
-        match self.nodes.get(key.as_str()) {
-            Some(Node::Prefix) => return Err(StorageError::Exists),
-            Some(_) if condition == Condition::IfAbsent => return Err(StorageError::Exists),
-            Some(_) | None => {}
+        let present = self.nodes.get(key.as_str());
+        match (condition, present) {
+            (_, Some(Node::Prefix)) | (Condition::IfAbsent, Some(_)) => return Err(StorageError::Exists),
+            (Condition::IfVersion(version), _) if self.stat(key).is_none_or(|stat| stat.version != version) => {
+                return Err(StorageError::Changed);
+            }
+            _ => {}
         }
         if let Some(parent) = key.parent() {
             self.make_prefix(&parent)?;
@@ -115,7 +152,7 @@ impl KeyMap {
         true
     }
 
-    /// Removes a prefix, unless something is under it; whether it is gone.
+    /// Removes a prefix that is empty; returns whether it is gone.
     pub(super) fn remove_empty_prefix(&mut self, prefix: &Key) -> bool {
         if !self.is_free_for_tree(prefix) {
             return false;
@@ -149,7 +186,7 @@ impl KeyMap {
             self.make_prefix(&parent)?;
         }
         let node = self.nodes.remove(from.as_str()).map(|node| match node {
-            Node::Staged(bytes, modified) => Node::Object(bytes.freeze(), modified),
+            Node::Staged(bytes, written) => Node::Object(bytes.freeze(), written),
             other => other,
         });
         self.nodes.extend(node.map(|node| (to.as_str().to_owned(), node)));

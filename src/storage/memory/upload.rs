@@ -1,6 +1,6 @@
 //! Staged objects in memory.
 
-use std::{io, path::Path, time::SystemTime};
+use std::{io, path::Path};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
@@ -8,11 +8,11 @@ use futures_util::{Stream, StreamExt as _};
 use super::{
     super::{AppendError, Condition, Key, StorageError},
     Memory,
-    key_map::Node,
+    key_map::{Node, Written},
 };
 use crate::oci::{Algorithm, Digest, Hasher};
 
-/// A staged object that is held. Dropped, it stays where it is.
+/// A staged object and the right to write to it. When this is dropped, the object stays.
 #[derive(Debug)]
 pub(in crate::storage) struct Upload {
     memory: Memory,
@@ -24,13 +24,13 @@ pub(in crate::storage) struct Upload {
 }
 
 impl Upload {
-    /// Begins one.
+    /// Begins a staged object.
     pub(super) fn create(memory: &Memory, key: &Key, algorithm: Algorithm) -> Result<Self, StorageError> {
         let mut map = memory.map();
         if map.leases.contains(key) {
             return Err(StorageError::Exists);
         }
-        map.put(key, Node::Staged(BytesMut::new(), SystemTime::now()), Condition::IfAbsent)?;
+        map.put(key, Node::Staged(BytesMut::new(), Written::now()), Condition::IfAbsent)?;
         map.leases.insert(key.clone());
         Ok(Self {
             memory: memory.clone(),
@@ -41,7 +41,7 @@ impl Upload {
         })
     }
 
-    /// Takes one up, if it is there.
+    /// Resumes the staged object at `key`, if there is one.
     pub(super) fn reopen(memory: &Memory, key: &Key) -> Result<Option<Self>, StorageError> {
         let mut map = memory.map();
         if map.leases.contains(key) {
@@ -50,14 +50,16 @@ impl Upload {
         let Some((bytes, stat)) = map.object(key) else { return Ok(None) };
         let mut hasher = Box::new(Hasher::new(Algorithm::default()));
         hasher.update(&bytes);
-        if let Some(node) = map.node(key) {
-            *node = Node::Staged(BytesMut::from(bytes), stat.modified);
+        if let Some(node) = map.node(key)
+            && let Node::Object(_, written) | Node::Staged(_, written) = *node
+        {
+            *node = Node::Staged(BytesMut::from(bytes), written);
         }
         map.leases.insert(key.clone());
         Ok(Some(Self { memory: memory.clone(), key: key.clone(), hasher, offset: stat.len, synced: stat.len }))
     }
 
-    /// How many bytes there are.
+    /// The length in bytes.
     pub(in crate::storage) fn offset(&self) -> u64 {
         self.offset
     }
@@ -91,7 +93,7 @@ impl Upload {
         Ok(())
     }
 
-    /// The digest of all of it.
+    /// The digest of all bytes.
     pub(in crate::storage) fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
         let bytes = self.content()?;
         if self.hasher.algorithm() == algorithm {
@@ -100,7 +102,7 @@ impl Upload {
         Ok(Digest::of(algorithm, &bytes))
     }
 
-    /// Makes it the object at `key`.
+    /// Moves it to `key`.
     pub(in crate::storage) fn promote(self, key: &Key) -> Result<(), StorageError> {
         let renamed = self.memory.map().rename(&self.key, key);
         if renamed.is_err() {
@@ -109,16 +111,16 @@ impl Upload {
         renamed
     }
 
-    /// Throws it away.
+    /// Deletes it.
     pub(in crate::storage) fn discard(self) {
         self.memory.map().remove_object(&self.key);
     }
 
     fn write(&mut self, piece: &Bytes) -> Result<(), StorageError> {
         let mut map = self.memory.map();
-        let Some(Node::Staged(bytes, modified)) = map.node(&self.key) else { return Err(self.gone()) };
+        let Some(Node::Staged(bytes, written)) = map.node(&self.key) else { return Err(self.gone()) };
         bytes.extend_from_slice(piece);
-        *modified = SystemTime::now();
+        *written = Written::now();
         drop(map);
         self.hasher.update(piece);
         self.offset += piece.len() as u64;

@@ -1,5 +1,13 @@
 //! What is synced, and in which order.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
 use bytes::Bytes;
 use futures_util::{future::join_all, stream};
 
@@ -7,7 +15,10 @@ use super::{
     super::{Condition, StorageError, blocking, commit::Step},
     Disk, body, key, promote,
 };
-use crate::oci::Algorithm;
+use crate::{
+    oci::Algorithm,
+    storage::{Action, Observer},
+};
 
 #[tokio::test]
 async fn a_put_syncs_the_file_and_each_new_directory_once() {
@@ -312,4 +323,28 @@ async fn readers_wait_for_a_name_until_it_is_durable() {
             assert_eq!(reader.await.unwrap(), !fails);
         }
     }
+}
+
+#[derive(Debug, Default)]
+struct SyncCount(AtomicUsize);
+
+impl Observer for SyncCount {
+    fn action(&self, action: Action, _: Duration, outcome: Result<(), &StorageError>) {
+        assert!(action == Action::Sync && outcome.is_ok());
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn each_sync_is_reported_once() {
+    let disk = Disk::new().await;
+    disk.put("a/b", "x").await.unwrap();
+    let count = Arc::new(SyncCount::default());
+    disk.store.observe_syncs(count.clone());
+    disk.synced();
+    disk.put("a/b", "y").await.unwrap();
+    disk.put("c/d/e", "z").await.unwrap();
+    let synced = disk.synced().len();
+    assert!(synced > 4);
+    assert_eq!(count.0.load(SeqCst), synced);
 }

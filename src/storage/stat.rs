@@ -1,0 +1,51 @@
+//! What a store tells of an object without its bytes.
+
+use std::time::SystemTime;
+
+/// The metadata of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stat {
+    /// Its length in bytes.
+    pub len: u64,
+    /// When it was written or [touched](super::Storage::touch).
+    pub modified: SystemTime,
+    /// Which bytes it has.
+    pub version: Version,
+}
+
+/// Identifies the bytes of an object at one moment: another version means that they may have changed.
+///
+/// A touch may change the version too. Versions of different objects cannot be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version(pub(super) Identity);
+
+/// What identifies the bytes in each back end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Identity {
+    /// The file, and the time of the last change of its inode, in seconds and nanoseconds. A put makes a new file. Only
+    /// a filesystem that reuses an inode within one tick of the kernel's clock can give two files the same identity.
+    File { device: u64, inode: u64, changed: (i64, i64) },
+    /// The number of the write.
+    Memory(u64),
+}
+
+/// One name directly under a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Child {
+    /// The last component.
+    pub name: String,
+    /// Whether it is a prefix, not an object.
+    pub is_prefix: bool,
+}
+
+/// When a [`put`](super::Storage::put) may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Always: an object at the key is replaced.
+    Any,
+    /// Only if the key is free (`If-None-Match: *`); otherwise [`StorageError::Exists`](super::StorageError::Exists).
+    IfAbsent,
+    /// Only if the object has this version (`If-Match`); otherwise
+    /// [`StorageError::Changed`](super::StorageError::Changed).
+    IfVersion(Version),
+}

@@ -55,7 +55,7 @@ use crate::{
     files::{self, Watched},
     http::{AccessLog, Door, RecordListener, Service},
     ops::Ops,
-    registry::{Registry, Remains},
+    registry::{Registry, WeakRegistry},
 };
 
 /// How long is waited for the workers' threads when the server has stopped.
@@ -179,7 +179,7 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<Started
         Err(error) => return drop(report.send(Err(StartError::Thread(error)))),
     };
     let system = System::with_tokio_rt(|| runtime);
-    let remains = system.block_on(async move {
+    let weak = system.block_on(async move {
         let (server, registry, authenticator) = match run(config, sockets).await {
             Ok(parts) => parts,
             Err(error) => {
@@ -193,18 +193,18 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<Started
             tracing::error!(%error, "the server ended");
         }
         registry.finish().await;
-        Some(registry.remains())
+        Some(registry.downgrade())
     });
     drop(system);
-    if let Some(remains) = remains {
-        wait_for(&remains);
+    if let Some(weak) = weak {
+        wait_for(&weak);
     }
 }
 
 /// The workers' threads end by themselves, soon after the server has. Only then is the store free for another one.
-fn wait_for(remains: &Remains) {
+fn wait_for(registry: &WeakRegistry) {
     let begun = Instant::now();
-    while !remains.is_gone() && begun.elapsed() < WORKERS_END {
+    while !registry.is_gone() && begun.elapsed() < WORKERS_END {
         thread::sleep(Duration::from_millis(1));
     }
 }

@@ -1,4 +1,4 @@
-//! A body on its way from whoever receives it to the task that writes it.
+//! A request's body on its way from the connection to the task that writes it.
 //!
 //! Servers receive in pieces, of which many come before the writer, on another thread, is woken once for all of them.
 

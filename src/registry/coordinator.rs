@@ -1,7 +1,7 @@
-//! Who may do what at the same time, and that what was begun is ended.
+//! Locks, and the tasks that finish what was begun.
 //!
-//! Two rules: changes to the links of one repository exclude each other where one could undo what the other relies on, and a commit
-//! or a delete is a task of its own that runs to its end whatever its client does.
+//! Two rules. Changes to the links of one repository exclude each other where one could undo what the other relies on. A commit or a
+//! delete is a task of its own that runs to its end, also if its client goes away.
 
 use std::{
     collections::HashMap,
@@ -19,19 +19,19 @@ use tokio_util::task::TaskTracker;
 use super::{RegistryError, content::Pins, index::RepositoryState};
 use crate::oci::{Digest, RepositoryName};
 
-/// How many things may keep a lock (and what is known of them) in memory before the idle ones are forgotten.
+/// How many locks, with what is known of their repositories, are kept in memory before the idle ones are dropped.
 const KNOWN: usize = 1024;
 
-/// Keeps a repository from losing content, or from going away, while something is added to it.
+/// The shared lock of a repository: it loses no content, and stays, while something is added to it.
 pub(super) type Shared = OwnedRwLockReadGuard<RepositoryState>;
 
-/// Keeps everybody else from changing a repository's links.
+/// The exclusive lock of a repository: nothing else changes its links.
 pub(super) type Exclusive = OwnedRwLockWriteGuard<RepositoryState>;
 
-/// The turn to read a long list of one repository.
+/// The lock for reading a long list of one repository.
 pub(super) type Listing = OwnedMutexGuard<()>;
 
-/// Keeps the bytes of one digest as they are: nobody stores them or sets them aside meanwhile.
+/// The lock of the bytes of one digest: they are neither stored nor set aside meanwhile.
 pub(super) type Content = OwnedMutexGuard<()>;
 
 /// The locks of the repositories and of content, and the tasks that own a change.
@@ -40,7 +40,7 @@ pub(super) struct Coordinator {
     repositories: Locks<RepositoryName, RwLock<RepositoryState>>,
     listings: Locks<RepositoryName, tokio::sync::Mutex<()>>,
     contents: Locks<Digest, tokio::sync::Mutex<()>>,
-    /// Content is read again for one request at a time: anybody who may push can cause it.
+    /// Content is rehashed for one request at a time: every client that may push can cause it.
     readings: Semaphore,
     pins: Arc<Pins>,
     tasks: TaskTracker,
@@ -48,7 +48,7 @@ pub(super) struct Coordinator {
 }
 
 impl Coordinator {
-    /// A coordinator that keeps content young for `grace`, and whose tasks run on the runtime that this is called in, so that they outlive the one of a request.
+    /// A coordinator that keeps content young for `grace`. Its tasks run on the runtime that this is called in, and so outlive a request's.
     pub(super) fn new(grace: Duration) -> Self {
         Self {
             repositories: Locks::default(),
@@ -61,32 +61,32 @@ impl Coordinator {
         }
     }
 
-    /// Takes part in a repository with others that only add to it.
+    /// Locks a repository, shared with others that only add to it.
     pub(super) async fn shared(&self, name: &RepositoryName) -> Shared {
         self.repositories.of(name).read_owned().await
     }
 
-    /// Takes a repository alone.
+    /// Locks a repository exclusively.
     pub(super) async fn exclusive(&self, name: &RepositoryName) -> Exclusive {
         self.repositories.of(name).write_owned().await
     }
 
-    /// Waits for the turn to read a long list of a repository. Not for one who has the repository, shared or alone.
+    /// Locks the reading of a long list of a repository. A caller that has the repository's lock must not call this.
     pub(super) async fn listing(&self, name: &RepositoryName) -> Listing {
         self.listings.of(name).lock_owned().await
     }
 
-    /// Takes the bytes of one digest alone.
+    /// Locks the bytes of one digest.
     pub(super) async fn content(&self, digest: &Digest) -> Content {
         self.contents.of(digest).lock_owned().await
     }
 
-    /// What a collection must leave alone.
+    /// The content that a collection must not remove.
     pub(super) fn pins(&self) -> &Arc<Pins> {
         &self.pins
     }
 
-    /// Waits for the turn to read content again.
+    /// Waits for the permit to rehash content.
     pub(super) async fn reading(&self) -> Option<SemaphorePermit<'_>> {
         self.readings.acquire().await.ok()
     }
@@ -106,19 +106,19 @@ impl Coordinator {
         })
     }
 
-    /// Whether nothing that may take long shall go on.
+    /// Whether long work has to end.
     pub(super) fn is_finishing(&self) -> bool {
         self.tasks.is_closed()
     }
 
-    /// Waits until every task has ended. Those that begin meanwhile are waited for, too.
+    /// Waits until every task has ended, also those that begin meanwhile.
     pub(super) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;
     }
 }
 
-/// A lock for each thing that one was needed for lately.
+/// The locks that were used lately, by key.
 #[derive(Debug)]
 struct Locks<K, L>(Mutex<HashMap<K, Arc<L>>>);
 
@@ -135,7 +135,7 @@ impl<K: Clone + Eq + Hash, L: Default> Locks<K, L> {
             return Arc::clone(lock);
         }
         if locks.len() >= KNOWN {
-            // A lock that only this table holds is nobody's, and can't become anybody's while the table is locked.
+            // A lock that only this table refers to is free, and stays so while the table is locked.
             locks.retain(|_, lock| Arc::strong_count(lock) > 1);
         }
         Arc::clone(locks.entry(key.clone()).or_default())

@@ -1,4 +1,4 @@
-//! What the rules of a registry can answer but the thing asked for.
+//! Errors of a registry.
 
 use super::UpstreamError;
 use crate::{
@@ -47,7 +47,7 @@ pub enum RegistryError {
     /// The repository has no such upload session.
     #[error("there is no such upload")]
     UploadUnknown,
-    /// The repository has as many uploads that nobody has ended as it may have.
+    /// The repository has as many unfinished uploads as it may have.
     #[error("{limit} uploads to this repository were begun and not ended")]
     TooManyUploads {
         /// How many it may have.
@@ -83,7 +83,7 @@ pub enum RegistryError {
     /// The task that did the work died.
     #[error("the work was given up")]
     Aborted,
-    /// The store said no.
+    /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }

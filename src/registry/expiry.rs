@@ -1,4 +1,4 @@
-//! Uploads that nobody ends are thrown away.
+//! Expiry of unfinished uploads.
 
 use std::{
     sync::{Arc, Weak},

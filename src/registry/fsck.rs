@@ -7,7 +7,7 @@
 mod account;
 mod contents;
 mod manifests;
-mod pace;
+mod rate_limit;
 mod referrers_tags;
 mod repositories;
 
@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc::Sender, time::Instant};
 
 use self::account::Account;
-use super::Registry;
+use super::{Registry, progress::Reporter};
 use crate::{oci::RepositoryName, storage::StorageError};
 
 pub use account::{Diagnosis, Event, Finding, Outcome, Phase};
-pub(super) use pace::Pace;
+pub(super) use rate_limit::RateLimit;
 
 /// What a check shall do.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub struct Inspection {
 /// Why a check did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum FsckError {
-    /// Whoever asked for it has gone, or the server stops.
+    /// The caller has gone, or the server stops.
     #[error("the check was broken off")]
     BrokenOff,
     /// What was asked for needs a store that is written to.
@@ -62,19 +62,17 @@ impl Registry {
         if self.is_read_only() && (inspection.repair || inspection.write_referrers_tags) {
             return Err(FsckError::ReadOnly);
         }
-        let (registry, heard) = (self.clone(), events.clone());
-        let is_over = move || heard.is_closed() || registry.0.coordinator.is_finishing();
-        let pace = Pace::new(inspection.rate, is_over);
+        let reporter = Reporter::new(self, events.clone());
+        let pace = RateLimit::new(inspection.rate, move || reporter.is_over());
         let inspector = Inspector {
             registry: self.clone(),
             inspection,
             pace,
-            account: Account::new(events),
+            account: Account::new(Reporter::new(self, events)),
             is_complete: true,
             without_manifests: None,
         };
-        let done = self.0.coordinator.own(async move { Ok(inspector.run().await) }).await;
-        done.unwrap_or(Err(FsckError::Died))
+        self.run(Box::pin(inspector.run()), FsckError::Died).await
     }
 }
 
@@ -82,7 +80,7 @@ impl Registry {
 struct Inspector {
     registry: Registry,
     inspection: Inspection,
-    pace: Pace,
+    pace: RateLimit,
     account: Account,
     /// Whether all of the store can be seen. Else nothing is removed.
     is_complete: bool,
@@ -109,7 +107,7 @@ impl Inspector {
 
     /// To be asked wherever it is safe to end.
     fn go_on(&self) -> Result<(), FsckError> {
-        if self.account.is_closed() || self.registry.0.coordinator.is_finishing() {
+        if self.account.reporter.is_over() {
             return Err(FsckError::BrokenOff);
         }
         Ok(())

@@ -23,9 +23,10 @@ use tokio::{sync::mpsc::Sender, time::Instant};
 use self::{account::Account, mark::Marks};
 use super::{
     Registry,
-    census::Word,
     content::{Fingerprints, Run},
     events,
+    progress::Reporter,
+    survey::Word,
 };
 use crate::{
     oci::{Digest, RepositoryName},
@@ -68,7 +69,7 @@ pub enum CollectionError {
     /// Somebody else's uploads are younger than this process.
     #[error("another registry writes to {0} at this moment: nothing is collected; stop one of the two registries")]
     AnotherWriter(RepositoryName),
-    /// Whoever asked for it has gone, or the server stops.
+    /// The caller has gone, or the server stops.
     #[error("the collection was broken off")]
     BrokenOff,
     /// A part of the store can't be read or written.
@@ -90,16 +91,16 @@ impl Registry {
         }
         let run = self.0.coordinator.pins().begin().ok_or(CollectionError::UnderWay)?;
         let this = self.clone();
-        let collector = Collector::new(this, run, collection, Account::new(events));
+        let collector = Collector::new(this, run, collection, Account::new(Reporter::new(self, events)));
         let registry = self.clone();
         let work = async move {
             let done = collector.run().await;
             if let Ok(report) = &done {
                 registry.notify(&events::Event::Collected(report));
             }
-            Ok(done)
+            done
         };
-        self.0.coordinator.own(work).await.unwrap_or(Err(CollectionError::Died))
+        self.run(Box::pin(work), CollectionError::Died).await
     }
 }
 
@@ -217,7 +218,7 @@ impl Collector {
 
     /// To be asked wherever it is safe to end.
     fn go_on(&self) -> Result<(), CollectionError> {
-        if self.account.is_closed() || self.registry.0.coordinator.is_finishing() {
+        if self.account.reporter.is_over() {
             return Err(CollectionError::BrokenOff);
         }
         Ok(())

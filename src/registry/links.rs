@@ -55,7 +55,7 @@ impl Repository {
         Ok(!self.storage().children(&layout::uploads(&self.name)).await?.is_empty())
     }
 
-    /// Ends a delete. If it failed, what is gone and what is not is not known here: the next one who asks reads it from the store.
+    /// Ends a delete. If it failed, it is not known how much was removed: the next request reads that from the store.
     pub(super) async fn settle(
         &self,
         state: &mut RepositoryState,
@@ -151,7 +151,7 @@ fn target(key: &Key, read: Result<Option<Bytes>, StorageError>) -> Result<Option
     Ok(digest)
 }
 
-/// Writes the link at `key`, over whatever is there: a link that is written again is young again.
+/// Writes the link at `key`, and replaces what is there. A link that is written again is young again.
 pub(super) fn link_to(key: Key, target: &Digest) -> Step {
     Step::Put(key, Bytes::from(target.to_string()))
 }

@@ -202,7 +202,7 @@ impl Repository {
         }
         let bytes = match self.storage().read(&layout::data(digest), Registry::MANIFEST_LIMIT).await {
             Ok(Some(bytes)) => bytes,
-            // Whatever is longer than a manifest may be is none, and is not read to find that out.
+            // An object that is longer than a manifest may be is not read.
             Ok(None) | Err(StorageError::TooLarge) => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -253,14 +253,14 @@ impl Repository {
         let _alone = self.coordinator().content(&digest).await;
         let linked = self.link_manifest(&mut state, &digest, &manifest, &push.bytes, &tags).await;
         if linked.is_err() {
-            // What reached the store and what did not is not known here: the next one who asks reads it there.
+            // It is not known how much of it reached the store. The next request reads that from the store.
             self.forget(&mut state).await;
         }
         linked?;
         Ok(PushedManifest { digest, subject: manifest.subject, tags })
     }
 
-    /// Stores a manifest, makes it visible, and then its tags. The order is that of a push: a reader who sees a tag sees all that it leads to.
+    /// Stores a manifest, makes it visible, and then its tags, so that a reader that sees a tag can read all that it refers to.
     async fn link_manifest(
         &self,
         state: &mut RepositoryState,

@@ -1,4 +1,4 @@
-//! The verbs on the nouns, and the rules of a registry. Knows neither HTTP nor paths on a disk.
+//! The operations of a registry and its rules. This module knows neither HTTP nor paths on a disk.
 
 mod blobs;
 mod body;
@@ -22,10 +22,10 @@ mod references;
 mod referrers;
 mod session_id;
 mod sessions;
+mod survey;
 mod tags;
 mod uploads;
 mod upstream;
-mod walk;
 
 use std::{
     sync::{Arc, Weak},
@@ -49,11 +49,11 @@ pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
 pub use upstream::{Upstream, UpstreamError, Wanted};
 
-// What its answers and errors are made of: what stands above names them from here, and never the storage.
+// Parts of its answers, errors and traits: the modules above name them from here.
 pub use crate::storage::{Key, Stat, Step, StorageError};
 
 use self::{
-    content::{Condemned, VerifiedManifests},
+    content::{DamagedContents, VerifiedManifests},
     coordinator::Coordinator,
     events::{Listener, Source},
     index::Catalog,
@@ -61,7 +61,7 @@ use self::{
 };
 use crate::{oci::RepositoryName, storage::Storage};
 
-/// What the operator decides about the rules.
+/// The operator's settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// Whether tags, manifests and blobs may be deleted.
@@ -74,11 +74,11 @@ pub struct Rules {
     pub upload_limit: Option<u64>,
     /// How many uploads of one repository may be begun and not ended.
     pub unfinished_limit: usize,
-    /// What becomes of uploads that nobody ends.
+    /// When uploads that were not ended are removed.
     pub expiry: Expiry,
-    /// What becomes of content that nothing refers to.
+    /// When content without references is removed.
     pub gc: Gc,
-    /// What of a blob is compared with its digest when it is read.
+    /// How much of a blob is compared with its digest when it is read.
     pub verify: Verify,
 }
 
@@ -97,17 +97,17 @@ impl Default for Rules {
     }
 }
 
-/// What of a blob is compared with its digest when it is read. A manifest is, always.
+/// How much of a blob is compared with its digest when it is read. A manifest always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Verify {
-    /// Nothing: clients do that, and a check of the whole store.
+    /// Nothing: clients compare it, and so does a check of the whole store.
     #[default]
     Nothing,
     /// All of it, if all of it is read.
     Whole,
 }
 
-/// What becomes of a manifest whose blobs or children are not in its repository.
+/// How a manifest is treated whose blobs or children are not in its repository.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Missing {
     /// It is refused.
@@ -117,26 +117,26 @@ pub enum Missing {
     Allow,
 }
 
-/// What becomes of a manifest that names content of its repository with a size which that does not have.
+/// How a manifest is treated that gives a wrong size for content of its repository.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sizes {
-    /// It is stored, as registry:2 does, and the log tells of it. The content is what its digest says.
+    /// It is stored, as registry:2 does, with a warning in the log. The content has its digest.
     #[default]
     Warn,
     /// It is refused.
     Refuse,
 }
 
-/// When an upload that nobody ends is thrown away.
+/// When an upload that was not ended is removed.
 #[derive(Clone, Copy, Debug)]
 pub struct Expiry {
-    /// Whether that is done at all.
+    /// Whether uploads expire.
     pub enabled: bool,
-    /// How long ago its last byte must be.
+    /// For how long no byte came.
     pub age: Duration,
-    /// How often is looked.
+    /// How often expired uploads are removed.
     pub interval: Duration,
-    /// Whether to say only what would be done.
+    /// Whether they are only reported.
     pub dry_run: bool,
 }
 
@@ -147,7 +147,7 @@ impl Default for Expiry {
     }
 }
 
-/// What becomes of content that nothing refers to.
+/// When content without references is removed.
 #[derive(Clone, Copy, Debug)]
 pub struct Gc {
     /// How often a collection begins by itself; `None`: never.
@@ -189,15 +189,15 @@ struct Inner {
     beginning: Beginning,
     /// When in this run of the system the store was served first.
     first_served: OnceCell<Duration>,
-    condemned: Condemned,
+    damaged: DamagedContents,
     verified: VerifiedManifests,
 }
 
-/// When a registry began to serve, by the clock that files are dated with and by one that is never set.
+/// When a registry began to serve: by the clock of file dates, and by a monotonic clock.
 #[derive(Clone, Copy, Debug)]
 struct Beginning {
     date: SystemTime,
-    /// `None`: it serves nobody, so nobody was told anything.
+    /// `None`: it has no clients.
     serving: Option<Instant>,
 }
 
@@ -229,7 +229,7 @@ impl Registry {
         registry
     }
 
-    /// A registry that serves nobody, for work on a store that no server has. Nothing runs in its background, and nobody listens to it.
+    /// A registry without clients, listeners and background tasks, for work on a store that no server has open.
     #[must_use]
     pub fn at_rest(storage: Storage, rules: Rules) -> Self {
         Self::over(storage, rules, Extensions::default(), None)
@@ -243,20 +243,20 @@ impl Registry {
             coordinator: Coordinator::new(rules.gc.grace),
             sessions: Sessions::default(),
             catalog: Catalog::default(),
-            condemned: Condemned::default(),
+            damaged: DamagedContents::default(),
             verified: VerifiedManifests::default(),
             first_served: OnceCell::new(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }
 
-    /// One repository of it, whether there is such a one yet or not.
+    /// A repository, which need not exist yet.
     #[must_use]
     pub fn repository(&self, name: RepositoryName) -> Repository {
         Repository { registry: self.clone(), name, source: None, is_filled: false }
     }
 
-    /// [`Registry::repository`], for a request: the events of what is done with it say `source`, which is made only if somebody listens.
+    /// [`Registry::repository`], for a request. Its events carry the source, which is made only if there are listeners.
     #[must_use]
     pub fn repository_for(&self, name: RepositoryName, source: impl FnOnce() -> Source) -> Repository {
         let source = (!self.0.extensions.listeners.is_empty()).then(|| Arc::new(source()));
@@ -272,7 +272,7 @@ impl Registry {
     /// Whether the store takes writes at this moment.
     ///
     /// # Errors
-    /// What a write met.
+    /// The error of a write.
     pub async fn probe(&self) -> Result<(), StorageError> {
         self.0.storage.probe().await
     }
@@ -280,20 +280,20 @@ impl Registry {
     /// How many bytes the store has room for, where that has a meaning.
     ///
     /// # Errors
-    /// What the question met.
+    /// The error of the system call.
     pub async fn free_space(&self) -> Result<Option<u64>, StorageError> {
         self.0.storage.free_space().await
     }
 
-    /// Waits until every commit and every delete that was begun has ended.
+    /// Waits until every commit and every delete has ended.
     pub async fn finish(&self) {
         self.0.coordinator.finish().await;
     }
 
-    /// A look at this registry that does not keep it.
+    /// A reference to this registry that does not keep it open.
     #[must_use]
-    pub fn remains(&self) -> Remains {
-        Remains(Arc::downgrade(&self.0))
+    pub fn downgrade(&self) -> WeakRegistry {
+        WeakRegistry(Arc::downgrade(&self.0))
     }
 
     fn storage(&self) -> &Storage {
@@ -301,26 +301,26 @@ impl Registry {
     }
 }
 
-/// Tells whether a registry, and with it the lock of its store, is still held by anybody.
+/// A reference to a registry that does not keep it, and the lock of its store, open.
 #[derive(Clone, Debug)]
-pub struct Remains(Weak<Inner>);
+pub struct WeakRegistry(Weak<Inner>);
 
-impl Remains {
-    /// Whether nobody holds it any more.
+impl WeakRegistry {
+    /// Whether the registry was dropped.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.0.strong_count() == 0
     }
 }
 
-/// One repository of a registry: a name, and all that can be done under it.
+/// One repository of a registry, and its operations.
 #[derive(Clone, Debug)]
 pub struct Repository {
     registry: Registry,
     name: RepositoryName,
-    /// What its events say of their cause.
+    /// The source in its events.
     source: Option<Arc<Source>>,
-    /// Whether this is the upstream's hold of it.
+    /// Whether the upstream uses it to store what it fetched.
     is_filled: bool,
 }
 

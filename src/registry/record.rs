@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
-    Registry, Repository, layout,
+    Registry, Repository,
+    census::AT_A_TIME,
+    layout,
     origin::{BEGUN, Origin, UNEXPLAINED},
-    walk::AT_A_TIME,
 };
 use crate::{
     oci::RepositoryName,

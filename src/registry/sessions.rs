@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex as Turn, OwnedMutexGuard},
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
     time::Instant,
 };
 
@@ -18,21 +18,21 @@ use crate::storage::{Key, Staging, Storage};
 /// first request is still being ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many sessions stay open that nobody writes to. The others are opened again when they are needed.
+/// How many idle sessions stay open. The others are opened again when they are needed.
 const DORMANT: usize = 128;
 
 /// The sessions that were used lately.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    slots: Mutex<HashMap<Key, Arc<Turn<Slot>>>>,
+    slots: Mutex<HashMap<Key, Arc<AsyncMutex<Slot>>>>,
     /// When this process last worked on each session that has not ended, by a clock that is never set.
     used: Mutex<HashMap<Key, Instant>>,
 }
 
-/// What a session's turn is about: the content, unless it has to be opened, or has ended.
+/// The content of a session, unless it has to be opened, or has ended.
 type Slot = Option<Staging>;
 
-/// The right to work on one session, until it is dropped.
+/// The lock of one session, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Session {
     slot: OwnedMutexGuard<Slot>,
@@ -44,7 +44,7 @@ impl Session {
         self.slot.as_mut()
     }
 
-    /// Takes the content out: the session has ended, and its turn has not.
+    /// Takes the content out: the session has ended, and is still locked.
     pub(super) fn take(&mut self) -> Option<Staging> {
         self.slot.take()
     }
@@ -65,21 +65,21 @@ impl Sessions {
     pub(super) fn begin(&self, key: Key, staging: Staging) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= DORMANT {
-            // Whoever is at work on a session, or waits for it, holds its slot.
+            // A request that works on a session, or waits for it, holds its slot.
             slots.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
         self.used(&key);
-        slots.insert(key, Arc::new(Turn::new(Some(staging))));
+        slots.insert(key, Arc::new(AsyncMutex::new(Some(staging))));
     }
 
-    /// Waits for the turn at a session, and opens it if it was left by an earlier process.
+    /// Locks a session, and opens it if an earlier process left it.
     ///
     /// # Errors
-    /// [`RegistryError::UploadBusy`] if somebody else keeps it; [`RegistryError::UploadUnknown`] if there is none.
-    pub(super) async fn turn(&self, storage: &Storage, key: &Key) -> Result<Session, RegistryError> {
+    /// [`RegistryError::UploadBusy`] if another request keeps it; [`RegistryError::UploadUnknown`] if there is none.
+    pub(super) async fn lock(&self, storage: &Storage, key: &Key) -> Result<Session, RegistryError> {
         self.used(key);
-        let turn = Arc::clone(&self.slot(key)).lock_owned();
-        let mut slot = tokio::time::timeout(PATIENCE, turn).await.map_err(|_| RegistryError::UploadBusy)?;
+        let locked = Arc::clone(&self.slot(key)).lock_owned();
+        let mut slot = tokio::time::timeout(PATIENCE, locked).await.map_err(|_| RegistryError::UploadBusy)?;
         if slot.is_none() {
             *slot = storage.resume(key).await?;
         }
@@ -91,7 +91,7 @@ impl Sessions {
         Ok(Session { slot })
     }
 
-    /// Closes a session that nobody is at work on; `false` if somebody is.
+    /// Closes an idle session; `false` if a request works on it.
     pub(super) fn forget(&self, key: &Key) -> bool {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.get(key).is_some_and(|slot| Arc::strong_count(slot) > 1) {
@@ -102,7 +102,7 @@ impl Sessions {
         true
     }
 
-    /// Whether this process has worked on a session within the last `age`, whatever the date of its content is.
+    /// Whether this process has worked on a session within the last `age`. The date of its content does not matter.
     pub(super) fn is_in_use(&self, key: &Key, age: Duration) -> bool {
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.get(key).is_some_and(|used| used.elapsed() <= age)
@@ -112,7 +112,7 @@ impl Sessions {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), Instant::now());
     }
 
-    fn slot(&self, key: &Key) -> Arc<Turn<Slot>> {
+    fn slot(&self, key: &Key) -> Arc<AsyncMutex<Slot>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(key.clone()).or_default())
     }

@@ -66,8 +66,8 @@ impl Repository {
     /// # Errors
     /// [`RegistryError::UploadUnknown`], [`RegistryError::UploadBusy`].
     pub async fn upload_status(&self, session: SessionId) -> Result<UploadStatus, RegistryError> {
-        let mut turn = self.turn(session).await?;
-        let offset = turn.staging().map_or(0, |staging| staging.offset());
+        let mut locked = self.lock_session(session).await?;
+        let offset = locked.staging().map_or(0, |staging| staging.offset());
         Ok(UploadStatus { session, offset })
     }
 
@@ -80,11 +80,11 @@ impl Repository {
     pub async fn append_upload(&self, session: SessionId, chunk: Chunk) -> Result<UploadStatus, RegistryError> {
         // Had before the task begins that outlives the caller: a client that sees its connection end, and asks where the upload is, is told of
         // everything that will be kept.
-        let mut turn = self.turn(session).await?;
+        let mut locked = self.lock_session(session).await?;
         let this = self.clone();
         self.coordinator()
             .own(async move {
-                let offset = this.append(&mut turn, chunk, After::More).await?;
+                let offset = this.append(&mut locked, chunk, After::More).await?;
                 Ok(UploadStatus { session, offset })
             })
             .await
@@ -96,20 +96,20 @@ impl Repository {
     /// # Errors
     /// [`RegistryError::DigestMismatch`], [`RegistryError::UploadOffset`], [`RegistryError::Body`], …
     pub async fn finish_upload(&self, session: SessionId, digest: &Digest, last: Chunk) -> Result<(), RegistryError> {
-        let mut turn = self.turn(session).await?;
+        let mut locked = self.lock_session(session).await?;
         let (this, digest) = (self.clone(), digest.clone());
         self.coordinator()
             .own(async move {
-                this.append(&mut turn, last, After::Commit).await?;
-                let staging = turn.take().ok_or(RegistryError::UploadUnknown)?;
+                this.append(&mut locked, last, After::Commit).await?;
+                let staging = locked.take().ok_or(RegistryError::UploadUnknown)?;
                 match verified(staging, &digest).await? {
                     Ok(verified) => this.commit_blob(verified).await?,
                     Err((error, staging)) => {
-                        turn.put_back(staging);
-                        return Err(roll_back(&mut turn, error).await);
+                        locked.put_back(staging);
+                        return Err(roll_back(&mut locked, error).await);
                     }
                 }
-                drop(turn);
+                drop(locked);
                 this.registry.0.sessions.forget(&layout::upload(&this.name, &session));
                 Ok(())
             })
@@ -153,7 +153,7 @@ impl Repository {
         let this = self.clone();
         self.coordinator()
             .own(async move {
-                let staging = this.turn(session).await?.end().ok_or(RegistryError::UploadUnknown)?;
+                let staging = this.lock_session(session).await?.end().ok_or(RegistryError::UploadUnknown)?;
                 this.registry.0.sessions.forget(&layout::upload(&this.name, &session));
                 staging.abort().await?;
                 this.notify(Action::UploadCancelled(session));
@@ -162,15 +162,15 @@ impl Repository {
             .await
     }
 
-    async fn turn(&self, session: SessionId) -> Result<Session, RegistryError> {
+    async fn lock_session(&self, session: SessionId) -> Result<Session, RegistryError> {
         let key = layout::upload(&self.name, &session);
-        self.registry.0.sessions.turn(self.storage(), &key).await
+        self.registry.0.sessions.lock(self.storage(), &key).await
     }
 
     /// Receives a chunk into a session. The status that it leaves is durable, whether all of the chunk came or not; but for one that came whole
     /// before a commit, which syncs it. A chunk that can't be kept leaves the session as it was before.
-    async fn append(&self, turn: &mut Session, chunk: Chunk, after: After) -> Result<u64, RegistryError> {
-        let staging = turn.staging().ok_or(RegistryError::UploadUnknown)?;
+    async fn append(&self, locked: &mut Session, chunk: Chunk, after: After) -> Result<u64, RegistryError> {
+        let staging = locked.staging().ok_or(RegistryError::UploadUnknown)?;
         let offset = staging.offset();
         if chunk.range.is_some_and(|range| range.first != offset) {
             return Err(RegistryError::UploadOffset { offset });
@@ -183,7 +183,7 @@ impl Repository {
         let received = self.receive(staging, chunk.body, chunk.range.map(|range| range.len)).await;
         if let Err(error @ (RegistryError::LengthMismatch | RegistryError::UploadTooLarge { .. })) = received {
             // What came is not what was said, or is too much: none of it is kept.
-            return Err(roll_back(turn, error).await);
+            return Err(roll_back(locked, error).await);
         }
         let synced = match &received {
             Err(RegistryError::Storage(_)) => Ok(()),
@@ -194,7 +194,7 @@ impl Repository {
         received.and(synced.map_err(RegistryError::from)).inspect_err(|error| {
             // The store threw the content away, unless it was only full.
             if matches!(error, RegistryError::Storage(error) if !matches!(error, StorageError::Full)) {
-                turn.take();
+                locked.take();
             }
         })?;
         Ok(offset)
@@ -241,12 +241,12 @@ async fn verified(
 }
 
 /// Leaves a session as it was before a chunk that is refused with `error`.
-async fn roll_back(turn: &mut Session, error: RegistryError) -> RegistryError {
-    let Some(staging) = turn.staging() else { return error };
+async fn roll_back(locked: &mut Session, error: RegistryError) -> RegistryError {
+    let Some(staging) = locked.staging() else { return error };
     match staging.roll_back().await {
         Ok(()) => error,
         Err(failure) => {
-            turn.take();
+            locked.take();
             failure.into()
         }
     }

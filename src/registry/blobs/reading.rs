@@ -124,7 +124,7 @@ impl BlobDelivery {
     /// # Errors
     /// As [`Delivery::send`]; and instead of the last bytes, if the blob was found damaged.
     pub fn send(&mut self, socket: BorrowedFd<'_>, most: u64) -> io::Result<u64> {
-        if self.left() <= most && self.registry.0.condemned.has(&self.target, self.stat) {
+        if self.left() <= most && self.registry.0.damaged.has(&self.target, self.stat) {
             return Err(damaged());
         }
         self.delivery.send(socket, most)
@@ -165,7 +165,7 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Stream for Checked<S> {
 impl<S> Checked<S> {
     /// Whether nothing is known against the blob, now that its last piece has been read.
     fn is_right(&mut self) -> bool {
-        if self.registry.0.condemned.has(&self.target, self.stat) {
+        if self.registry.0.damaged.has(&self.target, self.stat) {
             return false;
         }
         let Some(hasher) = self.hasher.take() else { return true };

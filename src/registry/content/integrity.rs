@@ -1,4 +1,4 @@
-//! Content that is not what its name says: found, confirmed, set aside, so that the next push of it heals the store.
+//! Damaged content: bytes that do not have their digest. They are found, confirmed and set aside, so that the next push heals the store.
 
 use std::{
     collections::HashSet,
@@ -12,19 +12,19 @@ use futures_util::StreamExt as _;
 
 use crate::{
     oci::{Digest, Hasher},
-    registry::{Registry, RegistryError, events::Event, fsck::Pace, layout},
+    registry::{Registry, RegistryError, events::Event, fsck::RateLimit, layout},
     storage::{Stat, StorageError},
 };
 
-/// Content that was found damaged while this process ran, as it was when that was found: whoever still reads it must not come to its end.
+/// Content that this process found damaged, with its state at that time. A reader that still has it open must not get its last bytes.
 #[derive(Debug, Default)]
-pub(in crate::registry) struct Condemned {
+pub(in crate::registry) struct DamagedContents {
     /// How many there are, so that the usual look at none costs no lock.
     count: AtomicUsize,
     contents: Mutex<HashSet<(Digest, Stat)>>,
 }
 
-impl Condemned {
+impl DamagedContents {
     fn insert(&self, digest: &Digest, stat: Stat) {
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         contents.insert((digest.clone(), stat));
@@ -54,12 +54,16 @@ impl Registry {
 
     /// Reads content whose length is not what a client says, and sets it aside if its digest is not right either; whether it is right.
     pub(in crate::registry) async fn is_intact(&self, digest: &Digest) -> Result<bool, StorageError> {
-        let _turn = self.0.coordinator.reading().await;
-        self.rehash(digest, &mut Pace::free()).await
+        let _permit = self.0.coordinator.reading().await;
+        self.rehash(digest, &mut RateLimit::free()).await
     }
 
     /// Reads content at some pace, and sets it aside if its digest is not right; whether it is right.
-    pub(in crate::registry) async fn rehash(&self, digest: &Digest, pace: &mut Pace) -> Result<bool, StorageError> {
+    pub(in crate::registry) async fn rehash(
+        &self,
+        digest: &Digest,
+        pace: &mut RateLimit,
+    ) -> Result<bool, StorageError> {
         let Some(object) = self.storage().open(&layout::data(digest)).await? else { return Ok(false) };
         let stat = object.stat();
         let mut pieces = object.into_stream(0..stat.len);
@@ -85,10 +89,10 @@ impl Registry {
         Ok(false)
     }
 
-    /// Moves content out of the way of its next push, if it is still what was judged: a push may have healed it meanwhile. A store that
-    /// can't be written keeps it where it is.
+    /// Moves content out of the way of its next push, unless it changed since it was judged: a push may have healed it meanwhile. A
+    /// read-only store keeps it where it is.
     pub(in crate::registry) async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
-        self.0.condemned.insert(digest, judged);
+        self.0.damaged.insert(digest, judged);
         let (this, digest) = (self.clone(), digest.clone());
         let work = async move {
             let _alone = this.0.coordinator.content(&digest).await;

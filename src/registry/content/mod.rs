@@ -5,7 +5,7 @@ mod pins;
 mod verified;
 
 pub(super) use self::{
-    integrity::Condemned,
+    integrity::DamagedContents,
     pins::{Fingerprints, Pins, Run, Taken},
     verified::{VerifiedManifest, VerifiedManifests},
 };

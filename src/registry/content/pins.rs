@@ -1,8 +1,8 @@
-//! What a collection must leave alone: content that somebody relies on at this moment, or was told of lately.
+//! Pins: content that a collection must not remove, because a change relies on it now or a client was told of it lately.
 //!
-//! A *pin* is held from the moment in which content is found to be there until the last link to it is durable. A collection takes content
-//! alone before it looks at it for the last time, and never takes what is pinned, or was pinned since the collection began. Clients that were told
-//! that content is there skip its upload, so that makes it *young*, which is remembered for the grace time at least.
+//! A change pins the content it refers to, from the existence check until its last link is durable. A collection locks content before it
+//! looks at it for the last time, and never takes content that is pinned, or was pinned since the collection began. A client that was
+//! told that content exists skips the upload. So content that a client was told of is *young*, for the grace time at least.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +16,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{oci::Digest, storage::Key};
 
-/// A set of which only fingerprints are kept. Two things may have the same one: then one more is kept than need be, and nothing is lost.
+/// A set that keeps only fingerprints. Two things may have the same fingerprint: then one thing too many is kept, and nothing is lost.
 #[derive(Debug, Default)]
 pub(in crate::registry) struct Fingerprints {
     hash: RandomState,
@@ -72,7 +72,7 @@ pub(in crate::registry) struct Pin {
 #[derive(Debug)]
 pub(in crate::registry) struct Run(Arc<Pins>);
 
-/// Content that a collection has alone. Whoever would pin it waits until this is dropped.
+/// Content that a collection has locked. A change that would pin it waits until this is dropped.
 #[derive(Debug)]
 pub(in crate::registry) struct Taken {
     pins: Arc<Pins>,
@@ -80,7 +80,7 @@ pub(in crate::registry) struct Taken {
 }
 
 impl Pins {
-    /// Nothing is pinned, nor young; what becomes so stays young for `grace` at least, and twice that at most.
+    /// No pins. Content stays young for `grace` at least, and for twice that at most.
     pub(in crate::registry) fn new(grace: Duration) -> Arc<Self> {
         let (young, looked_at) = (Young::new(grace), Young::new(grace / 16));
         let state = State { held: HashMap::new(), taken: HashSet::new(), remembered: None, young, looked_at };

@@ -1,7 +1,7 @@
-//! Manifests that were read lately, and proved to be what their digests say.
+//! A cache of manifests that were read lately and have their digests.
 //!
-//! What is here is compared with what was read from the store this time, byte for byte. So nothing is given out that is not in the store, and
-//! what is has neither to be hashed nor to be parsed again.
+//! A cached manifest is compared, byte for byte, with what was read from the store. So each answer comes from the store, and is neither
+//! hashed nor parsed again.
 
 use bytes::Bytes;
 use quick_cache::{Weighter, sync::Cache};

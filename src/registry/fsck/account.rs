@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::Sender;
 
-use crate::registry::Progress;
+use crate::registry::{Progress, progress::Reporter};
 
 /// What a check tells while it runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -82,22 +81,16 @@ pub struct Diagnosis {
 /// Counts, and tells.
 pub(super) struct Account {
     pub(super) figures: Diagnosis,
-    events: Sender<Event>,
+    pub(super) reporter: Reporter<Event>,
 }
 
 impl Account {
-    pub(super) fn new(events: Sender<Event>) -> Self {
-        Self { figures: Diagnosis::default(), events }
-    }
-
-    /// Whether nobody wants to know any more.
-    pub(super) fn is_closed(&self) -> bool {
-        self.events.is_closed()
+    pub(super) fn new(reporter: Reporter<Event>) -> Self {
+        Self { figures: Diagnosis::default(), reporter }
     }
 
     pub(super) fn progress(&self, phase: Phase, done: usize, of: usize) {
-        // One who reads slowly misses some; one who does not listen any more is noticed elsewhere.
-        let _ = self.events.try_send(Event::Progress(Progress::new(phase, done, of)));
+        self.reporter.offer(Event::Progress(Progress::new(phase, done, of)));
     }
 
     pub(super) async fn note(&mut self, place: impl ToString, what: impl ToString) {
@@ -121,7 +114,7 @@ impl Account {
         if outcome != Outcome::Note {
             tracing::warn!(%place, %what, ?outcome, "a check of the store found something");
         }
-        let _ = self.events.send(Event::Finding(Finding { place, what, outcome, advice: advice.to_owned() })).await;
+        self.reporter.tell(Event::Finding(Finding { place, what, outcome, advice: advice.to_owned() })).await;
     }
 
     pub(super) fn close(self, took: Duration) -> Diagnosis {

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc::Sender;
 
 use crate::{
     oci::{Digest, RepositoryName},
-    registry::Progress,
+    registry::{Progress, progress::Reporter},
 };
 
 /// How many obstacles are told one by one.
@@ -129,17 +128,12 @@ fn seconds(wait: Duration) -> u64 {
 /// Counts, and tells.
 pub(super) struct Account {
     report: Report,
-    events: Sender<Event>,
+    pub(super) reporter: Reporter<Event>,
 }
 
 impl Account {
-    pub(super) fn new(events: Sender<Event>) -> Self {
-        Self { report: Report::default(), events }
-    }
-
-    /// Whether nobody wants to know any more.
-    pub(super) fn is_closed(&self) -> bool {
-        self.events.is_closed()
+    pub(super) fn new(reporter: Reporter<Event>) -> Self {
+        Self { report: Report::default(), reporter }
     }
 
     pub(super) fn uploads(&mut self, count: usize) {
@@ -181,8 +175,7 @@ impl Account {
     }
 
     pub(super) fn progress(&self, phase: Phase, done: usize, of: usize) {
-        // One who reads slowly misses some; one who does not listen any more is noticed elsewhere.
-        let _ = self.events.try_send(Event::Progress(Progress::new(phase, done, of)));
+        self.reporter.offer(Event::Progress(Progress::new(phase, done, of)));
     }
 
     pub(super) async fn removed(&mut self, removal: Removal) {
@@ -195,7 +188,7 @@ impl Account {
             Removed::Repository => &mut report.repositories,
         } += 1;
         tracing::debug!(kind = ?removal.kind, repository = ?removal.repository, digest = ?removal.digest, "collected");
-        let _ = self.events.send(Event::Removed(removal)).await;
+        self.reporter.tell(Event::Removed(removal)).await;
     }
 
     /// Notes what stops the sweep.

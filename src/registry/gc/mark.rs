@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use super::{CollectionError, Collector, Phase};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Ties},
-    registry::{Registry, Repository, content::Fingerprints, layout, walk::AT_A_TIME},
+    registry::{Registry, Repository, census::AT_A_TIME, content::Fingerprints, layout},
     storage::StorageError,
 };
 

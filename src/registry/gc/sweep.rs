@@ -1,18 +1,18 @@
-//! What nothing refers to goes: links first, content last.
+//! The sweep: content without references is removed, links first and bytes last.
 
 use std::{collections::HashSet, time::Duration};
 
 use super::{CollectionError, Collector, Phase, Removal, Removed};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
-    registry::{Repository, content::Taken, layout, walk::AT_A_TIME},
+    registry::{Repository, census::AT_A_TIME, content::Taken, layout},
     storage::{Key, Pace, Stat},
 };
 
-/// How many things go at once: the disk is waited for once for all of them, and whoever would rely on one waits for as long.
+/// How many things are removed at once. The disk is waited for once for all of them, and a push that needs one of them waits as long.
 const AT_ONCE: usize = 32;
 
-/// Something that may go. Nobody can come to rely on it for as long as this is held.
+/// Something that may be removed. While this is held, no push can begin to rely on it.
 struct Old {
     digest: Digest,
     /// What was known of it at both looks.
@@ -42,7 +42,7 @@ impl Collector {
     }
 
     async fn sweep_links_of(&mut self, repository: &Repository) -> Result<(), CollectionError> {
-        // Whoever is pushing here may have been told what is here long ago.
+        // A client with an open upload may have been told long ago what is here.
         let grace = self.registry.0.rules.gc.grace;
         let is_busy =
             repository.has_uploads().await? || self.registry.has_foreign_uploads(&repository.name, grace).await?;
@@ -202,7 +202,7 @@ impl Collector {
         if !self.collection.dry_run {
             self.registry.storage().delete_trees(&prefixes, self.pace()).await?;
         }
-        // Whoever waits for one of them need not wait until it has been told.
+        // A push that waits for one of them does not wait until the removal has been reported.
         Ok(taken.into_iter().map(|old| (old.digest, old.seen.len)).collect())
     }
 }

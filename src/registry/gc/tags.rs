@@ -3,7 +3,7 @@
 use super::{CollectionError, Collector};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Tag},
-    registry::{Repository, blobs::absent_if_out_of_reach, layout, walk::AT_A_TIME},
+    registry::{Repository, blobs::absent_if_out_of_reach, census::AT_A_TIME, layout},
     storage::{Key, StorageError},
 };
 
@@ -54,7 +54,7 @@ impl Collector {
         repository: &Repository,
         entries: &[(Key, Digest)],
     ) -> Result<usize, CollectionError> {
-        // Whoever pushes one of these manifests again, and gives it the tag, does both while the repository is held.
+        // A push of one of these manifests stores it and sets the tag under the same lock.
         let _alone = repository.coordinator().exclusive(&repository.name).await;
         let mut prefixes = Vec::with_capacity(entries.len());
         for (prefix, digest) in entries {

@@ -1,9 +1,9 @@
 //! Lists that are read from the store when they are first needed, and kept current by every change from then on.
 //!
-//! Reading one may take long, and nobody shall wait for it but who asked for it. So the repository is held alone only for the
-//! moments in which the reading begins and ends. Whoever changes the repository meanwhile has it alone until the change is in the store, and
-//! notes it here; what was noted is laid over what was read. That is right for every entry: one that did not change while it was read
-//! is read as it is, and of one that did, the last change says what it is, whatever of it was read.
+//! Reading a list may take long. Only the requests for the list wait for it: the repository is locked exclusively when the reading begins
+//! and when it ends, and not in between. Changes made during the reading are queued here, and applied after it. Each change holds the
+//! exclusive lock until it is in the store. So every entry is right: an entry that did not change was read as it is, and the last
+//! change of an entry that did change says what it is.
 
 use super::RepositoryState;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     storage::StorageError,
 };
 
-/// How many changes are noted while a list is read. If there are more, or whoever reads it went away, it is read from the beginning.
+/// How many changes are queued while a list is read. If there are more, or the reader went away, the list is read again.
 const CHANGES: usize = 10_000;
 
 /// A list that is made from what is in the store.
@@ -50,7 +50,7 @@ impl<L: List> Known<L> {
         if let Self::All(list) = self { Some(list) } else { None }
     }
 
-    /// Follows a change that is in the store. The caller has the repository alone.
+    /// Follows a change that is in the store. The caller has the exclusive lock.
     pub(in crate::registry) fn note(&mut self, change: L::Change) {
         match self {
             Self::Nothing => {}
@@ -80,15 +80,15 @@ impl<L: List> Known<L> {
 }
 
 impl Repository {
-    /// Takes part in the repository with a list of it known. Nobody who changes the repository waits while it is read.
+    /// Locks the repository, shared, with a list of it known. Changes to the repository do not wait while the list is read.
     pub(in crate::registry) async fn with<L: List>(&self) -> Result<Shared, StorageError> {
         let state = self.coordinator().shared(&self.name).await;
         if L::seen(&state).is_some() {
             return Ok(state);
         }
         drop(state);
-        // One reads, and the others wait for that.
-        let _turn = self.coordinator().listing(&self.name).await;
+        // One request reads the list, and the others wait for it.
+        let _listing = self.coordinator().listing(&self.name).await;
         let mut state = self.coordinator().exclusive(&self.name).await;
         if L::seen(&state).is_none() {
             L::of(&mut state).begin();
@@ -102,7 +102,7 @@ impl Repository {
         Ok(state.downgrade())
     }
 
-    /// Makes a list known while the caller has the repository alone. Others wait for that, unless it was known already: see [`Repository::with`].
+    /// Makes a list known for a caller that has the exclusive lock. Others wait for that, unless it was known already: see [`Repository::with`].
     pub(in crate::registry) async fn know<'a, L: List>(
         &self,
         state: &'a mut RepositoryState,

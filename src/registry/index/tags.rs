@@ -8,7 +8,7 @@ use std::{
 use super::{Known, List, Page, RepositoryState};
 use crate::{
     oci::{Digest, Tag},
-    registry::{Repository, blobs::absent_if_out_of_reach, layout, walk::AT_A_TIME},
+    registry::{Repository, blobs::absent_if_out_of_reach, census::AT_A_TIME, layout},
     storage::StorageError,
 };
 

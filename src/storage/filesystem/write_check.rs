@@ -160,8 +160,8 @@ impl Failure {
                 let (user, group) = (user.as_raw(), group.as_raw());
                 let root = root.display();
                 format!(
-                    "user {user} (group {group}) can't write to {at}: {error}; give the store to it (chown -R {user}:{group} {root}), \
-                     or run wharf as its owner"
+                    "user {user} (group {group}) can't write to {at}: {error}; give the store to it \
+                     (chown -R {user}:{group} {root}), or run wharf as its owner"
                 )
             }
             _ => format!("{at} can't be written: {error}"),

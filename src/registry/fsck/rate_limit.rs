@@ -8,14 +8,14 @@ use tokio::time::{Instant, sleep_until};
 const LOOK: Duration = Duration::from_millis(100);
 
 /// No more than so many bytes a second, from its beginning on.
-pub(in crate::registry) struct Pace {
+pub(in crate::registry) struct RateLimit {
     rate: Option<u64>,
     /// When what was read so far may have been read.
     due: Instant,
     is_over: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
-impl Pace {
+impl RateLimit {
     /// `rate` bytes a second; `None`: as fast as can be. Nothing waits any more once `is_over`.
     pub(in crate::registry) fn new(rate: Option<u64>, is_over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
         Self { rate: rate.filter(|rate| *rate > 0), due: Instant::now(), is_over: Box::new(is_over) }
@@ -38,9 +38,9 @@ impl Pace {
     }
 }
 
-impl fmt::Debug for Pace {
+impl fmt::Debug for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pace").field("rate", &self.rate).finish_non_exhaustive()
+        f.debug_struct("RateLimit").field("rate", &self.rate).finish_non_exhaustive()
     }
 }
 
@@ -50,7 +50,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn so_many_bytes_a_second_and_no_more() {
-        let (begun, mut pace) = (Instant::now(), Pace::new(Some(1000), || false));
+        let (begun, mut pace) = (Instant::now(), RateLimit::new(Some(1000), || false));
         for _ in 0..10 {
             pace.take(500).await;
         }
@@ -63,15 +63,15 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_a_rate_nothing_waits() {
         let begun = Instant::now();
-        Pace::free().take(usize::MAX).await;
-        Pace::new(Some(0), || false).take(usize::MAX).await;
+        RateLimit::free().take(usize::MAX).await;
+        RateLimit::new(Some(0), || false).take(usize::MAX).await;
         assert_eq!(begun.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_for_nothing_ends() {
         let begun = Instant::now();
-        Pace::new(Some(1), move || begun.elapsed().as_secs() >= 3).take(1_000_000).await;
+        RateLimit::new(Some(1), move || begun.elapsed().as_secs() >= 3).take(1_000_000).await;
         assert_eq!(begun.elapsed().as_secs(), 3);
     }
 }

@@ -24,6 +24,8 @@ pub(crate) mod control;
 mod listen;
 pub(crate) mod open;
 mod parser_errors;
+#[cfg(test)]
+mod paths;
 mod post_length;
 pub(crate) mod systemd;
 mod tcp_connection;
@@ -51,6 +53,8 @@ use crate::{
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
+    http::{AccessLog, Door, RecordListener, Service},
+    ops::Ops,
     registry::{Registry, WeakRegistry},
 };
 
@@ -212,11 +216,10 @@ async fn run(
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let registry = open::registry(config).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
-    let api = Api::new(registry.clone(), Arc::clone(&authenticator), open::settings(config));
-    let api = web::Data::new(api);
+    let service = web::Data::new(service(config, &registry, &authenticator));
     announce::store(config);
     announce::addresses(config, &sockets);
-    let server = build(config, sockets, &api, tls.as_ref()).map_err(StartError::Listen)?;
+    let server = build(config, sockets, &service, tls.as_ref()).map_err(StartError::Listen)?;
     if let Some(tls) = tls {
         tokio::spawn(files::follow(move || tls.poll()));
     }
@@ -227,10 +230,23 @@ async fn run(
     Ok((server, registry, authenticator))
 }
 
+/// What answers requests, and hears of them: one row for each door and each listener.
+fn service(config: &Config, registry: &Registry, authenticator: &Arc<Authenticator>) -> Service {
+    let doors: Vec<Box<dyn Door>> = vec![
+        Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
+        Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
+    ];
+    let mut listeners: Vec<Arc<dyn RecordListener>> = Vec::new();
+    if config.log.access_log {
+        listeners.push(Arc::new(AccessLog));
+    }
+    Service::new(registry.clone(), Arc::clone(authenticator), open::http(config), doors, listeners)
+}
+
 fn build(
     config: &Config,
     sockets: Sockets,
-    api: &web::Data<Api>,
+    service: &web::Data<Service>,
     tls: Option<&Arc<Watched<TlsConfig>>>,
 ) -> io::Result<actix_server::Server> {
     let workers = thread::available_parallelism().map_or(2, usize::from);
@@ -242,18 +258,19 @@ fn build(
     let shutdown = server.graceful_shutdown_signal();
     let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
     for socket in sockets.tcp {
-        let (api, shutdown, peers) = (api.clone(), shutdown.clone(), Arc::clone(&peers));
+        let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(&peers));
         server = match tls.map(Arc::clone) {
             Some(tls) => server.listen("https", socket, move || {
-                connection::tls(api.clone(), shutdown.clone(), Arc::clone(&peers), Arc::clone(&tls))
+                connection::tls(service.clone(), shutdown.clone(), Arc::clone(&peers), Arc::clone(&tls))
             })?,
-            None => server
-                .listen("http", socket, move || connection::plain(api.clone(), shutdown.clone(), Arc::clone(&peers)))?,
+            None => server.listen("http", socket, move || {
+                connection::plain(service.clone(), shutdown.clone(), Arc::clone(&peers))
+            })?,
         };
     }
     for socket in sockets.unix {
-        let (api, shutdown) = (api.clone(), shutdown.clone());
-        server = server.listen_uds("unix", socket, move || connection::unix(api.clone(), shutdown.clone()))?;
+        let (service, shutdown) = (service.clone(), shutdown.clone());
+        server = server.listen_uds("unix", socket, move || connection::unix(service.clone(), shutdown.clone()))?;
     }
     Ok(server.run())
 }

@@ -1,13 +1,15 @@
 //! The direction of the modules, and which module may name which crate: read from the parsed sources.
 //!
-//! The module tree is followed from `src/lib.rs` and `src/main.rs` by its `mod` declarations. What is compiled for tests alone is left out. A row that
-//! nothing uses fails as well as a use without a row, so the tables always say what holds.
+//! The module tree is followed from `src/lib.rs` and `src/main.rs` by its `mod` declarations. What is compiled for
+//! tests alone is left out. A row that nothing uses fails as well as a use without a row, so the tables always say what
+//! holds.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use proc_macro2::{TokenStream, TokenTree};
@@ -18,15 +20,17 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 11] = [
+const USES: [(&str, &[&str]); 13] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),
     ("auth", &["oci", "files"]),
     ("registry", &["oci", "storage"]),
-    ("api", &["oci", "registry", "auth"]),
+    ("http", &["oci", "registry", "auth"]),
+    ("api", &["oci", "registry", "auth", "http"]),
+    ("ops", &["registry", "http"]),
     ("config", &["oci"]),
-    ("server", &["storage", "registry", "auth", "api", "config", "files"]),
+    ("server", &["storage", "registry", "auth", "http", "api", "ops", "config", "files"]),
     ("cli", &["oci", "registry", "auth", "config", "server", "files"]),
     ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("main", &["cli"]),
@@ -34,7 +38,7 @@ const USES: [(&str, &[&str]); 11] = [
 
 /// Crates, or parts of the standard library, with the modules that may name them.
 const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
-    (&["actix_web"], &["api", "server"]),
+    (&["actix_web"], &["http", "api", "ops", "server"]),
     (&["actix_http", "actix_server", "actix_service", "listenfd", "tokio_rustls"], &["server"]),
     (&["std::fs"], &["storage", "files", "config"]),
     (&["rustix"], &["storage", "files", "server"]),
@@ -44,14 +48,14 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["sha2"], &["oci", "auth"]),
     (&["quick_cache"], &["storage", "registry"]),
     (&["tempfile"], &["files"]),
-    (&["uuid"], &["storage", "registry", "auth", "api"]),
-    (&["rand"], &["auth", "api"]),
+    (&["uuid"], &["storage", "registry", "auth", "http", "api"]),
+    (&["rand"], &["auth", "http"]),
     (&["arc_swap"], &["files", "auth"]),
     (&["tokio_util"], &["registry"]),
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),
-    (&["percent_encoding"], &["api"]),
-    (&["url"], &["config", "api", "auth", "cli"]),
+    (&["percent_encoding"], &["http", "api"]),
+    (&["url"], &["config", "http", "auth", "cli"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
 ];
 
@@ -68,13 +72,50 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
     ("server/control.rs", "std::fs", "a directory is opened whose path is too long for a socket's"),
 ];
 
+/// Where files use each other in a circle, how many at the most, and why. The smaller the better.
+const CIRCLES: [(&str, usize, &str); 8] = [
+    (
+        "api",
+        2,
+        "an answer of several ranges is written as a part of the answer of a blob, and uses what that says of it",
+    ),
+    ("auth", 5, "the modes answer with the refusals of the authenticator, which chooses among them"),
+    ("cli", 2, "what is printed comes after the log, and a log that can't be opened is printed"),
+    ("config", 12, "each section reads values by the table of all settings, which is made of the sections' own"),
+    ("http", 11, "an exchange goes to a door, and a door answers exchanges"),
+    (
+        "registry",
+        16,
+        "verbs change the index, which reads the store by their rules; the layout spells the keys of records",
+    ),
+    (
+        "storage",
+        5,
+        "an object makes its delivery; a staged upload is an enum over those of the back ends, which return its types",
+    ),
+    (
+        "storage/filesystem",
+        12,
+        "parts of one volume (paths, leftovers, tried writes) use each other; a start and its check share errors",
+    ),
+];
+
+/// How many tokens of code the product may have outside tests: a little more than it has.
+const MAX_TOKENS: usize = 235_000;
+
 /// A file of the product, with every path that it names outside tests, each resolved to where it begins.
 struct Source {
     /// The path below `src`.
     file: String,
     /// The module at the top of the crate that it belongs to.
     module: String,
+    /// Its module: `crate::storage::key`.
+    place: String,
     paths: BTreeSet<String>,
+    /// What each imported name stands for.
+    imports: BTreeMap<String, String>,
+    /// How many tokens of code it has outside tests, without comments.
+    tokens: usize,
 }
 
 fn root() -> PathBuf {
@@ -82,22 +123,24 @@ fn root() -> PathBuf {
 }
 
 /// All files of the product, found as the compiler finds them.
-fn sources() -> Vec<Source> {
+static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {
     let mut sources = Vec::new();
     for (file, place) in [("lib.rs", vec![]), ("main.rs", vec!["main".to_owned()])] {
         follow(&root().join(file), &root(), &place, &mut sources);
     }
     sources
-}
+});
 
 /// Reads a file and those that it declares as modules; `directory` is where these lie.
 fn follow(path: &Path, directory: &Path, place: &[String], sources: &mut Vec<Source>) {
     let syntax = syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap();
-    let mut paths = Paths { place: place.to_vec(), found: BTreeSet::new() };
+    let mut paths = Paths { place: place.to_vec(), ..Paths::default() };
     paths.visit_file(&syntax);
+    let tokens = count_tokens(syntax.to_token_stream()) - paths.test_tokens;
     let file = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
     let module = place.first().cloned().unwrap_or_else(|| "lib".to_owned());
-    sources.push(Source { file, module, paths: paths.found });
+    let place_name = [&["crate".to_owned()], place].concat().join("::");
+    sources.push(Source { file, module, place: place_name, paths: paths.found, imports: paths.imports, tokens });
     for item in &syntax.items {
         if let Item::Mod(declared) = item
             && declared.content.is_none()
@@ -113,6 +156,21 @@ fn follow(path: &Path, directory: &Path, place: &[String], sources: &mut Vec<Sou
     }
 }
 
+/// How many tokens there are, without attributes, which doc comments are too.
+fn count_tokens(tokens: TokenStream) -> usize {
+    let (mut count, mut is_attribute) = (0, false);
+    for token in tokens {
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '#' => is_attribute = true,
+            TokenTree::Punct(punct) if punct.as_char() == '!' && is_attribute => {}
+            TokenTree::Group(_) if is_attribute => is_attribute = false,
+            TokenTree::Group(group) => count += 2 + count_tokens(group.stream()),
+            _ => count += 1,
+        }
+    }
+    count
+}
+
 /// Whether something is compiled for tests alone.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
@@ -120,15 +178,19 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Gathers the paths of a file: those of `use`, of expressions, types and patterns, and those in the arguments of macros.
+/// Gathers the paths of a file: those of `use`, of expressions, types and patterns, and those in the arguments of
+/// macros.
+#[derive(Default)]
 struct Paths {
     place: Vec<String>,
     found: BTreeSet<String>,
+    imports: BTreeMap<String, String>,
+    test_tokens: usize,
 }
 
 impl Paths {
     /// Notes a path, `crate`, `self` and `super` replaced by the place that they stand for.
-    fn note(&mut self, segments: &[String]) {
+    fn note(&mut self, segments: &[String]) -> String {
         let (mut place, mut rest) = (self.place.clone(), segments);
         let mut is_ours = false;
         while let Some(first) = rest.first() {
@@ -142,7 +204,9 @@ impl Paths {
             rest = &rest[1..];
         }
         let whole = if is_ours { [&["crate".to_owned()], &*place, rest].concat() } else { rest.to_vec() };
-        self.found.insert(whole.join("::"));
+        let whole = whole.join("::");
+        self.found.insert(whole.clone());
+        whole
     }
 
     fn note_tree(&mut self, before: &[String], tree: &UseTree) {
@@ -150,11 +214,16 @@ impl Paths {
         match tree {
             UseTree::Path(path) => self.note_tree(&with(&path.ident), &path.tree),
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.note_tree(before, tree)),
-            UseTree::Name(name) if name.ident == "self" => self.note(before),
-            UseTree::Name(name) => self.note(&with(&name.ident)),
-            UseTree::Rename(rename) => self.note(&with(&rename.ident)),
-            UseTree::Glob(_) => self.note(before),
+            UseTree::Name(name) if name.ident == "self" => self.import(before.last().unwrap().clone(), before),
+            UseTree::Name(name) => self.import(name.ident.to_string(), &with(&name.ident)),
+            UseTree::Rename(rename) => self.import(rename.rename.to_string(), &with(&rename.ident)),
+            UseTree::Glob(_) => drop(self.note(before)),
         }
+    }
+
+    fn import(&mut self, name: String, segments: &[String]) {
+        let path = self.note(segments);
+        self.imports.insert(name, path);
     }
 
     fn note_tokens(&mut self, tokens: TokenStream) {
@@ -192,6 +261,7 @@ impl<'ast> Visit<'ast> for Paths {
             _ => return visit::visit_item(self, item),
         };
         if is_for_tests(attributes) {
+            self.test_tokens += count_tokens(item.to_token_stream());
             return;
         }
         if let Item::Mod(module) = item {
@@ -238,7 +308,7 @@ fn is_within(path: &str, name: &str) -> bool {
 
 #[test]
 fn modules_use_only_what_is_below_them() {
-    let sources = sources();
+    let sources = &*SOURCES;
     let (mut wrong, mut used) = (Vec::new(), BTreeMap::<&str, BTreeSet<&str>>::new());
     for source in sources.iter().filter(|source| source.module != "lib") {
         let Some((module, allowed)) = USES.iter().find(|(module, _)| *module == source.module) else {
@@ -261,7 +331,7 @@ fn modules_use_only_what_is_below_them() {
 
 #[test]
 fn crates_are_named_only_where_they_may_be() {
-    let sources = sources();
+    let sources = &*SOURCES;
     let mut wrong = Vec::new();
     for (names, modules) in NAMED_ONLY_IN {
         for name in *names {
@@ -304,6 +374,135 @@ fn every_dependency_has_a_row() {
     assert!(rowless.is_empty() && gone.is_empty(), "without a row: {rowless:?}; no dependency any more: {gone:?}");
 }
 
+/// The files of the library by their modules.
+type Modules<'a> = BTreeMap<&'a str, &'a Source>;
+
+/// The files whose items a file names, where they are defined: imports and re-exports are followed.
+fn used_files<'a>(source: &Source, modules: &Modules<'a>) -> BTreeSet<&'a str> {
+    let used = source.paths.iter().filter_map(|path| defined_in(path, source, modules));
+    // A file may use what the module that it is a part of defines.
+    let is_parent = |module: &Source| is_within(&source.place, &module.place);
+    used.filter(|module| !is_parent(module)).map(|module| module.file.as_str()).collect()
+}
+
+/// The file that defines what `path` names in `source`; none if that is a module, or no part of this crate.
+fn defined_in<'a>(path: &str, source: &Source, modules: &Modules<'a>) -> Option<&'a Source> {
+    let (first, rest) = path.split_once("::").unwrap_or((path, ""));
+    let mut path = match (first, source.imports.get(first)) {
+        ("crate", _) => path.to_owned(),
+        // An import names itself.
+        (_, Some(import)) if import != path => format!("{import}::{rest}"),
+        _ => format!("{}::{path}", source.place),
+    };
+    // No chain of re-exports is as long.
+    for _ in 0..10 {
+        let (module, item) = innermost_module(&path, modules)?;
+        let (name, rest) = item.split_once("::").unwrap_or((item, ""));
+        if name.is_empty() {
+            return None;
+        }
+        let found = modules[module];
+        match found.imports.get(name) {
+            None => return Some(found),
+            Some(import) if import.starts_with("crate::") => path = format!("{import}::{rest}"),
+            Some(import) => path = format!("{module}::{import}::{rest}"),
+        }
+        path.truncate(path.trim_end_matches(':').len());
+    }
+    None
+}
+
+/// A path as the module that it leads to and the rest.
+fn innermost_module<'a, 'p>(path: &'p str, modules: &Modules<'a>) -> Option<(&'a str, &'p str)> {
+    let mut end = path.len();
+    loop {
+        if let Some((module, _)) = modules.get_key_value(&path[..end]) {
+            return Some((module, path[end..].trim_start_matches(':')));
+        }
+        end = path[..end].rfind("::")?;
+    }
+}
+
+/// The files that a file uses, directly or through others.
+fn reachable<'a>(from: &'a str, uses: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<&'a str> {
+    let (mut reached, mut open) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = open.pop() {
+        open.extend(uses[file].iter().filter(|used| reached.insert(**used)));
+    }
+    reached
+}
+
+/// The groups of files that use each other in a circle.
+fn cycles(sources: &[Source]) -> BTreeSet<Vec<&str>> {
+    let library = sources.iter().filter(|source| source.module != "main");
+    let modules: Modules = library.map(|source| (source.place.as_str(), source)).collect();
+    let uses: BTreeMap<&str, BTreeSet<&str>> =
+        modules.values().map(|source| (source.file.as_str(), used_files(source, &modules))).collect();
+    let reached: BTreeMap<&str, BTreeSet<&str>> = uses.keys().map(|file| (*file, reachable(file, &uses))).collect();
+    let circle = |file: &&str| reached[*file].iter().copied().filter(|other| reached[other].contains(*file)).collect();
+    reached.keys().filter(|file| reached[*file].contains(**file)).map(circle).collect()
+}
+
+/// The directory that all files of a circle lie in.
+fn common_directory<'a>(circle: &[&'a str]) -> &'a str {
+    let mut directory = circle[0];
+    while !circle.iter().all(|file| file.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))) {
+        directory = directory.rsplit_once('/').map_or("", |(directory, _)| directory);
+        if directory.is_empty() {
+            break;
+        }
+    }
+    directory
+}
+
+#[test]
+fn files_use_each_other_in_no_circle() {
+    let sources = &*SOURCES;
+    let mut found = BTreeMap::<&str, Vec<Vec<&str>>>::new();
+    for circle in cycles(sources) {
+        found.entry(common_directory(&circle)).or_default().push(circle);
+    }
+    let mut wrong = Vec::new();
+    for (directory, circles) in &found {
+        let count = circles.iter().map(Vec::len).sum::<usize>();
+        let allowed = CIRCLES.iter().find(|row| row.0 == *directory).map_or(0, |row| row.1);
+        if count > allowed {
+            wrong.push(format!("src/{directory}: {count} files in circles, {allowed} are allowed: {circles:?}"));
+        }
+    }
+    let gone = CIRCLES.iter().filter(|row| !found.contains_key(row.0));
+    wrong.extend(gone.map(|row| format!("src/{} has no circle: take the row out", row.0)));
+    assert!(wrong.is_empty(), "break the circle, or change CIRCLES: {wrong:#?}");
+}
+
+#[test]
+fn a_circle_would_be_seen() {
+    let source = |place: &str, text: &str| {
+        let path: Vec<_> = place.split("::").skip(1).map(ToOwned::to_owned).collect();
+        let mut paths = Paths { place: path.clone(), ..Paths::default() };
+        paths.visit_file(&syn::parse_file(text).unwrap());
+        let (file, imports) = (format!("{}.rs", path.join("/")), paths.imports);
+        Source { file, module: path[0].clone(), place: place.to_owned(), paths: paths.found, imports, tokens: 0 }
+    };
+    // Through a re-export; a child that uses its parent is no circle.
+    let sources = [
+        source("crate::a", "pub use b::B; mod b; mod c; mod d; struct A; fn f() { d::f() }"),
+        source("crate::a::b", "use super::c::f; struct B;"),
+        source("crate::a::c", "use crate::a::B; fn f() {}"),
+        source("crate::a::d", "use super::A; fn f() {}"),
+    ];
+    assert_eq!(cycles(&sources).into_iter().collect::<Vec<_>>(), [["a/b.rs", "a/c.rs"]]);
+}
+
+/// Wharf is a registry that one person can read. A change that adds much raises the number, on purpose.
+#[test]
+#[expect(clippy::print_stdout, reason = "the number is worth reading after a success too")]
+fn the_product_stays_small() {
+    let tokens: usize = SOURCES.iter().map(|source| source.tokens).sum();
+    println!("{tokens} tokens of code outside tests");
+    assert!(tokens <= MAX_TOKENS, "{tokens} tokens of code outside tests, {MAX_TOKENS} are allowed");
+}
+
 /// Each way to write a path is seen, and what only tests are compiled from is not.
 #[test]
 fn a_wrong_use_would_be_seen() {
@@ -323,9 +522,11 @@ fn a_wrong_use_would_be_seen() {
     ];
     for (text, expected) in rows {
         let place = vec!["storage".to_owned(), "key".to_owned()];
-        let mut paths = Paths { place, found: BTreeSet::new() };
+        let mut paths = Paths { place, ..Paths::default() };
         paths.visit_file(&syn::parse_file(text).unwrap());
-        let source = Source { file: "storage/key.rs".to_owned(), module: "storage".to_owned(), paths: paths.found };
+        let (file, place) = ("storage/key.rs".to_owned(), "crate::storage::key".to_owned());
+        let imports = paths.imports;
+        let source = Source { file, module: "storage".to_owned(), place, paths: paths.found, imports, tokens: 0 };
         assert_eq!(used_modules(&source).into_iter().collect::<Vec<_>>().join(","), expected, "{text}");
     }
     assert!(is_within("std::fs::File", "std::fs") && is_within("std::fs", "std::fs"));

@@ -10,15 +10,9 @@ use actix_web::{
 
 use futures_util::TryStreamExt as _;
 
-use super::{
-    Incoming,
-    authorize::{Authorized, Delete, Pull},
-    error::ApiError,
-    headers::{self, Freshness},
-    multipart,
-    outlet::{Delivered, Outlet},
-};
+use super::{error::ApiError, multipart, validators};
 use crate::{
+    http::{Authorized, Delete, Delivered, Exchange, Freshness, Outlet, Pull, only_length},
     oci::{ByteRange, Digest, Read},
     registry::{Blob, RegistryError, Stat},
 };
@@ -27,7 +21,7 @@ use crate::{
 const DELIVERED_MIN_LEN: u64 = 64 * 1024;
 
 pub(super) async fn head(
-    request: &Incoming<'_>,
+    request: &Exchange<'_>,
     of: &Authorized<Pull>,
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
@@ -36,7 +30,7 @@ pub(super) async fn head(
 }
 
 pub(super) async fn get(
-    request: &Incoming<'_>,
+    request: &Exchange<'_>,
     of: &Authorized<Pull>,
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
@@ -46,7 +40,7 @@ pub(super) async fn get(
 }
 
 pub(super) async fn delete(
-    request: &Incoming<'_>,
+    request: &Exchange<'_>,
     of: &Authorized<Delete>,
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
@@ -55,9 +49,9 @@ pub(super) async fn delete(
 }
 
 /// The whole blob, a part of it, or word that the client has it; without its bytes if it was not opened.
-fn answer(request: &Incoming<'_>, digest: &Digest, stat: Stat, blob: Option<Blob>) -> Result<HttpResponse, ApiError> {
+fn answer(request: &Exchange<'_>, digest: &Digest, stat: Stat, blob: Option<Blob>) -> Result<HttpResponse, ApiError> {
     let mut response = HttpResponse::Ok();
-    headers::identify(&mut response, digest);
+    validators::identify(&mut response, digest);
     response.insert_header((header::ACCEPT_RANGES, "bytes"));
     response.insert_header((header::CACHE_CONTROL, Freshness::ForEver.of(request.is_private())));
     match request.preconditions().of_read(digest) {
@@ -80,19 +74,19 @@ fn answer(request: &Incoming<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
     };
     Ok(match blob {
         Some(blob) => with_bytes(request, response, blob, first..end),
-        None => response.body(headers::only_length(end - first)),
+        None => response.body(only_length(end - first)),
     })
 }
 
 /// The answer with the bytes of `range`: sent by the kernel, where it can and they are many; else through this process.
 fn with_bytes(
-    request: &Incoming<'_>,
+    request: &Exchange<'_>,
     mut response: HttpResponseBuilder,
     blob: Blob,
     range: Range<u64>,
 ) -> HttpResponse {
     let len = range.end - range.start;
-    let outlet = request.request.conn_data::<Outlet>().filter(|_| len >= DELIVERED_MIN_LEN);
+    let outlet = request.request().conn_data::<Outlet>().filter(|_| len >= DELIVERED_MIN_LEN);
     let blob = match outlet {
         None => blob,
         Some(outlet) => match blob.into_delivery(range.clone()) {

@@ -4,29 +4,33 @@ use actix_web::{HttpResponse, http::header};
 use serde::Serialize;
 
 use super::{
-    Incoming,
+    State,
     error::ApiError,
-    headers::Freshness,
     pagination::{PageSize, Pagination},
 };
-use crate::oci::RepositoryName;
+use crate::{
+    http::{self, Exchange, Freshness, json},
+    oci::RepositoryName,
+};
 
 #[derive(Serialize)]
-struct Catalog {
+struct Repositories {
     repositories: Vec<RepositoryName>,
 }
 
-pub(super) async fn list(request: &Incoming<'_>) -> Result<HttpResponse, ApiError> {
-    request.caller.must_list_catalog()?;
-    let max = request.api.settings.catalog_max;
-    let pagination = Pagination::parse(&request.query, PageSize { default: max.min(100), max })?;
-    let may_see = |name: &RepositoryName| request.caller.may_see(name);
-    let page = request.api.registry.list_repositories(pagination.last.as_deref(), pagination.limit, may_see).await;
+pub(super) async fn list(
+    state: &State,
+    request: &Exchange<'_>,
+    catalog: &http::Catalog,
+) -> Result<HttpResponse, ApiError> {
+    let max = state.settings.catalog_max;
+    let pagination = Pagination::parse(request.query(), PageSize { default: max.min(100), max })?;
+    let page = catalog.list(pagination.last.as_deref(), pagination.limit).await;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
     if let (true, Some(last)) = (page.more, page.entries.last()) {
-        let path = request.api.location("/v2/_catalog");
+        let path = format!("{}/v2/_catalog", request.path_base());
         response.insert_header((header::LINK, pagination.next(&path, last.as_str(), &[])));
     }
-    Ok(super::headers::json(response, &Catalog { repositories: page.entries }))
+    Ok(json(response, &Repositories { repositories: page.entries }))
 }

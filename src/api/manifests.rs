@@ -5,13 +5,9 @@ use actix_web::{
     http::{Method, StatusCode, header},
 };
 
-use super::{
-    Incoming,
-    authorize::{Authorized, Delete, Pull, Push},
-    error::ApiError,
-    headers::{self, Freshness},
-};
+use super::{error::ApiError, validators};
 use crate::{
+    http::{Authorized, Delete, Exchange, Freshness, Pull, Push},
     oci::{MediaType, Read, Reference, Tag},
     registry::{BodyError, ManifestPush, Registry, RegistryError},
 };
@@ -20,16 +16,16 @@ use crate::{
 const TAGS_IN_A_FIELD: usize = 2048;
 
 pub(super) async fn get(
-    request: &Incoming<'_>,
+    request: &Exchange<'_>,
     of: &Authorized<Pull>,
     reference: &Reference,
 ) -> Result<HttpResponse, ApiError> {
-    let manifest = match *request.request.method() {
+    let manifest = match *request.request().method() {
         Method::HEAD => of.repository().head_manifest(reference).await?,
         _ => of.repository().manifest(reference).await?,
     };
     let mut response = HttpResponse::Ok();
-    headers::identify(&mut response, &manifest.digest);
+    validators::identify(&mut response, &manifest.digest);
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
     match request.preconditions().of_read(&manifest.digest) {
         Read::Send => {}
@@ -40,27 +36,31 @@ pub(super) async fn get(
 }
 
 pub(super) async fn put(
-    request: Incoming<'_>,
+    request: &Exchange<'_>,
     of: &Authorized<Push>,
-    reference: Reference,
+    reference: &Reference,
 ) -> Result<HttpResponse, ApiError> {
     let content_type = request.content_type()?;
-    let tags = request.query.all("tag").map(str::parse).collect::<Result<Vec<Tag>, _>>()?;
+    let tags = request.query().all("tag").map(str::parse).collect::<Result<Vec<Tag>, _>>()?;
     let too_large = || RegistryError::ManifestTooLarge { limit: Registry::MANIFEST_LIMIT };
     if request.content_length().is_some_and(|len| len > Registry::MANIFEST_LIMIT) {
         return Err(too_large().into());
     }
     request.must_have_room().await?;
-    let (api, conditions) = (request.api.clone(), request.preconditions());
+    let conditions = request.preconditions();
     let bytes = request.receiver()?.whole(Registry::MANIFEST_LIMIT).await.map_err(|error| match error {
         BodyError::TooLarge => too_large(),
         error @ (BodyError::Incomplete | BodyError::TooSlow | BodyError::NoRoom) => error.into(),
     })?;
-    let push = ManifestPush { reference, tags, content_type, bytes, overwrite: of.overwrite(), conditions };
+    let push =
+        ManifestPush { reference: reference.clone(), tags, content_type, bytes, overwrite: of.overwrite(), conditions };
     let pushed = of.repository().put_manifest(push).await?;
     let mut response = HttpResponse::Created();
-    headers::identify(&mut response, &pushed.digest);
-    response.insert_header((header::LOCATION, api.location(&format!("/v2/{}/manifests/{}", of.name(), pushed.digest))));
+    validators::identify(&mut response, &pushed.digest);
+    response.insert_header((
+        header::LOCATION,
+        format!("{}/v2/{}/manifests/{}", request.path_base(), of.name(), pushed.digest),
+    ));
     if let Some(subject) = &pushed.subject {
         response.insert_header(("OCI-Subject", subject.to_string()));
     }
@@ -69,7 +69,7 @@ pub(super) async fn put(
 }
 
 pub(super) async fn delete(
-    request: &Incoming<'_>,
+    request: &Exchange<'_>,
     of: &Authorized<Delete>,
     reference: &Reference,
 ) -> Result<HttpResponse, ApiError> {
@@ -96,10 +96,10 @@ fn name_tags(response: &mut HttpResponseBuilder, tags: &[Tag]) {
     }
 }
 
-impl Incoming<'_> {
+impl Exchange<'_> {
     /// The type that the client says the body has, without parameters.
     fn content_type(&self) -> Result<Option<MediaType>, ApiError> {
-        let Some(value) = self.request.headers().get(header::CONTENT_TYPE) else { return Ok(None) };
+        let Some(value) = self.request().headers().get(header::CONTENT_TYPE) else { return Ok(None) };
         let text = value.to_str().map_err(|_| ApiError::ContentType)?;
         MediaType::from_content_type(text).map(Some).map_err(|_| ApiError::ContentType)
     }

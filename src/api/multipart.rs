@@ -17,8 +17,8 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use uuid::Uuid;
 
-use super::{blobs::tell, headers};
-use crate::registry::Blob;
+use super::blobs::tell;
+use crate::{http::only_length, registry::Blob};
 
 /// The answer with the bytes of each of `ranges`, of a blob that has `len`; without them if it was not opened.
 pub(super) fn answer(
@@ -31,7 +31,7 @@ pub(super) fn answer(
     let body_len = text.body_len(&ranges);
     response.status(StatusCode::PARTIAL_CONTENT);
     response.content_type(format!("multipart/byteranges; boundary={}", text.boundary.simple()));
-    let Some(blob) = blob else { return response.body(headers::only_length(body_len)) };
+    let Some(blob) = blob else { return response.body(only_length(body_len)) };
     let failed = tell(blob.digest().clone());
     let pieces = blob.into_stream_of(ranges.clone()).inspect_err(failed);
     let parts = Parts { text, ranges: ranges.into_iter(), left: 0, state: State::Begins, pieces };

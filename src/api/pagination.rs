@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{error::ApiError, query::Query};
+use super::error::ApiError;
+use crate::http::Query;
 
 /// How many entries an answer has.
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +81,7 @@ mod tests {
 
     fn limit(query: &str) -> Result<usize, u16> {
         let pagination = Pagination::parse(&Query::parse(query), SIZE);
-        pagination.map(|pagination| pagination.limit).map_err(|error| error.status().as_u16())
+        pagination.map(|pagination| pagination.limit).map_err(|error| error.row().0.as_u16())
     }
 
     #[test]

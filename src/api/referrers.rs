@@ -4,13 +4,13 @@ use actix_web::{HttpResponse, http::header};
 use serde::Serialize;
 
 use super::{
-    Incoming,
-    authorize::{Authorized, Pull},
     error::ApiError,
-    headers::Freshness,
     pagination::{PageSize, Pagination},
 };
-use crate::oci::{Descriptor, Digest, MediaType};
+use crate::{
+    http::{Authorized, Exchange, Freshness, Pull},
+    oci::{Descriptor, Digest, MediaType},
+};
 
 /// The most referrers in one page, if a number is asked for. The registry bounds the bytes of each page, which is all that splits the list for
 /// clients that don't ask for a number: not all of them follow `Link`.
@@ -25,13 +25,13 @@ struct Index {
 }
 
 pub(super) async fn list(
-    request: &Incoming<'_>,
+    request: &Exchange<'_>,
     of: &Authorized<Pull>,
     subject: &Digest,
 ) -> Result<HttpResponse, ApiError> {
-    let pagination = Pagination::parse(&request.query, SIZE)?;
+    let pagination = Pagination::parse(request.query(), SIZE)?;
     // No media type has a space: where there is one, a `+` was sent as it is, as people do with curl.
-    let artifact_type = request.query.one("artifactType")?.map(|filter| filter.replace(' ', "+"));
+    let artifact_type = request.query().one("artifactType")?.map(|filter| filter.replace(' ', "+"));
     let artifact_type = artifact_type.as_deref().filter(|filter| !filter.is_empty());
     let last = pagination.last.as_deref();
     let page = of.repository().list_referrers(subject, artifact_type, last, pagination.limit).await?;
@@ -43,7 +43,7 @@ pub(super) async fn list(
         filters.push(("artifactType", artifact_type));
     }
     if let (true, Some(last)) = (page.more, page.descriptors.last()) {
-        let path = request.api.location(&format!("/v2/{}/referrers/{subject}", of.name()));
+        let path = format!("{}/v2/{}/referrers/{subject}", request.path_base(), of.name());
         response.insert_header((header::LINK, pagination.next(&path, &last.digest.to_string(), &filters)));
     }
     response.content_type(MediaType::OCI_INDEX);

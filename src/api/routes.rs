@@ -1,26 +1,21 @@
-//! The table of routes, and the one place where a request's path is taken apart.
+//! The table of routes, and the one place where a path of the API is taken apart.
 //!
-//! The decoded path is split once, from the right: a repository may be named `x/manifests/y` or `x/blobs/uploads`, so it is the last keyword
-//! that decides. What comes out are parsed nouns; the same value decides what is allowed and what is read.
+//! The decoded path is split once, from the right: a repository may be named `x/manifests/y` or `x/blobs/uploads`, so the last keyword decides. The
+//! parsed value decides what is allowed and what is read.
+
+use actix_web::http::Method;
 
 use super::error::ApiError;
 use crate::{
+    http::{HttpError, Query, Right, Route},
     oci::{Digest, Reference, RepositoryName},
     registry::SessionId,
 };
-use actix_web::http::Method;
 
-/// What anybody may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OpenResource {
-    Home,
-    Health,
-    Token,
-}
-
-/// What one may have to show who one is for.
+/// What a path names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Resource {
+pub(super) enum Name {
+    Token,
     Version,
     Catalog,
     Blob { name: RepositoryName, digest: Digest },
@@ -31,17 +26,8 @@ pub(super) enum Resource {
     Referrers { name: RepositoryName, digest: Digest },
 }
 
-/// A row of the table: what the log calls it, and what may be done to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) template: &'static str,
-    pub(super) methods: &'static [Method],
-}
-
 const READ: &[Method] = &[Method::GET, Method::HEAD];
 
-const HOME: Route = Route { template: "/", methods: READ };
-const HEALTH: Route = Route { template: "/healthz", methods: READ };
 /// Where tokens are issued. Quay's clients know it as `/v2/auth`.
 const TOKEN: Route = Route { template: "/token", methods: &[Method::GET, Method::HEAD, Method::POST] };
 /// end-1
@@ -67,46 +53,11 @@ const TAGS: Route = Route { template: "/v2/<name>/tags/list", methods: READ };
 /// end-12
 const REFERRERS: Route = Route { template: "/v2/<name>/referrers/<digest>", methods: READ };
 
-impl Route {
-    /// The value of `Allow` (RFC 9110, section 10.2.1). What may be done can be asked everywhere.
-    pub(super) fn allow(self) -> String {
-        let methods: Vec<&str> = self.methods.iter().chain([&Method::OPTIONS]).map(Method::as_str).collect();
-        methods.join(", ")
-    }
-}
-
-impl OpenResource {
-    /// The row of the table that this is of.
-    pub(super) fn route(self) -> Route {
-        match self {
-            Self::Home => HOME,
-            Self::Health => HEALTH,
-            Self::Token => TOKEN,
-        }
-    }
-
-    /// What the decoded path of a request names, if it is one of these. They are under the prefix, where clients are sent, and beside it too, for
-    /// those who ask the server itself.
-    pub(super) fn parse(path: &str, prefix: &str) -> Option<Self> {
-        match path {
-            "/" => return Some(Self::Home),
-            "/healthz" => return Some(Self::Health),
-            "/token" => return Some(Self::Token),
-            _ => {}
-        }
-        match path.strip_prefix(prefix)? {
-            "" | "/" if !prefix.is_empty() => Some(Self::Home),
-            "/healthz" => Some(Self::Health),
-            "/token" | "/v2/auth" => Some(Self::Token),
-            _ => None,
-        }
-    }
-}
-
-impl Resource {
+impl Name {
     /// The row of the table that this is of.
     pub(super) fn route(&self) -> Route {
         match self {
+            Self::Token => TOKEN,
             Self::Version => VERSION,
             Self::Catalog => CATALOG,
             Self::Blob { .. } => BLOB,
@@ -118,56 +69,80 @@ impl Resource {
         }
     }
 
-    /// The repository that it is of.
-    pub(super) fn repository(&self) -> Option<&RepositoryName> {
-        match self {
+    /// The right that a request needs.
+    pub(super) fn right(&self, method: &Method, query: &Query) -> Right {
+        let name = match self {
+            Self::Token => return Right::Open,
+            Self::Version => return Right::Authenticated,
+            Self::Catalog => return Right::Catalog,
+            Self::Uploads { name } => {
+                return Right::Push { to: name.clone(), mount_from: source_of_mount(query) };
+            }
+            Self::Upload { name, .. } => return Right::Push { to: name.clone(), mount_from: None },
             Self::Blob { name, .. }
-            | Self::Uploads { name }
-            | Self::Upload { name, .. }
             | Self::Manifest { name, .. }
             | Self::Tags { name }
-            | Self::Referrers { name, .. } => Some(name),
-            Self::Version | Self::Catalog => None,
+            | Self::Referrers { name, .. } => name.clone(),
+        };
+        match *method {
+            Method::DELETE => Right::Delete(name),
+            Method::GET | Method::HEAD => Right::Pull(name),
+            _ => Right::Push { to: name, mount_from: None },
         }
     }
 
-    /// Takes apart the decoded path of a request, `prefix` being what the operator put before `/v2/`.
+    /// Takes apart the decoded path of a request, `prefix` being what the operator put before `/v2/`; `None` for a path outside of the API.
+    ///
+    /// Tokens are issued under the prefix, where clients are sent, and beside it, for those who ask the server itself.
     ///
     /// # Errors
     /// 404 for what is no path of ours, 400 for a name, digest or tag that is none.
-    pub(super) fn parse(path: &str, prefix: &str) -> Result<Self, ApiError> {
-        let path = path.strip_prefix(prefix).and_then(|path| path.strip_prefix("/v2")).ok_or(ApiError::NotFound)?;
+    pub(super) fn find(path: &str, prefix: &str) -> Option<Result<Self, ApiError>> {
+        if path == "/token" {
+            return Some(Ok(Self::Token));
+        }
+        match path.strip_prefix(prefix)? {
+            "/token" | "/v2/auth" => Some(Ok(Self::Token)),
+            path => path.strip_prefix("/v2").map(Self::parse),
+        }
+    }
+
+    /// Takes apart what follows `/v2`.
+    fn parse(path: &str) -> Result<Self, ApiError> {
         match path {
             "" | "/" => return Ok(Self::Version),
             "/_catalog" => return Ok(Self::Catalog),
             _ => {}
         }
-        let path = path.strip_prefix('/').ok_or(ApiError::NotFound)?;
-        of_repository(path)
+        of_repository(path.strip_prefix('/').ok_or(HttpError::NotFound)?)
     }
 }
 
-fn of_repository(path: &str) -> Result<Resource, ApiError> {
-    let (head, last) = path.rsplit_once('/').ok_or(ApiError::NotFound)?;
+/// Where a blob is to be mounted from, if the request says it rightly. What it says wrongly is answered later.
+fn source_of_mount(query: &Query) -> Option<RepositoryName> {
+    query.one("mount").ok()??;
+    query.one("from").ok()??.parse().ok()
+}
+
+fn of_repository(path: &str) -> Result<Name, ApiError> {
+    let (head, last) = path.rsplit_once('/').ok_or(HttpError::NotFound)?;
     if let Some(name) = head.strip_suffix("/blobs/uploads") {
         let name = name_of(name)?;
         if last.is_empty() {
-            return Ok(Resource::Uploads { name });
+            return Ok(Name::Uploads { name });
         }
         let session = last.parse().map_err(|_| ApiError::UploadUnknown)?;
-        return Ok(Resource::Upload { name, session });
+        return Ok(Name::Upload { name, session });
     }
-    let (name, keyword) = head.rsplit_once('/').ok_or(ApiError::NotFound)?;
+    let (name, keyword) = head.rsplit_once('/').ok_or(HttpError::NotFound)?;
     match (keyword, last) {
-        (_, "") => Err(ApiError::NotFound),
-        ("blobs", "uploads") => Ok(Resource::Uploads { name: name_of(name)? }),
-        ("blobs", digest) => Ok(Resource::Blob { name: name_of(name)?, digest: digest_of(digest)? }),
-        ("referrers", digest) => Ok(Resource::Referrers { name: name_of(name)?, digest: digest_of(digest)? }),
-        ("manifests", reference) => {
-            Ok(Resource::Manifest { name: name_of(name)?, reference: reference_of(reference)? })
-        }
-        ("tags", "list") => Ok(Resource::Tags { name: name_of(name)? }),
-        _ => Err(ApiError::NotFound),
+        (_, "") => Err(HttpError::NotFound.into()),
+        ("blobs", "uploads") => Ok(Name::Uploads { name: name_of(name)? }),
+        ("blobs", digest) => Ok(Name::Blob { name: name_of(name)?, digest: digest_of(digest)? }),
+        ("referrers", digest) => Ok(Name::Referrers { name: name_of(name)?, digest: digest_of(digest)? }),
+        ("manifests", reference) => Ok(Name::Manifest { name: name_of(name)?, reference: reference_of(reference)? }),
+        ("tags", "list") => Ok(Name::Tags { name: name_of(name)? }),
+        _ => Err(HttpError::NotFound.into()),
     }
 }
 
@@ -192,8 +167,14 @@ mod tests {
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
-    fn parse(path: &str) -> Result<Resource, u16> {
-        Resource::parse(path, "").map_err(|error| error.status().as_u16())
+    fn parse(path: &str) -> Result<Name, u16> {
+        let found = Name::find(path, "").unwrap_or_else(|| Err(HttpError::NotFound.into()));
+        found.map_err(|error| error.row().0.as_u16())
+    }
+
+    fn repository(found: &Name) -> Option<String> {
+        let right = found.right(&Method::GET, &Query::parse(""));
+        right.repository().map(ToString::to_string)
     }
 
     fn name(text: &str) -> RepositoryName {
@@ -204,19 +185,19 @@ mod tests {
     fn every_row_is_found() {
         let digest: Digest = DIGEST.parse().unwrap();
         let session: SessionId = SESSION.parse().unwrap();
-        let of = |reference: &str| Resource::Manifest { name: name("a/b"), reference: reference.parse().unwrap() };
+        let of = |reference: &str| Name::Manifest { name: name("a/b"), reference: reference.parse().unwrap() };
         let rows = [
-            ("/v2".to_owned(), Resource::Version),
-            ("/v2/".to_owned(), Resource::Version),
-            ("/v2/_catalog".to_owned(), Resource::Catalog),
-            (format!("/v2/a/b/blobs/{DIGEST}"), Resource::Blob { name: name("a/b"), digest: digest.clone() }),
-            ("/v2/a/b/blobs/uploads/".to_owned(), Resource::Uploads { name: name("a/b") }),
-            ("/v2/a/b/blobs/uploads".to_owned(), Resource::Uploads { name: name("a/b") }),
-            (format!("/v2/a/b/blobs/uploads/{SESSION}"), Resource::Upload { name: name("a/b"), session }),
+            ("/v2".to_owned(), Name::Version),
+            ("/v2/".to_owned(), Name::Version),
+            ("/v2/_catalog".to_owned(), Name::Catalog),
+            (format!("/v2/a/b/blobs/{DIGEST}"), Name::Blob { name: name("a/b"), digest: digest.clone() }),
+            ("/v2/a/b/blobs/uploads/".to_owned(), Name::Uploads { name: name("a/b") }),
+            ("/v2/a/b/blobs/uploads".to_owned(), Name::Uploads { name: name("a/b") }),
+            (format!("/v2/a/b/blobs/uploads/{SESSION}"), Name::Upload { name: name("a/b"), session }),
             ("/v2/a/b/manifests/1.0".to_owned(), of("1.0")),
             (format!("/v2/a/b/manifests/{DIGEST}"), of(DIGEST)),
-            ("/v2/a/b/tags/list".to_owned(), Resource::Tags { name: name("a/b") }),
-            (format!("/v2/a/b/referrers/{DIGEST}"), Resource::Referrers { name: name("a/b"), digest }),
+            ("/v2/a/b/tags/list".to_owned(), Name::Tags { name: name("a/b") }),
+            (format!("/v2/a/b/referrers/{DIGEST}"), Name::Referrers { name: name("a/b"), digest }),
         ];
         for (path, resource) in rows {
             assert_eq!(parse(&path), Ok(resource), "{path}");
@@ -225,19 +206,17 @@ mod tests {
 
     #[test]
     fn e5_the_last_keyword_decides() {
-        for repository in
-            ["x/manifests/y", "x/blobs/uploads", "v2", "x/tags", "x/tags/list", "manifests", "blobs/uploads"]
-        {
+        for of in ["x/manifests/y", "x/blobs/uploads", "v2", "x/tags", "x/tags/list", "manifests", "blobs/uploads"] {
             let rows = [
-                format!("/v2/{repository}/manifests/t"),
-                format!("/v2/{repository}/blobs/{DIGEST}"),
-                format!("/v2/{repository}/blobs/uploads/"),
-                format!("/v2/{repository}/blobs/uploads/{SESSION}"),
-                format!("/v2/{repository}/tags/list"),
-                format!("/v2/{repository}/referrers/{DIGEST}"),
+                format!("/v2/{of}/manifests/t"),
+                format!("/v2/{of}/blobs/{DIGEST}"),
+                format!("/v2/{of}/blobs/uploads/"),
+                format!("/v2/{of}/blobs/uploads/{SESSION}"),
+                format!("/v2/{of}/tags/list"),
+                format!("/v2/{of}/referrers/{DIGEST}"),
             ];
             for path in rows {
-                assert_eq!(parse(&path).unwrap().repository(), Some(&name(repository)), "{path}");
+                assert_eq!(repository(&parse(&path).unwrap()), Some(of.to_owned()), "{path}");
             }
         }
     }
@@ -288,40 +267,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_is_found() {
-        let rows = [
-            ("/", Some(OpenResource::Home)),
-            ("/healthz", Some(OpenResource::Health)),
-            ("/token", Some(OpenResource::Token)),
-            ("/v2/auth", Some(OpenResource::Token)),
-            ("/v2/", None),
-            ("/healthz/", None),
-            ("", None),
-        ];
-        for (path, resource) in rows {
-            assert_eq!(OpenResource::parse(path, ""), resource, "{path}");
-        }
-    }
-
-    #[test]
     fn report_a7_a_prefix_stands_before_all_that_clients_are_sent_to() {
-        assert_eq!(Resource::parse("/my/v2/", "/my").map_err(|_| ()), Ok(Resource::Version));
         let rows = [
-            ("/my", Some(OpenResource::Home)),
-            ("/my/", Some(OpenResource::Home)),
-            ("/my/healthz", Some(OpenResource::Health)),
-            ("/my/token", Some(OpenResource::Token)),
-            ("/my/v2/auth", Some(OpenResource::Token)),
-            ("/", Some(OpenResource::Home)),
-            ("/healthz", Some(OpenResource::Health)),
-            ("/token", Some(OpenResource::Token)),
+            ("/my/v2/", Some(Name::Version)),
+            ("/my/token", Some(Name::Token)),
+            ("/my/v2/auth", Some(Name::Token)),
+            ("/token", Some(Name::Token)),
             ("/v2/auth", None),
+            ("/v2/", None),
             ("/mytoken", None),
             ("/other/token", None),
         ];
-        for (path, resource) in rows {
-            assert_eq!(OpenResource::parse(path, "/my"), resource, "{path}");
+        for (path, name) in rows {
+            assert_eq!(Name::find(path, "/my").and_then(Result::ok), name, "{path}");
         }
-        assert!(Resource::parse("/v2/", "/my").is_err());
+        assert_eq!(parse("/v2/auth"), Ok(Name::Token));
     }
 }

@@ -10,13 +10,12 @@ use futures_util::{Stream, TryStreamExt as _, stream};
 use serde::Serialize;
 
 use super::{
-    Incoming,
-    authorize::{Authorized, Pull},
+    State,
     error::ApiError,
-    headers::{self, Freshness},
     pagination::{PageSize, Pagination},
 };
 use crate::{
+    http::{Authorized, Exchange, Freshness, Pull, json},
     oci::{RepositoryName, Tag},
     registry::{Page, RegistryError, Repository},
 };
@@ -31,9 +30,13 @@ struct Tags<'a> {
 }
 
 /// A page of the tags, if a number is asked for; else all of them, as registry:2 gives them: scripts don't know of `Link`.
-pub(super) async fn list(request: &Incoming<'_>, of: &Authorized<Pull>) -> Result<HttpResponse, ApiError> {
-    let size = PageSize { default: CHUNK, max: request.api.settings.tags_max };
-    let pagination = Pagination::parse(&request.query, size)?;
+pub(super) async fn list(
+    state: &State,
+    request: &Exchange<'_>,
+    of: &Authorized<Pull>,
+) -> Result<HttpResponse, ApiError> {
+    let size = PageSize { default: CHUNK, max: state.settings.tags_max };
+    let pagination = Pagination::parse(request.query(), size)?;
     let page = of.repository().list_tags(pagination.last.as_deref(), pagination.limit).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
@@ -43,12 +46,12 @@ pub(super) async fn list(request: &Incoming<'_>, of: &Authorized<Pull>) -> Resul
             let failed = move |error: &RegistryError| tracing::error!(%name, %error, "a list of tags broke off");
             let body = whole(of.name(), page, of.repository().clone()).inspect_err(failed);
             response.content_type("application/json; charset=utf-8");
-            return Ok(streamed(request.request.version(), response, body));
+            return Ok(streamed(request.request().version(), response, body));
         }
-        let path = request.api.location(&format!("/v2/{}/tags/list", of.name()));
+        let path = format!("{}/v2/{}/tags/list", request.path_base(), of.name());
         response.insert_header((header::LINK, pagination.next(&path, last.as_str(), &[])));
     }
-    Ok(headers::json(response, &Tags { name: of.name(), tags: page.entries }))
+    Ok(json(response, &Tags { name: of.name(), tags: page.entries }))
 }
 
 /// An answer of a length that is not known yet. HTTP/1.0, which nginx speaks to what is behind it, has no chunks: the end of the connection is

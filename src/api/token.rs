@@ -4,55 +4,50 @@
 //! [distribution, OAuth 2]: https://distribution.github.io/distribution/spec/auth/oauth/
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpResponse,
     http::{Method, header},
-    web,
 };
 
-use super::{
-    Api, admission::Client, authorize::credentials, error::ApiError, headers, receive::Receiver, unread::Unread,
+use super::{State, error::ApiError};
+use crate::{
+    auth::{TokenError, TokenRequest},
+    http::{ErrorAnswer, Exchange, json},
 };
-use crate::auth::{TokenError, TokenRequest};
 
 /// The longest form, in bytes.
 const FORM: u64 = 16 * 1024;
 
 /// Answers a request for a token. Who shows nothing gets one as well, with what everybody may do.
-pub(super) async fn issue(
-    api: &web::Data<Api>,
-    request: &HttpRequest,
-    unread: &Unread,
-) -> Result<HttpResponse, ApiError> {
-    if !api.authenticator.issues_tokens() {
+pub(super) async fn issue(state: &State, request: &Exchange<'_>) -> Result<HttpResponse, ApiError> {
+    if !state.authenticator.issues_tokens() {
         return Err(TokenError::NotHere.into());
     }
-    let credentials = credentials(api, request)?;
-    let asked = if request.method() == Method::POST {
-        let receiver = Receiver::of(api, request, unread, Client::at(credentials.address))?;
-        TokenRequest::from_form(&receiver.whole(FORM).await?)
+    let credentials = request.credentials()?;
+    let asked = if request.request().method() == Method::POST {
+        TokenRequest::from_form(&request.receiver()?.whole(FORM).await?)
     } else {
-        TokenRequest::from_query(request.query_string())
+        TokenRequest::from_query(request.request().query_string())
     };
     let issued = match asked {
-        Ok(asked) => api.authenticator.issue_token(asked, credentials).await,
+        Ok(asked) => state.authenticator.issue_token(asked, credentials).await,
         Err(error) => Err(error),
     };
     match issued {
         Ok(token) => {
             let mut response = HttpResponse::Ok();
             response.insert_header((header::CACHE_CONTROL, "no-store"));
-            Ok(headers::json(response, &token))
+            Ok(json(response, &token))
         }
-        Err(error) => Ok(refuse(api, error)),
+        Err(error) => Ok(refuse(state, error)),
     }
 }
 
 /// A 401 of this resource asks for a password: were it to ask for a token, clients would ask for one here without end.
-fn refuse(api: &Api, error: TokenError) -> HttpResponse {
-    let mut response = ApiError::from(error).to_response();
+fn refuse(state: &State, error: TokenError) -> HttpResponse {
+    let mut response = ErrorAnswer::from(ApiError::from(error)).to_response();
     let fields = response.headers_mut();
     fields.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-store"));
-    let challenge = api.authenticator.token_endpoint_challenge().and_then(|challenge| challenge.parse().ok());
+    let challenge = state.authenticator.token_endpoint_challenge().and_then(|challenge| challenge.parse().ok());
     if let (401, Some(challenge)) = (response.status().as_u16(), challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }

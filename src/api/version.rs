@@ -5,19 +5,16 @@
 use actix_web::{HttpResponse, http::header};
 use serde_json::json;
 
-use super::{Incoming, Settings, error::ApiError};
+use super::Settings;
+use crate::http::ErrorAnswer;
 
-pub(super) fn version(request: &Incoming<'_>) -> Result<HttpResponse, ApiError> {
-    request.caller.must_be_somebody()?;
-    Ok(HttpResponse::Ok().content_type("application/json; charset=utf-8").body("{}"))
+pub(super) fn version() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json; charset=utf-8").body("{}")
 }
 
-/// The answer to an error; where it is the 401 of this resource, in the operator's own words if there are any.
-pub(super) fn refuse_in_own_words(settings: &Settings, error: &ApiError) -> HttpResponse {
+/// The 401 of this resource, in the operator's own words if there are any.
+pub(super) fn refuse(settings: &Settings, error: &ErrorAnswer) -> HttpResponse {
     let mut response = error.to_response();
-    if !matches!(error, ApiError::Unauthorized { wanted: None, .. }) {
-        return response;
-    }
     if let Some(content_type) = settings.unauthorized_content_type.as_ref().and_then(|text| text.parse().ok()) {
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     }

@@ -29,8 +29,8 @@ use super::{
     tls::TlsConfig,
 };
 use crate::{
-    api::{self, Api},
     files::Watched,
+    http::{self, Service},
 };
 
 /// How long the head of a request may take.
@@ -61,17 +61,17 @@ const TOO_MANY: &str = concat!(
 );
 
 /// The HTTP service for a stream of any kind; `data` puts what requests are to know of their connection where they find it.
-fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
-    api: web::Data<Api>,
+fn stack<T: AsyncRead + AsyncWrite + Unpin + 'static>(
+    service: web::Data<Service>,
     shutdown: GracefulShutdownSignal,
     data: impl Fn(&T, &mut Extensions) + 'static,
 ) -> impl ServiceFactory<(T, Protocol, Option<SocketAddr>), Config = (), Response = (), Error = (), InitError = ()> {
-    let of_connections = api.clone();
+    let of_connections = service.clone();
     let serve = move |request: ServiceRequest| {
-        let api = api.clone();
+        let service = service.clone();
         async move {
             let (request, payload) = request.into_parts();
-            let response = api::serve(api, request.clone(), payload).await;
+            let response = http::serve(service, request.clone(), payload).await;
             Ok::<_, actix_web::Error>(ServiceResponse::new(request, response))
         }
     };
@@ -103,7 +103,7 @@ fn http<T: AsyncRead + AsyncWrite + Unpin + 'static>(
 
 /// HTTP over TCP.
 pub(super) fn plain(
-    api: web::Data<Api>,
+    service: web::Data<Service>,
     shutdown: GracefulShutdownSignal,
     peers: Arc<ConnectionLimit>,
 ) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
@@ -119,22 +119,26 @@ pub(super) fn plain(
             Ok((Seated::new(TcpConnection::new(io), seat), Protocol::Http1, Some(peer)))
         }
     })
-    .and_then(http(api, shutdown, |io: &Seated<TcpConnection>, data| {
+    .and_then(stack(service, shutdown, |io: &Seated<TcpConnection>, data| {
         data.insert(io.io().outlet());
     }))
 }
 
 /// HTTP over a Unix socket.
 pub(super) fn unix(
-    api: web::Data<Api>,
+    service: web::Data<Service>,
     shutdown: GracefulShutdownSignal,
 ) -> impl ServiceFactory<UnixStream, Config = (), Response = (), Error = (), InitError = ()> {
-    fn_service(|io: UnixStream| async move { Ok((io, Protocol::Http1, None)) }).and_then(http(api, shutdown, |_, _| {}))
+    fn_service(|io: UnixStream| async move { Ok((io, Protocol::Http1, None)) }).and_then(stack(
+        service,
+        shutdown,
+        |_, _| {},
+    ))
 }
 
 /// HTTP over TLS; each connection with the configuration that holds when it begins.
 pub(super) fn tls(
-    api: web::Data<Api>,
+    service: web::Data<Service>,
     shutdown: GracefulShutdownSignal,
     peers: Arc<ConnectionLimit>,
     tls: Arc<Watched<TlsConfig>>,
@@ -156,7 +160,7 @@ pub(super) fn tls(
             }
         }
     })
-    .and_then(http(api, shutdown, |_, _| {}))
+    .and_then(stack(service, shutdown, |_, _| {}))
 }
 
 /// Says why it is not served, to a client that listens at once.

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{api::Proxies, auth::network};
+use crate::{auth::network, http::Proxies};
 
 /// How often the log says that there are too many.
 const SAID: Duration = Duration::from_secs(60);

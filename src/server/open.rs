@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::StartError;
 use crate::{
-    api::{self, LocationBase},
+    api,
     config::{self, Config, Store, TrustedProxy},
+    http::{self, LocationBase},
     registry::{Expiry, Gc, Missing, Registry, Rules, Sizes, Verify},
     storage::{Durability, Storage, StorageError},
 };
@@ -37,42 +38,48 @@ async fn storage(config: &Config) -> Result<Storage, StorageError> {
 }
 
 /// What the operator decides about the way the registry is served.
-pub(super) fn settings(config: &Config) -> api::Settings {
+pub(super) fn http(config: &Config) -> http::Settings {
     let host = config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true));
     let location_base = match (host, config.http.relative_urls) {
         (Some(host), _) => LocationBase::Origin(host.origin().ascii_serialization()),
         (None, Some(false)) => LocationBase::Request,
         (None, _) => LocationBase::Path,
     };
-    api::Settings {
+    http::Settings {
         prefix: config.http.prefix.clone(),
         location_base,
         outer_path: host.map_or_else(String::new, |host| host.path().trim_end_matches('/').to_owned()),
         headers: config.http.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
-        catalog_max: config.limits.catalog_entries,
-        tags_max: config.limits.tags,
-        unauthorized_message: config.auth.message.clone(),
-        unauthorized_content_type: config.auth.content_type.clone(),
         read_only: config.storage.read_only,
-        access_log: config.log.access_log,
         proxies: proxies(config),
         tls: config.http.tls.is_some(),
-        head: api::HeadLimits {
+        head: http::HeadLimits {
             target: config.limits.target_bytes,
             bytes: config.limits.head_bytes,
             fields: config.limits.head_fields,
         },
         body_idle: config.limits.body_idle,
-        body_rate: api::Rate { bytes: config.limits.body_rate, window: config.limits.body_window },
+        body_rate: http::Rate { bytes: config.limits.body_rate, window: config.limits.body_window },
         uploads: config.limits.uploads,
         uploads_per_client: config.limits.uploads_per_client,
         min_free: config.storage.min_free,
     }
 }
 
+/// What the operator decides about the API.
+pub(super) fn api(config: &Config) -> api::Settings {
+    api::Settings {
+        prefix: config.http.prefix.clone(),
+        catalog_max: config.limits.catalog_entries,
+        tags_max: config.limits.tags,
+        unauthorized_message: config.auth.message.clone(),
+        unauthorized_content_type: config.auth.content_type.clone(),
+    }
+}
+
 /// Who is believed about where a request comes from.
-pub(super) fn proxies(config: &Config) -> api::Proxies {
-    let mut proxies = api::Proxies::default();
+pub(super) fn proxies(config: &Config) -> http::Proxies {
+    let mut proxies = http::Proxies::default();
     for proxy in &config.http.trusted_proxies {
         match *proxy {
             TrustedProxy::Unix => proxies.unix = true,

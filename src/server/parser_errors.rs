@@ -17,7 +17,7 @@ use tokio::{
     time::Sleep,
 };
 
-use crate::api::{Api, BareAnswer, Ending};
+use crate::http::{BareAnswer, Ending, Service};
 
 /// How long is waited for the client to take the answer while it still sends: without that, the system would take back what was said.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ const HANDSHAKE: u8 = 22;
 /// A connection.
 pub(super) struct ParserErrors<T> {
     io: T,
-    api: web::Data<Api>,
+    service: web::Data<Service>,
     peer: Option<SocketAddr>,
     begun: Instant,
     /// The first byte that came.
@@ -47,9 +47,9 @@ struct Refusal {
 }
 
 impl<T> ParserErrors<T> {
-    pub(super) fn new(io: T, api: web::Data<Api>, peer: Option<SocketAddr>) -> Self {
+    pub(super) fn new(io: T, service: web::Data<Service>, peer: Option<SocketAddr>) -> Self {
         let (begun, ending) = (Instant::now(), Ending::default());
-        Self { io, api, peer, begun, first: None, ending, refusal: None }
+        Self { io, service, peer, begun, first: None, ending, refusal: None }
     }
 
     pub(super) fn io(&self) -> &T {
@@ -70,7 +70,7 @@ impl<T> ParserErrors<T> {
     /// What is sent in the place of `answer`, which has `bare` bytes.
     fn refusal(&self, answer: BareAnswer<'_>, bare: usize) -> Refusal {
         let address = self.peer.map(|peer| peer.ip().to_canonical());
-        let answer = answer.in_full(&self.api, address, self.begun, self.first.is_some());
+        let answer = answer.in_full(&self.service, address, self.begun, self.first.is_some());
         Refusal { answer, written: 0, bare, end: None, is_shut_down: false }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{api::Outlet, registry::BlobDelivery};
+use crate::{http::Outlet, registry::BlobDelivery};
 
 /// How many bytes are sent before the other connections of the same thread have their turn.
 const TURN: u64 = 2 * 1024 * 1024;

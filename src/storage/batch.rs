@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::{Action, Child, Key, Pace, Stat, Storage, StorageError, dispatch};
 
 impl Storage {
-    /// The [`Storage::children`] of each of `prefixes`, in the same order. Of more than `limit` names, it may return any
-    /// `limit`.
+    /// The [`Storage::children`] of each of `prefixes`, in the same order. Of more than `limit` names, it may return
+    /// any `limit`.
     ///
     /// # Errors
     /// Each answer has its own.
@@ -40,8 +40,8 @@ impl Storage {
             .await
     }
 
-    /// The permits for the threads of such calls, if there are any. A test that takes all of them delays these calls and
-    /// no others.
+    /// The permits for the threads of such calls, if there are any. A test that takes all of them delays these calls
+    /// and no others.
     #[cfg(test)]
     pub(crate) fn batch_threads(&self) -> Option<&tokio::sync::Semaphore> {
         match &self.backend {

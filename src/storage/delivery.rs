@@ -19,22 +19,23 @@ use tokio::task::JoinHandle;
 
 use super::object::is_cached;
 
-/// How many bytes are looked for in memory at a time, and read from the disk if they are not there.
+/// How many bytes are checked for in the page cache at a time, and read from the disk if they are missing.
 const STRETCH: u64 = 2 * 1024 * 1024;
-/// How far apart the looks are. Each costs the hundredth part of what sending so much does.
+/// The distance between two checked bytes. A check costs about 1 % of sending that many bytes.
 const STRIDE: usize = 256 * 1024;
 /// How many bytes are copied at a time where the kernel can't send them from the file.
 const COPIED: usize = 64 * 1024;
-/// How far ahead the disk is told what will be wanted.
+/// How far ahead the kernel is asked to read.
 const AHEAD: u64 = 2 * STRETCH;
 
 /// A part of a stored file that the kernel sends (`sendfile(2)`).
 ///
-/// Whoever sends must not wait for a disk. So the next bytes are first made sure to be in memory, on a blocking thread if they are not.
+/// The sending thread must not wait for a disk. So the next bytes are brought into the page cache first, on a blocking
+/// thread if necessary.
 #[derive(Debug)]
 pub struct Delivery {
     file: Arc<File>,
-    /// What is still to be sent.
+    /// The bytes that are not sent yet.
     left: Range<u64>,
     /// Where the part ends that is known to be in memory.
     ready: u64,
@@ -78,11 +79,11 @@ impl Delivery {
         Poll::Ready(Ok(()))
     }
 
-    /// Sends of what is ready as many bytes as `socket` takes, `most` at most; how many that were.
+    /// Sends as many of the ready bytes as `socket` takes, at most `most`; returns their number.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`], if `socket` takes none now; what the socket says; [`io::ErrorKind::UnexpectedEof`], if the file has
-    /// lost bytes.
+    /// [`io::ErrorKind::WouldBlock`] if `socket` takes none now; the error of the socket;
+    /// [`io::ErrorKind::UnexpectedEof`] if the file has lost bytes.
     pub fn send(&mut self, socket: BorrowedFd<'_>, most: u64) -> io::Result<u64> {
         let wanted = (self.ready - self.left.start).min(most);
         let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
@@ -107,7 +108,7 @@ fn copy(file: &File, at: u64, socket: BorrowedFd<'_>, most: usize) -> io::Result
     Ok(write(socket, &buffer[..read])?)
 }
 
-/// Where the part of `stretch` ends that is in memory, as far as looks here and there can tell.
+/// The end of the part of `stretch` that is in the page cache, as far as samples can tell.
 fn cached_until(file: &File, stretch: &Range<u64>) -> u64 {
     // An error is met again where it can be told.
     let is_missing = |at: &u64| !matches!(is_cached(file, *at), Ok(true));
@@ -119,9 +120,9 @@ fn cached_until(file: &File, stretch: &Range<u64>) -> u64 {
     }
 }
 
-/// Reads `stretch` into the kernel's memory; where what was read ends.
+/// Reads `stretch` into the page cache; returns the end of the read part.
 fn read(file: &File, stretch: Range<u64>) -> io::Result<u64> {
-    // Advice: what can't be told is read all the same.
+    // This is only advice: the bytes are read even if it fails.
     let _ = fadvise(file, stretch.start, AHEAD.try_into().ok(), Advice::WillNeed);
     let mut buffer = vec![0; 64 * 1024];
     let mut at = stretch.start;

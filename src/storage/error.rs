@@ -5,6 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The result of an operation on a store.
+pub(super) type Result<T, E = StorageError> = std::result::Result<T, E>;
+
 /// An error of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -82,8 +85,8 @@ impl StorageError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Whether the error is a symbolic link whose target does not exist, or that leads to itself. An absent object is no
-    /// error, so it never gets here.
+    /// Whether the error is a symbolic link whose target does not exist, or that leads to itself. An absent object is
+    /// no error, so it never gets here.
     pub(crate) fn leads_nowhere(&self) -> bool {
         let is_loop = |source: &io::Error| rustix::io::Errno::from_io_error(source) == Some(rustix::io::Errno::LOOP);
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound || is_loop(source))

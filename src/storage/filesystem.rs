@@ -1,7 +1,8 @@
-//! The filesystem back end: what is on the disk, and the order of writes and syncs by which it stays there.
+//! The filesystem back end: the files of a store, and the order of writes and syncs that makes them durable.
 //!
-//! Every call runs on a blocking thread, to its end, also if the one who waits for it goes away; except for looks at what is in memory: the kernel's
-//! (`at_once`), or, of small objects that were read a moment ago, our own (`recent`).
+//! Each operation runs on a blocking thread to its end, even if its caller goes away. Reads from memory are the
+//! exception: the page cache is read on the caller's thread (`nonblocking`), and so is the cache of small objects that
+//! were just read (`read_cache`).
 
 mod base;
 mod batch;
@@ -42,7 +43,7 @@ use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, Durability, FOREIGN, Key, Object, Observer, Pace, Stat, StorageError};
+use super::{Child, Condition, Durability, FOREIGN, Key, Object, Observer, Pace, Result, Stat, StorageError};
 use crate::oci::Algorithm;
 
 #[cfg(any(test, fuzzing))]
@@ -59,11 +60,11 @@ pub(super) struct Filesystem {
 
 impl Filesystem {
     /// See [`check::check`].
-    pub(super) fn check(root: &Path) -> Result<(), StorageError> {
+    pub(super) fn check(root: &Path) -> Result<()> {
         check::check(root)
     }
 
-    pub(super) async fn open(root: &Path, durability: Durability) -> Result<Self, StorageError> {
+    pub(super) async fn open(root: &Path, durability: Durability) -> Result<Self> {
         let root = root.to_owned();
         let volume = Arc::new(blocking(move || open::open(&root, durability)).await?);
         let gate = WriteGate::begin(&volume);
@@ -83,15 +84,15 @@ impl Filesystem {
         self.volume.read_cache.clear();
     }
 
-    pub(super) async fn probe(&self) -> Result<(), StorageError> {
+    pub(super) async fn probe(&self) -> Result<()> {
         self.write_with(|volume| volume.try_commit()).await
     }
 
-    pub(super) async fn free_space(&self) -> Result<Option<u64>, StorageError> {
+    pub(super) async fn free_space(&self) -> Result<Option<u64>> {
         self.read_with(|volume| volume.free_space().map(Some)).await
     }
 
-    pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+    pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         if let Ok(stat) = self.volume.stat_nonblocking(key) {
             return Ok(stat);
         }
@@ -99,7 +100,7 @@ impl Filesystem {
         self.read_with(move |volume| volume.stat(&key)).await
     }
 
-    pub(super) async fn touch(&self, key: &Key) -> Result<bool, StorageError> {
+    pub(super) async fn touch(&self, key: &Key) -> Result<bool> {
         let key = key.clone();
         self.write_with(move |volume| volume.touch(&key)).await
     }
@@ -108,7 +109,7 @@ impl Filesystem {
         &self.volume.boot_id
     }
 
-    pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
+    pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>> {
         if let Some(bytes) = self.volume.read_cache.get(self.volume.directories.changes(), key) {
             return if bytes.len() as u64 > limit { Err(StorageError::TooLarge) } else { Ok(Some(bytes)) };
         }
@@ -125,7 +126,7 @@ impl Filesystem {
         Ok(read)
     }
 
-    pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>, StorageError> {
+    pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>> {
         if let Ok(object) = self.volume.open_nonblocking(key) {
             return Ok(object);
         }
@@ -133,12 +134,12 @@ impl Filesystem {
         self.read_with(move |volume| volume.open(&key)).await
     }
 
-    pub(super) async fn children(&self, prefix: &Key) -> Result<Vec<Child>, StorageError> {
+    pub(super) async fn children(&self, prefix: &Key) -> Result<Vec<Child>> {
         let prefix = prefix.clone();
         self.read_with(move |volume| volume.children(&prefix)).await
     }
 
-    pub(super) async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<(), StorageError> {
+    pub(super) async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<()> {
         let key = key.clone();
         self.write_with(move |volume| {
             let file = Temporary::file(volume, &bytes)?;
@@ -147,38 +148,38 @@ impl Filesystem {
         .await
     }
 
-    pub(super) async fn put_tree(&self, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<(), StorageError> {
+    pub(super) async fn put_tree(&self, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Result<()> {
         let prefix = prefix.clone();
         self.write_with(move |volume| volume.put_tree(&prefix, &objects)).await
     }
 
-    pub(super) async fn delete(&self, key: &Key) -> Result<bool, StorageError> {
+    pub(super) async fn delete(&self, key: &Key) -> Result<bool> {
         let key = key.clone();
         self.write_with(move |volume| volume.delete(&key)).await
     }
 
-    pub(super) async fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>, StorageError> {
+    pub(super) async fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>> {
         let prefixes = prefixes.to_owned();
         self.write_with(move |volume| volume.delete_trees(&prefixes, pace)).await
     }
 
-    pub(super) async fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
+    pub(super) async fn make_prefixes(&self, prefixes: &[Key]) -> Result<()> {
         let prefixes = prefixes.to_owned();
         self.write_with(move |volume| volume.make_prefixes(&prefixes)).await
     }
 
-    pub(super) async fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool, StorageError> {
+    pub(super) async fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool> {
         let prefixes = prefixes.to_owned();
         self.write_with(move |volume| volume.remove_empty_prefixes(&prefixes)).await
     }
 
-    pub(super) async fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
+    pub(super) async fn rename(&self, from: &Key, to: &Key) -> Result<()> {
         let (from, to) = (from.clone(), to.clone());
         self.write_with(move |volume| volume.rename(&from, &to)).await
     }
 
-    pub(super) async fn commit(&self, steps: Vec<super::Step>) -> Result<(), StorageError> {
-        // Their holders stay until the end, so that nobody takes them up meanwhile.
+    pub(super) async fn commit(&self, steps: Vec<super::Step>) -> Result<()> {
+        // The uploads are dropped at the end, so that nobody can resume them before.
         let (mut uploads, mut taken) = (Vec::new(), Vec::with_capacity(steps.len()));
         for step in steps {
             taken.push(match step {
@@ -196,12 +197,7 @@ impl Filesystem {
         self.write_with(move |volume| volume.commit(taken)).await
     }
 
-    pub(super) async fn stage_among(
-        &self,
-        key: &Key,
-        algorithm: Algorithm,
-        limit: usize,
-    ) -> Result<Option<Upload>, StorageError> {
+    pub(super) async fn stage_among(&self, key: &Key, algorithm: Algorithm, limit: usize) -> Result<Option<Upload>> {
         let lease = self.volume.leases.take(key).await.map_err(|_| StorageError::Exists)?;
         self.write_with(move |volume| {
             let prefix = lease.key().parent().filter(|_| limit < usize::MAX);
@@ -211,12 +207,12 @@ impl Filesystem {
         .await
     }
 
-    pub(super) async fn resume(&self, key: &Key) -> Result<Option<Upload>, StorageError> {
+    pub(super) async fn resume(&self, key: &Key) -> Result<Option<Upload>> {
         let lease = self.volume.leases.take(key).await?;
         self.write_with(move |volume| Upload::reopen(volume, lease)).await
     }
 
-    pub(super) async fn discard_staging(&self, key: &Key) -> Result<bool, StorageError> {
+    pub(super) async fn discard_staging(&self, key: &Key) -> Result<bool> {
         let Ok(lease) = self.volume.leases.take(key).await else { return Ok(false) };
         self.write_with(move |volume| {
             let removed = volume.delete(lease.key())?;
@@ -226,20 +222,20 @@ impl Filesystem {
         .await
     }
 
-    /// Runs what only reads.
+    /// Runs an operation that only reads.
     async fn read_with<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Arc<Volume>) -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
+        work: impl FnOnce(&Arc<Volume>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let volume = self.volume.clone();
         blocking(move || work(&volume)).await
     }
 
-    /// Runs what writes, as soon as writes may be answered.
+    /// Runs an operation that writes, as soon as writes may be answered.
     async fn write_with<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Arc<Volume>) -> Result<T, StorageError> + Send + 'static,
-    ) -> Result<T, StorageError> {
+        work: impl FnOnce(&Arc<Volume>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         if self.volume.read_only {
             return Err(StorageError::ReadOnly);
         }
@@ -248,10 +244,8 @@ impl Filesystem {
     }
 }
 
-/// Runs `work` where it may block.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StorageError> + Send + 'static,
-) -> Result<T, StorageError> {
+/// Runs `work` on a blocking thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|error| Err(StorageError::io("run", Path::new("a blocking thread"), io::Error::other(error))))

@@ -7,8 +7,8 @@ const USUAL_LEN: usize = 192;
 
 /// The place of an object or of a prefix: components joined by `/`.
 ///
-/// Invariants: no component is empty, `.` or `..`, or holds `/` or NUL. The only ways to a longer key are [`Key::join`] and [`Key::then`], which
-/// take one component; so a key never leaves the store.
+/// Invariants: no component is empty, `.` or `..`, or contains `/` or NUL. Only [`Key::join`] and [`Key::then`] make
+/// longer keys, and they take one component. So a key never leaves the store.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
@@ -16,7 +16,7 @@ impl Key {
     /// The key of one component.
     ///
     /// # Panics
-    /// If `component` breaks the invariants: components come from parsed nouns or from literals, so this is a mistake in the code.
+    /// If `component` breaks the invariants. Components come from parsed nouns or literals, so this is a bug.
     #[must_use]
     pub fn new(component: &str) -> Self {
         let mut text = String::with_capacity(USUAL_LEN);

@@ -8,34 +8,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, FOREIGN, Key, Object, Pace, Stat, Step, StorageError, Verified};
+use super::{Child, Condition, FOREIGN, Key, Object, Pace, Result, Stat, Step, StorageError, Verified};
 use crate::oci::Algorithm;
 
 use key_map::{KeyMap, Node};
 pub(super) use upload::Upload;
-
-type Result<T> = std::result::Result<T, StorageError>;
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory(Arc<Mutex<KeyMap>>);
 
 impl Memory {
-    pub(super) fn is_read_only(&self) -> bool {
-        false
-    }
-
     pub(super) async fn probe(&self) -> Result<()> {
         Ok(())
     }
 
     pub(super) async fn free_space(&self) -> Result<Option<u64>> {
         Ok(None)
-    }
-
-    /// A store in memory lives in one run of the system.
-    pub(super) fn boot_id(&self) -> &str {
-        "memory"
     }
 
     pub(super) async fn stat(&self, key: &Key) -> Result<Option<Stat>> {

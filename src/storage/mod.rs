@@ -45,7 +45,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use {filesystem::Filesystem, memory::Memory, staging::Upload};
+use {error::Result, filesystem::Filesystem, memory::Memory, staging::Upload};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use filesystem::fuzz_hash_state;

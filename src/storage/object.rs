@@ -19,7 +19,8 @@ use tokio::task::JoinHandle;
 
 use super::{Delivery, Stat};
 
-/// How many bytes a piece has at most. The server copies each piece into a buffer that it frees when it gets larger than twice this.
+/// The most bytes of a piece. The server copies each piece into a buffer that it frees when the buffer grows beyond
+/// twice this size.
 const PIECE_LEN: u64 = 64 * 1024;
 
 /// An object as it was when it was opened.
@@ -44,14 +45,14 @@ impl Object {
         Self { stat, source: Source::Memory(bytes) }
     }
 
-    /// What is known of it.
+    /// Its metadata.
     #[must_use]
     pub fn stat(&self) -> Stat {
         self.stat
     }
 
-    /// The bytes of `range`, to be sent by the kernel itself; the object again, if it is no file, or one of a filesystem that can't say
-    /// what it would have to wait for.
+    /// The bytes of `range`, to be sent by the kernel itself. Returns the object if it is not a file, or if its
+    /// filesystem cannot say whether a read would wait.
     ///
     /// # Errors
     /// The object: it can be read all the same.
@@ -64,13 +65,15 @@ impl Object {
 
     /// The bytes of `range`, in pieces of 64 KiB at most.
     ///
-    /// The stream ends with [`io::ErrorKind::UnexpectedEof`] where the object turns out to be shorter: there are never bytes that were
-    /// not stored. What is in the page cache is read where the stream is polled, and all else on a blocking thread.
+    /// The stream ends with [`io::ErrorKind::UnexpectedEof`] if the object is shorter than it was: it never returns
+    /// bytes that were not stored. Bytes in the page cache are read on the polling thread, all others on a blocking
+    /// thread.
     pub fn into_stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
         self.into_stream_of(vec![range])
     }
 
-    /// The bytes of each of `ranges`, one range after the other. As [`Object::into_stream`] otherwise; no piece holds bytes of two ranges.
+    /// The bytes of each of `ranges`, one range after the other, as [`Object::into_stream`] does it. No piece has bytes
+    /// of two ranges.
     pub fn into_stream_of(
         self,
         ranges: Vec<Range<u64>>,
@@ -82,7 +85,7 @@ impl Object {
 #[derive(Debug)]
 struct Pieces {
     source: Source,
-    /// What is still to come of the present range.
+    /// The rest of the current range.
     range: Range<u64>,
     /// The ranges after it.
     later: vec::IntoIter<Range<u64>>,
@@ -143,7 +146,7 @@ fn slice(bytes: &Bytes, range: Range<u64>) -> Bytes {
     bytes.slice(at(range.start)..at(range.end))
 }
 
-/// What of `range` is in memory already, from its start on; `None` if nothing is.
+/// The first bytes of `range`, as far as they are in the page cache; `None` if none are.
 fn read_cached(file: &File, range: Range<u64>) -> Result<Option<Bytes>, Errno> {
     let mut buffer = buffer(&range);
     loop {

@@ -1,4 +1,4 @@
-//! What a store did, for metrics.
+//! Reports of a store's actions, for metrics.
 
 use std::{
     fmt::Debug,
@@ -7,8 +7,8 @@ use std::{
 
 use super::{Storage, StorageError};
 
-/// A kind of action. The names are those of the label `action` in registry:2's metric `registry_storage_action_seconds`,
-/// except for [`Action::Sync`].
+/// A kind of action. The names are those of the label `action` in registry:2's metric
+/// `registry_storage_action_seconds`, except for [`Action::Sync`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Reads a whole small object.
@@ -40,7 +40,7 @@ pub trait Observer: Debug + Send + Sync {
     fn action(&self, action: Action, took: Duration, outcome: Result<(), &StorageError>);
 }
 
-/// What an action answered.
+/// The answer of an action.
 pub(super) trait Outcome {
     /// Whether it failed.
     fn outcome(&self) -> Result<(), &StorageError>;

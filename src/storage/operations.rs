@@ -12,7 +12,7 @@ impl Storage {
     /// Whether this store is read-only because it could not be written when it was opened.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        dispatch!(self, store => store.is_read_only())
+        matches!(&self.backend, Backend::Filesystem(store) if store.is_read_only())
     }
 
     /// Empties the caches. Later reads see the store as it is now, even if somebody else changed its files.
@@ -38,10 +38,14 @@ impl Storage {
         dispatch!(self, store => store.free_space().await)
     }
 
-    /// Identifies this run of the system: writes of another run that were not synced may be lost.
+    /// Identifies this run of the system: writes of another run that were not synced may be lost. A store in memory
+    /// lives in one run.
     #[must_use]
     pub fn boot_id(&self) -> &str {
-        dispatch!(self, store => store.boot_id())
+        match &self.backend {
+            Backend::Filesystem(store) => store.boot_id(),
+            Backend::Memory(_) => "memory",
+        }
     }
 
     /// The metadata of the object at `key`; `None` if there is none. It is durable: if the sync of the object's name is
@@ -81,8 +85,8 @@ impl Storage {
     /// Stores a small object, wholly or not at all, durably.
     ///
     /// # Errors
-    /// [`StorageError::Exists`] or [`StorageError::Changed`] if `condition` does not hold; `Exists` also if the key is a
-    /// prefix, or below an object.
+    /// [`StorageError::Exists`] or [`StorageError::Changed`] if `condition` does not hold; `Exists` also if the key is
+    /// a prefix, or below an object.
     pub async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<(), StorageError> {
         let put = async { dispatch!(self, store => store.put(key, bytes, condition).await) };
         self.observed(Action::PutContent, put).await

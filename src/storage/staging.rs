@@ -6,9 +6,9 @@ use futures_util::Stream;
 use super::{StorageError, filesystem, memory};
 use crate::oci::{Algorithm, Digest};
 
-/// Content that is being received. The one who holds it is the only one who writes to it.
+/// Content that is being received. Only the holder of this value writes to it.
 ///
-/// Dropped, it stays in the store, to be taken up again by [`super::Storage::resume`].
+/// When this is dropped, the content stays in the store, and [`super::Storage::resume`] can resume it.
 #[derive(Debug)]
 pub struct Staging(pub(super) Upload);
 
@@ -22,10 +22,11 @@ pub(super) enum Upload {
 /// Why an append ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError<E> {
-    /// The sender failed. What came before is kept.
+    /// The sender failed. The bytes before the failure are kept.
     #[error("the body ended early: {0}")]
     Body(E),
-    /// The store failed. The staged object is gone; but where there was no room ([`StorageError::Full`]) it is as at its last sync.
+    /// The store failed, and the staged object is gone. If the store is full ([`StorageError::Full`]), the object is as
+    /// it was at its last sync instead.
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -37,10 +38,11 @@ impl Staging {
         self.0.offset()
     }
 
-    /// Writes and hashes all of `body` after what is there.
+    /// Appends all of `body`, and hashes it.
     ///
     /// # Errors
-    /// [`AppendError::Body`] with the sender's error, the bytes before it kept; [`AppendError::Storage`], nothing of it kept.
+    /// [`AppendError::Body`] with the sender's error, the bytes before it kept; [`AppendError::Storage`], nothing of it
+    /// kept.
     pub async fn append<E>(
         &mut self,
         body: impl Stream<Item = Result<Bytes, E>> + Unpin,
@@ -51,11 +53,11 @@ impl Staging {
         }
     }
 
-    /// Makes durable what is there, and the state of its hash as well, so that it can be taken up after a crash.
+    /// Makes the content durable, and saves the state of its hash, so that it can be resumed after a crash.
     ///
     /// # Errors
-    /// What the sync met. The staged object is gone then, since a failed sync is never tried again; but where there was no room
-    /// ([`StorageError::Full`]) it is as at its last sync.
+    /// The sync failed. The staged object is gone then, since a failed sync is never tried again. If the store is full
+    /// ([`StorageError::Full`]), the object is as it was at its last sync instead.
     pub async fn sync(&mut self) -> Result<(), StorageError> {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.sync().await,
@@ -69,7 +71,7 @@ impl Staging {
     /// Goes back to the last [`sync`](Self::sync), or to nothing if there was none.
     ///
     /// # Errors
-    /// What the store met; the staged object is gone then.
+    /// The store failed; the staged object is gone then.
     pub async fn roll_back(&mut self) -> Result<(), StorageError> {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.roll_back().await,
@@ -80,7 +82,7 @@ impl Staging {
     /// Ends the writing. Reads the content again only if `algorithm` is not the one it was hashed with.
     ///
     /// # Errors
-    /// What the reading met; the staged object is gone then.
+    /// The content could not be read; the staged object is gone then.
     pub async fn finish(self, algorithm: Algorithm) -> Result<Staged, StorageError> {
         let digest = match &self.0 {
             Upload::Filesystem(upload) => upload.digest(algorithm).await?,
@@ -92,7 +94,7 @@ impl Staging {
     /// Throws the staged object away.
     ///
     /// # Errors
-    /// What the removal met.
+    /// The removal failed.
     pub async fn abort(self) -> Result<(), StorageError> {
         self.0.discard().await
     }
@@ -119,8 +121,8 @@ impl Upload {
 
 /// Content that is all there, and whose digest is known.
 ///
-/// It need not be durable yet: [`super::Storage::promote`] syncs it before it gets its name. Dropped, it stays in the store like a
-/// [`Staging`], to be taken up again, or to expire.
+/// It need not be durable yet: [`super::Storage::promote`] syncs it before the rename. When this is dropped, the
+/// content stays in the store, can be resumed, and expires.
 #[derive(Debug)]
 pub struct Staged {
     digest: Digest,
@@ -129,7 +131,7 @@ pub struct Staged {
 }
 
 impl Staged {
-    /// The digest of what was received.
+    /// The digest of the received bytes.
     #[must_use]
     pub fn digest(&self) -> &Digest {
         &self.digest
@@ -150,7 +152,7 @@ impl Staged {
     /// The content as verified, if `claimed` is its digest.
     ///
     /// # Errors
-    /// The staged content back, to be thrown away.
+    /// The staged content, so that it can be discarded.
     pub fn verify(self, claimed: &Digest) -> Result<Verified, Staged> {
         if self.digest == *claimed { Ok(Verified(self)) } else { Err(self) }
     }
@@ -164,13 +166,13 @@ impl Staged {
     /// Throws the content away.
     ///
     /// # Errors
-    /// What the removal met.
+    /// The removal failed.
     pub async fn discard(self) -> Result<(), StorageError> {
         self.upload.discard().await
     }
 }
 
-/// Content that is what its digest says: the only kind that can be stored.
+/// Content that has the digest it claims. Only such content can be stored.
 #[derive(Debug)]
 pub struct Verified(Staged);
 

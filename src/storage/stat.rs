@@ -1,4 +1,4 @@
-//! What a store tells of an object without its bytes.
+//! The metadata of objects.
 
 use std::time::SystemTime;
 
@@ -19,7 +19,7 @@ pub struct Stat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Version(pub(super) Identity);
 
-/// What identifies the bytes in each back end.
+/// The identity of the bytes in each back end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Identity {
     /// The file, and the time of the last change of its inode, in seconds and nanoseconds. A put makes a new file. Only

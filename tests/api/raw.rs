@@ -4,16 +4,12 @@ use std::{
     fmt::Write as _,
     io::{ErrorKind, Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{answer::Answer, registry::TestRegistry};
-
-/// What nothing should come near; a server that hangs makes a test fail and not stand still.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{answer::Answer, registry::TestRegistry, support::wait::PATIENCE};
 
 /// A connection of the test's own.
 pub(crate) struct Connection(TcpStream);
@@ -63,6 +59,12 @@ impl Connection {
         self.0.read_exact(&mut body).unwrap();
         answer.body = body.into();
         answer
+    }
+
+    /// Whether the next answer is a 200. A server that refuses a connection may reset it.
+    pub(crate) fn is_served(&mut self) -> bool {
+        let mut bytes = [0; b"HTTP/1.1 200".len()];
+        self.0.read_exact(&mut bytes).is_ok() && &bytes == b"HTTP/1.1 200"
     }
 
     /// The first bytes that come, enough to know the answer by.

@@ -1,10 +1,8 @@
 //! Rows 16 to 18: who may not, and who has not logged in.
 
-use std::{thread::sleep, time::Duration};
-
 use crate::{
     registry::{HTPASSWD, PASSWORD, Protected, READER, RULES, TOKEN, USER},
-    support::store::files,
+    support::{store::files, wait::eventually},
     user::User,
 };
 
@@ -93,12 +91,10 @@ fn a_stale_password_does_not_lock_out_needs_docker() {
         user.login(&registry.host(), USER, PASSWORD);
         let hash = wharf::auth::hash_password(&wharf::auth::Secret::new("new"), 5).unwrap();
         std::fs::write(registry.path("htpasswd"), format!("{USER}:{hash}\n")).unwrap();
-        // Until the server has looked, the old one holds.
-        while registry.curl(&["-u", &format!("{USER}:new")], if settings == TOKEN { "/token" } else { "/v2/" }).status
-            != "200 OK"
-        {
-            sleep(Duration::from_millis(100));
-        }
+        // The old password is valid until the server has read the file again.
+        let path = if settings == TOKEN { "/token" } else { "/v2/" };
+        let is_valid = || registry.curl(&["-u", &format!("{USER}:new")], path).status == "200 OK";
+        eventually("the new password", is_valid);
         user.fail_push(&image);
         user.login(&registry.host(), USER, "new");
         user.push(&image);

@@ -9,7 +9,8 @@ use serde_json::json;
 use crate::{
     client::Challenge,
     issuer::{ISSUER, Issuer, Named, SERVICE, access, claims},
-    site::{Site, basic, eventually, write_private},
+    site::{Site, basic, write_private},
+    support::wait::eventually,
     support::{
         http::send,
         image::{Blob, Image},

@@ -31,7 +31,7 @@ fn logged(auth: &str, values: &[&str]) -> (Vec<u16>, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    crate::site::eventually("the server listens", || ready.exists());
+    crate::support::wait::eventually("the server listens", || ready.exists());
     let address: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
     let statuses = values.iter().map(|value| {
         let mut stream = TcpStream::connect(address["addr"].as_str().unwrap()).unwrap();

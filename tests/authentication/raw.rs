@@ -11,7 +11,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use crate::site::{PATIENCE, Site};
+use crate::{site::Site, support::wait::PATIENCE};
 
 /// What came back.
 #[derive(Debug)]

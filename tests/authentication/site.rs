@@ -4,8 +4,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -20,9 +18,6 @@ use crate::{
     client::Client,
     support::http::{Answer, Registry, send},
 };
-
-/// Far more than anything here takes; no test passes or fails by it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Who may do what where nothing else is said. Passwords are `<name>-pw`.
 pub(crate) const RULES: &str = r#"
@@ -205,16 +200,6 @@ pub(crate) fn hash(password: &str) -> String {
 pub(crate) fn write_private(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-/// Waits for what a server does by itself, such as reading a file again.
-#[track_caller]
-pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < deadline, "not in {PATIENCE:?}: {what}");
-        sleep(Duration::from_millis(20));
-    }
 }
 
 fn in_directory(settings: &str, directory: &Path) -> String {

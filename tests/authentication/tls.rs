@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::{
     raw::{Tls, Trust, connect, get, rest},
-    site::{Mode, RULES, Site, basic, eventually, write_private},
+    site::{Mode, RULES, Site, basic, write_private},
+    support::wait::eventually,
 };
 
 const SETTINGS: &str = "[http.tls]\ncertificate = \"DIRECTORY/certificate\"\nkey = \"DIRECTORY/key\"\n";

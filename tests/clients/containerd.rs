@@ -1,18 +1,13 @@
 //! containerd, which proposes to mount what it knows to have pulled from elsewhere on the same host.
 
-use std::{
-    process::{Child, Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
-};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::{
     client::{Client, find},
     image::Image,
     server::Server,
+    wait::holds_in_time,
 };
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A daemon of the test's own, which ends when this is dropped.
 struct Containerd {
@@ -33,12 +28,9 @@ impl Containerd {
         let daemon = daemon.arg("--address").arg(at("s")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let daemon = daemon.spawn().unwrap();
         let this = Self { ctr, daemon };
-        let deadline = Instant::now() + PATIENCE;
-        while !this.ctr.attempt(["--address", "s", "version"]).success {
-            let log = || std::fs::read_to_string(this.ctr.home().join("log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "containerd does not start:\n{}", log());
-            sleep(Duration::from_millis(100));
-        }
+        let log = || std::fs::read_to_string(this.ctr.home().join("log")).unwrap_or_default();
+        let is_ready = holds_in_time(|| this.ctr.attempt(["--address", "s", "version"]).success);
+        assert!(is_ready, "containerd does not start:\n{}", log());
         this
     }
 
@@ -56,7 +48,8 @@ impl Drop for Containerd {
     }
 }
 
-/// The source of a mount is a repository of some other registry on this host, with a name that wharf does not know: the push works.
+/// The source of a mount is a repository of some other registry on this host, with a name that wharf does not know: the
+/// push works.
 #[test]
 #[ignore = "needs containerd: run ./test"]
 fn report_p3_a_push_with_a_foreign_source_needs_containerd() {

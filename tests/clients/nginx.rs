@@ -4,7 +4,6 @@ use std::{
     fs,
     net::TcpStream,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use reqwest::Method;
@@ -16,6 +15,7 @@ use crate::{
         http::{Registry, send},
         image::Image,
         server::free_port,
+        wait::eventually,
     },
 };
 
@@ -40,11 +40,7 @@ impl Nginx {
         let mut command = Command::new(find("nginx"));
         command.arg("-p").arg(directory.path()).arg("-c").arg(&file).stdin(Stdio::null());
         let child = command.spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < deadline, "nginx does not listen");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        eventually("nginx listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         Self { child, port, _directory: directory }
     }
 }

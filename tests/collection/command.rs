@@ -12,6 +12,7 @@ use crate::{
         image::{Blob, Image},
         server::{Launch, Program},
         store,
+        wait::eventually,
     },
     wharf::{collect, figures, hasty, refusal, wharf},
 };
@@ -170,13 +171,9 @@ fn it_begins_by_itself_and_is_logged() {
     let (image, loose) = (Image::new(1, "amd64"), Blob::noise(7, 1000));
     server.http().repository("team/app").push("latest", &image);
     server.http().repository("team/app").push_blob(&loose);
-    while store::blob(root.path(), loose.digest()).exists() {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    eventually("the collection by itself", || !store::blob(root.path(), loose.digest()).exists());
     server.http().repository("team/app").expect_image("latest", &image);
-    while !server.log().contains("collected what nothing refers to") {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
+    eventually("a line in the log", || server.log().contains("collected what nothing refers to"));
     assert!(server.log().contains("storage.gc.grace is shorter than an hour"), "{}", server.log());
 }
 

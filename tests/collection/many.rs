@@ -11,10 +11,10 @@ use std::{
 use crate::{
     support::{
         image::{Blob, Image},
-        server::Server,
+        server::{Launch, Program, Server},
         store,
     },
-    wharf::{collect, figures, hasty},
+    wharf::{collect, figures},
 };
 
 /// Lays `count` small blobs into the store, with a link each, as pushes without a manifest leave them.
@@ -54,10 +54,12 @@ fn percentiles(times: &[Duration]) -> String {
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are worth reading after a success too")]
-fn collect_many(count: u64) {
+fn collect_many(count: u64, build: fn(Launch) -> Launch) {
     let root = tempfile::tempdir().unwrap();
     lay(root.path(), count);
-    let (server, image) = (hasty(root.path()), Image::new(1, "amd64"));
+    let launch = Launch::new(Program::Wharf, root.path()).set("REGISTRY_STORAGE_GC_GRACE", "0s");
+    let server = build(launch.set("REGISTRY_STORAGE_GC_INTERVAL", "0")).start();
+    let image = Image::new(1, "amd64");
     server.http().repository("kept").push("latest", &image);
     let until = Instant::now() + Duration::from_secs(3);
     let idle = read(&server, &image, &|| Instant::now() > until);
@@ -82,11 +84,11 @@ fn collect_many(count: u64) {
 
 #[test]
 fn two_thousand_blobs_go_while_others_are_read() {
-    collect_many(2_000);
+    collect_many(2_000, |launch| launch);
 }
 
 #[test]
-#[ignore = "needs some minutes: run ./test"]
+#[ignore = "needs some minutes: run ./test --long"]
 fn a_hundred_thousand_blobs_go_while_others_are_read_needs_time() {
-    collect_many(100_000);
+    collect_many(100_000, Launch::optimised);
 }

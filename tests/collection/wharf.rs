@@ -1,12 +1,10 @@
 //! A server whose collections are asked for, and the command that asks.
 
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
+use std::path::Path;
 
 use serde_json::Value;
 
+pub(crate) use crate::support::command::{wharf, wharf_with};
 use crate::support::server::{Launch, Program, Server};
 
 /// A server that takes whatever nothing refers to, however young it is.
@@ -17,23 +15,6 @@ pub(crate) fn hasty(root: &Path) -> Server {
 pub(crate) fn with_grace(root: &Path, grace: &str) -> Server {
     let launch = Launch::new(Program::Wharf, root).set("REGISTRY_STORAGE_GC_GRACE", grace);
     launch.set("REGISTRY_STORAGE_GC_INTERVAL", "0").start()
-}
-
-/// `wharf` with a command on the store at `root`.
-pub(crate) fn wharf(root: &Path, arguments: &[&str]) -> Output {
-    wharf_with(root, arguments, &[])
-}
-
-/// The same, with settings of the test's own.
-pub(crate) fn wharf_with(root: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-    command.args(arguments).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", root);
-    command
-        .env("REGISTRY_STORAGE_GC_GRACE", "0s")
-        .envs(variables.iter().copied())
-        .current_dir(root.parent().unwrap())
-        .output()
-        .unwrap()
 }
 
 /// What a collection did, or would do. It must not meet an obstacle.

@@ -12,12 +12,10 @@ use crate::support::{
     image::{Blob, Image},
     server::{Launch, Program, Server},
     store,
+    wait::PATIENCE,
 };
 
 const EACH: usize = 40;
-
-/// How long is waited for what must come back; no test passes or fails by less.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn connect(addr: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(addr).unwrap();

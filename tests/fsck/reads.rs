@@ -11,6 +11,7 @@ use crate::{
         image::{Blob, Image},
         server::{Launch, Program, Server},
         store,
+        wait::eventually,
     },
     wharf::fsck,
 };
@@ -37,10 +38,8 @@ fn a_checked_read_of_a_damaged_blob_breaks_off() {
         flip(root.path(), &blob);
         let answer = crate::support::http::try_send(repository.request(reqwest::Method::GET, &path));
         assert!(answer.is_err(), "{length} wrong bytes came whole");
-        // It is set aside by somebody else, soon.
-        while store::blob(root.path(), blob.digest()).exists() {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        // A task of the server sets it aside.
+        eventually("damaged content is set aside", || !store::blob(root.path(), blob.digest()).exists());
         repository.head(&path).expect(404);
         repository.push_blob(&blob);
         assert!(repository.get(&path).expect(200).body == blob.bytes());

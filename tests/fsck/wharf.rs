@@ -1,20 +1,11 @@
 //! The command, and what it says.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+pub(crate) use crate::support::command::wharf;
 use crate::support::store;
-
-/// `wharf` with a command on the store at `root`.
-pub(crate) fn wharf(root: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
-    command.args(arguments).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", root);
-    command.env("REGISTRY_STORAGE_GC_GRACE", "0s").current_dir(root.parent().unwrap()).output().unwrap()
-}
 
 /// What a check says, with its exit code.
 #[track_caller]

@@ -24,7 +24,7 @@ fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// Two builds under other circumstances: the time, the user's mask, the language.
 #[test]
-#[ignore = "needs docker: run ./test"]
+#[ignore = "needs docker: run ./test --long"]
 fn two_builds_are_the_same_byte_for_byte_needs_docker() {
     let folder = tempfile::tempdir().unwrap();
     let build = |name: &str, mask: &str, zone: &str| {

@@ -27,6 +27,6 @@ fn compose_starts_what_the_file_says_needs_docker() {
     assert_eq!(limits, "true [ALL] [no-new-privileges:true]\n");
     assert!(inspect("{{json .HostConfig.PortBindings}}").contains(r#"{"HostIp":"127.0.0.1","HostPort":"5000"}"#));
     assert_eq!(inspect("{{range .Mounts}}{{.Name}} {{.Destination}}{{end}}"), "compose_registry /var/lib/registry\n");
-    crate::container::wait("healthy", || inspect("{{.State.Health.Status}}").trim() == "healthy");
+    crate::support::wait::eventually("healthy", || inspect("{{.State.Health.Status}}").trim() == "healthy");
     compose(&["down", "--volumes"]);
 }

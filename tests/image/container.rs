@@ -6,17 +6,16 @@ use std::{
     process::Command,
     sync::OnceLock,
     sync::atomic::{AtomicUsize, Ordering},
-    thread::sleep,
     time::{Duration, Instant},
 };
 
 use crate::support::{
     client::{Output, run},
     engine::Engine,
+    wait::holds_in_time,
 };
 
 pub(crate) const IMAGE: &str = "wharf:latest";
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What `./image` made.
 pub(crate) fn built(name: &str) -> PathBuf {
@@ -72,7 +71,7 @@ impl Container {
     }
 
     pub(crate) fn wait(&self, what: &str, is_there: impl FnMut() -> bool) {
-        assert!(comes(is_there), "{what} does not come:\n{}", self.logs());
+        assert!(holds_in_time(is_there), "{what} does not come:\n{}", self.logs());
     }
 
     pub(crate) fn logs(&self) -> String {
@@ -108,22 +107,6 @@ impl Drop for Container {
     fn drop(&mut self) {
         engine().attempt(&["rm", "--force", "--volumes", &self.name]);
     }
-}
-
-/// Waits for something that needs no container's log to be explained.
-pub(crate) fn wait(what: &str, is_there: impl FnMut() -> bool) {
-    assert!(comes(is_there), "{what} does not come");
-}
-
-fn comes(mut is_there: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if is_there() {
-            return true;
-        }
-        sleep(Duration::from_millis(100));
-    }
-    false
 }
 
 /// A port of this machine that is free.

@@ -1,7 +1,7 @@
 //! podman, with a storage of its own that needs no kernel support and no systemd.
 
 use crate::{
-    container::{built, wait},
+    container::built,
     support::client::{Client, Output},
 };
 
@@ -48,7 +48,7 @@ impl Podman {
     }
 
     pub(crate) fn wait_until_healthy(&self, name: &str) {
-        wait("a healthy container", || self.attempt(&["healthcheck", "run", name]).success);
+        crate::support::wait::eventually("a healthy container", || self.attempt(&["healthcheck", "run", name]).success);
     }
 }
 

@@ -5,16 +5,15 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
-use super::client::{self, Output, find};
+use super::{
+    client::{self, Output, find},
+    wait::holds_in_time,
+};
 
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// Runs the daemon until its standard input ends, which it does when the test process does, however that happens; then stops it and clears
-/// up. A destructor could not do that: a static has none that runs.
+/// Runs the daemon until its standard input ends, which it does when the test process does, however that happens; then
+/// stops it and clears up. A destructor could not do that: a static has none that runs.
 const KEEPER: &str = r#"
 directory=$1; shift
 "$@" >"$directory/log" 2>&1 &
@@ -88,12 +87,9 @@ impl Engine {
     }
 
     fn wait_until_ready(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.attempt(&["version"]).success {
-            let log = || fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-            assert!(Instant::now() < deadline, "the docker engine does not start:\n{}", log());
-            sleep(Duration::from_millis(100));
-        }
+        let log = || fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+        let is_ready = holds_in_time(|| self.attempt(&["version"]).success);
+        assert!(is_ready, "the docker engine does not start:\n{}", log());
     }
 
     /// A base image without a network: a tree with nothing but busybox.

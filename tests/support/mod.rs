@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
 
 pub(crate) mod client;
+pub(crate) mod command;
 pub(crate) mod engine;
 pub(crate) mod http;
 pub(crate) mod image;
 pub(crate) mod server;
 pub(crate) mod store;
+pub(crate) mod wait;

@@ -13,10 +13,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{client::find, http::Registry};
+use super::{client::find, http::Registry, wait::PATIENCE};
 
-/// Long enough for a busy machine; no test passes or fails by it.
-const PATIENCE: Duration = Duration::from_secs(60);
 const BEAT: Duration = Duration::from_millis(10);
 
 /// Which program serves.

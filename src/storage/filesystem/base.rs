@@ -1,4 +1,5 @@
-//! Where wharf's own files are: beside `docker/`, or in it where that is another filesystem, since a rename can't leave one.
+//! The place of wharf's own files: beside `docker/`, or in it if it is another filesystem, since a rename cannot cross
+//! filesystems.
 
 use std::{
     ffi::OsStr,
@@ -16,8 +17,8 @@ use super::{
     write_check::make_directory,
 };
 
-/// What is below `wharf/` and no object of the store: it stays beside `docker/`. The lock must be where it was, and keys stay out of backups
-/// of `docker/`.
+/// The names below `wharf/` that are not objects of the store. They stay beside `docker/`: the lock must keep its
+/// place, and keys must stay out of backups of `docker/`.
 const BESIDE: [&str; 4] = ["lock", "control", "token-keys", "identity-tokens"];
 
 /// The directory that `wharf/` is in.
@@ -25,7 +26,7 @@ const BESIDE: [&str; 4] = ["lock", "control", "token-keys", "identity-tokens"];
 pub(super) enum Base {
     /// The root of the store.
     Root,
-    /// `docker/`, which is on a filesystem of its own, or was. registry:2 and registry:3 look at `docker/registry/` alone.
+    /// `docker/`, if it is on a filesystem of its own, or was. registry:2 and registry:3 read only `docker/registry/`.
     Docker,
 }
 
@@ -56,7 +57,7 @@ pub(super) fn is_beside(name: &OsStr) -> bool {
     BESIDE.iter().any(|stays| name == *stays)
 }
 
-/// What is mounted in the store.
+/// The mount points in the store.
 pub(super) fn mounts_in(root: &Path) -> Vec<PathBuf> {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let points = table.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
@@ -64,7 +65,8 @@ pub(super) fn mounts_in(root: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.starts_with(root) && path != root).collect()
 }
 
-/// The first of the mounts on the way of a rename from staging to a name. `docker/` and `wharf/` themselves are not in the way.
+/// The first of the mounts on the way of a rename from staging to a name. `docker/` and `wharf/` themselves are not in
+/// the way.
 pub(super) fn in_the_way<'a>(root: &Path, mounts: &'a [PathBuf]) -> Option<&'a PathBuf> {
     let is_below = |mount: &Path, top: &Path| mount != top && mount.starts_with(top);
     mounts.iter().find(|mount| {
@@ -89,8 +91,8 @@ fn unescaped(mut text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Moves to `docker/wharf` what an earlier start kept beside `docker/`: unfinished uploads above all. What can't be moved stays for the next
-/// start.
+/// Moves to `docker/wharf` the files that an earlier start kept beside `docker/`, above all unfinished uploads. A file
+/// that cannot be moved stays for the next start.
 pub(super) fn migrate(root: &Path) {
     let (from, base) = (own(root), Base::Docker.path(root));
     let stays = |name: &std::ffi::OsString| is_beside(name);
@@ -106,7 +108,7 @@ pub(super) fn migrate(root: &Path) {
     }
 }
 
-/// Copies a file or a tree, durably. What is there already is left as it is.
+/// Copies a file or a tree, durably. Existing files are left as they are.
 fn copy(from: &Path, to: &Path, temporary: &Path) -> io::Result<()> {
     let metadata = from.symlink_metadata()?;
     if metadata.is_dir() {
@@ -123,7 +125,7 @@ fn copy(from: &Path, to: &Path, temporary: &Path) -> io::Result<()> {
         return Ok(());
     }
     let beside = temporary.join("taken-up");
-    // What a killed start left.
+    // A killed start may have left one.
     let _ = fs::remove_file(&beside);
     let mut file = create_file(&beside)?;
     io::copy(&mut File::open(from)?, &mut file)?;

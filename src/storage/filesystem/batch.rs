@@ -1,5 +1,5 @@
-//! Many looks in few hops to threads where they may block, and on few of those at a time: the requests that are served meanwhile have
-//! their files on the same disk, and their threads on the same cores.
+//! Many lookups in few calls on blocking threads, and on few threads at a time, since the requests that are served
+//! meanwhile need the same disk and the same cores.
 
 #[cfg(test)]
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -10,12 +10,12 @@ use futures_util::{StreamExt as _, stream};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
 use super::{
-    super::{Child, Key, Stat, StorageError},
+    super::{Child, Key, Result, Stat, StorageError},
     Filesystem,
     volume::Volume,
 };
 
-/// How many looks are made in one hop.
+/// The number of lookups in one call on a blocking thread.
 pub(super) const BATCH_LEN: usize = 64;
 
 /// The threads that all such calls together may have at a time.
@@ -40,23 +40,15 @@ impl Default for Threads {
 }
 
 impl Filesystem {
-    pub(in super::super) async fn children_of(
-        &self,
-        prefixes: &[Key],
-        limit: usize,
-    ) -> Vec<Result<Vec<Child>, StorageError>> {
+    pub(in super::super) async fn children_of(&self, prefixes: &[Key], limit: usize) -> Vec<Result<Vec<Child>>> {
         self.run_batches(prefixes, move |volume, prefix| volume.some_children(prefix, limit)).await
     }
 
-    pub(in super::super) async fn stat_all(&self, keys: &[Key]) -> Vec<Result<Option<Stat>, StorageError>> {
+    pub(in super::super) async fn stat_all(&self, keys: &[Key]) -> Vec<Result<Option<Stat>>> {
         self.run_batches(keys, Volume::stat).await
     }
 
-    pub(in super::super) async fn read_all(
-        &self,
-        keys: &[Key],
-        limit: u64,
-    ) -> Vec<Result<Option<Bytes>, StorageError>> {
+    pub(in super::super) async fn read_all(&self, keys: &[Key], limit: u64) -> Vec<Result<Option<Bytes>>> {
         self.run_batches(keys, move |volume, key| volume.read(key, limit)).await
     }
 
@@ -68,8 +60,8 @@ impl Filesystem {
     async fn run_batches<T: Send + 'static>(
         &self,
         keys: &[Key],
-        look: impl Fn(&Volume, &Key) -> Result<T, StorageError> + Copy + Send + 'static,
-    ) -> Vec<Result<T, StorageError>> {
+        look: impl Fn(&Volume, &Key) -> Result<T> + Copy + Send + 'static,
+    ) -> Vec<Result<T>> {
         let some = keys.chunks(BATCH_LEN).map(|keys| run_batch(Arc::clone(&self.volume), keys.into(), look));
         let some: Vec<_> = some.collect();
         stream::iter(some).buffered(self.volume.threads.count).collect::<Vec<_>>().await.into_iter().flatten().collect()
@@ -79,9 +71,9 @@ impl Filesystem {
 async fn run_batch<T: Send + 'static>(
     volume: Arc<Volume>,
     keys: Arc<[Key]>,
-    look: impl Fn(&Volume, &Key) -> Result<T, StorageError> + Send + 'static,
-) -> Vec<Result<T, StorageError>> {
-    // One look alone is like any other, and waits for nobody. Nobody closes what the turns are of, so there always comes one.
+    look: impl Fn(&Volume, &Key) -> Result<T> + Send + 'static,
+) -> Vec<Result<T>> {
+    // A single lookup waits for no permit. The semaphore is never closed, so a permit always comes.
     let _turn = if keys.len() > 1 { Some(volume.threads.free.acquire().await) } else { None };
     #[cfg(test)]
     volume.threads.hops.fetch_add(1, SeqCst);

@@ -1,6 +1,7 @@
-//! Tells whether the names in a directory may have changed since somebody looked.
+//! Versions of directories: they tell whether names in a directory may have changed since a lookup.
 //!
-//! Directories share a limited number of states: a change in one may look like a change in another, and never the other way around.
+//! Directories share a limited number of counters. So a change in one may look like a change in another, but no change
+//! is missed.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -16,11 +17,11 @@ const STATES: usize = 1024;
 pub(super) struct Changes {
     hash: RandomState,
     states: Box<[State]>,
-    /// Of what is moved with all that is below it.
+    /// For renames of whole trees.
     trees: State,
 }
 
-/// In the lower half, how many changes go on; in the upper one, how many have ended.
+/// The lower half counts the running changes, the upper half those that have ended.
 #[derive(Debug, Default)]
 struct State(AtomicU64);
 
@@ -30,7 +31,7 @@ const ENDED: u64 = 1 << 32;
 #[derive(Debug)]
 pub(super) struct Changing<'a>(&'a State);
 
-/// How a directory stood at some moment at which nothing in it changed.
+/// The version of a directory at a moment when no change was running.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DirectoryVersion {
     state: usize,
@@ -46,7 +47,7 @@ impl Default for Changes {
 }
 
 impl Changes {
-    /// PendingNames in `directory` are about to change.
+    /// Names in `directory` are about to change.
     pub(super) fn change(&self, directory: &Path) -> Changing<'_> {
         self.states[self.state_of(directory)].begin()
     }
@@ -56,13 +57,13 @@ impl Changes {
         self.trees.begin()
     }
 
-    /// How `directory` stands, unless it is being changed. To be asked before the look that is to be relied on later.
+    /// The version of `directory`, unless it is being changed. Must be taken before the lookup whose result is cached.
     pub(super) fn now(&self, directory: &Path) -> Option<DirectoryVersion> {
         let state = self.state_of(directory);
         Some(DirectoryVersion { state, seen: self.states[state].version()?, trees: self.trees.version()? })
     }
 
-    /// Whether nothing has changed since, nor does now.
+    /// Whether nothing has changed since `before`, and no change is running.
     pub(super) fn is_current(&self, before: DirectoryVersion) -> bool {
         self.states[before.state].0.load(SeqCst) == before.seen && self.trees.0.load(SeqCst) == before.trees
     }

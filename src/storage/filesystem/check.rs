@@ -7,7 +7,7 @@ use rustix::fs::{Access, access};
 use super::open::{cannot, is_a_file};
 use crate::storage::StorageError;
 
-/// What opening a store at `root` would meet first: something that is no directory, or one that can't be made or read.
+/// The first error that opening a store at `root` would report: it is not a directory, or it cannot be made or read.
 ///
 /// # Errors
 /// [`StorageError::Open`]

@@ -1,12 +1,12 @@
-//! Several writes of which each relies on those before it, on one thread and with as few waits for the disk as their order allows.
+//! Commits: several writes on one thread, each of which relies on those before it, with few waits for the disk.
 //!
-//! All files are written, then all are synced, at the same time: a filesystem with a journal writes it once for them. Only then the first
-//! gets its name.
+//! All files are written, and then all are synced at the same time, so that a filesystem writes its journal once for
+//! all of them. Only then are the files renamed, one after the other.
 
 use bytes::Bytes;
 
 use super::{
-    super::{Condition, Key, StorageError},
+    super::{Condition, Key, Result, StorageError},
     job::{Work, run_all},
     subtree::NewTree,
     temporary::Temporary,
@@ -23,7 +23,7 @@ pub(super) enum Step {
     PutTree(Key, Vec<(Key, Bytes)>),
 }
 
-/// A write whose bytes are in files that have no name yet.
+/// A step whose bytes are in files under temporary names.
 #[derive(Debug)]
 enum Written {
     Content(ContentGuard, Key),
@@ -33,8 +33,8 @@ enum Written {
 }
 
 impl Volume {
-    /// Does the steps in their order, each durable before the next can be seen.
-    pub(super) fn commit(&self, steps: Vec<Step>) -> Result<(), StorageError> {
+    /// Does the steps in order: each is durable before the next becomes visible.
+    pub(super) fn commit(&self, steps: Vec<Step>) -> Result<()> {
         let mut written = Vec::with_capacity(steps.len());
         for step in steps {
             match self.write_beside(step) {
@@ -55,7 +55,7 @@ impl Volume {
         Ok(())
     }
 
-    fn write_beside(&self, step: Step) -> Result<Written, StorageError> {
+    fn write_beside(&self, step: Step) -> Result<Written> {
         match step {
             Step::Promote(mut guard, key) => {
                 guard.run_or_roll_back(|_, content| content.flush())?;
@@ -69,8 +69,8 @@ impl Volume {
 }
 
 impl Written {
-    /// What makes its bytes durable.
-    fn sync(&mut self, volume: &Volume) -> Result<Vec<Work>, StorageError> {
+    /// The syncs that make its bytes durable.
+    fn sync(&mut self, volume: &Volume) -> Result<Vec<Work>> {
         match self {
             Self::Content(guard, _) => {
                 let sync = guard.run_or_roll_back(|volume, content| content.sync_to_promote(volume))?;
@@ -82,7 +82,7 @@ impl Written {
         }
     }
 
-    fn rename_durably(self, volume: &Volume) -> Result<(), StorageError> {
+    fn rename_durably(self, volume: &Volume) -> Result<()> {
         match self {
             Self::Content(mut guard, key) => {
                 guard.run(|volume, content| content.promote(volume, &key))?;
@@ -96,8 +96,8 @@ impl Written {
     }
 }
 
-/// Content of which the commit has failed is thrown away, as all else that was not given its name; where the disk is full, what was durable of
-/// it stays.
+/// Discards the steps that were not renamed when the commit failed. If the disk is full, the durable part of content
+/// stays.
 fn given_up(left: impl IntoIterator<Item = Written>, error: StorageError) -> StorageError {
     for step in left {
         if let Written::Content(mut guard, _) = step {

@@ -1,4 +1,4 @@
-//! The file of a staged object, and the hash of what was written to it.
+//! The file of a staged object, and the hash of the bytes in it.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use rustix::{fs::OFlags, io::pwritev};
 
 use super::{
-    super::{Condition, Key, StorageError},
+    super::{Condition, Key, Result, StorageError},
     directories::{ATTEMPTS, is_in_the_way},
     early_sync::EarlySyncs,
     job::Work,
@@ -25,14 +25,14 @@ use crate::oci::{Algorithm, Digest, Hasher};
 /// How much is read at once when content has to be hashed again.
 const READ_LEN: usize = 256 * 1024;
 
-/// Staged content. Whoever has it is the only one who writes to the file.
+/// Staged content. Only the owner of this value writes to the file.
 #[derive(Debug)]
 pub(super) struct Content {
     key: Key,
     path: PathBuf,
     file: Arc<File>,
     len: u64,
-    /// The last of it, if it is hashed and not written yet.
+    /// The last bytes, if they are hashed and not yet written.
     unwritten: Vec<Bytes>,
     hash: Hash,
     /// Whether all of the content is durable.
@@ -42,7 +42,7 @@ pub(super) struct Content {
     early_syncs: EarlySyncs,
     /// Whether there may be a saved hash.
     is_hash_saved: bool,
-    /// What was durable last.
+    /// The state at the last sync.
     synced: Synced,
 }
 
@@ -76,7 +76,7 @@ impl Content {
     ///
     /// # Errors
     /// [`StorageError::Exists`] if there is something.
-    pub(super) fn create(volume: &Volume, key: &Key, algorithm: Algorithm) -> Result<Self, StorageError> {
+    pub(super) fn create(volume: &Volume, key: &Key, algorithm: Algorithm) -> Result<Self> {
         let path = volume.path(key);
         let parent = volume.parent(&path);
         let mut made = create_file(&path);
@@ -108,13 +108,13 @@ impl Content {
         })
     }
 
-    /// The file that is there, and what was saved of its hash, if that is to be believed; all of it is durable then.
+    /// Opens an existing file, with its saved hash if that can be trusted. All of it is durable afterwards.
     ///
-    /// After a crash of the kernel there may be more in the file than was synced, and what is more may be anything: it is cut off.
-    /// And what was saved may be of bytes that are gone: the hash is made again.
-    pub(super) fn reopen(volume: &Volume, key: &Key) -> Result<Option<Self>, StorageError> {
+    /// After a crash of the kernel, the file may have more bytes than were synced, and these may be anything, so they
+    /// are cut off. The saved hash may be of bytes that are lost, so the hash is computed again.
+    pub(super) fn reopen(volume: &Volume, key: &Key) -> Result<Option<Self>> {
         let path = volume.path(key);
-        // Of a link: what it leads to is not written to.
+        // A symbolic link is refused: its target is never written to.
         if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Ok(None);
         }
@@ -127,7 +127,8 @@ impl Content {
         };
         let metadata = file.metadata().map_err(error)?;
         if metadata.nlink() != 1 {
-            // On a filesystem whose renames are not atomic: it was promoted, and what is promoted is not written to.
+            // On a filesystem whose renames are not atomic, the file was promoted under another name. Promoted content
+            // is never written to.
             return Ok(None);
         }
         let mut len = metadata.len();
@@ -170,19 +171,20 @@ impl Content {
         self.len
     }
 
-    /// Hashes and writes `pieces` after what is there: the one pass over the bytes.
-    pub(super) fn write(&mut self, volume: &Arc<Volume>, pieces: Vec<Bytes>) -> Result<(), StorageError> {
+    /// Hashes and appends `pieces`: the one pass over the bytes.
+    pub(super) fn write(&mut self, volume: &Arc<Volume>, pieces: Vec<Bytes>) -> Result<()> {
         self.flush()?;
         if let Hash::Lost(algorithm) = self.hash {
             self.hash = Hash::Known(Box::new(self.hash_again(algorithm)?));
         }
-        // There is a hash now, so they are taken.
+        // The hash is known now, so the pieces are accepted.
         let _ = self.buffer(pieces);
         self.flush()?;
         self.early_syncs.begin_if_due(volume, &self.file, &self.path, self.len)
     }
 
-    /// Hashes `pieces`, and keeps them to be written along with what is done next. `Err` if what is there would have to be read for that.
+    /// Hashes `pieces`, and buffers them until the next operation writes them. Returns them as `Err` if the hash is
+    /// lost, since the file would have to be read.
     pub(super) fn buffer(&mut self, pieces: Vec<Bytes>) -> Result<(), Vec<Bytes>> {
         let Hash::Known(hasher) = &mut self.hash else { return Err(pieces) };
         for piece in &pieces {
@@ -194,8 +196,8 @@ impl Content {
         Ok(())
     }
 
-    /// Writes what is held.
-    pub(super) fn flush(&mut self) -> Result<(), StorageError> {
+    /// Writes the buffered bytes.
+    pub(super) fn flush(&mut self) -> Result<()> {
         let pieces = mem::take(&mut self.unwritten);
         let mut offset = self.len - pieces.iter().map(|piece| piece.len() as u64).sum::<u64>();
         let mut slices: Vec<_> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
@@ -213,24 +215,24 @@ impl Content {
         Ok(())
     }
 
-    /// Makes durable what is there, and keeps its hash.
-    pub(super) fn sync(&mut self, volume: &Volume) -> Result<(), StorageError> {
+    /// Makes the content durable, and saves its hash.
+    pub(super) fn sync(&mut self, volume: &Volume) -> Result<()> {
         self.make_durable(volume)?;
         self.synced = Synced { len: self.len, hasher: self.hash.known().cloned().map(Box::new) };
         self.is_hash_saved = true;
         if let Hash::Known(hasher) = &self.hash
             && let Err(error) = volume.save_hash(&self.key, self.len, hasher)
         {
-            // It will be hashed again if it is taken up after a restart; nothing is lost.
+            // Nothing is lost: after a restart, the content is hashed again.
             tracing::warn!(%error, "the hash of an upload can't be saved");
         }
         Ok(())
     }
 
-    /// Goes back to what was durable last. Not for content that may have been promoted.
-    pub(super) fn roll_back(&mut self) -> Result<(), StorageError> {
+    /// Goes back to the state at the last sync. Not for content that may have been promoted.
+    pub(super) fn roll_back(&mut self) -> Result<()> {
         self.unwritten.clear();
-        // An error that a sync met may be of what was durable before, too.
+        // A failed early sync may also have lost bytes that were durable before.
         mem::take(&mut self.early_syncs).end()?;
         self.file.set_len(self.synced.len).map_err(|error| StorageError::io("cut", &self.path, error))?;
         let algorithm = match &self.hash {
@@ -243,13 +245,13 @@ impl Content {
         Ok(())
     }
 
-    /// The digest of what is there. Reads it again if it was hashed with another algorithm.
-    pub(super) fn digest(&mut self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+    /// The digest of the content. Reads the file again if it was hashed with another algorithm.
+    pub(super) fn digest(&mut self, algorithm: Algorithm) -> Result<Digest> {
         self.flush()?;
         self.known_digest(algorithm).map_or_else(|| Ok(self.hash_again(algorithm)?.finish()), Ok)
     }
 
-    /// The digest, if nothing has to be read for it.
+    /// The digest, if the file need not be read for it.
     pub(super) fn known_digest(&self, algorithm: Algorithm) -> Option<Digest> {
         match &self.hash {
             Hash::Known(hasher) if hasher.algorithm() == algorithm => Some(Hasher::clone(hasher).finish()),
@@ -257,8 +259,9 @@ impl Content {
         }
     }
 
-    /// What makes durable what is there, but not its name, which it is about to lose; nothing if it is.
-    pub(super) fn sync_to_promote(&mut self, volume: &Volume) -> Result<Option<Work>, StorageError> {
+    /// The sync that makes the content durable, but not its name, which the promotion replaces; `None` if it is
+    /// durable.
+    pub(super) fn sync_to_promote(&mut self, volume: &Volume) -> Result<Option<Work>> {
         self.flush()?;
         if self.is_synced {
             return Ok(None);
@@ -268,8 +271,8 @@ impl Content {
         Ok(Some(Box::new(move || syncs.file(&file, &path))))
     }
 
-    /// Gives what is synced its name for good, over whatever has that name.
-    pub(super) fn promote(&mut self, volume: &Volume, key: &Key) -> Result<(), StorageError> {
+    /// Renames the synced content to `key`. An object at the key is replaced.
+    pub(super) fn promote(&mut self, volume: &Volume, key: &Key) -> Result<()> {
         volume.rename_durably(&self.path, &volume.path(key), Condition::Any)?;
         if self.is_hash_saved {
             volume.forget_hash(&self.key);
@@ -277,7 +280,7 @@ impl Content {
         Ok(())
     }
 
-    /// Removes the file and what was saved of its hash. It need not be durable: what comes back after a power cut expires.
+    /// Removes the file and its saved hash. This need not be durable: a file that comes back after a power cut expires.
     pub(super) fn remove(&self, volume: &Volume) {
         if let Err(error) = fs::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
@@ -287,7 +290,7 @@ impl Content {
         volume.forget_hash(&self.key);
     }
 
-    fn make_durable(&mut self, volume: &Volume) -> Result<(), StorageError> {
+    fn make_durable(&mut self, volume: &Volume) -> Result<()> {
         self.flush()?;
         if !self.is_synced {
             self.early_syncs.end()?;
@@ -303,7 +306,7 @@ impl Content {
         Ok(())
     }
 
-    fn hash_again(&self, algorithm: Algorithm) -> Result<Hasher, StorageError> {
+    fn hash_again(&self, algorithm: Algorithm) -> Result<Hasher> {
         let mut hasher = Hasher::new(algorithm);
         let mut buffer = vec![0; READ_LEN.min(usize::try_from(self.len).unwrap_or(READ_LEN))];
         let mut offset = 0;

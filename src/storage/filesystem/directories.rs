@@ -1,8 +1,9 @@
-//! Directories: making them, and knowing which of them hold names that a power cut could still undo.
+//! Makes directories, and tracks which of them hold names that a power cut could still undo.
 //!
-//! A directory is *marked* from before a name in it changes until a sync that began after the change has succeeded. A directory
-//! without a mark is durable as it is: the start of the store syncs all that an earlier process left. So whoever needs a name to be
-//! durable syncs the marked directories on the way to it and no others, whichever writer marked them.
+//! A directory is *marked* from before a name in it changes until a sync that began after the change has succeeded. A
+//! directory without a mark is durable: the start of the store syncs everything that an earlier process left. So a
+//! writer that needs a durable name syncs the marked directories on the path to it and no others, whichever writer
+//! marked them.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,7 @@ use std::{
 };
 
 use super::{
-    super::StorageError,
+    super::{Result, StorageError},
     changes::{Changes, Changing},
     group_sync::{GroupSyncs, Role},
     job::{Work, run_all},
@@ -20,10 +21,10 @@ use super::{
     sync::Syncs,
 };
 
-/// How often a directory that someone else keeps removing is made again.
+/// How often a directory is made again if somebody else keeps removing it.
 pub(super) const ATTEMPTS: usize = 16;
 
-/// How many marks are kept one by one. They are taken away by syncing the whole filesystem when there are more.
+/// The most marks that are kept. If there are more, one sync of the whole filesystem clears them.
 const MARKS: usize = 4096;
 
 /// The directories of a store.
@@ -43,7 +44,7 @@ struct Marks {
     group_syncs: GroupSyncs,
 }
 
-/// `id` changes with every beginning and end of a change, so that a sync can tell whether it saw the last of them.
+/// `id` changes at the beginning and the end of each change, so that a sync can tell whether it covers the last one.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
     id: u64,
@@ -70,7 +71,7 @@ impl Directories {
         Change { directories: self, path: directory, _changing: self.changes.change(directory) }
     }
 
-    /// What those look at who remember what is in a directory.
+    /// The versions of the directories, for caches.
     pub(super) fn changes(&self) -> &Changes {
         &self.changes
     }
@@ -79,12 +80,12 @@ impl Directories {
     ///
     /// # Errors
     /// [`StorageError::Exists`] if something that is no directory is in the way.
-    pub(super) fn make(&self, directory: &Path) -> Result<(), StorageError> {
+    pub(super) fn make(&self, directory: &Path) -> Result<()> {
         if directory.is_dir() { Ok(()) } else { self.make_missing(directory) }
     }
 
-    /// [`Directories::make`], for one that was not there just now.
-    pub(super) fn make_missing(&self, directory: &Path) -> Result<(), StorageError> {
+    /// As [`Directories::make`], for a directory that was just found missing.
+    pub(super) fn make_missing(&self, directory: &Path) -> Result<()> {
         for _ in 0..ATTEMPTS {
             let parent = directory.parent().filter(|_| directory != self.root);
             let Some(parent) = parent else { break };
@@ -98,7 +99,7 @@ impl Directories {
                     Ok(metadata) if metadata.is_dir() => return Ok(()),
                     Ok(_) => return Err(StorageError::Exists),
                     Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Err(StorageError::Exists),
-                    // It was a directory that someone else made and removed.
+                    // Somebody else made a directory here and removed it.
                     Err(_) => {}
                 },
                 Err(error) => return Err(StorageError::io("mkdir", directory, error)),
@@ -107,8 +108,8 @@ impl Directories {
         Err(StorageError::io("mkdir", directory, io::Error::from(io::ErrorKind::NotFound)))
     }
 
-    /// Makes the names in `directory` durable, and the way to it: what has to be synced for that is, all at the same time.
-    pub(super) fn sync_path(self: &Arc<Self>, syncs: &Arc<Syncs>, directory: &Path) -> Result<(), StorageError> {
+    /// Makes the names in `directory` durable, and the path to it. The marked directories are synced at the same time.
+    pub(super) fn sync_path(self: &Arc<Self>, syncs: &Arc<Syncs>, directory: &Path) -> Result<()> {
         self.sync_all_if_many(syncs)?;
         let marked: Vec<_> = {
             let marks = self.marks();
@@ -121,8 +122,9 @@ impl Directories {
         }))
     }
 
-    /// Makes it durable that names in `directory` are gone. If it is gone itself, the one above it says so.
-    pub(super) fn sync_removal(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+    /// Makes the removal of names in `directory` durable. If the directory itself is gone, its parent is synced
+    /// instead.
+    pub(super) fn sync_removal(&self, syncs: &Syncs, directory: &Path) -> Result<()> {
         let before = self.last();
         match self.sync_one(syncs, directory) {
             Err(error) if error.is_not_found() => {
@@ -133,17 +135,17 @@ impl Directories {
         }
     }
 
-    /// A moment, for [`Directories::forget`].
+    /// The last id of a mark: a moment, for [`Directories::forget`].
     pub(super) fn last(&self) -> u64 {
         self.marks().last
     }
 
-    /// Takes away the marks at and below `directory`, which was removed, but for those that were made after the moment `before`.
+    /// Clears the marks at and below `directory`, which was removed. Marks made after the moment `before` stay.
     pub(super) fn forget(&self, directory: &Path, before: u64) {
         self.marks().by_path.retain(|path, mark| mark.id > before || mark.changing > 0 || !path.starts_with(directory));
     }
 
-    fn sync_one(&self, syncs: &Syncs, directory: &Path) -> Result<(), StorageError> {
+    fn sync_one(&self, syncs: &Syncs, directory: &Path) -> Result<()> {
         let role = {
             let marks = &mut *self.marks();
             let Some(mark) = marks.by_path.get(directory) else { return Ok(()) };
@@ -152,7 +154,7 @@ impl Directories {
         let sync = match role {
             Role::Follower(sync) => return sync.outcome(),
             Role::Leader(sync, before) => {
-                // How that one ends is of no interest to those who came after it began.
+                // Its outcome does not matter: it does not cover the changes of this group.
                 if let Some(before) = before {
                     before.wait();
                 }
@@ -161,7 +163,7 @@ impl Directories {
         };
         {
             let marks = self.marks();
-            // One that has no mark any more has nothing left to settle.
+            // A directory without a mark is durable already.
             sync.begin(marks.by_path.get(directory).map_or(0, |mark| mark.id));
         }
         let outcome = syncs.directory(directory);
@@ -175,7 +177,7 @@ impl Directories {
         sync.outcome()
     }
 
-    fn sync_all_if_many(&self, syncs: &Syncs) -> Result<(), StorageError> {
+    fn sync_all_if_many(&self, syncs: &Syncs) -> Result<()> {
         let before = {
             let marks = self.marks();
             if marks.by_path.len() < MARKS {
@@ -209,7 +211,7 @@ impl Drop for Change<'_> {
     }
 }
 
-/// Whether the system said that there is something else where a directory must be.
+/// Whether the error says that something else is where a file or a directory must be.
 pub(super) fn is_in_the_way(error: &io::Error) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, IsADirectory, NotADirectory};
     matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | IsADirectory | NotADirectory)

@@ -1,4 +1,4 @@
-//! Giving something its name, durably.
+//! Durable renames.
 
 use std::{fs, io, path::Path, sync::PoisonError};
 
@@ -16,12 +16,13 @@ use super::{
 };
 
 impl Volume {
-    /// Renames `from`, whose content is synced, to `to`, makes the directories that are missing, and returns once the name is durable.
-    /// A directory can take the place of nothing but an empty one.
+    /// Renames `from`, whose content is synced, to `to`, makes missing directories, and returns once the name is
+    /// durable. A directory can replace only an empty directory.
     ///
     /// # Errors
-    /// [`StorageError::Exists`] as `condition` has it, or if a directory is in the way of a file, or the other way around. If the sync
-    /// failed, `to` can be seen but counts as absent, unless something durable had the name.
+    /// [`StorageError::Exists`] or [`StorageError::Changed`] if `condition` does not hold; `Exists` also if a directory
+    /// is in the way of a file, or a file in the way of a directory. If the sync fails, `to` is visible but counts as
+    /// absent, unless an object durably had the name before.
     pub(super) fn rename_durably(&self, from: &Path, to: &Path, condition: Condition) -> Result<(), StorageError> {
         let parent = self.parent(to);
         let mut replaces = condition == Condition::Any;
@@ -29,12 +30,11 @@ impl Volume {
         for attempt in 0..ATTEMPTS {
             let naming = begun.take().unwrap_or_else(|| self.names.begin(to));
             let change = self.directories.change(parent);
-            let renamed = match condition {
-                Condition::IfVersion(version) => self.rename_if(from, to, version)?,
-                _ => {
-                    let _replacing = self.replace();
-                    if replaces { fs::rename(from, to) } else { rename_to_nothing(from, to) }
-                }
+            let renamed = if let Condition::IfVersion(version) = condition {
+                self.rename_if(from, to, version)?
+            } else {
+                let _replacing = self.replace();
+                if replaces { fs::rename(from, to) } else { rename_to_nothing(from, to) }
             };
             if renamed.is_ok() {
                 naming.touched();
@@ -46,7 +46,7 @@ impl Volume {
                     naming.durable();
                     return Ok(());
                 }
-                // It is not the directory that has to be looked at: another writer may have made it meanwhile.
+                // The check is of `from`, not of the directory: another writer may have made the directory meanwhile.
                 Err(error)
                     if error.kind() == io::ErrorKind::NotFound && (attempt == 0 || from.symlink_metadata().is_ok()) =>
                 {

@@ -1,14 +1,14 @@
-//! Syncs of what a long upload has written so far, while more of it comes: then the last one, which the client waits for, has little to do.
+//! Syncs a long upload while it is received, so that the last sync, for which the client waits, has little to write.
 
 use std::{fs::File, path::Path, sync::Arc};
 
 use super::{super::StorageError, job::Job, volume::Volume};
 
-/// After how many bytes there is another one, if the last has ended. The shorter it is, the less is left for the last sync, and the more
-/// processor time they take together.
+/// The bytes between two syncs, if the first has ended by then. A shorter interval leaves less for the last sync, and
+/// takes more processor time in total.
 const INTERVAL: u64 = 64 * 1024 * 1024;
 
-/// The early syncs of one file: one at a time.
+/// The early syncs of one file. One runs at a time.
 #[derive(Debug, Default)]
 pub(super) struct EarlySyncs {
     begun_at: u64,
@@ -16,10 +16,10 @@ pub(super) struct EarlySyncs {
 }
 
 impl EarlySyncs {
-    /// Begins one, if it is time: `len` bytes are written.
+    /// Begins a sync if one is due after `len` bytes.
     ///
     /// # Errors
-    /// What the one before has met. The kernel says so only once, so it must not be lost.
+    /// The error of the previous sync. The kernel reports it only once, so it must not be lost.
     pub(super) fn begin_if_due(
         &mut self,
         volume: &Arc<Volume>,
@@ -40,10 +40,10 @@ impl EarlySyncs {
         Ok(())
     }
 
-    /// Waits for the one that runs, to be followed by a sync of everything.
+    /// Waits for the running sync. The caller must sync the whole file afterwards.
     ///
     /// # Errors
-    /// What it met.
+    /// The error of that sync.
     pub(super) fn end(&mut self) -> Result<(), StorageError> {
         self.running.take().map_or(Ok(()), |job| job.end())
     }

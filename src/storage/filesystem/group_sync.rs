@@ -1,7 +1,8 @@
-//! Syncs of directories, each for all who need it at that time.
+//! Group sync of directories: one sync serves all writers that need it at that time.
 //!
-//! A sync counts for those whose change had ended when it began. Who comes later takes the next one, together with all others who do, and
-//! the first of them does it. If it fails, it has failed for all of them: the kernel tells of a failure only once.
+//! A sync covers the changes that had ended when it began. Writers that come later share the next sync: the first of
+//! them is its leader and does it, the others are followers and wait. If the sync fails, it has failed for all of them,
+//! since the kernel reports a failure only once.
 
 use std::{
     collections::HashMap,
@@ -9,9 +10,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::super::StorageError;
+use super::super::Result;
 
-/// The syncs that are under way, or are to follow those.
+/// The running syncs, and the next one of each directory.
 #[derive(Debug, Default)]
 pub(super) struct GroupSyncs(HashMap<PathBuf, Pair>);
 
@@ -21,25 +22,25 @@ struct Pair {
     next: Option<Arc<GroupSync>>,
 }
 
-/// One sync, for all who rely on it.
+/// One sync, shared by its leader and its followers.
 #[derive(Debug, Default)]
 pub(super) struct GroupSync {
-    /// The mark of the directory when it began; nothing as long as it has not.
+    /// The directory's mark when the sync began; empty until then.
     seen: OnceLock<u64>,
-    outcome: OnceLock<Result<(), StorageError>>,
+    outcome: OnceLock<Result<()>>,
 }
 
-/// How somebody gets a sync.
+/// The part of a writer in a sync.
 #[derive(Debug)]
 pub(super) enum Role {
-    /// Another does it.
+    /// Another writer does the sync.
     Follower(Arc<GroupSync>),
-    /// It does it itself, after the one that is under way.
+    /// This writer does the sync, after the running one has ended.
     Leader(Arc<GroupSync>, Option<Arc<GroupSync>>),
 }
 
 impl GroupSyncs {
-    /// Finds out which sync of `directory` somebody has to wait for whose change has ended. The directory's mark is `mark` by now.
+    /// The sync of `directory` that covers a change which has ended. `mark` is the directory's mark now.
     pub(super) fn join(&mut self, directory: &Path, mark: u64) -> Role {
         let pair = self.0.entry(directory.to_owned()).or_default();
         let role = |sync: &Arc<GroupSync>| Role::Follower(sync.clone());
@@ -54,7 +55,7 @@ impl GroupSyncs {
         }
     }
 
-    /// The sync that was under way has ended, and the next one may begin as soon as it is said how.
+    /// Records that the running sync has ended. The next one begins once its leader has been woken.
     pub(super) fn finished(&mut self, directory: &Path) {
         let Some(pair) = self.0.get_mut(directory) else { return };
         pair.running = pair.next.take();
@@ -63,7 +64,7 @@ impl GroupSyncs {
         }
     }
 
-    /// For tests: how many have the sync of `directory` that is under way, and how many the one after it.
+    /// For tests: how many writers share the running sync of `directory`, and how many the next one.
     #[cfg(test)]
     pub(super) fn members(&self, directory: &Path) -> (usize, usize) {
         let count = |sync: &Option<Arc<GroupSync>>| sync.as_ref().map_or(0, |sync| Arc::strong_count(sync) - 1);
@@ -72,32 +73,32 @@ impl GroupSyncs {
 }
 
 impl GroupSync {
-    /// It begins now, while the directory's mark is `mark`: who comes after that mark has changed is not aboard.
+    /// The sync begins now. Changes after the directory's mark was `mark` are not covered.
     pub(super) fn begin(&self, mark: u64) {
-        // Only its pilot says so.
+        // Only the leader sets it.
         let _ = self.seen.set(mark);
     }
 
-    /// Whether it has seen everything up to `mark`, and that is the last.
+    /// Whether `mark` is the mark at which the sync began.
     pub(super) fn has_seen(&self, mark: u64) -> bool {
         self.seen.get() == Some(&mark)
     }
 
-    /// It has ended.
-    pub(super) fn finish(&self, outcome: Result<(), StorageError>) {
+    /// Publishes the outcome.
+    pub(super) fn finish(&self, outcome: Result<()>) {
         let _ = self.outcome.set(outcome);
     }
 
-    /// Waits until it has ended, however that is.
+    /// Waits until the sync has ended, whatever its outcome.
     pub(super) fn wait(&self) {
         self.outcome.wait();
     }
 
-    /// Waits until it has ended.
+    /// Waits until the sync has ended.
     ///
     /// # Errors
-    /// What it met.
-    pub(super) fn outcome(&self) -> Result<(), StorageError> {
+    /// The error of the sync.
+    pub(super) fn outcome(&self) -> Result<()> {
         match self.outcome.wait() {
             Ok(()) => Ok(()),
             Err(error) => Err(error.again()),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::oci::{Algorithm, Digest, Hasher};
 
-/// What was saved when a staged object was synced.
+/// The state that was saved when a staged object was synced.
 #[derive(Debug)]
 pub(super) struct SavedHash {
     /// In which run of the kernel.
@@ -29,8 +29,8 @@ const HEADER: &str = "wharf hash 1";
 impl Volume {
     /// Keeps the hash of the first `offset` bytes, which are durable, of the staged object at `key`.
     ///
-    /// It is not synced the first time: after a power cut it is then there, or torn, or not there, and each of these is right. From
-    /// the second time on it is, because an older one would make acknowledged bytes be cut off.
+    /// The first save is not synced: after a power cut it is there, or torn, or missing, and each of these is correct.
+    /// Each later save is synced, because an older one would make acknowledged bytes be cut off.
     pub(super) fn save_hash(&self, key: &Key, offset: u64, hasher: &Hasher) -> Result<(), StorageError> {
         let path = self.hash_path(key);
         let saved = self.write_hash(&path, key, offset, hasher);
@@ -40,14 +40,14 @@ impl Volume {
         saved
     }
 
-    /// What was kept; `None` if nothing was, or if it is torn.
+    /// The saved hash; `None` if there is none, or if it is torn.
     pub(super) fn saved_hash(&self, key: &Key) -> Option<SavedHash> {
         let text = fs::read_to_string(self.hash_path(key)).ok()?;
         let (named, saved) = parse(&text)?;
         (named == key.as_str()).then_some(saved)
     }
 
-    /// Removes what was kept.
+    /// Removes the saved hash.
     pub(super) fn forget_hash(&self, key: &Key) {
         let path = self.hash_path(key);
         if let Err(error) = fs::remove_file(&path)

@@ -1,7 +1,7 @@
-//! Work that may be done on another thread.
+//! Work that another thread may do.
 //!
-//! Whoever needs it done does it himself if no thread has begun with it by then. So no thread ever waits for one that is not there, and where
-//! there are none to spare all is done one after the other.
+//! The thread that needs the result does the work itself if no other thread has begun it. So no thread waits for one
+//! that is not available, and without spare threads the work is done sequentially.
 
 use std::{
     io,
@@ -12,23 +12,24 @@ use std::{
 
 use tokio::sync::Semaphore;
 
-use super::super::StorageError;
+use super::super::{Result, StorageError};
 
-/// How many threads may be asked for at a time. Many pushes at once have threads of their own enough; reads need some too.
+/// How many threads may be used at a time. Many concurrent pushes have enough threads of their own, and reads need
+/// some.
 static EXTRA_THREADS: Semaphore = Semaphore::const_new(32);
 
-/// What is to be done.
-pub(super) type Work = Box<dyn FnOnce() -> Result<(), StorageError> + Send>;
+/// The work of one job.
+pub(super) type Work = Box<dyn FnOnce() -> Result<()> + Send>;
 
 /// Some work, and how it ended.
 pub(super) struct Job {
-    /// `None` once somebody does it.
+    /// `None` once a thread has begun it.
     work: Mutex<Option<Work>>,
-    outcome: OnceLock<Result<(), StorageError>>,
+    outcome: OnceLock<Result<()>>,
 }
 
 impl Job {
-    /// Has it done as soon as there is a thread, if one may be asked for.
+    /// Gives the work to another thread, if a permit is free.
     pub(super) fn begin(work: Work) -> Arc<Self> {
         let job = Arc::new(Self { work: Mutex::new(Some(work)), outcome: OnceLock::new() });
         if let Ok(runtime) = tokio::runtime::Handle::try_current()
@@ -44,15 +45,15 @@ impl Job {
     }
 
     /// How it ended, if it has.
-    pub(super) fn outcome(&self) -> Option<Result<(), StorageError>> {
+    pub(super) fn outcome(&self) -> Option<Result<()>> {
         self.outcome.get().map(again)
     }
 
-    /// Waits until it has ended, if it has begun; else it is not done any more.
+    /// Waits for the end of work that has begun. Work that has not begun is dropped.
     ///
     /// # Errors
-    /// What it met.
-    pub(super) fn end(&self) -> Result<(), StorageError> {
+    /// The error of the work.
+    pub(super) fn end(&self) -> Result<()> {
         if self.take().is_some() { Ok(()) } else { again(self.outcome.wait()) }
     }
 
@@ -77,11 +78,11 @@ impl std::fmt::Debug for Job {
     }
 }
 
-/// Does all of it, as much at the same time as there are threads for. All has ended when this returns.
+/// Does all of the work, in parallel if threads are available. All of it has ended when this returns.
 ///
 /// # Errors
-/// What any of it met.
-pub(super) fn run_all(works: impl IntoIterator<Item = Work>) -> Result<(), StorageError> {
+/// The first error.
+pub(super) fn run_all(works: impl IntoIterator<Item = Work>) -> Result<()> {
     let mut works = works.into_iter();
     let Some(mine) = works.next() else { return Ok(()) };
     let others: Vec<_> = works.map(Job::begin).collect();
@@ -92,7 +93,7 @@ pub(super) fn run_all(works: impl IntoIterator<Item = Work>) -> Result<(), Stora
     others.iter().map(|job| again(job.outcome.wait())).fold(mine, Result::and)
 }
 
-fn again(outcome: &Result<(), StorageError>) -> Result<(), StorageError> {
+fn again(outcome: &Result<()>) -> Result<()> {
     outcome.as_ref().map_err(StorageError::again).copied()
 }
 

@@ -1,4 +1,4 @@
-//! Which staged objects someone holds: one holder each.
+//! Leases of staged objects: each has one holder at most.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::super::{Key, StorageError};
 
-/// The keys of the staged objects that are held, or written to by what their last holder left behind.
+/// The keys of the staged objects that somebody holds, or whose writer still finishes the batches of a former holder.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
     keys: Mutex<HashMap<Key, Holder>>,
@@ -19,13 +19,13 @@ pub(super) struct Leases {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holder {
-    /// Someone who may go on writing for as long as a client sends.
+    /// May write as long as its client sends.
     Present,
-    /// Gone; a writer only ends what it was given.
+    /// Gone: its writer only finishes the last batches.
     Gone,
 }
 
-/// The right to a staged object. Dropped by the last who could write to it.
+/// The right to write to a staged object. The last thread that can write to it drops it.
 #[derive(Debug)]
 pub(super) struct Lease {
     leases: Arc<Leases>,
@@ -33,7 +33,7 @@ pub(super) struct Lease {
 }
 
 impl Leases {
-    /// The right to `key`. Waits for the writer of a holder who is gone.
+    /// Leases `key`. If its holder is gone, waits for the writer.
     ///
     /// # Errors
     /// [`StorageError::Busy`] if there is a holder.
@@ -69,7 +69,7 @@ impl Lease {
         &self.key
     }
 
-    /// The holder is gone, and nothing new will be written.
+    /// The holder is gone: no new batch will come.
     pub(super) fn holder_is_gone(&self) {
         self.leases.keys().insert(self.key.clone(), Holder::Gone);
         self.leases.freed.notify_waiters();

@@ -13,7 +13,7 @@ use rustix::{
 
 use super::{super::StorageError, owner::open_or_create_file, volume::own};
 
-/// Takes the lock on the store at `root`. It holds as long as the file is open, and ends with the process however that ends.
+/// Locks the store at `root`. The lock holds as long as the file is open, and ends with the process, however that ends.
 ///
 /// # Errors
 /// The outer ones are of opening the file; the inner one says, in words for the operator, that the lock can't be had.
@@ -39,7 +39,8 @@ fn taken(root: &Path, file: &mut File) -> StorageError {
         _ => String::new(),
     };
     StorageError::Open(format!(
-        "{} is in use by another wharf{by}: a store belongs to one process; stop the other one, or choose another directory",
+        "{} is in use by another wharf{by}: a store belongs to one process; stop the other one, or choose \
+         another directory",
         root.display()
     ))
 }

@@ -1,4 +1,4 @@
-//! Looking at what is there.
+//! Lookups: metadata, contents, and names in directories.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions},
@@ -16,7 +16,7 @@ use rustix::{
 
 use super::{
     super::{
-        Child, Key, Object, Stat, StorageError,
+        Child, Key, Object, Result, Stat, StorageError,
         stat::{Identity, Version},
     },
     pending_names::NameState,
@@ -27,8 +27,8 @@ const OMIT: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
 const NOW: Timespec = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
 
 impl Volume {
-    /// What is known of an object.
-    pub(super) fn stat(&self, key: &Key) -> Result<Option<Stat>, StorageError> {
+    /// The metadata of an object.
+    pub(super) fn stat(&self, key: &Key) -> Result<Option<Stat>> {
         let path = self.path(key);
         let metadata = match path.metadata() {
             Ok(metadata) if metadata.is_file() => metadata,
@@ -40,7 +40,7 @@ impl Volume {
     }
 
     /// The whole of an object of `limit` bytes at most.
-    pub(super) fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>, StorageError> {
+    pub(super) fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>> {
         let path = self.path(key);
         let Some((file, metadata)) = self.find(&path)? else { return Ok(None) };
         let too_large = |len| usize::try_from(len).ok().filter(|_| len <= limit).ok_or(StorageError::TooLarge);
@@ -53,23 +53,23 @@ impl Volume {
     }
 
     /// An object to read from.
-    pub(super) fn open(&self, key: &Key) -> Result<Option<Object>, StorageError> {
+    pub(super) fn open(&self, key: &Key) -> Result<Option<Object>> {
         let found = self.find(&self.path(key))?;
         Ok(found.map(|(file, metadata)| Object::of_file(file, stat_of(&metadata))))
     }
 
     /// Dates an object with this moment.
-    pub(super) fn touch(&self, key: &Key) -> Result<bool, StorageError> {
+    pub(super) fn touch(&self, key: &Key) -> Result<bool> {
         let path = self.path(key);
         let Some((file, _)) = self.find(&path)? else { return Ok(false) };
-        // By what is open: a link that is written again meanwhile is young by itself.
+        // The open file is changed, not the path: an object that is written meanwhile is young by itself.
         let now = Timestamps { last_access: OMIT, last_modification: NOW };
         futimens(&file, &now).map_err(|error| StorageError::io("date", &path, error))?;
         Ok(true)
     }
 
-    /// The names in a directory, in byte order. PendingNames that are no UTF-8 are none of ours.
-    pub(super) fn children(&self, prefix: &Key) -> Result<Vec<Child>, StorageError> {
+    /// The names in a directory, in byte order. Names that are not UTF-8 are skipped: wharf has none.
+    pub(super) fn children(&self, prefix: &Key) -> Result<Vec<Child>> {
         let path = self.path(prefix);
         let mut children = list(&path, usize::MAX)?;
         self.retain_durable(&path, &mut children);
@@ -78,7 +78,7 @@ impl Volume {
     }
 
     /// The names in a directory, or any `limit` of them.
-    pub(super) fn some_children(&self, prefix: &Key, limit: usize) -> Result<Vec<Child>, StorageError> {
+    pub(super) fn some_children(&self, prefix: &Key, limit: usize) -> Result<Vec<Child>> {
         let path = self.path(prefix);
         let mut children = list(&path, limit)?;
         let seen = children.len();
@@ -92,7 +92,7 @@ impl Volume {
         Ok(children)
     }
 
-    /// Takes out of the names that were seen in a directory those that don't count.
+    /// Removes the names that are visible and count as absent.
     fn retain_durable(&self, path: &Path, children: &mut Vec<Child>) {
         if self.names.state(path) == NameState::Absent {
             children.clear();
@@ -102,7 +102,7 @@ impl Volume {
     }
 
     /// How many names there are under a prefix, whatever they are.
-    pub(super) fn count(&self, prefix: &Key) -> Result<usize, StorageError> {
+    pub(super) fn count(&self, prefix: &Key) -> Result<usize> {
         let path = self.path(prefix);
         match fs::read_dir(&path) {
             Ok(entries) => Ok(entries.count()),
@@ -111,7 +111,7 @@ impl Volume {
         }
     }
 
-    fn find(&self, path: &Path) -> Result<Option<(File, Metadata)>, StorageError> {
+    fn find(&self, path: &Path) -> Result<Option<(File, Metadata)>> {
         let mut options = OpenOptions::new();
         // Not blocking, so that not even a FIFO could hold up a reader.
         let opened = options.read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
@@ -126,7 +126,7 @@ impl Volume {
 }
 
 /// `limit` names at most in a directory, be they durable or not.
-fn list(path: &Path, limit: usize) -> Result<Vec<Child>, StorageError> {
+fn list(path: &Path, limit: usize) -> Result<Vec<Child>> {
     let error = |error| StorageError::io("list", path, error);
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -147,12 +147,13 @@ fn list(path: &Path, limit: usize) -> Result<Vec<Child>, StorageError> {
     Ok(children)
 }
 
-/// Whether there is a file, or a link to something, be it durable or not. The link may be moved and removed; what it leads to is not ours.
+/// Whether there is a file or a symbolic link, durable or not. A link may be renamed and removed; its target is not
+/// touched.
 pub(super) fn is_object(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_file() || metadata.is_symlink())
 }
 
-/// What a file's metadata says of the object.
+/// The metadata of an object, from that of its file.
 pub(super) fn stat_of(metadata: &Metadata) -> Stat {
     let changed = (metadata.ctime(), metadata.ctime_nsec());
     Stat {
@@ -163,18 +164,19 @@ pub(super) fn stat_of(metadata: &Metadata) -> Stat {
     }
 }
 
-/// Whether `error`, met at `path`, says that nothing is there. A symbolic link that leads nowhere is something: what it leads to can't be seen.
+/// Whether `error` at `path` means that there is no object. A symbolic link that leads nowhere is something else: its
+/// target may only be unmounted.
 pub(super) fn is_absent(path: &Path, error: &io::Error) -> bool {
     means_none(error) && !leads_nowhere(path)
 }
 
-/// Whether the last thing on the way to `path` that can be seen is a symbolic link to what can't.
+/// Whether the last part of `path` that exists is a symbolic link whose target does not.
 fn leads_nowhere(path: &Path) -> bool {
     let seen = path.ancestors().find(|path| path.symlink_metadata().is_ok());
     seen.is_some_and(|path| path.metadata().is_err())
 }
 
-/// Whether this is how the system says that there is no such object: also a name that is too long to be one, and a device.
+/// Whether the error means that there is no such object. A name that is too long, and a device, are none either.
 pub(super) fn means_none(error: &io::Error) -> bool {
     const NONE: [Errno; 4] = [Errno::NOENT, Errno::NOTDIR, Errno::NAMETOOLONG, Errno::NXIO];
     Errno::from_io_error(error).is_some_and(|error| NONE.contains(&error))

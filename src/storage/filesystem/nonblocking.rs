@@ -1,7 +1,8 @@
-//! Looks that need not wait, for the thread that asks: what the kernel has in memory is had without a hop to a blocking thread.
+//! Reads that need not wait for the disk, on the caller's thread: what is in the kernel's caches needs no blocking
+//! thread.
 //!
-//! Nothing is remembered in this file, so nothing can be stale: it is the kernel that says whether it would have to wait. Wherever it would,
-//! or anything is out of the ordinary, the answer is [`WouldWait`], and the same look is made on a blocking thread.
+//! The kernel says whether it would have to wait, so no answer is stale. If it would wait, or anything is unusual, the
+//! answer is [`WouldWait`], and the caller repeats the read on a blocking thread.
 
 use std::{
     fs::{File, Metadata},
@@ -23,14 +24,14 @@ use super::{
     volume::Volume,
 };
 
-/// What is longer is read elsewhere: copying it would hold up the others who wait for this thread.
+/// Longer objects are read on a blocking thread: the copy would delay the other tasks of this thread.
 const READ_MAX_LEN: u64 = 64 * 1024;
 
-/// The look has to be made where it may block.
+/// The read has to be made on a blocking thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WouldWait;
 
-/// What this kernel, and the filesystem that the store is on, can do without waiting.
+/// What this kernel and the store's filesystem can do without waiting.
 #[derive(Debug)]
 pub(super) struct Nonblocking {
     /// Whether files can be opened so (Linux 5.12, and nothing that filters the call).
@@ -127,7 +128,8 @@ impl Volume {
     }
 }
 
-/// Whether the last thing on the way to `path` that is there is a directory, as far as that is in memory: no link that may lead nowhere.
+/// Whether the last part of `path` that exists is a directory, and not a link that may lead nowhere; false if that is
+/// not in memory.
 fn ends_in_a_directory(path: &Path) -> bool {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     for path in path.ancestors() {

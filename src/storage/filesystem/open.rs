@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    super::{Durability, StorageError},
+    super::{Durability, Result, StorageError},
     base::{Base, migrate},
     batch::Threads,
     directories::Directories,
@@ -28,7 +28,7 @@ use super::{
 ///
 /// # Errors
 /// [`StorageError::Open`]: it can't be made, it is another process's, or it can't be one.
-pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, StorageError> {
+pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume> {
     super::check::check(root)?;
     let root = make_root(root, durability)?;
     let (lock, base) = match claim(&root, durability)? {
@@ -67,8 +67,8 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume, Storag
     })
 }
 
-/// Makes the root, durably, and gives its path without links and dots, so that a path below it has the same spelling always.
-fn make_root(root: &Path, durability: Durability) -> Result<PathBuf, StorageError> {
+/// Makes the root, durably, and returns its path without links and dots, so that each path below it has one spelling.
+fn make_root(root: &Path, durability: Durability) -> Result<PathBuf> {
     let missing: Vec<_> = root.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
     fs::create_dir_all(root).map_err(|error| cannot(root, "be made", &error))?;
     let path = root.canonicalize().map_err(|error| cannot(root, "be opened", &error))?;
@@ -97,7 +97,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Locks the store, and finds where wharf's own files can be. The inner error is why it can only be read.
-fn claim(root: &Path, durability: Durability) -> Result<Result<(File, Base), String>, StorageError> {
+fn claim(root: &Path, durability: Durability) -> Result<Result<(File, Base), String>> {
     let lock = match make_directory(&own(root)).and_then(|()| lock::take(root)) {
         Ok(lock) => lock?,
         Err(error) if refuses_writes(&error) => return Ok(Err(format!("{}: {error}", own(root).display()))),
@@ -107,7 +107,7 @@ fn claim(root: &Path, durability: Durability) -> Result<Result<(File, Base), Str
 }
 
 /// Repositories and tags are told apart by case; on a filesystem that folds it, one would overwrite another.
-fn refuse_folded_case(base: &Path, run_id: &str) -> Result<(), StorageError> {
+fn refuse_folded_case(base: &Path, run_id: &str) -> Result<()> {
     let directory = temporary(base);
     let (lower, upper) = (directory.join(format!("case-{run_id}")), directory.join(format!("CASE-{run_id}")));
     match File::create(&lower) {
@@ -118,8 +118,8 @@ fn refuse_folded_case(base: &Path, run_id: &str) -> Result<(), StorageError> {
     fs::remove_file(&lower).map_err(|error| cannot(&lower, "be removed", &error))?;
     if folds {
         return Err(StorageError::Open(format!(
-            "{} is on a filesystem that does not tell upper from lower case: tags that differ in case would overwrite each \
-             other; choose a directory on another filesystem",
+            "{} is on a filesystem that does not tell upper from lower case: tags that differ in case would overwrite \
+             each other; choose a directory on another filesystem",
             base.display()
         )));
     }

@@ -1,5 +1,5 @@
-//! Whose is what is made. Where root makes something in a store of another user, it is that user's: a check or a collection by root must not
-//! take from a server the right to write.
+//! Ownership of new files. If root makes a file in a store of another user, the file is given to that user: a check or
+//! a collection by root must not take from a server the right to write.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -31,8 +31,8 @@ pub(super) fn create_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to read and to write, and makes it if it is not there. One that is there stays whose it is, as it may be a link to
-/// something else.
+/// Opens a file to read and to write, and makes it if it is not there. One that is there stays whose it is, as it may
+/// be a link to something else.
 pub(super) fn open_or_create_file(path: &Path) -> io::Result<File> {
     match create_file(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -42,8 +42,8 @@ pub(super) fn open_or_create_file(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Gives what this process has just made at `path` to the owner of the directory that it is in, if this process is root. What can't be given
-/// stays root's: some filesystems, and a root without that capability, can't.
+/// Gives the new file or directory at `path` to the owner of its parent directory, if this process is root. If that
+/// fails, it stays root's: some filesystems, and a root without that capability, cannot do it.
 fn hand_over(path: &Path, opened: impl FnOnce() -> io::Result<OwnedFd>) {
     if !geteuid().is_root() {
         return;

@@ -1,9 +1,10 @@
-//! PendingNames that can be seen already and are not durable yet.
+//! Names that are visible already and not yet durable.
 //!
-//! A rename shows a name to every reader at once, while its directory is synced only afterwards. Nobody may rely on it in between:
-//! readers of such a name wait here. If the sync fails, and nothing durable had the name before, it counts as absent until it
-//! is written again with success, although it can be seen. If something durable had it before, it counts as there: a power cut
-//! leaves either the old content or the new, both of them whole, and neither was promised to be gone.
+//! A rename shows a name to every reader at once, but its directory is synced afterwards. Nobody may rely on the name
+//! in between, so readers of the name wait here. If the sync fails and the name did not exist durably before, the name
+//! counts as absent until a later write of it succeeds, although it is visible. If it did exist durably before, it
+//! counts as durable: a power cut leaves either the old content or the new, both are whole, and no caller was told that
+//! one is gone.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,37 +16,37 @@ use std::{
     },
 };
 
-/// The names under way, and those whose sync failed.
+/// The names that are being written, and those whose sync failed.
 #[derive(Debug, Default)]
 pub(super) struct PendingNames {
-    /// How many entries there are, so that the usual look at none costs no lock.
+    /// The number of entries. It is usually 0, and then a lookup takes no lock.
     tracked: AtomicUsize,
     entries: Mutex<HashMap<PathBuf, Entry>>,
     settled: Condvar,
-    /// How many wait for that.
+    /// How many threads wait on `settled`.
     pub(super) waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Entry {
-    /// How many writers are between the rename and the end of its sync.
+    /// How many writers are between the rename and the end of the sync.
     writers: u32,
-    /// Whether what a power cut would leave under the name is something that counts; `None` until the first writer has looked.
+    /// Whether a power cut would leave an object under the name; `None` until the first writer has looked.
     durable: Option<bool>,
-    /// Whether any writer changed what can be seen.
+    /// Whether any writer has renamed something to the name.
     touched: bool,
 }
 
-/// Whether a name that can be seen counts.
+/// Whether a visible name counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NameState {
-    /// It does: it is durable.
+    /// The name is durable.
     Durable,
-    /// It does not: its sync failed, or that of a tree that it is in.
+    /// Its sync failed, or that of a tree that it is in: the name counts as absent.
     Absent,
 }
 
-/// A writer's part in a name. Dropped without [`PendingName::durable`], its sync counts as failed.
+/// A name that a writer is writing. If this is dropped without [`PendingName::durable`], the sync counts as failed.
 #[derive(Debug)]
 pub(super) struct PendingName<'a> {
     names: &'a PendingNames,
@@ -53,7 +54,7 @@ pub(super) struct PendingName<'a> {
 }
 
 impl PendingNames {
-    /// How a name stands that was just seen; waits for its writers. To be asked after the look, not before.
+    /// The state of a visible name; waits for its writers. Must be called after the lookup of the file, not before.
     pub(super) fn state(&self, path: &Path) -> NameState {
         if self.tracked.load(SeqCst) == 0 {
             return NameState::Durable;
@@ -67,7 +68,7 @@ impl PendingNames {
         }
     }
 
-    /// [`PendingNames::standing`], if that need not wait: neither for writers, nor for one who has the names and looks at the disk.
+    /// [`PendingNames::state`], if it need not wait: neither for writers of the name, nor for the lock.
     pub(super) fn try_state(&self, path: &Path) -> Option<NameState> {
         if self.tracked.load(SeqCst) == 0 {
             return Some(NameState::Durable);
@@ -76,7 +77,7 @@ impl PendingNames {
         settled(&entries, path)
     }
 
-    /// The names directly under `directory` that can be seen and don't count; waits for the writers of those that are not settled.
+    /// The visible names directly under `directory` that count as absent; waits for the writers of names in it.
     pub(super) fn absent_in(&self, directory: &Path) -> HashSet<OsString> {
         if self.tracked.load(SeqCst) == 0 {
             return HashSet::new();
@@ -89,7 +90,7 @@ impl PendingNames {
         entries.keys().filter(|path| is_in(path)).filter_map(|path| Some(path.file_name()?.to_owned())).collect()
     }
 
-    /// Makes the readers of `path` wait from now on. To be called before the rename.
+    /// Makes readers of `path` wait from now on. Must be called before the rename.
     pub(super) fn begin<'a>(&'a self, path: &'a Path) -> PendingName<'a> {
         let naming = PendingName { names: self, path };
         let mut entries = self.entries();
@@ -106,17 +107,17 @@ impl PendingNames {
         entries.insert(path.to_owned(), Entry { writers: 1, durable: None, touched: false });
         self.tracked.store(entries.len(), SeqCst);
         drop(entries);
-        // Nobody is writing it, nor can begin to: what can be seen is durable. A directory is nothing by itself.
+        // Nobody writes the name, and nobody can begin to: a visible object is durable. A directory is no object.
         let durable = path.symlink_metadata().is_ok_and(|metadata| !metadata.is_dir());
         if let Some(entry) = self.entries().get_mut(path) {
-            // Unless what is in a tree has become durable meanwhile, and the tree with it.
+            // Unless an object in the tree, and so the tree, has become durable meanwhile.
             entry.durable.get_or_insert(durable);
         }
         self.notify();
         naming
     }
 
-    /// Forgets what failed at and below `path`, which is gone.
+    /// Forgets the failed names at and below `path`, which is gone.
     pub(super) fn forget(&self, path: &Path) {
         if self.tracked.load(SeqCst) != 0 {
             let mut entries = self.entries();
@@ -132,7 +133,7 @@ impl PendingNames {
         entries
     }
 
-    /// Wakes those who wait. To be called after a change that was made with the names locked.
+    /// Wakes the waiting threads. Must be called after each change of the entries.
     fn notify(&self) {
         if self.waiting.load(SeqCst) > 0 {
             self.settled.notify_all();
@@ -144,13 +145,13 @@ impl PendingNames {
     }
 }
 
-/// How a name stands, unless it has writers.
+/// The state of a name, unless it has writers.
 fn settled(entries: &HashMap<PathBuf, Entry>, path: &Path) -> Option<NameState> {
     let mut known = path.ancestors().filter_map(|path| entries.get(path)).peekable();
     if known.peek().is_none() {
         return Some(NameState::Durable);
     }
-    // An entry without writers is one that failed: all others are taken away with their last writer.
+    // An entry without writers has failed: all others are removed with their last writer.
     (!known.any(|entry| entry.writers > 0)).then_some(NameState::Absent)
 }
 
@@ -162,7 +163,7 @@ impl PendingName<'_> {
         }
     }
 
-    /// The sync has succeeded, of every directory on the way: so the trees that the name is in are durable as well.
+    /// The sync of every directory on the path has succeeded, so the trees that the name is in are durable as well.
     pub(super) fn durable(self) {
         let mut entries = self.names.entries();
         for path in self.path.ancestors() {

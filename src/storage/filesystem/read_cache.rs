@@ -1,8 +1,9 @@
-//! Small objects that were read lately, in memory.
+//! A cache of small objects that were read in the last moments.
 //!
-//! A store is locked, so nobody but this process changes it; and all that does tells [`Changes`]. What is remembered is given out only if nothing has
-//! changed in its directory since before it was read, so it is what would be read now. Somebody may still lay hands on the files, as an operator who
-//! restores a copy does: that is seen when what is remembered has got old, which is soon.
+//! The store is locked, so only this process changes it, and every change is counted in [`Changes`]. A cached object is
+//! returned only if nothing has changed in its directory since before it was read, so a read would return the same
+//! bytes. An operator may still change files by hand, for example to restore a copy. Entries expire quickly, so this is
+//! soon seen.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use quick_cache::{Weighter, sync::Cache};
 use super::changes::{Changes, DirectoryVersion};
 use crate::storage::Key;
 
-/// How long an object is not looked for again. It may be asked for some thousand times meanwhile.
+/// How long an entry is valid. Clients may request the object some thousand times in this time.
 const LIFE: Duration = Duration::from_millis(100);
 /// The longest object that is kept: manifests, and the links to them.
 const MAX_LEN: usize = 64 * 1024;
@@ -21,7 +22,7 @@ const BYTES: u64 = 8 * 1024 * 1024;
 /// How many objects that are, about.
 const OBJECTS: usize = 8192;
 
-/// What was read lately.
+/// The cache.
 #[derive(Debug)]
 pub(super) struct ReadCache(Cache<Key, Entry, Weight>);
 
@@ -37,7 +38,7 @@ struct Weight;
 
 impl Weighter<Key, Entry> for Weight {
     fn weight(&self, key: &Key, entry: &Entry) -> u64 {
-        // And what an entry costs beside its bytes.
+        // The constant is the overhead of an entry.
         (entry.bytes.len() + key.as_str().len() + 256) as u64
     }
 }
@@ -49,19 +50,19 @@ impl Default for ReadCache {
 }
 
 impl ReadCache {
-    /// The bytes of an object, if it is sure that they are what would be read now.
+    /// The bytes of an object, if a read would certainly return the same.
     pub(super) fn get(&self, changes: &Changes, key: &Key) -> Option<Bytes> {
         let entry = self.0.get(key)?;
         let is_so_still = changes.is_current(entry.directory) && entry.read.elapsed() < LIFE;
         is_so_still.then_some(entry.bytes)
     }
 
-    /// Forgets all of it.
+    /// Empties the cache.
     pub(super) fn clear(&self) {
         self.0.clear();
     }
 
-    /// Keeps what was read, after it was asked how its directory stands.
+    /// Keeps bytes that were read after `directory`, the version of their directory, was taken.
     pub(super) fn keep(&self, directory: DirectoryVersion, key: &Key, bytes: &Bytes) {
         if bytes.len() <= MAX_LEN {
             self.0.insert(key.clone(), Entry { bytes: bytes.clone(), read: Instant::now(), directory });

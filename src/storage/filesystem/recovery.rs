@@ -1,4 +1,4 @@
-//! What is done after a start while reads are already answered.
+//! Recovery after a start, while reads are already answered.
 
 use std::{ffi::OsString, fs, io, path::Path, sync::Arc};
 
@@ -10,7 +10,7 @@ use super::{
     volume::{Volume, hashes, temporary},
 };
 
-/// Whether the start has gone so far that writes may be answered.
+/// Holds back writes until recovery has synced the store.
 #[derive(Clone, Debug)]
 pub(super) struct WriteGate(watch::Receiver<State>);
 
@@ -22,19 +22,19 @@ enum State {
 }
 
 impl WriteGate {
-    /// Begins with what is to be done after a start: to sync what an earlier process left visible, as it may have been killed
-    /// between a rename and its sync; and then to remove its temporary files.
+    /// Begins recovery. It syncs everything that an earlier process left visible, since that process may have been
+    /// killed between a rename and its sync, and then removes its temporary files.
     pub(super) fn begin(volume: &Arc<Volume>) -> Self {
         let (state, gate) = watch::channel(if volume.read_only { State::Open } else { State::Closed });
         if !volume.read_only {
-            // Listed before the first write, so that nothing of this process is among them.
+            // Listed before the first write, so that no file of this process is among them.
             let leftovers = names_in(&temporary(&volume.base()));
             let volume = volume.clone();
             tokio::task::spawn_blocking(move || {
                 let synced = volume.syncs.everything(&volume.base());
                 state.send_replace(after(synced));
                 let base = volume.base();
-                // What is removed is nobody's, so the lock need not wait for it.
+                // Nobody uses the leftovers, so the lock need not wait for their removal.
                 drop(volume);
                 clean(&base, leftovers);
             });
@@ -45,8 +45,8 @@ impl WriteGate {
     /// Waits until writes may be answered.
     ///
     /// # Errors
-    /// What the sync met. It is not tried again: no later sync would tell what was lost, so nothing may build on it until the
-    /// store is opened anew.
+    /// The error of the sync. It is not tried again: a later sync would not report the loss, so no write may rely on
+    /// the store until it is opened again.
     pub(super) async fn wait(&self, root: &Path) -> Result<(), StorageError> {
         if let State::Open = *self.0.borrow() {
             return Ok(());
@@ -76,7 +76,7 @@ fn clean(base: &Path, leftovers: Vec<OsString>) {
     }
     for name in names_in(&hashes(base)) {
         let path = hashes(base).join(name);
-        // A staged object keeps its state; a name is never staged twice, so none can come to be meanwhile.
+        // A staged object keeps its saved hash. No key is staged twice, so none of these keys can be staged meanwhile.
         let staged = SavedHash::key_at(&path).map(|key| base.join(key));
         if !staged.is_some_and(|staged| staged.exists()) {
             remove_any(&path);
@@ -84,7 +84,7 @@ fn clean(base: &Path, leftovers: Vec<OsString>) {
     }
 }
 
-/// Removes a file, or a directory and all below it. What can't be removed is left for the next start.
+/// Removes a file, or a directory and all below it. If that fails, the next start tries again.
 pub(super) fn remove_any(path: &Path) {
     let removed = match path.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
@@ -98,7 +98,7 @@ pub(super) fn remove_any(path: &Path) {
     }
 }
 
-/// The names in a directory, none if it can't be read.
+/// The names in a directory; none if it cannot be read.
 pub(super) fn names_in(directory: &Path) -> Vec<OsString> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect()

@@ -1,4 +1,4 @@
-//! Removing and moving single objects, and removing prefixes that are empty.
+//! Removes and renames single objects, and removes empty prefixes.
 
 use std::{
     collections::BTreeSet,
@@ -7,20 +7,20 @@ use std::{
 };
 
 use super::{
-    super::{Condition, Key, StorageError},
+    super::{Condition, Key, Result, StorageError},
     lookup::{is_object, means_none},
     pending_names::NameState,
     volume::Volume,
 };
 
 impl Volume {
-    /// Removes one object, durably; whether there was one.
-    pub(super) fn delete(&self, key: &Key) -> Result<bool, StorageError> {
+    /// Removes one object, durably; returns whether there was one.
+    pub(super) fn delete(&self, key: &Key) -> Result<bool> {
         let path = self.path(key);
         let parent = self.parent(&path);
         let removed = is_object(&path) && self.unlink(&path)?;
         let was_there = removed && self.names.state(&path) == NameState::Durable;
-        // Also if it was gone already: then whoever removed it may not have synced yet.
+        // Also if the object was gone: the one who removed it may not have synced yet.
         self.directories.sync_removal(&self.syncs, parent)?;
         if removed {
             self.names.forget(&path);
@@ -28,8 +28,8 @@ impl Volume {
         Ok(was_there)
     }
 
-    /// Moves one object, durably, over whatever is at its new key.
-    pub(super) fn rename(&self, from: &Key, to: &Key) -> Result<(), StorageError> {
+    /// Renames one object, durably. An object at the new key is replaced.
+    pub(super) fn rename(&self, from: &Key, to: &Key) -> Result<()> {
         let (from, to) = (self.path(from), self.path(to));
         if !is_object(&from) || self.names.state(&from) == NameState::Absent {
             return Err(StorageError::io("rename", &from, io::Error::from(io::ErrorKind::NotFound)));
@@ -42,15 +42,15 @@ impl Volume {
         self.directories.sync_removal(&self.syncs, parent)
     }
 
-    /// Makes the prefixes, and what is missing above them, in this order, durably.
-    pub(super) fn make_prefixes(&self, prefixes: &[Key]) -> Result<(), StorageError> {
+    /// Makes the prefixes in this order, and missing directories above them, durably.
+    pub(super) fn make_prefixes(&self, prefixes: &[Key]) -> Result<()> {
         let paths: Vec<_> = prefixes.iter().map(|prefix| self.path(prefix)).collect();
         paths.iter().try_for_each(|path| self.directories.make(path))?;
         paths.iter().try_for_each(|path| self.sync_path(self.parent(path)))
     }
 
-    /// Removes the prefixes, durably, up to the first with something under it; whether all are gone.
-    pub(super) fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool, StorageError> {
+    /// Removes the prefixes, durably, up to the first that is not empty; returns whether all are gone.
+    pub(super) fn remove_empty_prefixes(&self, prefixes: &[Key]) -> Result<bool> {
         let mut changed = BTreeSet::new();
         let mut gone = true;
         for path in prefixes.iter().map(|prefix| self.path(prefix)) {
@@ -64,7 +64,7 @@ impl Volume {
         Ok(gone)
     }
 
-    fn remove_directory(&self, path: &Path) -> Result<bool, StorageError> {
+    fn remove_directory(&self, path: &Path) -> Result<bool> {
         if let Err(error) = path.symlink_metadata()
             && means_none(&error)
         {
@@ -90,7 +90,7 @@ impl Volume {
         }
     }
 
-    fn unlink(&self, path: &Path) -> Result<bool, StorageError> {
+    fn unlink(&self, path: &Path) -> Result<bool> {
         let change = self.directories.change(self.parent(path));
         let replacing = self.replace();
         let removed = fs::remove_file(path);

@@ -1,4 +1,4 @@
-//! The directories that pushes need, of those that are there.
+//! The existing directories into which pushes rename files.
 
 use std::{
     collections::VecDeque,
@@ -12,13 +12,13 @@ use rustix::fs::{Access, access};
 use super::{base::is_beside, recovery::names_in, volume::own, write_check::Failure};
 use crate::oci::Algorithm;
 
-/// So many parts are looked at below a directory.
+/// The most parts of a directory that are checked.
 const PARTS: usize = 4096;
 
-/// Those in `docker/`: the first has all others below it.
+/// The directories in `docker/`. The first contains all others.
 ///
 /// # Errors
-/// Something that is no directory is in the place of one.
+/// A file or a broken link is where a directory must be.
 pub(super) fn shared(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     let tops = there(["docker", "docker/registry", "docker/registry/v2"].map(|top| root.join(top)))?;
     let blobs = root.join("docker/registry/v2/blobs");
@@ -27,7 +27,8 @@ pub(super) fn shared(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok([tops.last().map_or(root, |top| top).to_owned()].into_iter().chain(below).collect())
 }
 
-/// wharf's own, between which and `docker/` files are renamed. A plain file is in the way where wharf has a directory for each repository.
+/// wharf's own directories, from which files are renamed into `docker/`. Where wharf has a directory for each
+/// repository, a plain file is an error.
 ///
 /// # Errors
 /// As [`shared`].
@@ -38,7 +39,7 @@ pub(super) fn staging(base: &Path) -> Result<Vec<PathBuf>, Failure> {
     there([own].into_iter().chain(by_repository(base)).chain(others))
 }
 
-/// Those that are there.
+/// The paths that exist.
 fn there(paths: impl IntoIterator<Item = PathBuf>) -> Result<Vec<PathBuf>, Failure> {
     let mut found = Vec::new();
     for path in paths {
@@ -65,13 +66,13 @@ fn repositories(root: &Path) -> PathBuf {
     root.join("docker/registry/v2/repositories")
 }
 
-/// In which wharf has a directory for each repository.
+/// The directories in which wharf has a directory for each repository.
 fn by_repository(base: &Path) -> [PathBuf; 3] {
     ["uploads", "recorded", "repositories"].map(|name| own(base).join(name))
 }
 
-/// Looks at the directories of single repositories and of blobs whose digests begin alike. It is an error if no blob can be stored; one part
-/// that can't be written is told of, as the others can.
+/// Checks the directories of single repositories and those of the first bytes of digests. If no blob can be stored,
+/// that is an error. If only some parts cannot be written, a warning is logged.
 ///
 /// # Errors
 /// As [`shared`], too.
@@ -101,7 +102,7 @@ fn tell(root: &Path, refused: &[Failure]) {
     }
 }
 
-/// Why nothing can be written to a part; `None` too if there is no such part.
+/// Why a part cannot be written; also `None` if there is no such part.
 fn refusal(part: &Path) -> Option<Failure> {
     let failure = |error: io::Error| Some(Failure { at: part.to_owned(), error });
     match is_there(part) {
@@ -111,8 +112,9 @@ fn refusal(part: &Path) -> Option<Failure> {
     }
 }
 
-/// The directories in a directory, and links that lead to one or nowhere. Where names have more than one component, those below them as well,
-/// the nearest first: what begins with `_` belongs to one repository, and is not looked into.
+/// The directories in a directory, and links that lead to one or nowhere. If `is_deep`, because names of repositories
+/// may have several components, also those below, breadth first. A name that begins with `_` is part of one repository,
+/// and is not searched.
 fn parts_in(directory: &Path, is_deep: bool) -> Vec<PathBuf> {
     let (mut parts, mut next) = (Vec::new(), VecDeque::from([directory.to_owned()]));
     while let Some(directory) = next.pop_front() {
@@ -121,7 +123,7 @@ fn parts_in(directory: &Path, is_deep: bool) -> Vec<PathBuf> {
                 return parts;
             }
             let part = directory.join(&name);
-            // A plain file is in nobody's way: it has no name that a directory will have.
+            // A plain file is harmless: it does not have the name of a directory.
             if part.is_file() {
                 continue;
             }

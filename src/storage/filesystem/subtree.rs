@@ -1,4 +1,4 @@
-//! Several objects that come and go as one.
+//! Trees: several objects that appear and disappear as one.
 
 use std::{
     collections::BTreeSet,
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{
-    super::{Condition, Key, Pace, StorageError},
+    super::{Condition, Key, Pace, Result, StorageError},
     job::{Work, run_all},
     owner::create_file,
     pending_names::NameState,
@@ -23,13 +23,13 @@ use super::{
     write_check::make_directory,
 };
 
-/// How long work that gives way to others goes on until it does: less than the system lets a thread run while others wait.
+/// How long gentle work runs before it pauses: less than the scheduler's time slice.
 const SLICE: Duration = Duration::from_millis(1);
 
-/// The longest time for which it does: somebody may wait for it, too.
+/// The longest pause, since somebody may wait for the work.
 const REST: Duration = Duration::from_millis(20);
 
-/// A tree that is built beside.
+/// A tree that is built under a temporary name.
 #[derive(Debug)]
 pub(super) struct NewTree {
     top: Temporary,
@@ -38,8 +38,8 @@ pub(super) struct NewTree {
 }
 
 impl NewTree {
-    /// Writes it. `objects` have whole keys, that begin with `prefix`.
-    pub(super) fn write(volume: &Volume, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<Self, StorageError> {
+    /// Writes the tree. The keys of `objects` begin with `prefix`.
+    pub(super) fn write(volume: &Volume, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<Self> {
         let top = Temporary::directory(volume)?;
         let (mut files, mut directories) = (Vec::new(), BTreeSet::from([top.path().to_owned()]));
         for (key, bytes) in objects {
@@ -57,7 +57,7 @@ impl NewTree {
         Ok(Self { top, files, directories })
     }
 
-    /// What makes it durable.
+    /// The syncs that make its files and directories durable.
     pub(super) fn sync(&mut self, volume: &Volume) -> Vec<Work> {
         let files = mem::take(&mut self.files).into_iter().map(|(file, path)| {
             let syncs = volume.syncs.clone();
@@ -70,10 +70,10 @@ impl NewTree {
         files.chain(directories).collect()
     }
 
-    /// Gives it its name, durably.
-    pub(super) fn rename_durably(&self, volume: &Volume, to: &Path) -> Result<(), StorageError> {
+    /// Renames it to its final name, durably.
+    pub(super) fn rename_durably(&self, volume: &Volume, to: &Path) -> Result<()> {
         match self.top.rename_durably(volume, to, Condition::Any) {
-            // What is there was never durable and counts as absent, so it gives way.
+            // The visible tree was never durable and counts as absent, so it is replaced.
             Err(StorageError::Exists) if volume.names.state(to) == NameState::Absent => {
                 let _removed = volume.move_out(to)?;
                 self.top.rename_durably(volume, to, Condition::Any)
@@ -84,22 +84,22 @@ impl NewTree {
 }
 
 impl Volume {
-    /// Builds the tree beside, syncs it, and gives it its name.
-    pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<(), StorageError> {
+    /// Builds the tree under a temporary name, syncs it, and renames it.
+    pub(super) fn put_tree(&self, prefix: &Key, objects: &[(Key, Bytes)]) -> Result<()> {
         let mut tree = NewTree::write(self, prefix, objects)?;
         run_all(tree.sync(self))?;
         tree.rename_durably(self, &self.path(prefix))
     }
 
-    /// Moves the trees out of sight, makes that durable with one sync for each directory that they were in, and then removes them;
-    /// whether each was there.
-    pub(super) fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>, StorageError> {
+    /// Renames the trees to temporary names, makes that durable with one sync of each parent directory, and then
+    /// removes them; returns whether each was there.
+    pub(super) fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>> {
         let (mut parents, mut removed, mut were_there) = (BTreeSet::new(), Vec::new(), Vec::new());
         let mut pacer = Pacer::new(pace);
         let moved = prefixes.iter().map(|prefix| self.path(prefix)).try_for_each(|top| {
-            // Also if it is gone: someone else may have removed it, and not have synced yet.
+            // Also if the tree is gone: somebody else may have removed it and not have synced yet.
             parents.insert(self.parent(&top).to_owned());
-            // Of a link to a tree, the link goes.
+            // Of a symbolic link to a tree, only the link is removed.
             let is_tree = top.symlink_metadata().is_ok_and(|metadata| metadata.is_dir() || metadata.is_symlink());
             let was_there = is_tree && self.names.state(&top) == NameState::Durable;
             let tree = if is_tree { self.move_out(&top)? } else { None };
@@ -110,7 +110,7 @@ impl Volume {
         });
         let settled = parents.iter().try_for_each(|parent| self.directories.sync_removal(&self.syncs, parent));
         if settled.is_err() {
-            // A power cut could bring them back, and then they must be whole: the next start removes them.
+            // A power cut could bring the trees back, and then they must be whole. The next start removes them.
             removed.iter().for_each(Temporary::keep);
         }
         for tree in removed {
@@ -120,8 +120,8 @@ impl Volume {
         moved.and(settled).map(|()| were_there)
     }
 
-    /// Gives `top` a temporary name; `None` if it is not there.
-    fn move_out(&self, top: &Path) -> Result<Option<Temporary>, StorageError> {
+    /// Renames `top` to a temporary name; `None` if there is no `top`.
+    fn move_out(&self, top: &Path) -> Result<Option<Temporary>> {
         let before = self.directories.last();
         let removed = Temporary::unused(self)?;
         let change = (self.directories.change(self.parent(top)), self.directories.changes().change_tree());
@@ -139,7 +139,7 @@ impl Volume {
     }
 }
 
-/// How long this thread has had a core since others had it. To wait for the disk, or for a core, takes it from nobody.
+/// Measures the processor time of this thread since its last pause. Time spent waiting for the disk or a core is free.
 struct Pacer {
     pace: Pace,
     begun: Duration,
@@ -167,7 +167,7 @@ fn time_on_a_core() -> Duration {
 }
 
 /// The path of `key` from `prefix` on.
-fn below(prefix: &Key, key: &Key) -> Result<PathBuf, StorageError> {
+fn below(prefix: &Key, key: &Key) -> Result<PathBuf> {
     let rest = key.as_str().strip_prefix(prefix.as_str()).and_then(|rest| rest.strip_prefix('/'));
     rest.map(PathBuf::from).ok_or_else(|| {
         let error = io::Error::new(io::ErrorKind::InvalidInput, "not below the prefix of the tree");

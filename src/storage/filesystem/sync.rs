@@ -1,4 +1,4 @@
-//! The system calls that make something durable, and the one place that leaves them out.
+//! The sync system calls. This is the one place that makes them, and that leaves them out under `durability = "none"`.
 
 use std::{
     fs::File,
@@ -10,12 +10,12 @@ use std::{
 
 use rustix::fs::{fdatasync, fsync, syncfs};
 
-use super::super::{Action, Durability, Observer, StorageError};
+use super::super::{Action, Durability, Observer, Result, StorageError};
 
-/// Syncs files and directories, or, if nothing is to be durable, does not.
+/// Syncs files and directories, unless durability is off.
 ///
-/// A sync that failed is never tried again by itself: the kernel may have dropped what it could not write, and the second try would
-/// report success. Whoever gets an error throws away what was to be synced.
+/// A failed sync is never tried again: the kernel may have dropped the pages that it could not write, and the second
+/// sync would report success. A caller that gets an error discards the file.
 #[derive(Debug)]
 pub(super) struct Syncs {
     durability: Durability,
@@ -26,7 +26,7 @@ pub(super) struct Syncs {
 }
 
 impl Syncs {
-    /// Syncs for a store below `root`. Finds out whether the filesystem can sync directories; one that can't is warned of, once.
+    /// Tests whether the filesystem of `root` can sync directories, and logs a warning if it cannot.
     pub(super) fn new(durability: Durability, root: &Path) -> Self {
         let directories = durability == Durability::None || can_sync_directories(root);
         Self {
@@ -44,17 +44,17 @@ impl Syncs {
     }
 
     /// The content of a file, its length and its times.
-    pub(super) fn file(&self, file: &File, path: &Path) -> Result<(), StorageError> {
+    pub(super) fn file(&self, file: &File, path: &Path) -> Result<()> {
         self.run("fsync", path, || fsync(file).map_err(Into::into))
     }
 
     /// The content of a file and its length.
-    pub(super) fn data(&self, file: &File, path: &Path) -> Result<(), StorageError> {
+    pub(super) fn data(&self, file: &File, path: &Path) -> Result<()> {
         self.run("fdatasync", path, || fdatasync(file).map_err(Into::into))
     }
 
     /// The names in a directory.
-    pub(super) fn directory(&self, path: &Path) -> Result<(), StorageError> {
+    pub(super) fn directory(&self, path: &Path) -> Result<()> {
         if !self.directories {
             return Ok(());
         }
@@ -62,7 +62,7 @@ impl Syncs {
     }
 
     /// Everything in the filesystem that holds `path`.
-    pub(super) fn everything(&self, path: &Path) -> Result<(), StorageError> {
+    pub(super) fn everything(&self, path: &Path) -> Result<()> {
         self.run("syncfs", path, || match syncfs(File::open(path)?) {
             Err(rustix::io::Errno::NOSYS) => {
                 tracing::warn!(path = %path.display(), "the filesystem can't be synced as a whole");
@@ -72,12 +72,7 @@ impl Syncs {
         })
     }
 
-    fn run(
-        &self,
-        operation: &'static str,
-        path: &Path,
-        sync: impl FnOnce() -> io::Result<()>,
-    ) -> Result<(), StorageError> {
+    fn run(&self, operation: &'static str, path: &Path, sync: impl FnOnce() -> io::Result<()>) -> Result<()> {
         if !self.are_on() {
             return Ok(());
         }
@@ -92,7 +87,7 @@ impl Syncs {
     }
 }
 
-/// Some network and FUSE filesystems refuse to sync a directory. Any other error is left for the first write to report.
+/// Some network and FUSE filesystems refuse to sync a directory. The first write reports any other error.
 fn can_sync_directories(root: &Path) -> bool {
     use rustix::io::Errno;
     let Ok(directory) = File::open(root) else { return true };

@@ -1,4 +1,4 @@
-//! Files and directories that have no name yet.
+//! Files and directories under temporary names.
 
 use std::{
     cell::Cell,
@@ -8,14 +8,14 @@ use std::{
 };
 
 use super::{
-    super::{Condition, StorageError},
+    super::{Condition, Result, StorageError},
     job::{Work, run_all},
     owner::{create_directory, create_file},
     recovery::remove_any,
     volume::{Volume, temporary},
 };
 
-/// A file or a directory under a temporary name. Dropped, it is removed, unless it was moved away.
+/// A file or a directory under a temporary name. When this is dropped, it is removed, unless it was renamed.
 #[derive(Debug)]
 pub(super) struct Temporary {
     path: PathBuf,
@@ -26,18 +26,18 @@ pub(super) struct Temporary {
 
 impl Temporary {
     /// A file that holds `bytes`, synced.
-    pub(super) fn file(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
+    pub(super) fn file(volume: &Volume, bytes: &[u8]) -> Result<Self> {
         let mut this = Self::written(volume, bytes)?;
         run_all(this.sync(volume))?;
         Ok(this)
     }
 
     /// A file that holds `bytes`.
-    pub(super) fn written(volume: &Volume, bytes: &[u8]) -> Result<Self, StorageError> {
+    pub(super) fn written(volume: &Volume, bytes: &[u8]) -> Result<Self> {
         let path = volume.temporary_path();
         let error = |error| StorageError::io("write", &path, error);
         let mut file = create_file(&path).or_else(|_| {
-            // Someone may have cleaned up too well.
+            // Somebody may have removed the directory.
             volume.directories.make(&temporary(&volume.base()))?;
             create_file(&path).map_err(error)
         })?;
@@ -47,34 +47,34 @@ impl Temporary {
         Ok(this)
     }
 
-    /// What makes durable what was written to it.
+    /// The sync that makes its bytes durable; `None` if it is done.
     pub(super) fn sync(&mut self, volume: &Volume) -> Option<Work> {
         let (syncs, path) = (volume.syncs.clone(), self.path.clone());
         self.file.take().map(|file| Box::new(move || syncs.file(&file, &path)) as Work)
     }
 
-    /// Gives it its name, durably. Its content is synced.
-    pub(super) fn rename_durably(&self, volume: &Volume, to: &Path, condition: Condition) -> Result<(), StorageError> {
+    /// Renames it to its final name, durably. Its content must be synced.
+    pub(super) fn rename_durably(&self, volume: &Volume, to: &Path, condition: Condition) -> Result<()> {
         let placed = volume.rename_durably(&self.path, to, condition);
-        // It need not be looked for where it is no more.
+        // After the rename there is nothing to remove.
         self.is_kept.set(placed.is_ok());
         placed
     }
 
     /// An empty directory.
-    pub(super) fn directory(volume: &Volume) -> Result<Self, StorageError> {
+    pub(super) fn directory(volume: &Volume) -> Result<Self> {
         let this = Self::unused(volume)?;
         create_directory(&this.path).map_err(|error| StorageError::io("mkdir", &this.path, error))?;
         Ok(this)
     }
 
-    /// Only a name, for something that is there already.
-    pub(super) fn unused(volume: &Volume) -> Result<Self, StorageError> {
+    /// Only a name, as the target of a rename.
+    pub(super) fn unused(volume: &Volume) -> Result<Self> {
         volume.directories.make(&temporary(&volume.base()))?;
         Ok(Self::at(volume.temporary_path()))
     }
 
-    /// Where it is.
+    /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -76,7 +76,8 @@ impl Disk {
         shown.collect()
     }
 
-    /// As [`Disk::synced`], with those between `first` and the last `last` in the order of their names: they may go on at the same time.
+    /// As [`Disk::synced`], with those between `first` and the last `last` in the order of their names: they may go on
+    /// at the same time.
     fn synced_between(&self, first: usize, last: usize) -> Vec<String> {
         let mut synced = self.synced();
         let end = synced.len() - last;
@@ -98,7 +99,8 @@ impl Disk {
     }
 }
 
-/// Opens the store at `root` as soon as what the last one left on blocking threads has ended; it is ready for writes then.
+/// Opens the store at `root` as soon as what the last one left on blocking threads has ended; it is ready for writes
+/// then.
 async fn open(root: &Path) -> Filesystem {
     loop {
         match Filesystem::open(root, Durability::Full).await {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
 use super::{
-    super::{AppendError, StorageError},
+    super::{AppendError, Result},
     blocking,
     content::Content,
     leases::Lease,
@@ -24,18 +24,18 @@ const BATCH_LEN: usize = 1024 * 1024;
 /// How many bytes are written at once if very many clients push at the same time.
 const BATCH_LEN_LEAST: usize = 64 * 1024;
 
-/// How many bytes the batches of all uploads of a store may take in memory run_all, as long as they are not at the least. What has come of their
-/// bodies and is in no batch yet is counted elsewhere.
+/// The most memory in bytes for the batches of all uploads of a store, unless all batches have the least size. Received
+/// bytes that are in no batch yet are counted elsewhere.
 const MEMORY: usize = 24 * 1024 * 1024;
 
-/// The end of a body is written along with what is done next, on the same thread, if it has no more bytes than this. They are hashed
-/// at once, which takes some microseconds.
+/// The end of a body is buffered and written by the next operation, on the same thread, if it has no more bytes than
+/// this. Hashing them takes some microseconds.
 const BUFFERED_LEN: usize = 64 * 1024;
 
 /// How many pieces one system call takes.
 const BATCH_PIECES: usize = 1024;
 
-/// A staged object that is held. Dropped, it stays where it is.
+/// A staged object and the right to write to it. When this is dropped, the object stays.
 #[derive(Debug)]
 pub(in crate::storage) struct Upload {
     queue: Arc<WriteQueue>,
@@ -54,13 +54,13 @@ struct Share(Arc<Volume>);
 
 impl Upload {
     /// Begins one.
-    pub(super) fn create(volume: &Arc<Volume>, lease: Lease, algorithm: Algorithm) -> Result<Self, StorageError> {
+    pub(super) fn create(volume: &Arc<Volume>, lease: Lease, algorithm: Algorithm) -> Result<Self> {
         let content = Content::create(volume, lease.key(), algorithm)?;
         Ok(Self::of(volume, lease, content))
     }
 
-    /// Takes one up, if it is there.
-    pub(super) fn reopen(volume: &Arc<Volume>, lease: Lease) -> Result<Option<Self>, StorageError> {
+    /// Resumes the staged object, if there is one.
+    pub(super) fn reopen(volume: &Arc<Volume>, lease: Lease) -> Result<Option<Self>> {
         let content = Content::reopen(volume, lease.key())?;
         Ok(content.map(|content| Self::of(volume, lease, content)))
     }
@@ -88,7 +88,7 @@ impl Upload {
     }
 
     /// As [`crate::storage::Staging::roll_back`].
-    pub(in crate::storage) async fn roll_back(&mut self) -> Result<(), StorageError> {
+    pub(in crate::storage) async fn roll_back(&mut self) -> Result<()> {
         let mut guard = self.queue.lock().await?;
         self.offset = blocking(move || {
             guard.run(|_, content| {
@@ -121,7 +121,7 @@ impl Upload {
     }
 
     /// As [`crate::storage::Staging::sync`].
-    pub(in crate::storage) async fn sync(&mut self) -> Result<(), StorageError> {
+    pub(in crate::storage) async fn sync(&mut self) -> Result<()> {
         let mut guard = self.queue.lock().await?;
         let synced = blocking(move || guard.run_or_roll_back(|volume, content| content.sync(volume))).await;
         if synced.is_err() {
@@ -131,7 +131,7 @@ impl Upload {
     }
 
     /// The digest of all of it.
-    pub(in crate::storage) async fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+    pub(in crate::storage) async fn digest(&self, algorithm: Algorithm) -> Result<Digest> {
         let mut guard = self.queue.lock().await?;
         if let Some(digest) = guard.content().and_then(|content| content.known_digest(algorithm)) {
             return Ok(digest);
@@ -139,13 +139,13 @@ impl Upload {
         blocking(move || guard.run_or_roll_back(|_, content| content.digest(algorithm))).await
     }
 
-    /// The content, once all of it is written but for what is held.
-    pub(super) async fn lock(&self) -> Result<ContentGuard, StorageError> {
+    /// The content, once every batch is written. Its end may be buffered.
+    pub(super) async fn lock(&self) -> Result<ContentGuard> {
         self.queue.lock().await
     }
 
     /// Throws it away.
-    pub(in crate::storage) async fn discard(self) -> Result<(), StorageError> {
+    pub(in crate::storage) async fn discard(self) -> Result<()> {
         let mut guard = match self.queue.lock().await {
             Ok(guard) => guard,
             Err(error) if error.is_not_found() => return Ok(()),
@@ -158,8 +158,8 @@ impl Upload {
         .await
     }
 
-    /// Keeps the end of a body, if it is short and no writer is at work who could take it as well.
-    fn buffer(&mut self, batch: &mut Batch) -> Result<bool, StorageError> {
+    /// Buffers the end of a body, if it is short and no writer is running.
+    fn buffer(&mut self, batch: &mut Batch) -> Result<bool> {
         if batch.len > BUFFERED_LEN {
             return Ok(false);
         }
@@ -176,7 +176,7 @@ impl Upload {
         }
     }
 
-    async fn send(&mut self, batch: Batch) -> Result<(), StorageError> {
+    async fn send(&mut self, batch: Batch) -> Result<()> {
         self.queue.send(batch.pieces).await?;
         self.offset += batch.len as u64;
         Ok(())

@@ -1,4 +1,4 @@
-//! What all calls on one store share.
+//! The state of one store on a filesystem.
 
 use std::{
     fs::File,
@@ -22,7 +22,7 @@ use super::{
     sync::Syncs,
 };
 
-/// A store on a filesystem. Its methods block, and stand in the files named for what they do.
+/// A store on a filesystem. Its methods block; each is in the file that is named for its operation.
 #[derive(Debug)]
 pub(super) struct Volume {
     pub(super) root: PathBuf,
@@ -78,7 +78,7 @@ impl Volume {
         path.parent().unwrap_or(&self.root)
     }
 
-    /// How the directory of an object stands, unless it is being changed, or others may change it.
+    /// The version of the directory of an object, unless it is being changed, or other processes may change it.
     pub(super) fn version(&self, key: &Key) -> Option<DirectoryVersion> {
         if self.read_only {
             return None;
@@ -100,12 +100,13 @@ impl Volume {
     }
 }
 
-/// What is the store's own and no key of its users. In the root of the store there is the `lock`; in its [`Base`], `tmp` and `hashes`.
+/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`Base`] it has `tmp` and
+/// `hashes`, which are not keys.
 pub(super) fn own(base: &Path) -> PathBuf {
     base.join(OWN_PREFIX)
 }
 
-/// Where files are until they have their name. What is left here by an earlier process is removed.
+/// The directory of temporary files. Recovery removes those of an earlier process.
 pub(super) fn temporary(base: &Path) -> PathBuf {
     own(base).join("tmp")
 }

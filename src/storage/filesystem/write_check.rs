@@ -1,4 +1,4 @@
-//! Whether a commit can work: what it does is tried, at the start and by each health check.
+//! Checks that commits can work, by doing what they do: at the start, and for each health check.
 
 use std::{
     fs::{self, File},
@@ -20,7 +20,8 @@ use super::{
     volume::{Volume, hashes, own, temporary},
 };
 
-/// The file that is moved through the store. It has one name, so that one which a killed process left is moved along and removed.
+/// The file that is moved through the store. It has one name, so that one which a killed process left is moved along
+/// and removed.
 const PROBE: &str = ".wharf-probe";
 
 /// A step of the trial that failed.
@@ -33,12 +34,13 @@ pub(super) struct Failure {
 /// Where wharf's own files can be, so that a commit works.
 ///
 /// # Errors
-/// In words for the operator: what can't work, and why.
+/// For the operator: the directory that cannot be written, and why.
 pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base, String> {
     let mounts = mounts_in(root);
     if let Some(mount) = in_the_way(root, &mounts) {
         return Err(format!(
-            "{} is a mount of its own, and a file can't be renamed into it; mount the whole store, or the whole of docker/",
+            "{} is a mount of its own, and a file can't be renamed into it; mount the whole store, or \
+             the whole of docker/",
             mount.display()
         ));
     }
@@ -46,13 +48,13 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
     for &base in Base::candidates(root, &mounts) {
         match try_commit(root, base, durability).and_then(|()| check_parts(root, &base.path(root))) {
             Ok(()) => return Ok(base),
-            // What is stored can be read and deleted.
+            // A full store can still be read, and objects can be deleted.
             Err(Failure { error, at }) if is_full(&error) => {
                 tracing::warn!(path = %at.display(), "the store is full");
                 return Ok(base);
             }
             Err(failure) => {
-                // What is mounted in staging is refused, and so is what is linked there.
+                // Mounts and links in wharf's own directories are refused.
                 let in_staging = failure.at.parent().is_some_and(|above| above.starts_with(own(&base.path(root))));
                 let crosses = failure.error.kind() == io::ErrorKind::CrossesDevices && !in_staging;
                 refusal = failure.in_words(root);
@@ -145,7 +147,8 @@ impl Failure {
         let is_own = self.at.starts_with(own(root));
         match error.kind() {
             io::ErrorKind::CrossesDevices => format!(
-                "{at} is on another filesystem than what is above it, and a file can't be renamed into it; put the whole of {} on one",
+                "{at} is on another filesystem than what is above it, and a file can't be renamed into it; \
+                 put the whole of {} on one",
                 if is_own { own(root) } else { Base::Docker.path(root) }.display()
             ),
             io::ErrorKind::NotADirectory if self.at.is_symlink() && !self.at.exists() => format!(
@@ -157,8 +160,8 @@ impl Failure {
                 let (user, group) = (user.as_raw(), group.as_raw());
                 let root = root.display();
                 format!(
-                    "user {user} (group {group}) can't write to {at}: {error}; give the store to it (chown -R {user}:{group} {root}), or \
-                     run wharf as its owner"
+                    "user {user} (group {group}) can't write to {at}: {error}; give the store to it \
+                     (chown -R {user}:{group} {root}), or run wharf as its owner"
                 )
             }
             _ => format!("{at} can't be written: {error}"),
@@ -167,7 +170,7 @@ impl Failure {
 }
 
 impl Volume {
-    /// Tries what a commit does, at the cost of one.
+    /// Does the operations of a commit, at the cost of one.
     pub(super) fn try_commit(&self) -> Result<(), StorageError> {
         let base = self.base();
         let failed = |Failure { at, error }| StorageError::io("write to", &at, error);

@@ -1,7 +1,7 @@
-//! From the async worker that receives a body to the blocking thread that hashes and writes it.
+//! The queue from the async worker that receives a body to the blocking thread that hashes and writes it.
 //!
-//! The writer takes a thread only while there is something to write: one that waits for a slow client gives it back after a
-//! short while, so that any number of stalled uploads can't take all the threads that reads need too.
+//! A writer uses a thread only while it has something to write. If the client is slow, the writer gives the thread back
+//! after a short time. So no number of stalled uploads can take all threads, which reads need too.
 
 use std::{
     collections::VecDeque,
@@ -14,42 +14,47 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{super::StorageError, content::Content, leases::Lease, volume::Volume};
+use super::{
+    super::{Result, StorageError},
+    content::Content,
+    leases::Lease,
+    volume::Volume,
+};
 
 /// How many batches may wait.
 const DEPTH: usize = 1;
 
-/// How many batches of an upload are in memory at most: one more is being written, and one filled.
+/// The most batches of an upload in memory: those that wait, one that is being written, and one that is being filled.
 pub(super) const BATCHES: usize = DEPTH + 2;
 
 /// How long a writer waits for more before it gives its thread back.
 const LINGER: Duration = Duration::from_millis(50);
 
-/// What the holder of a staged object and its writer share.
+/// State that the holder of a staged object shares with its writer.
 #[derive(Debug)]
 pub(super) struct WriteQueue {
     pub(super) volume: Arc<Volume>,
     lease: Lease,
     state: Mutex<State>,
-    /// Tells the writer that there is a batch, or that there will be none.
+    /// Wakes the writer: a batch has arrived, or none will.
     arrived: Condvar,
-    /// Tells the holder that there is room, or that the writer has ended.
+    /// Wakes the holder: there is room, or the writer has ended.
     progress: Notify,
 }
 
 #[derive(Debug)]
 struct State {
     batches: VecDeque<Vec<Bytes>>,
-    /// Whether nothing more is to be expected for now.
+    /// Whether no batch is expected for now.
     is_closed: bool,
-    /// Whether the content is out of here, with a writer.
+    /// Whether a [`ContentGuard`] has the content.
     is_locked: bool,
-    /// `None` while it is out, and when it is gone.
+    /// `None` while it is locked, and when it is gone.
     content: Option<Content>,
     failure: Option<StorageError>,
 }
 
-/// The content, out of the queue, in the hands of the only one who may touch it. Goes back when this is dropped.
+/// Exclusive access to the content. When this is dropped, the content goes back.
 #[derive(Debug)]
 pub(super) struct ContentGuard {
     queue: Arc<WriteQueue>,
@@ -73,8 +78,8 @@ impl WriteQueue {
     /// Hands over a batch, once there is room for it.
     ///
     /// # Errors
-    /// What the writer met.
-    pub(super) async fn send(self: &Arc<Self>, batch: Vec<Bytes>) -> Result<(), StorageError> {
+    /// The error of the writer.
+    pub(super) async fn send(self: &Arc<Self>, batch: Vec<Bytes>) -> Result<()> {
         let mut batch = Some(batch);
         loop {
             if let Some(guard) = self.try_send(&mut batch)? {
@@ -87,11 +92,11 @@ impl WriteQueue {
         }
     }
 
-    /// Waits until everything that was handed over is written, and takes the content out.
+    /// Waits until every batch is written, and locks the content.
     ///
     /// # Errors
-    /// What the writer met.
-    pub(super) async fn lock(self: &Arc<Self>) -> Result<ContentGuard, StorageError> {
+    /// The error of the writer.
+    pub(super) async fn lock(self: &Arc<Self>) -> Result<ContentGuard> {
         loop {
             {
                 let mut state = self.state();
@@ -105,7 +110,7 @@ impl WriteQueue {
         }
     }
 
-    /// The holder is gone: the writer ends what it was given. What is held, if there is something, is short, and is written here.
+    /// The holder is gone: the writer finishes its batches. Buffered bytes are few, so they are written on this thread.
     pub(super) fn abandon(&self) {
         let mut state = self.state();
         state.is_closed = true;
@@ -129,14 +134,14 @@ impl WriteQueue {
     /// The content, if no writer is at work.
     ///
     /// # Errors
-    /// What the writer met.
-    pub(super) fn try_lock(self: &Arc<Self>) -> Result<Option<ContentGuard>, StorageError> {
+    /// The error of the writer.
+    pub(super) fn try_lock(self: &Arc<Self>) -> Result<Option<ContentGuard>> {
         let mut state = self.state();
         if state.is_locked { Ok(None) } else { self.take_content(&mut state).map(Some) }
     }
 
-    /// Queues the batch if there is room; gives the guard if there is no writer at work.
-    fn try_send(self: &Arc<Self>, batch: &mut Option<Vec<Bytes>>) -> Result<Option<ContentGuard>, StorageError> {
+    /// Queues the batch if there is room; returns the guard if no writer is running.
+    fn try_send(self: &Arc<Self>, batch: &mut Option<Vec<Bytes>>) -> Result<Option<ContentGuard>> {
         let mut state = self.state();
         let guard = if state.is_locked { None } else { Some(self.take_content(&mut state)?) };
         state.is_closed = false;
@@ -147,7 +152,7 @@ impl WriteQueue {
         Ok(guard)
     }
 
-    fn take_content(self: &Arc<Self>, state: &mut State) -> Result<ContentGuard, StorageError> {
+    fn take_content(self: &Arc<Self>, state: &mut State) -> Result<ContentGuard> {
         if let Some(failure) = state.failure.take() {
             return Err(failure);
         }
@@ -165,33 +170,30 @@ impl WriteQueue {
 }
 
 impl ContentGuard {
-    /// Does something to the content that must not fail: if it does, the content is removed.
+    /// Does work on the content. If the work fails, the content is deleted.
     ///
     /// # Errors
-    /// What was met.
-    pub(super) fn run<T>(
-        &mut self,
-        work: impl FnOnce(&Arc<Volume>, &mut Content) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+    /// The error of the work.
+    pub(super) fn run<T>(&mut self, work: impl FnOnce(&Arc<Volume>, &mut Content) -> Result<T>) -> Result<T> {
         let volume = self.queue.volume.clone();
         let Some(content) = &mut self.content else { unreachable!("the content is here until it is gone") };
         work(&volume, content).inspect_err(|_| self.discard())
     }
 
-    /// As [`ContentGuard::run`], for content that has not been promoted: where the disk is full, what was durable before stays.
+    /// As [`ContentGuard::run`], for content that was not promoted. If the disk is full, its durable part stays.
     ///
     /// # Errors
-    /// What was met.
+    /// The error of the work.
     pub(super) fn run_or_roll_back<T>(
         &mut self,
-        work: impl FnOnce(&Arc<Volume>, &mut Content) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
+        work: impl FnOnce(&Arc<Volume>, &mut Content) -> Result<T>,
+    ) -> Result<T> {
         let volume = self.queue.volume.clone();
         let Some(content) = &mut self.content else { unreachable!("the content is here until it is gone") };
         work(&volume, content).inspect_err(|error| self.give_up(error))
     }
 
-    /// Removes the content, unless the disk is full: then it goes back to what was durable.
+    /// Deletes the content. If `error` says that the disk is full, the content goes back to its durable part instead.
     pub(super) fn give_up(&mut self, error: &StorageError) {
         if !matches!(error, StorageError::Full)
             || self.content.as_mut().is_some_and(|content| content.roll_back().is_err())
@@ -208,7 +210,7 @@ impl ContentGuard {
         }
     }
 
-    /// The content, to look at.
+    /// The content, if it is not gone.
     pub(super) fn content(&self) -> Option<&Content> {
         self.content.as_ref()
     }
@@ -232,7 +234,7 @@ impl ContentGuard {
                 let mut state = self.queue.state();
                 state.failure = Some(error);
                 state.batches.clear();
-                // In the same moment, so that no batch can come between.
+                // Under the same lock, so that no batch can arrive in between.
                 self.is_returned = true;
                 state.content = self.content.take();
                 state.is_locked = false;
@@ -242,7 +244,7 @@ impl ContentGuard {
         }
     }
 
-    /// The next batch, or, in the same moment, the content's way back.
+    /// The next batch. If there is none, gives the content back under the same lock.
     fn next(&mut self) -> Option<Vec<Bytes>> {
         let mut state = self.queue.state();
         loop {
@@ -274,7 +276,7 @@ impl Drop for ContentGuard {
         }
         let was_broken_off = std::thread::panicking() || !self.queue.state().batches.is_empty();
         if was_broken_off {
-            // What was written and what was hashed may differ.
+            // The file and the hash may differ.
             self.discard();
         }
         let mut state = self.queue.state();

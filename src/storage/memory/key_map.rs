@@ -1,5 +1,5 @@
-//! The keys of a store in memory. Prefixes stay when they become empty, as directories do, so that callers meet the same
-//! behaviour in both back ends.
+//! The keys of a store in memory. Prefixes stay when they become empty, as directories do, so that callers meet the
+//! same behaviour in both back ends.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -12,7 +12,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 
 use super::super::{
-    Child, Condition, Key, Stat, StorageError,
+    Child, Condition, Key, Result, Stat, StorageError,
     stat::{Identity, Version},
 };
 
@@ -100,7 +100,7 @@ impl KeyMap {
     }
 
     /// Stores an object.
-    pub(super) fn put(&mut self, key: &Key, node: Node, condition: Condition) -> Result<(), StorageError> {
+    pub(super) fn put(&mut self, key: &Key, node: Node, condition: Condition) -> Result<()> {
         let present = self.nodes.get(key.as_str());
         match (condition, present) {
             (_, Some(Node::Prefix)) | (Condition::IfAbsent, Some(_)) => return Err(StorageError::Exists),
@@ -117,7 +117,7 @@ impl KeyMap {
     }
 
     /// Makes a prefix and those above it.
-    pub(super) fn make_prefix(&mut self, prefix: &Key) -> Result<(), StorageError> {
+    pub(super) fn make_prefix(&mut self, prefix: &Key) -> Result<()> {
         if let Some(parent) = prefix.parent() {
             self.make_prefix(&parent)?;
         }
@@ -174,7 +174,7 @@ impl KeyMap {
     }
 
     /// Moves one object, over whatever object is at `to`.
-    pub(super) fn rename(&mut self, from: &Key, to: &Key) -> Result<(), StorageError> {
+    pub(super) fn rename(&mut self, from: &Key, to: &Key) -> Result<()> {
         if !matches!(self.nodes.get(from.as_str()), Some(Node::Object(..) | Node::Staged(..))) {
             let error = io::Error::from(io::ErrorKind::NotFound);
             return Err(StorageError::io("rename", Path::new(from.as_str()), error));

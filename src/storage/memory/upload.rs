@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 
 use super::{
-    super::{AppendError, Condition, Key, StorageError},
+    super::{AppendError, Condition, Key, Result, StorageError},
     Memory,
     key_map::{Node, Written},
 };
@@ -25,7 +25,7 @@ pub(in crate::storage) struct Upload {
 
 impl Upload {
     /// Begins a staged object.
-    pub(super) fn create(memory: &Memory, key: &Key, algorithm: Algorithm) -> Result<Self, StorageError> {
+    pub(super) fn create(memory: &Memory, key: &Key, algorithm: Algorithm) -> Result<Self> {
         let mut map = memory.map();
         if map.leases.contains(key) {
             return Err(StorageError::Exists);
@@ -42,7 +42,7 @@ impl Upload {
     }
 
     /// Resumes the staged object at `key`, if there is one.
-    pub(super) fn reopen(memory: &Memory, key: &Key) -> Result<Option<Self>, StorageError> {
+    pub(super) fn reopen(memory: &Memory, key: &Key) -> Result<Option<Self>> {
         let mut map = memory.map();
         if map.leases.contains(key) {
             return Err(StorageError::Busy);
@@ -82,7 +82,7 @@ impl Upload {
     }
 
     /// As [`crate::storage::Staging::roll_back`].
-    pub(in crate::storage) fn roll_back(&mut self) -> Result<(), StorageError> {
+    pub(in crate::storage) fn roll_back(&mut self) -> Result<()> {
         let mut map = self.memory.map();
         let Some(Node::Staged(bytes, _)) = map.node(&self.key) else { return Err(self.gone()) };
         bytes.truncate(usize::try_from(self.synced).unwrap_or(usize::MAX));
@@ -94,7 +94,7 @@ impl Upload {
     }
 
     /// The digest of all bytes.
-    pub(in crate::storage) fn digest(&self, algorithm: Algorithm) -> Result<Digest, StorageError> {
+    pub(in crate::storage) fn digest(&self, algorithm: Algorithm) -> Result<Digest> {
         let bytes = self.content()?;
         if self.hasher.algorithm() == algorithm {
             return Ok(Hasher::clone(&self.hasher).finish());
@@ -103,7 +103,7 @@ impl Upload {
     }
 
     /// Moves it to `key`.
-    pub(in crate::storage) fn promote(self, key: &Key) -> Result<(), StorageError> {
+    pub(in crate::storage) fn promote(self, key: &Key) -> Result<()> {
         let renamed = self.memory.map().rename(&self.key, key);
         if renamed.is_err() {
             self.discard();
@@ -116,7 +116,7 @@ impl Upload {
         self.memory.map().remove_object(&self.key);
     }
 
-    fn write(&mut self, piece: &Bytes) -> Result<(), StorageError> {
+    fn write(&mut self, piece: &Bytes) -> Result<()> {
         let mut map = self.memory.map();
         let Some(Node::Staged(bytes, written)) = map.node(&self.key) else { return Err(self.gone()) };
         bytes.extend_from_slice(piece);
@@ -127,7 +127,7 @@ impl Upload {
         Ok(())
     }
 
-    fn content(&self) -> Result<Bytes, StorageError> {
+    fn content(&self) -> Result<Bytes> {
         self.memory.map().object(&self.key).map(|(bytes, _)| bytes).ok_or_else(|| self.gone())
     }
 

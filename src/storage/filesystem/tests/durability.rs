@@ -213,7 +213,8 @@ async fn pushes_into_one_new_repository_sync_every_directory() {
     assert!(disk.volume().directories.are_clean());
 }
 
-/// What another writer made but has not synced yet is waited for by each who builds on it; and if that sync fails, it has failed for all.
+/// What another writer made but has not synced yet is waited for by each who builds on it; and if that sync fails, it
+/// has failed for all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_relies_on_a_directory_that_another_writer_made() {
     for fails in [false, true] {
@@ -249,7 +250,8 @@ async fn nobody_relies_on_a_directory_that_another_writer_made() {
     }
 }
 
-/// A sync that began before a change does not count for it: those who come too late share the next one, and how it ends.
+/// A sync that began before a change does not count for it: those who come too late share the next one, and how it
+/// ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn late_changes_share_the_next_sync() {
     for fails in [false, true] {

@@ -60,7 +60,8 @@ async fn what_others_change_is_seen_soon() {
     }
 }
 
-/// Many readers while one writer counts up: what was acknowledged is what is read from then on, and nobody sees it go back.
+/// Many readers while one writer counts up: what was acknowledged is what is read from then on, and nobody sees it go
+/// back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_reader_sees_an_older_one_than_was_acknowledged() {
     const WRITES: u64 = 300;

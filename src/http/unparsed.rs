@@ -18,8 +18,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 
-use super::{Api, access_log::AccessLog, error::ApiError, headers};
-use crate::registry::RegistryError;
+use super::{ErrorAnswer, HttpError, Service, headers, record::Record};
 
 /// How the content ends that was put on a connection last. All clones are one.
 ///
@@ -111,17 +110,17 @@ impl<'a> BareAnswer<'a> {
 
     /// What is sent in its place. `is_request` says whether the client has sent anything: only then there is something for the log.
     #[must_use]
-    pub fn in_full(self, api: &Api, address: Option<IpAddr>, begun: Instant, is_request: bool) -> Vec<u8> {
+    pub fn in_full(self, service: &Service, address: Option<IpAddr>, begun: Instant, is_request: bool) -> Vec<u8> {
         let error = match self.status {
-            408 => ApiError::HeadTimeout,
-            431 => ApiError::HeadTooLarge { limit: api.settings.head.bytes },
-            400..500 => ApiError::Malformed,
-            _ => RegistryError::Aborted.into(),
+            408 => HttpError::HeadTimeout,
+            431 => HttpError::HeadTooLarge { limit: service.settings.head.bytes },
+            400..500 => HttpError::Malformed,
+            _ => HttpError::Internal,
         };
-        let mut response = error.to_response();
-        headers::complete(api, true, &mut response);
-        if api.settings.access_log && is_request {
-            response = AccessLog::of_no_request(address, begun).end_of(response);
+        let mut response = ErrorAnswer::from(error).to_response();
+        headers::complete(service, [headers::DATA, &[]], &mut response);
+        if is_request {
+            response = Record::of_no_request(service, address, begun).end_of(response);
         }
         self.bytes(response)
     }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, http::header};
 
-use super::error::ApiError;
+use super::HttpError;
 
 /// Bounds on the head of a request.
 #[derive(Clone, Copy, Debug)]
@@ -24,20 +24,20 @@ impl Default for HeadLimits {
 /// # Errors
 /// 414, 431; and 400 for a WebSocket handshake: with one, the server's parser takes all that follows on the connection for this
 /// request's body, another client's request behind the same proxy included. It is answered without reading on.
-pub(super) fn check_head(request: &HttpRequest, limits: HeadLimits) -> Result<(), ApiError> {
+pub(super) fn check_head(request: &HttpRequest, limits: HeadLimits) -> Result<(), HttpError> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.target {
-        return Err(ApiError::TargetTooLong { limit: limits.target });
+        return Err(HttpError::TargetTooLong { limit: limits.target });
     }
     let headers = request.headers();
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if bytes > limits.bytes || headers.len() > limits.fields {
-        return Err(ApiError::HeadTooLarge { limit: limits.bytes });
+        return Err(HttpError::HeadTooLarge { limit: limits.bytes });
     }
     let is_websocket =
         |value: &header::HeaderValue| value.as_bytes().to_ascii_lowercase().windows(9).any(|w| w == b"websocket");
     if headers.get_all(header::UPGRADE).any(is_websocket) {
-        return Err(ApiError::Upgrade);
+        return Err(HttpError::Upgrade);
     }
     Ok(())
 }

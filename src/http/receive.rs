@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use actix_web::{HttpRequest, dev::Payload, http::header, web};
+use actix_web::{dev::Payload, http::header, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::{
     StreamExt as _,
@@ -13,9 +13,9 @@ use futures_util::{
 };
 
 use super::{
-    Api, Incoming,
+    Exchange, HttpError, Service,
     admission::{Client, Place},
-    error::ApiError,
+    caller::Caller,
     unread::Unread,
 };
 use crate::registry::{Body, BodyError, BodySender, body};
@@ -46,7 +46,7 @@ impl Rate {
 }
 
 /// The body of a request, read piece by piece and within limits of time: the server itself sets none.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     /// `None` once it has been read to its end.
     payload: Option<Payload>,
     unread: Unread,
@@ -56,27 +56,42 @@ pub(super) struct Receiver {
     rate: Rate,
     /// How many bytes are left until it is looked whether there is room.
     until_look: u64,
-    api: web::Data<Api>,
+    service: web::Data<Service>,
     _place: Place,
 }
 
-impl Incoming<'_> {
+impl Exchange<'_> {
     /// The length of the body, if the client says it.
-    pub(super) fn content_length(&self) -> Option<u64> {
+    pub(crate) fn content_length(&self) -> Option<u64> {
         let value = self.request.headers().get(header::CONTENT_LENGTH)?;
         value.to_str().ok()?.parse().ok()
     }
 
-    /// The body, if there is a place for it.
+    /// The body, if there is a place for it. Places are counted for each user, or for each address of those who are nobody.
     ///
     /// # Errors
     /// 429 if there is none; 415 for an encoded body.
-    pub(super) fn receiver(self) -> Result<Receiver, ApiError> {
-        let client = match self.caller.user() {
+    pub(crate) fn receiver(&self) -> Result<Receiver, HttpError> {
+        let encodings = self.request.headers().get_all(header::CONTENT_ENCODING);
+        if !encodings.into_iter().all(|encodings| is_identity(encodings.as_bytes())) {
+            return Err(HttpError::ContentEncoding);
+        }
+        let client = match self.caller.as_ref().and_then(Caller::user) {
             Some(user) => Client::User(user.to_owned()),
-            None => Client::at(self.caller.address()),
+            None => Client::at(self.credentials()?.address),
         };
-        Receiver::of(self.api, self.request, self.unread, client)
+        let (place, settings) = (self.service.admission.admit(client)?, &self.service.settings);
+        Ok(Receiver {
+            payload: self.unread.take(),
+            unread: self.unread.clone(),
+            idle: settings.body_idle,
+            waited: Duration::ZERO,
+            came: 0,
+            rate: settings.body_rate,
+            until_look: LOOK,
+            service: self.service.clone(),
+            _place: place,
+        })
     }
 }
 
@@ -93,40 +108,11 @@ fn is_identity(encodings: &[u8]) -> bool {
 }
 
 impl Receiver {
-    /// The body of a request from `client`, if there is a place for it.
-    ///
-    /// # Errors
-    /// 429 if there is none; 415 for an encoded body.
-    pub(super) fn of(
-        api: &web::Data<Api>,
-        request: &HttpRequest,
-        unread: &Unread,
-        client: Client,
-    ) -> Result<Self, ApiError> {
-        if request.headers().get_all(header::CONTENT_ENCODING).any(|encodings| !is_identity(encodings.as_bytes())) {
-            return Err(ApiError::ContentEncoding);
-        }
-        let place = api.admission.admit(client)?;
-        let idle = api.settings.body_idle;
-        let (rate, api) = (api.settings.body_rate, api.clone());
-        Ok(Self {
-            payload: unread.take(),
-            unread: unread.clone(),
-            idle,
-            waited: Duration::ZERO,
-            came: 0,
-            rate,
-            until_look: LOOK,
-            api,
-            _place: place,
-        })
-    }
-
     /// The whole of a small body.
     ///
     /// # Errors
     /// [`BodyError::TooLarge`] if it has more than `limit` bytes.
-    pub(super) async fn whole(mut self, limit: u64) -> Result<Bytes, BodyError> {
+    pub(crate) async fn whole(mut self, limit: u64) -> Result<Bytes, BodyError> {
         let mut whole = BytesMut::new();
         while let Some(piece) = self.next().await? {
             if whole.len() as u64 + piece.len() as u64 > limit {
@@ -138,7 +124,7 @@ impl Receiver {
     }
 
     /// Passes the body on to `work`, which runs beside and to its end: if the request is given up meanwhile, it sees a body that broke off.
-    pub(super) async fn feed<T>(self, work: impl AsyncFnOnce(Body) -> T) -> T {
+    pub(crate) async fn feed<T>(self, work: impl AsyncFnOnce(Body) -> T) -> T {
         let (sender, body) = body();
         let (work, pump) = (pin!(work(body)), pin!(self.pump(sender)));
         // What has come already is there when the work begins, which then need not be woken for it.
@@ -185,7 +171,7 @@ impl Receiver {
         if self.until_look == 0 {
             self.until_look = LOOK;
             // What can't be told now is no reason to break off.
-            if !self.api.has_room().await.unwrap_or(true) {
+            if !self.service.has_room().await.unwrap_or(true) {
                 return Err(BodyError::NoRoom);
             }
         }

@@ -1,26 +1,14 @@
-//! `/` and `/healthz`: is the server there, and does its store take writes. Open to everybody, and so they say nothing else, and cost no more
-//! the more often they are asked.
+//! `/healthz`: whether the store takes writes.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use tokio::sync::Mutex;
 
-use super::Api;
-use crate::registry::Registry;
-
-pub(super) fn home() -> HttpResponse {
-    HttpResponse::Ok().finish()
-}
-
-/// 503 if the store is not writable any more. One that never was is served read-only, which is what was wanted.
-pub(super) async fn health(api: &web::Data<Api>) -> HttpResponse {
-    if api.registry.is_read_only() || api.probes.is_well(&api.registry).await {
-        HttpResponse::Ok().finish()
-    } else {
-        super::error::ApiError::Unavailable.to_response()
-    }
-}
+use crate::{
+    http::{ErrorAnswer, HttpError},
+    registry::Registry,
+};
 
 /// The probes of the store: one at a time, which is everybody's who asked before it began.
 #[derive(Debug, Default)]
@@ -30,6 +18,15 @@ pub(super) struct Probes {
 }
 
 impl Probes {
+    /// 503 if the store is not writable any more. A store that never was is served read-only, as it was meant to be.
+    pub(super) async fn health(&self, registry: &Registry) -> Result<HttpResponse, ErrorAnswer> {
+        if registry.is_read_only() || self.is_well(registry).await {
+            Ok(HttpResponse::Ok().finish())
+        } else {
+            Err(HttpError::Unavailable.into())
+        }
+    }
+
     async fn is_well(&self, registry: &Registry) -> bool {
         let asked = self.begun.load(SeqCst);
         let mut last = self.last.lock().await;

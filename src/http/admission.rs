@@ -9,11 +9,8 @@ use std::{
 use rand::Rng as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Api, Incoming, error::ApiError};
-use crate::{
-    auth,
-    registry::{RegistryError, StorageError},
-};
+use super::{Exchange, HttpError, Service};
+use crate::{auth, registry::StorageError};
 
 /// The bounds, in seconds, of what a client is told to wait: spread, so that those who are sent away don't come back together.
 const RETRY_AFTER: std::ops::RangeInclusive<u64> = 1..=5;
@@ -58,8 +55,8 @@ impl Admission {
     ///
     /// # Errors
     /// 429 if there is none left, or the client has all that are its.
-    pub(super) fn admit(&self, client: Client) -> Result<Place, ApiError> {
-        let full = || ApiError::TooManyRequests { retry_after: retry_after() };
+    pub(super) fn admit(&self, client: Client) -> Result<Place, HttpError> {
+        let full = || HttpError::TooManyRequests { retry_after: retry_after() };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| full())?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = clients.entry(client.clone()).or_default();
@@ -72,7 +69,7 @@ impl Admission {
 }
 
 /// How many seconds a client is told to wait.
-pub(super) fn retry_after() -> u64 {
+pub(crate) fn retry_after() -> u64 {
     rand::rng().random_range(RETRY_AFTER)
 }
 
@@ -88,17 +85,17 @@ impl Drop for Place {
     }
 }
 
-impl Incoming<'_> {
+impl Exchange<'_> {
     /// Refuses what would begin to fill the last of the store's room.
     ///
     /// # Errors
     /// 507 if less is free than the operator wants.
-    pub(super) async fn must_have_room(&self) -> Result<(), ApiError> {
-        if self.api.has_room().await.map_err(RegistryError::from)? { Ok(()) } else { Err(ApiError::NoRoom) }
+    pub(crate) async fn must_have_room(&self) -> Result<(), HttpError> {
+        if self.service.has_room().await? { Ok(()) } else { Err(HttpError::NoRoom) }
     }
 }
 
-impl Api {
+impl Service {
     /// Whether as much is free in the store as the operator wants.
     pub(super) async fn has_room(&self) -> Result<bool, StorageError> {
         let min_free = self.settings.min_free;
@@ -121,9 +118,9 @@ mod tests {
         let (a, b) = (Client::User("a".to_owned()), Client::at([127, 0, 0, 1].into()));
         let first = admission.admit(a.clone()).unwrap();
         let _second = admission.admit(a.clone()).unwrap();
-        assert_eq!(admission.admit(a.clone()).unwrap_err().status(), 429);
+        assert!(matches!(admission.admit(a.clone()), Err(HttpError::TooManyRequests { .. })));
         let _third = admission.admit(b.clone()).unwrap();
-        assert_eq!(admission.admit(b).unwrap_err().status(), 429);
+        assert!(matches!(admission.admit(b), Err(HttpError::TooManyRequests { .. })));
         drop(first);
         admission.admit(a).unwrap();
         assert_eq!(admission.clients.lock().unwrap().len(), 2);

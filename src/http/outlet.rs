@@ -69,13 +69,13 @@ fn tell(error: &io::Error, delivery: &BlobDelivery) {
 }
 
 /// The body of an answer whose bytes go through the outlet. The answer has to say its length itself.
-pub(super) struct Delivered {
+pub(crate) struct Delivered {
     outlet: Outlet,
     delivery: Option<BlobDelivery>,
 }
 
 impl Delivered {
-    pub(super) fn new(outlet: Outlet, delivery: BlobDelivery) -> Self {
+    pub(crate) fn new(outlet: Outlet, delivery: BlobDelivery) -> Self {
         Self { outlet, delivery: Some(delivery) }
     }
 }

@@ -7,25 +7,24 @@ use actix_web::{
     http::{Method, header},
 };
 
-use super::{
-    routes::Route,
-    target::{Named, Target},
-};
+use super::{Path, Right, Route};
 
 /// Every method that a route has.
 const ALL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// The answer to what nobody has to log in for: what is open, the server as a whole (`*`), and what a browser asks before it sends a request, which
-/// never has a login with it (Fetch, section 4.8, CORS-preflight fetch).
-pub(super) fn answer_without_login(request: &HttpRequest, target: &Target) -> Option<HttpResponse> {
+/// The answer to a request that needs no login: to an open resource, to the server as a whole (`*`), and to what a browser asks before it sends a
+/// request, which never has a login with it (Fetch, section 4.8, CORS-preflight fetch).
+pub(super) fn answer_without_login(
+    request: &HttpRequest,
+    path: &Path,
+    row: Option<(Route, &Right)>,
+) -> Option<HttpResponse> {
     if request.method() != Method::OPTIONS {
         return None;
     }
-    match &target.named {
-        Err(_) if target.path() == "*" => Some(allow(ALL)),
-        Err(_) => None,
-        Ok(named @ Named::Open(_)) => Some(answer(named.route())),
-        Ok(named @ Named::Of(_)) => is_preflight(request).then(|| answer(named.route())),
+    match row {
+        None => (path.as_str() == "*").then(|| allow(ALL)),
+        Some((route, right)) => (*right == Right::Open || is_preflight(request)).then(|| answer(route)),
     }
 }
 

@@ -73,7 +73,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::api::Proxies;
+    use crate::http::Proxies;
 
     type Fields<'a> = &'a [(&'a str, &'a str)];
 

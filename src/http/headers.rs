@@ -16,11 +16,13 @@ use actix_web::{
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Api, Incoming, Settings};
-use crate::oci::{Digest, EntityTags, Preconditions};
+use super::{Service, Settings};
 
-/// Nothing that is served here is meant to be shown, run or embedded by a browser.
-const SECURITY: [(&str, &str); 5] = [
+/// Headers of a kind of answers.
+pub type Fixed = &'static [(&'static str, &'static str)];
+
+/// What protects content and data: no browser is meant to show, run or embed them.
+pub const DATA: Fixed = &[
     ("x-content-type-options", "nosniff"),
     ("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
     ("x-frame-options", "DENY"),
@@ -28,18 +30,14 @@ const SECURITY: [(&str, &str); 5] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// Adds what an answer still lacks, the operator's own fields over all others.
-pub(super) fn complete(api: &Api, is_of_the_api: bool, response: &mut HttpResponse) {
-    let (settings, headers) = (&api.settings, response.headers_mut());
-    for (name, value) in SECURITY {
+/// Adds the headers that an answer still lacks: `fixed` are those of its door. The operator's own stand over all others.
+pub(super) fn complete(service: &Service, fixed: [Fixed; 2], response: &mut HttpResponse) {
+    let (settings, headers) = (&service.settings, response.headers_mut());
+    for (name, value) in fixed.into_iter().flatten() {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    if is_of_the_api {
-        let name = HeaderName::from_static("docker-distribution-api-version");
-        headers.insert(name, HeaderValue::from_static("registry/2.0"));
-    }
-    if !api.authenticator.is_open() {
-        // What one is answered is not for another (RFC 9110, section 12.5.5).
+    if !service.authenticator.is_open() {
+        // An answer to one sender is not for another (RFC 9110, section 12.5.5).
         headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
     }
     if settings.tls {
@@ -62,7 +60,7 @@ fn add_own(settings: &Settings, headers: &mut HeaderMap) {
 
 /// How long an answer stays right.
 #[derive(Clone, Copy)]
-pub(super) enum Freshness {
+pub(crate) enum Freshness {
     /// What is named by its digest never changes.
     ForEver,
     /// What a tag means may change at any time.
@@ -71,7 +69,7 @@ pub(super) enum Freshness {
 
 impl Freshness {
     /// The value of `Cache-Control`. What not everybody may read is kept out of caches that serve several.
-    pub(super) fn of(self, private: bool) -> &'static str {
+    pub(crate) fn of(self, private: bool) -> &'static str {
         match (self, private) {
             (Self::ForEver, false) => "max-age=31536000, immutable",
             (Self::ForEver, true) => "private, max-age=31536000, immutable",
@@ -81,47 +79,8 @@ impl Freshness {
     }
 }
 
-/// Says which content this is.
-pub(super) fn identify(response: &mut HttpResponseBuilder, digest: &Digest) {
-    response.insert_header(("Docker-Content-Digest", digest.to_string()));
-    response.insert_header((header::ETAG, format!("\"{digest}\"")));
-}
-
-impl Incoming<'_> {
-    /// The conditions on what the path names (RFC 9110, section 13.1).
-    pub(super) fn preconditions(&self) -> Preconditions {
-        Preconditions {
-            if_match: self.entity_tags(&header::IF_MATCH),
-            if_none_match: self.entity_tags(&header::IF_NONE_MATCH),
-        }
-    }
-
-    fn entity_tags(&self, name: &HeaderName) -> Option<EntityTags> {
-        // What is no text is no tag of ours, and stays a member of the list.
-        let lines = self.request.headers().get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let lines: Vec<_> = lines.collect();
-        (!lines.is_empty()).then(|| EntityTags::parse(lines.iter().map(AsRef::as_ref)))
-    }
-
-    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only for the same
-    /// content (RFC 9110, section 13.1.5).
-    pub(super) fn range(&self, digest: &Digest) -> Option<&str> {
-        let field = |name| self.request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-        if self.request.method() != Method::GET {
-            return None;
-        }
-        let same = self.entity_tags(&header::IF_RANGE).is_none_or(|tags| tags.is_exactly(digest));
-        field(header::RANGE).filter(|_| same)
-    }
-
-    /// Whether the answer is not for everybody.
-    pub(super) fn is_private(&self) -> bool {
-        !self.api.authenticator.is_open()
-    }
-}
-
 /// An answer in JSON, which ends with a newline as registry:2's do.
-pub(super) fn json(mut response: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
+pub(crate) fn json(mut response: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
     // What is answered is made of strings and lists, which can always be written.
     let mut body = serde_json::to_vec(value).unwrap_or_default();
     body.push(b'\n');
@@ -140,7 +99,7 @@ pub(super) fn without_body_if_head(request: &HttpRequest, response: HttpResponse
 }
 
 /// A body that says how long it is and yields nothing.
-pub(super) fn only_length(len: u64) -> BoxBody {
+pub(crate) fn only_length(len: u64) -> BoxBody {
     BoxBody::new(OnlyLength(len))
 }
 

@@ -1,0 +1,204 @@
+//! A request and its answer.
+
+use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::Method, web};
+
+use super::{
+    Door, ErrorAnswer, HttpError, Query, Resource, Right, Service,
+    caller::{Caller, Granted},
+    head_limits, headers, location, options,
+    path::Path,
+    record::Record,
+    unparsed,
+    unread::Unread,
+};
+use crate::auth::Credentials;
+
+/// A request whose sender is known and whose path names a resource.
+pub struct Exchange<'a> {
+    pub(super) service: &'a web::Data<Service>,
+    pub(super) request: &'a HttpRequest,
+    pub(super) unread: &'a Unread,
+    pub(super) query: Query,
+    /// `None` where no right is needed.
+    pub(super) caller: Option<Caller<'a>>,
+}
+
+impl<'a> Exchange<'a> {
+    /// The request as it came.
+    pub(crate) fn request(&self) -> &'a HttpRequest {
+        self.request
+    }
+
+    /// The parameters of the request.
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// The sender; `None` where no right is needed.
+    pub(crate) fn caller(&self) -> Option<&Caller<'a>> {
+        self.caller.as_ref()
+    }
+
+    /// What the request says of its sender.
+    ///
+    /// # Errors
+    /// 400 if it says it twice.
+    pub(crate) fn credentials(&self) -> Result<Credentials<'a>, HttpError> {
+        self.service.credentials(self.request)
+    }
+
+    /// Whether the answer is not for everybody.
+    pub(crate) fn is_private(&self) -> bool {
+        !self.service.authenticator.is_open()
+    }
+
+    /// What stands before the path of a `Location` or a `Link`, as clients have to ask for it.
+    pub(crate) fn path_base(&self) -> String {
+        let settings = &self.service.settings;
+        format!("{}{}", settings.outer_path, settings.prefix)
+    }
+}
+
+/// What a path names.
+struct Found<'a> {
+    path: Path,
+    /// The door that has the path.
+    door: Option<&'a dyn Door>,
+    resource: Result<Box<dyn Resource>, ErrorAnswer>,
+}
+
+impl Service {
+    /// Finds what a raw path names. Some clients append their parameters to it with `&`, as if it had a query: [`Query::of`] reads those.
+    fn find(&self, raw: &str) -> Found<'_> {
+        let appended = before_appended(raw).map(|raw| self.find_whole(raw));
+        match appended {
+            Some(found) if found.resource.as_ref().is_ok_and(|resource| resource.takes_appended_parameters()) => found,
+            _ => self.find_whole(raw),
+        }
+    }
+
+    fn find_whole(&self, raw: &str) -> Found<'_> {
+        let path = match Path::decode(raw) {
+            Ok(path) => path,
+            Err(error) => return Found { path: Path::undecoded(raw), door: None, resource: Err(error.into()) },
+        };
+        let mut doors = self.doors.iter();
+        let found = doors.find_map(|door| Some((&**door, door.find(&path)?)));
+        let not_found = || Err(HttpError::NotFound.into());
+        match found {
+            Some((door, resource)) => {
+                let resource = if path.is_plain() { resource } else { not_found() };
+                Found { path, door: Some(door), resource }
+            }
+            None => Found { path, door: None, resource: not_found() },
+        }
+    }
+}
+
+#[cfg(test)]
+impl Service {
+    /// The row that a raw path leads to, and the repository that it names; or the status of the answer.
+    pub(crate) fn row(&self, raw: &str) -> Result<(&'static str, String), u16> {
+        let resource = self.find(raw).resource.map_err(|error| error.status().as_u16())?;
+        let right = resource.right(&Method::GET, &Query::parse(""));
+        let repository = right.repository().map(ToString::to_string);
+        Ok((resource.route().template, repository.unwrap_or_default()))
+    }
+}
+
+/// The path before what is appended to its last component with `&`.
+fn before_appended(raw: &str) -> Option<&str> {
+    let component = raw.rfind('/')?;
+    raw[component..].find('&').map(|at| &raw[..component + at])
+}
+
+/// Answers a request.
+pub async fn serve(service: web::Data<Service>, request: HttpRequest, payload: Payload) -> HttpResponse {
+    let mut record = Record::begin(&request, &service);
+    let unread = Unread::new(payload);
+    let Found { path, door, resource } = service.find(request.path());
+    let mut response = answer(&service, &request, &path, resource, &unread, &mut record).await;
+    let fixed = door.map_or([headers::DATA, &[]], |door| [door.protection(), door.headers(&path)]);
+    headers::complete(&service, fixed, &mut response);
+    let response = headers::without_body_if_head(&request, response);
+    let response = location::complete(&service.settings, &request, response);
+    let response = record.end(&request, response);
+    let response = unparsed::note_ending(&request, response);
+    unread.keep_with(&request, response)
+}
+
+async fn answer(
+    service: &web::Data<Service>,
+    request: &HttpRequest,
+    path: &Path,
+    found: Result<Box<dyn Resource>, ErrorAnswer>,
+    unread: &Unread,
+    record: &mut Record,
+) -> HttpResponse {
+    let (resource, fault) = match found {
+        Ok(resource) => (Some(resource), None),
+        Err(fault) => (None, Some(fault)),
+    };
+    let asked = Asked { service, request, unread, query: Query::of(request), resource: resource.as_deref() };
+    match &resource {
+        Some(resource) => record.route(resource.route()),
+        None => record.path(path.as_str()),
+    }
+    match asked.answer(path, fault, record).await {
+        Ok(response) => response,
+        Err(error) => resource.map_or_else(|| error.to_response(), |resource| resource.refuse(&error)),
+    }
+}
+
+/// A request whose sender is not known yet.
+struct Asked<'a> {
+    service: &'a web::Data<Service>,
+    request: &'a HttpRequest,
+    unread: &'a Unread,
+    query: Query,
+    resource: Option<&'a dyn Resource>,
+}
+
+impl<'a> Asked<'a> {
+    /// Answers the request; with `fault` if its path names nothing.
+    async fn answer(
+        self,
+        path: &Path,
+        fault: Option<ErrorAnswer>,
+        record: &mut Record,
+    ) -> Result<HttpResponse, ErrorAnswer> {
+        let method = self.request.method();
+        let right = self.resource.map(|resource| resource.right(method, &self.query));
+        record.repository(right.as_ref().and_then(Right::repository));
+        head_limits::check_head(self.request, self.service.settings.head)?;
+        let row = self.resource.map(Resource::route).zip(right.as_ref());
+        if let Some(answer) = options::answer_without_login(self.request, path, row) {
+            return Ok(answer);
+        }
+        if let (Some(resource), Some(Right::Open)) = (self.resource, &right) {
+            check_method(method, resource)?;
+            return resource.answer(self.exchange(None), Granted::Open).await;
+        }
+        let caller = Caller::authenticate(self.service, self.request, right.as_ref()).await?;
+        record.user(caller.user());
+        let (Some(resource), Some(right)) = (self.resource, right) else {
+            return Err(caller.refuse_or(fault.unwrap_or_else(|| HttpError::NotFound.into())));
+        };
+        if method == Method::OPTIONS {
+            caller.must_be_authenticated()?;
+            return Ok(options::answer(resource.route()));
+        }
+        check_method(method, resource).map_err(|error| caller.refuse_or(error.into()))?;
+        let granted = caller.grant(right)?;
+        resource.answer(self.exchange(Some(caller)), granted).await
+    }
+
+    fn exchange(self, caller: Option<Caller<'a>>) -> Exchange<'a> {
+        Exchange { service: self.service, request: self.request, unread: self.unread, query: self.query, caller }
+    }
+}
+
+fn check_method(method: &Method, resource: &dyn Resource) -> Result<(), HttpError> {
+    let route = resource.route();
+    if route.methods.contains(method) { Ok(()) } else { Err(HttpError::MethodNotAllowed(route)) }
+}

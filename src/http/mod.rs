@@ -1,0 +1,132 @@
+//! The way of every request, whichever [`Door`] it came through: bounds on its head, its path, its sender, the right that it needs, its body, the headers
+//! of its answer, and its record. Nothing here knows the distribution API.
+//!
+//! The sender is known before the request is told whether what it asks for makes sense. So nobody learns anything without the right to it, not even that
+//! a digest is malformed.
+
+mod admission;
+mod caller;
+mod door;
+mod error;
+mod error_body;
+mod exchange;
+mod head_limits;
+mod headers;
+mod location;
+mod options;
+mod outlet;
+mod path;
+mod proxies;
+mod query;
+mod receive;
+mod record;
+#[cfg(test)]
+mod tests;
+mod unparsed;
+mod unread;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use self::admission::Admission;
+pub(crate) use self::{
+    admission::retry_after,
+    error::{HttpError, storage_row},
+    headers::{Freshness, json, only_length},
+    outlet::Delivered,
+    receive::Receiver,
+};
+pub use self::{
+    caller::{Authorized, Catalog, Delete, Granted, Pull, Push},
+    door::{Door, Resource, Right, Route},
+    error_body::ErrorAnswer,
+    exchange::{Exchange, serve},
+    head_limits::HeadLimits,
+    headers::{DATA, Fixed},
+    location::LocationBase,
+    outlet::Outlet,
+    path::Path,
+    proxies::Proxies,
+    query::Query,
+    receive::Rate,
+    record::{AccessLog, Record, RecordListener},
+    unparsed::{BareAnswer, Ending},
+};
+use crate::{auth::Authenticator, registry::Registry};
+
+/// What the operator decides about the way that requests are served.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What stands before `/v2/` in every path; empty, or a slash and what follows it, without one at the end.
+    pub prefix: String,
+    /// What stands before the path in every `Location`.
+    pub location_base: LocationBase,
+    /// The path that a proxy takes away from the beginning of each request's; empty, or as `prefix`.
+    pub outer_path: String,
+    /// Headers that every answer has, over those that it has by default.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// Whether writes are refused.
+    pub read_only: bool,
+    /// The proxies that are believed about where a request comes from.
+    pub proxies: Proxies,
+    /// Whether the server itself speaks TLS, so that clients may be told to use nothing else.
+    pub tls: bool,
+    /// How large the head of a request may be.
+    pub head: HeadLimits,
+    /// How long a body may pause.
+    pub body_idle: Duration,
+    /// How fast it has to come.
+    pub body_rate: Rate,
+    /// How many requests may send a body at the same time.
+    pub uploads: usize,
+    /// How many of them may come from one user, or from one address.
+    pub uploads_per_client: usize,
+    /// How many bytes must stay free: uploads that would begin with less are refused.
+    pub min_free: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            location_base: LocationBase::Path,
+            outer_path: String::new(),
+            headers: BTreeMap::new(),
+            read_only: false,
+            proxies: Proxies::default(),
+            tls: false,
+            head: HeadLimits::default(),
+            body_idle: Duration::from_secs(30),
+            body_rate: Rate::default(),
+            uploads: 256,
+            uploads_per_client: 32,
+            min_free: 0,
+        }
+    }
+}
+
+/// All that requests are served from; shared by all workers.
+#[derive(Debug)]
+pub struct Service {
+    registry: Registry,
+    authenticator: Arc<Authenticator>,
+    settings: Settings,
+    admission: Admission,
+    doors: Vec<Box<dyn Door>>,
+    listeners: Arc<[Arc<dyn RecordListener>]>,
+}
+
+impl Service {
+    /// Serves `registry` through `doors` to those whom `authenticator` lets in. The first door that has a path answers it. Each of `listeners` is told of
+    /// each request.
+    #[must_use]
+    pub fn new(
+        registry: Registry,
+        authenticator: Arc<Authenticator>,
+        settings: Settings,
+        doors: Vec<Box<dyn Door>>,
+        listeners: Vec<Arc<dyn RecordListener>>,
+    ) -> Self {
+        let admission = Admission::new(settings.uploads, settings.uploads_per_client);
+        Self { registry, authenticator, settings, admission, doors, listeners: listeners.into() }
+    }
+}

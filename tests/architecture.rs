@@ -1,7 +1,8 @@
 //! The direction of the modules, and which module may name which crate: read from the parsed sources.
 //!
-//! The module tree is followed from `src/lib.rs` and `src/main.rs` by its `mod` declarations. What is compiled for tests alone is left out. A row that
-//! nothing uses fails as well as a use without a row, so the tables always say what holds.
+//! The module tree is followed from `src/lib.rs` and `src/main.rs` by its `mod` declarations. What is compiled for
+//! tests alone is left out. A row that nothing uses fails as well as a use without a row, so the tables always say what
+//! holds.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
 
 use std::{
@@ -177,7 +178,8 @@ fn is_for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Gathers the paths of a file: those of `use`, of expressions, types and patterns, and those in the arguments of macros.
+/// Gathers the paths of a file: those of `use`, of expressions, types and patterns, and those in the arguments of
+/// macros.
 #[derive(Default)]
 struct Paths {
     place: Vec<String>,

@@ -31,7 +31,8 @@ struct Counts {
 }
 
 impl Counts {
-    /// Reads the block under `OCI Conformance Result`; `None` if the program did not come so far, which it may do with a good exit code.
+    /// Reads the block under `OCI Conformance Result`; `None` if the program did not come so far, which it may do with
+    /// a good exit code.
     fn read(report: &str) -> Option<Self> {
         let (_, block) = report.split_once("OCI Conformance Result:")?;
         let count = |status: &str| {

@@ -9,8 +9,8 @@
 //! | `… needs-docker` | needs programs that `./test` installs: docker, curl, htpasswd, jq |
 //! | `console` | what the block before it prints: these lines, and others beside them; `…` is any text |
 //!
-//! Any other fence is an error here, so that no command stays untried. `cargo run --release` is the binary that was built for the tests, in a
-//! directory with the source's `registry.toml`.
+//! Any other fence is an error here, so that no command stays untried. `cargo run --release` is the binary that was
+//! built for the tests, in a directory with the source's `registry.toml`.
 #![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
 
 #[allow(dead_code, reason = "these are shared with tests that need more of them")]
@@ -96,7 +96,8 @@ fn block<'a>(line: usize, words: impl Iterator<Item = &'a str>, body: &[&str]) -
     Ok(block)
 }
 
-/// The first line of `shown` that is not in `printed`. In any order, since that of an answer's headers means nothing; but each of its own.
+/// The first line of `shown` that is not in `printed`. In any order, since that of an answer's headers means nothing;
+/// but each of its own.
 fn missing<'a>(shown: &'a [String], printed: &str) -> Option<&'a str> {
     let mut printed: Vec<&str> = printed.lines().map(str::trim).collect();
     shown.iter().map(String::as_str).find(|line| {

@@ -54,7 +54,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The head at the beginning of `bytes`, if it is there to its end. What is to be checked with every answer is looked at and nothing else.
+    /// The head at the beginning of `bytes`, if it is there to its end. What is to be checked with every answer is
+    /// looked at and nothing else.
     pub(crate) fn parse(bytes: &[u8]) -> io::Result<Option<Self>> {
         Self::read(bytes, false)
     }

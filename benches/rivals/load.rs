@@ -1,4 +1,5 @@
-//! Requests as fast as they are answered, over some connections: one thread, so that it takes little from the server beside it.
+//! Requests as fast as they are answered, over some connections: one thread, so that it takes little from the server
+//! beside it.
 
 use std::{
     io::{self, ErrorKind},

@@ -1,8 +1,9 @@
 //! wharf beside other servers, at the same work: `./benches/run`.
 //!
-//! Every server has a store of its own on the same filesystem and syncs what it takes. They work in turn, round after round, and every answer is
-//! checked: its status, its length, its bytes. What comes out is a table of what wharf shall reach and what it reached, and all figures as JSON.
-//! `./benches/run --help` says what else; `docs/performance.md` says how to read it.
+//! Every server has a store of its own on the same filesystem and syncs what it takes. They work in turn, round after
+//! round, and every answer is checked: its status, its length, its bytes. What comes out is a table of what wharf shall
+//! reach and what it reached, and all figures as JSON. `./benches/run --help` says what else; `docs/performance.md`
+//! says how to read it.
 
 mod arguments;
 mod blob;

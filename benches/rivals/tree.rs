@@ -1,4 +1,5 @@
-//! Stores written straight to the disk, in the layout of CNCF Distribution: a hundred thousand pushes would take an hour.
+//! Stores written straight to the disk, in the layout of CNCF Distribution: a hundred thousand pushes would take an
+//! hour.
 
 use std::{
     fs, io,

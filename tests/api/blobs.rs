@@ -109,7 +109,8 @@ async fn a_sha512_blob_is_another_name_for_its_bytes_only() {
     }
 }
 
-/// Clients ask first and skip what exists: content that a power cut emptied must not count as existing, and a push must heal it.
+/// Clients ask first and skip what exists: content that a power cut emptied must not count as existing, and a push must
+/// heal it.
 #[tokio::test]
 async fn content_that_lost_its_bytes_is_missing_until_it_is_pushed_again() {
     let registry = TestRegistry::filesystem();

@@ -28,8 +28,8 @@ fn put(registry: &TestRegistry, reference: &str, fields: &[&str], body: &[u8]) -
     raw::send(registry, "PUT", &format!("/v2/a/manifests/{reference}"), &fields, body)
 }
 
-/// Fields, `A` standing for the tag of what is there and `B` for that of something else: whether a write goes through where it is there,
-/// and where nothing is, and the status of a read.
+/// Fields, `A` standing for the tag of what is there and `B` for that of something else: whether a write goes through
+/// where it is there, and where nothing is, and the status of a read.
 const CONDITIONS: &[(&[&str], bool, bool, u16)] = &[
     (&[], true, true, 200),
     (&["If-Match: *"], true, false, 200),
@@ -94,7 +94,8 @@ async fn report_p6_a_manifest_is_changed_only_under_its_conditions() {
                     assert_eq!(answer.status, *read, "{method} {fields:?}: {answer:?}");
                 }
             }
-            // A tag that is there moves or stays; one that is not begins or does not. What else it would be called does not count.
+            // A tag that is there moves or stays; one that is not begins or does not. What else it would be called does
+            // not count.
             must(&put(&registry, "t?tag=u", &fields, &new), *there, 201);
             assert_eq!(of("t").await, if *there { &moved[..] } else { &here[..] });
             assert_eq!(of("u").await, if *there { &moved[..] } else { "" });

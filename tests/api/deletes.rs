@@ -129,7 +129,8 @@ async fn a3_deletes_that_are_off_are_off_for_every_kind() {
     registry.get(&session).await.refused(404, "BLOB_UPLOAD_UNKNOWN");
 }
 
-/// A symbolic link that leads nowhere in the place of a tag, or of a part of it, is no tag: the others are listed, and it can be replaced or taken away.
+/// A symbolic link that leads nowhere in the place of a tag, or of a part of it, is no tag: the others are listed, and
+/// it can be replaced or taken away.
 #[tokio::test]
 async fn report_s6_a_tag_that_leads_nowhere_is_absent_and_can_be_mended() {
     for part in ["", "current", "current/link"] {

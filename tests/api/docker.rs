@@ -1,4 +1,5 @@
-//! What the docker engine sends for a push and a pull, in its order: so that where no engine runs, its scenarios are tried all the same.
+//! What the docker engine sends for a push and a pull, in its order: so that where no engine runs, its scenarios are
+//! tried all the same.
 
 use reqwest::{Body, Method};
 use serde_json::json;

@@ -15,7 +15,8 @@ fn content() -> Vec<u8> {
     (0..LEN).map(|n| (n.wrapping_mul(2_654_435_761) >> 17).to_le_bytes()[0]).collect()
 }
 
-/// Requests that are sent before the answers to those before them are read: each answer begins where the one before it ends.
+/// Requests that are sent before the answers to those before them are read: each answer begins where the one before it
+/// ends.
 #[tokio::test]
 async fn large_and_small_answers_follow_each_other_on_one_connection() {
     for registry in TestRegistry::each() {

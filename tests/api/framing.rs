@@ -11,8 +11,8 @@ fn answers(bytes: &[u8]) -> usize {
     String::from_utf8_lossy(bytes).matches("HTTP/1.1 ").count()
 }
 
-/// With `Upgrade: websocket` (and with CONNECT) the parser takes all that follows for the body, another client's request behind the same
-/// proxy included: so nothing is read of it, and the connection ends.
+/// With `Upgrade: websocket` (and with CONNECT) the parser takes all that follows for the body, another client's
+/// request behind the same proxy included: so nothing is read of it, and the connection ends.
 #[tokio::test]
 async fn h1_what_follows_an_upgrade_is_neither_executed_nor_stored() {
     let registry = TestRegistry::filesystem();
@@ -29,7 +29,8 @@ async fn h1_what_follows_an_upgrade_is_neither_executed_nor_stored() {
         format!("PATCH {session} HTTP/1.1\r\nHost: {host}\r\nConnection: {connection}\r\nUpgrade: {upgrade}\r\n{framing}{smuggled}")
     });
     let connect = format!("CONNECT /v2/ HTTP/1.1\r\nHost: {host}\r\n\r\n{smuggled}");
-    // Each connection lingers until the server has seen that nothing more is read from it: side by side that is one wait.
+    // Each connection lingers until the server has seen that nothing more is read from it: side by side that is one
+    // wait.
     let sent = upgrades
         .into_iter()
         .chain([connect])
@@ -41,7 +42,8 @@ async fn h1_what_follows_an_upgrade_is_neither_executed_nor_stored() {
         answer.refused(if number < rows.len() { 400 } else { 405 }, "UNSUPPORTED");
         assert_eq!(answer.header("connection"), "close");
     }
-    // Chunks say themselves where they end, so that what follows them is a request of its own; the first is refused all the same.
+    // Chunks say themselves where they end, so that what follows them is a request of its own; the first is refused all
+    // the same.
     let chunked = format!(
         "PATCH {session} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n0\r\n\r\n"
     );
@@ -69,7 +71,8 @@ async fn h1_other_upgrades_are_ignored() {
     registry.send(reqwest::Method::PUT, &format!("{session}?digest={digest}")).await.expect(201);
 }
 
-/// Two readers of one message must not see two messages. Each of these ends its connection, and the request behind it is never answered.
+/// Two readers of one message must not see two messages. Each of these ends its connection, and the request behind it
+/// is never answered.
 #[tokio::test]
 async fn h1_a_message_of_unclear_length_is_refused() {
     let registry = TestRegistry::memory();

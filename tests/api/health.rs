@@ -17,7 +17,8 @@ async fn a_server_that_works_says_so() {
     }
 }
 
-/// A store that went away under the server: the check says it, in the form of every error, and says yes again when it is back.
+/// A store that went away under the server: the check says it, in the form of every error, and says yes again when it
+/// is back.
 #[tokio::test]
 async fn a_store_that_takes_no_writes_any_more_is_unhealthy() {
     let registry = TestRegistry::filesystem();

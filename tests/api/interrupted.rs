@@ -69,7 +69,8 @@ async fn report_p12_an_error_takes_nothing_that_was_acknowledged() {
     }
 }
 
-/// One that breaks off in the middle leaves at least what was acknowledged, a prefix of what it sent, and a session that goes on.
+/// One that breaks off in the middle leaves at least what was acknowledged, a prefix of what it sent, and a session
+/// that goes on.
 #[tokio::test]
 async fn report_p12_a_client_that_breaks_off_goes_on() {
     for registry in TestRegistry::each() {

@@ -155,7 +155,8 @@ async fn an_address_has_no_more_connections_than_it_may() {
     }
 }
 
-/// Uploads that were begun and not ended are bounded for each repository, over a restart too; each end makes room for one.
+/// Uploads that were begun and not ended are bounded for each repository, over a restart too; each end makes room for
+/// one.
 #[tokio::test]
 async fn g7_unfinished_uploads_of_a_repository_are_bounded() {
     const LIMIT: usize = 4;
@@ -182,8 +183,8 @@ async fn g7_unfinished_uploads_of_a_repository_are_bounded() {
     registry.post("/v2/a/blobs/uploads/").await.refused(429, "TOOMANYREQUESTS");
 }
 
-/// Over the number of bodies at a time: told so in the form that clients know, with a time to come back. The places come back by whatever
-/// end a request finds.
+/// Over the number of bodies at a time: told so in the form that clients know, with a time to come back. The places
+/// come back by whatever end a request finds.
 #[tokio::test]
 async fn g6_over_the_number_of_bodies_is_429_and_places_come_back() {
     let registry = TestRegistry::with(|config| config.limits.uploads_per_client = 3);

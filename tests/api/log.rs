@@ -80,7 +80,8 @@ impl Drop for Program {
     }
 }
 
-/// Mistakes of clients are theirs: they are answered with a 4xx, and no line calls one a failure of ours. Whatever they send, a line is a line.
+/// Mistakes of clients are theirs: they are answered with a 4xx, and no line calls one a failure of ours. Whatever they
+/// send, a line is a line.
 #[test]
 fn j2_mistakes_of_clients_are_one_plain_line_each() {
     let program = Program::start();
@@ -140,7 +141,8 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
             );
         }
     }
-    // What was no request has its line too; a connection that broke off before there was one, and the handshake, have none.
+    // What was no request has its line too; a connection that broke off before there was one, and the handshake, have
+    // none.
     assert!(access >= requests.len() + 2, "{access}: {written}");
 }
 
@@ -184,8 +186,8 @@ fn the_log_has_the_bytes_of_each_download() {
     assert_eq!(downloads, [100_000, 16, 99_990, 80_000], "{written}");
 }
 
-/// A store that fails in the middle of a download is no client's mistake: the client sees that the body broke off, and the operator reads which
-/// blob it was.
+/// A store that fails in the middle of a download is no client's mistake: the client sees that the body broke off, and
+/// the operator reads which blob it was.
 #[test]
 fn a_download_that_breaks_off_on_our_side_is_told_to_the_operator() {
     let program = Program::start();
@@ -240,7 +242,8 @@ fn report_words_a_line_of_a_refusal_says_why() {
     assert!(!written.contains("secret"), "{written}");
 }
 
-/// Each request has a line, also one whose client is gone, or went on with what is no request, before the answer: what it asked for may be done.
+/// Each request has a line, also one whose client is gone, or went on with what is no request, before the answer: what
+/// it asked for may be done.
 #[test]
 fn report_a5_a_request_that_nobody_waits_for_has_a_line() {
     let program = Program::start();

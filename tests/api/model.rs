@@ -1,4 +1,5 @@
-//! Random sequences of requests, against a model that is a few maps. What the one answers the other must, and after it both hold the same.
+//! Random sequences of requests, against a model that is a few maps. What the one answers the other must, and after it
+//! both hold the same.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -123,8 +123,8 @@ async fn a_subject_may_be_missing() {
     }
 }
 
-/// What was pushed before, to a registry without this list: the referrers are found by themselves, and the index that older clients kept under
-/// the tag schema stays what it is, a tag.
+/// What was pushed before, to a registry without this list: the referrers are found by themselves, and the index that
+/// older clients kept under the tag schema stays what it is, a tag.
 #[tokio::test]
 async fn what_older_clients_kept_under_the_tag_schema_is_found() {
     let mut registry = TestRegistry::filesystem();

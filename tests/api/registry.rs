@@ -59,7 +59,8 @@ impl TestRegistry {
 
     fn start(config: Config, directory: Option<TempDir>) -> Self {
         let server = server::start(config.clone()).unwrap();
-        // Connections are not kept, so that a stop has none to wait for; nothing is followed that a registry should not send.
+        // Connections are not kept, so that a stop has none to wait for; nothing is followed that a registry should not
+        // send.
         let client = Client::builder().pool_max_idle_per_host(0).redirect(Policy::none()).no_proxy().build().unwrap();
         Self { server: Some(server), config, directory, client }
     }
@@ -91,8 +92,8 @@ impl TestRegistry {
         self.directory.as_ref().unwrap().path()
     }
 
-    /// Every file of the store, and every directory of its repositories and blobs, to see that a refusal left nothing. The empty
-    /// directories of uploads that ended go in the background.
+    /// Every file of the store, and every directory of its repositories and blobs, to see that a refusal left nothing.
+    /// The empty directories of uploads that ended go in the background.
     ///
     /// A start writes a note in the background: what is still being written is waited for.
     pub(crate) fn tree(&self) -> BTreeSet<PathBuf> {

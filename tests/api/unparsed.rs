@@ -82,7 +82,8 @@ fn report_a5_a_head_that_does_not_come_in_time_is_refused_in_full() {
     }
 }
 
-/// docker tries TLS first, and takes what begins with `HTTP/` as the word to go on without it; there is nobody to read more.
+/// docker tries TLS first, and takes what begins with `HTTP/` as the word to go on without it; there is nobody to read
+/// more.
 #[test]
 fn report_a5_a_tls_handshake_is_answered_with_a_bare_status() {
     let registry = registry();

@@ -91,7 +91,8 @@ fn row_07_log_in_through_the_engines_api_needs_docker() {
     }
 }
 
-/// The engine retries what it takes for a passing failure for most of a minute, and then says less: these very words come at once.
+/// The engine retries what it takes for a passing failure for most of a minute, and then says less: these very words
+/// come at once.
 #[test]
 #[ignore = "needs docker: run ./test"]
 fn row_08_a_wrong_password_needs_docker() {

@@ -124,7 +124,8 @@ fn row_14_the_token_flow_by_hand_needs_docker() {
     assert_eq!(list.expect("200 OK", &[]).json(), json!({"name": "alpine", "tags": ["3.10"]}));
 }
 
-/// docker logs in at a token server of another, and pushes and pulls with its tokens; with those of a stranger it does not.
+/// docker logs in at a token server of another, and pushes and pulls with its tokens; with those of a stranger it does
+/// not.
 #[test]
 #[ignore = "needs docker: run ./test"]
 fn row_15_an_issuer_that_is_not_us_needs_docker() {

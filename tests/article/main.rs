@@ -1,6 +1,7 @@
 //! How docker and a registry speak with each other: the scenarios of an article that walks through it, one test a row.
 //!
-//! Every row is shown by the client it is about (`…_needs_docker`, ignored without one) and, where that is not to be had, as the same exchange over HTTP.
+//! Every row is shown by the client it is about (`…_needs_docker`, ignored without one) and, where that is not to be
+//! had, as the same exchange over HTTP.
 //!
 //! | Rows | File |
 //! |---|---|

@@ -21,7 +21,8 @@ const HOSTS: &str = "/etc/hosts";
 /// An engine asks for no certificate of who is in 127.0.0.0/8; of this address it does.
 const ADDRESS: &str = "::1";
 
-/// The name in the hosts file, taken out again when this is dropped. The file is written in place: in a container it can't be replaced.
+/// The name in the hosts file, taken out again when this is dropped. The file is written in place: in a container it
+/// can't be replaced.
 struct Hosts(String);
 
 impl Hosts {

@@ -86,7 +86,8 @@ fn row_06_and_07_a_login() {
     site.user("alice").get("/v2/").expect(200);
 }
 
-/// The body's code and message are the default's and its detail is null: docker prints the status, and does not try again.
+/// The body's code and message are the default's and its detail is null: docker prints the status, and does not try
+/// again.
 #[test]
 fn row_08_a_wrong_password() {
     let site = Site::new(Mode::Htpasswd);

@@ -47,7 +47,8 @@ fn row_10_the_bearer_challenge_in_docker_hubs_form() {
 /// The token endpoint on the registry's own host, under `/v2/`.
 #[test]
 fn row_11_the_bearer_challenge_in_quays_form() {
-    // The port is not known before, so it is the endpoint's path that is written into the settings, and the port found again.
+    // The port is not known before, so it is the endpoint's path that is written into the settings, and the port found
+    // again.
     let port = crate::support::server::free_port();
     let realm = format!("http://localhost:{port}/v2/auth");
     let settings = format!(

@@ -1,4 +1,5 @@
-//! A page on another origin that lists and deletes, as Joxit's docker-registry-ui does: what a browser asks for it, and what it looks at in the answers.
+//! A page on another origin that lists and deletes, as Joxit's docker-registry-ui does: what a browser asks for it, and
+//! what it looks at in the answers.
 
 use reqwest::Method;
 
@@ -22,7 +23,8 @@ Access-Control-Expose-Headers = ["Docker-Content-Digest"]
 Access-Control-Max-Age = ["1728000"]
 "#;
 
-/// A request of a page as a browser sends it: first, without a login, whether it may be sent (Fetch, section 4.8); then the request itself.
+/// A request of a page as a browser sends it: first, without a login, whether it may be sent (Fetch, section 4.8); then
+/// the request itself.
 fn fetch(site: &Site, method: &Method, path: &str, authorization: Option<&str>) -> Answer {
     let asked = site
         .http()
@@ -79,7 +81,8 @@ fn report_a3_a_page_of_another_origin_lists_and_deletes_with_a_login() {
     fetch(&site, &Method::DELETE, &format!("/v2/a/manifests/{digest}"), Some(&bearer)).expect(202);
 }
 
-/// Every route says what may be done. What is no preflight needs a login where everything does, and a preflight tells nothing of what is there.
+/// Every route says what may be done. What is no preflight needs a login where everything does, and a preflight tells
+/// nothing of what is there.
 #[test]
 fn report_a3_options_of_every_route() {
     let digest = Image::new(1, "amd64").manifest().digest().to_string();

@@ -1,4 +1,5 @@
-//! Which mode is it: the three answers of `/v2/` that tell them apart, and settings that would leave a registry open by accident.
+//! Which mode is it: the three answers of `/v2/` that tell them apart, and settings that would leave a registry open by
+//! accident.
 
 use reqwest::Method;
 
@@ -59,7 +60,8 @@ fn each_mode_takes_its_own_credentials_alone() {
     }
 }
 
-/// Podman and skopeo send `Basic Og==`, neither name nor password, when nobody has logged in: it means nobody, and is no failure.
+/// Podman and skopeo send `Basic Og==`, neither name nor password, when nobody has logged in: it means nobody, and is
+/// no failure.
 #[test]
 fn neither_name_nor_password_is_nobody() {
     let htpasswd = Site::new(Mode::Htpasswd);

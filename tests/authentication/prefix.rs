@@ -7,7 +7,8 @@ use crate::{
     support::{http::send, image::Image},
 };
 
-/// Challenge, token and whatever `Location` says: all of it is under the prefix, for a push and a pull as a client does them.
+/// Challenge, token and whatever `Location` says: all of it is under the prefix, for a push and a pull as a client does
+/// them.
 #[test]
 fn report_a7_clients_are_sent_nowhere_but_under_the_prefix() {
     for (settings, prefix) in

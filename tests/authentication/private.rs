@@ -62,7 +62,8 @@ fn a1_without_a_login_nothing_is_served() {
     }
 }
 
-/// Bob asks for what is in `a`, which is there, and in `z`, which never was: the answers are the same, to the last byte.
+/// Bob asks for what is in `a`, which is there, and in `z`, which never was: the answers are the same, to the last
+/// byte.
 #[test]
 fn a13_what_is_there_and_what_is_not_look_the_same() {
     for mode in Mode::BOTH {

@@ -85,7 +85,8 @@ fn c1_c10_a_bad_file_keeps_the_last_good_one() {
     assert_eq!(status(&site, "alice", "alice-pw"), 401);
 }
 
-/// At the start a bad file is an error that names its line and not the hash; a missing one locks everybody out until it is there.
+/// At the start a bad file is an error that names its line and not the hash; a missing one locks everybody out until it
+/// is there.
 #[test]
 fn c1_c10_c11_the_file_at_the_start() {
     for (text, number) in
@@ -119,8 +120,8 @@ fn c8_no_account_is_there_by_itself() {
     }
 }
 
-/// With Basic a right that was taken away is gone with the next request; in a token that was given out it lives on for minutes at most,
-/// and no new one carries it.
+/// With Basic a right that was taken away is gone with the next request; in a token that was given out it lives on for
+/// minutes at most, and no new one carries it.
 #[test]
 fn a11_a_right_that_is_taken_away() {
     for mode in Mode::BOTH {

@@ -121,7 +121,8 @@ fn channels(site: &Site, mode: Mode, user: Option<&str>) -> Vec<Client> {
     }
 }
 
-/// Each credential, by each way, on each route: refused in the mode's words where the rules do not allow it, and the store is as it was.
+/// Each credential, by each way, on each route: refused in the mode's words where the rules do not allow it, and the
+/// store is as it was.
 fn expect_refusals(mode: Mode) {
     let site = Site::new(mode);
     let ground = Ground::new(&site);

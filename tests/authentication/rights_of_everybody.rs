@@ -1,4 +1,5 @@
-//! What needs no login needs none of those who have one either; what a token says beside its rights takes none of them away.
+//! What needs no login needs none of those who have one either; what a token says beside its rights takes none of them
+//! away.
 
 use reqwest::Method;
 use serde_json::json;

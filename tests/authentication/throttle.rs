@@ -48,8 +48,8 @@ fn ten_guesses_and_then_a_pause() {
     }
 }
 
-/// Behind a proxy that was named, one who guesses holds up nobody else, whatever it writes into the field itself; without its name the
-/// field changes nothing.
+/// Behind a proxy that was named, one who guesses holds up nobody else, whatever it writes into the field itself;
+/// without its name the field changes nothing.
 #[test]
 fn who_guesses_through_a_proxy_holds_up_nobody_else() {
     let ask = |site: &Site, forwarded: &str, password: &str| {

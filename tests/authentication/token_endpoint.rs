@@ -99,7 +99,8 @@ fn b34_forms() {
     }
 }
 
-/// Whatever scope is asked, the token holds what is asked and allowed, or there is none; never an error of the server's own.
+/// Whatever scope is asked, the token holds what is asked and allowed, or there is none; never an error of the server's
+/// own.
 #[test]
 fn b30_b31_scopes() {
     let site = Site::new(Mode::Token);
@@ -169,7 +170,8 @@ fn anonymous_tokens() {
     assert_eq!(access_of(&nothing.token_answer("scope=repository:a:pull", None).expect(200)), json!([]));
 }
 
-/// A second registry of the same name has other keys, and its tokens are nothing here; neither are those for another name.
+/// A second registry of the same name has other keys, and its tokens are nothing here; neither are those for another
+/// name.
 #[test]
 fn b7_b16_a_token_of_another_registry() {
     let (one, other) = (Site::new(Mode::Token), Site::new(Mode::Token));

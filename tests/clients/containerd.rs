@@ -48,7 +48,8 @@ impl Drop for Containerd {
     }
 }
 
-/// The source of a mount is a repository of some other registry on this host, with a name that wharf does not know: the push works.
+/// The source of a mount is a repository of some other registry on this host, with a name that wharf does not know: the
+/// push works.
 #[test]
 #[ignore = "needs containerd: run ./test"]
 fn report_p3_a_push_with_a_foreign_source_needs_containerd() {

@@ -1,4 +1,5 @@
-//! A partial pull of a `zstd:chunked` layer, by the requests that podman sends for one: Debian 12's podman is too old to send them itself.
+//! A partial pull of a `zstd:chunked` layer, by the requests that podman sends for one: Debian 12's podman is too old
+//! to send them itself.
 
 use reqwest::Method;
 

@@ -268,7 +268,8 @@ fn report_s1_a_store_that_was_emptied_here_needs_no_word() {
     server.http().repository("team/app").expect_image("latest", &whole.image);
 }
 
-/// The link of a child of an index is lost, one at a time, and its bytes are there: what the child keeps stays, so that all is whole when the link is back.
+/// The link of a child of an index is lost, one at a time, and its bytes are there: what the child keeps stays, so that
+/// all is whole when the link is back.
 #[test]
 fn report_s1_a_child_without_its_link_keeps_what_it_refers_to() {
     for options in [&["gc"][..], &["gc", "--untagged"]] {

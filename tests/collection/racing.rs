@@ -37,7 +37,8 @@ fn push(repository: &Repository, tag: &str, image: &Image) {
     repository.push_manifest(tag, image.manifest());
 }
 
-/// Pulls whatever a tag is at the moment. Between two requests its manifest may be deleted, and nothing else may be missing.
+/// Pulls whatever a tag is at the moment. Between two requests its manifest may be deleted, and nothing else may be
+/// missing.
 fn read(repository: &Repository, tag: &str) {
     let manifest = repository.manifest(tag);
     if manifest.status == StatusCode::NOT_FOUND {

@@ -85,7 +85,8 @@ fn collect(root: &Path) {
     collect_by(Program::Registry2, root);
 }
 
-/// In each turn one program reads all there is, pushes to what others made, makes a repository of its own and deletes what an earlier turn made.
+/// In each turn one program reads all there is, pushes to what others made, makes a repository of its own and deletes
+/// what an earlier turn made.
 fn in_turns(programs: &[Program], collectors: &[Program]) {
     let (root, mut expected) = (tempfile::tempdir().unwrap(), Expected::default());
     for (turn, program) in programs.iter().copied().enumerate() {
@@ -251,7 +252,8 @@ fn referrers_and_cache_indexes_outlive_a_collection(other: Program) {
     assert_eq!(send(request).expect(200).json()["manifests"][0]["digest"], referrer.digest());
 }
 
-/// A referrer that registry:2 took, or whose manifest it deleted, while it had the volume: the answer follows the store.
+/// A referrer that registry:2 took, or whose manifest it deleted, while it had the volume: the answer follows the
+/// store.
 #[test]
 #[ignore = "needs docker-registry: run ./test"]
 fn referrers_follow_what_registry2_did_in_between_needs_docker_registry() {

@@ -20,8 +20,8 @@ use crate::{
 
 const WRITES: &str = "write,pwrite64,writev,pwritev,pwritev2";
 
-/// Groups of calls that are one thing to a program, whichever of them it uses. Writes are not among them, because threads wake each other by
-/// writes too, which never fail: those to a disk have a test of their own.
+/// Groups of calls that are one thing to a program, whichever of them it uses. Writes are not among them, because
+/// threads wake each other by writes too, which never fail: those to a disk have a test of their own.
 const GROUPS: [&str; 4] =
     ["fsync,fdatasync,sync_file_range", "rename,renameat,renameat2,link,linkat", "mkdir,mkdirat", "openat"];
 
@@ -176,7 +176,8 @@ impl Trial {
         }
     }
 
-    /// One piece of work with the fault at the `when`th occurrence in each thread; whether there was such an occurrence.
+    /// One piece of work with the fault at the `when`th occurrence in each thread; whether there was such an
+    /// occurrence.
     fn strike(&mut self, calls: &str, fault: &str, when: usize) -> bool {
         let mut server = self.server.take().unwrap_or_else(|| self.start());
         let filters = [format!("trace={calls}"), format!("inject={calls}:{fault}:when={when}")];

@@ -1,4 +1,5 @@
-//! A disk, a table of inodes and a table of descriptors that are full: refused in words, nothing lost, and well again when there is room.
+//! A disk, a table of inodes and a table of descriptors that are full: refused in words, nothing lost, and well again
+//! when there is room.
 
 use std::{fs, io::Write as _, net::TcpStream, path::Path};
 

@@ -19,8 +19,8 @@ enum Entry {
 }
 
 impl Journal {
-    /// Pushes an image as far as the registry takes it and notes each acknowledgement. The answers that were no success come back, and whether
-    /// the connection was lost.
+    /// Pushes an image as far as the registry takes it and notes each acknowledgement. The answers that were no success
+    /// come back, and whether the connection was lost.
     pub(crate) fn push(&self, registry: &Registry, repository: &str, tag: &str, image: &Image) -> Outcome {
         self.push_by(registry, repository, tag, image, Repository::try_blob)
     }

@@ -1,4 +1,5 @@
-//! What clients were told and what they asked for meanwhile, kept outside of the store: what may be there after a crash.
+//! What clients were told and what they asked for meanwhile, kept outside of the store: what may be there after a
+//! crash.
 //!
 //! Each name belongs to one client, so that the order of what was acknowledged is known; content is shared by all.
 
@@ -131,8 +132,8 @@ impl Ledger {
         std::mem::take(&mut self.state().uploads)
     }
 
-    /// Requires what was written since the last look, and `sample` in every so many of all else; what is found is from now on what is known.
-    /// How much was looked at.
+    /// Requires what was written since the last look, and `sample` in every so many of all else; what is found is from
+    /// now on what is known. How much was looked at.
     #[track_caller]
     pub(crate) fn check(&self, registry: &Registry, sample: usize) -> usize {
         let (names, blobs) = {
@@ -176,8 +177,8 @@ impl Ledger {
         }
     }
 
-    /// Whether this was an acknowledgement. A valid request is never refused; and only a disk that fails makes a 5xx. What is deleted may be
-    /// gone already.
+    /// Whether this was an acknowledgement. A valid request is never refused; and only a disk that fails makes a 5xx.
+    /// What is deleted may be gone already.
     fn said_yes(&self, answer: reqwest::Result<Answer>, yes: &[StatusCode]) -> bool {
         let Ok(answer) = answer else { return false };
         let is_fault = answer.status.is_server_error() && self.may_fail;

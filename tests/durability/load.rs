@@ -19,7 +19,8 @@ use crate::{
 
 const CLIENTS: u64 = 4;
 
-/// Lets all clients work until `end` returns; each works on names of its own, in repositories and with content that others use too.
+/// Lets all clients work until `end` returns; each works on names of its own, in repositories and with content that
+/// others use too.
 pub(crate) fn under_load(registry: &Registry, ledger: &Ledger, round: u64, end: impl FnOnce()) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

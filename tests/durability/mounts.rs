@@ -1,4 +1,5 @@
-//! A store that is more than one filesystem, and one that another user made: either all of it works, or it is served read-only, and says why.
+//! A store that is more than one filesystem, and one that another user made: either all of it works, or it is served
+//! read-only, and says why.
 
 use std::{
     fs,

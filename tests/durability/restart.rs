@@ -51,7 +51,8 @@ pub(crate) fn resume(repository: &Repository, location: &str, blob: &Blob, from:
     assert!(answer.body == blob.bytes());
 }
 
-/// Uploads 8 MiB that are acknowledged and `unacknowledged` bytes that are not, ends the process by `end`, and finishes with the next one.
+/// Uploads 8 MiB that are acknowledged and `unacknowledged` bytes that are not, ends the process by `end`, and finishes
+/// with the next one.
 fn interrupted(unacknowledged: usize, end: impl FnOnce(Server)) {
     let (root, blob) = (tempfile::tempdir().unwrap(), Blob::noise(1, 24 * MIB));
     let server = Server::start(root.path());

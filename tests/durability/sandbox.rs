@@ -1,4 +1,5 @@
-//! What a server touches while it answers: its store and the files that its settings name, no other file, no other machine, no program.
+//! What a server touches while it answers: its store and the files that its settings name, no other file, no other
+//! machine, no program.
 
 use std::{
     fs,

@@ -1,4 +1,5 @@
-//! The order of system calls behind every 201: the file synced, renamed into place, its directory synced, and every directory that was made.
+//! The order of system calls behind every 201: the file synced, renamed into place, its directory synced, and every
+//! directory that was made.
 //!
 //! Power cuts can't show all of this: ext4, xfs and btrfs write a missing directory sync along with any later one.
 
@@ -117,7 +118,8 @@ impl Disk {
 
     fn rename(&mut self, from: &Path, to: &Path) {
         let moved: Vec<_> = self.made.keys().filter(|name| name.starts_with(from)).cloned().collect();
-        // Whatever replaces what is named by its digest is the same: after a power cut the old one is as good. A tag's link is not.
+        // Whatever replaces what is named by its digest is the same: after a power cut the old one is as good. A tag's
+        // link is not.
         let replaced = self.made.insert(to.to_owned(), Made::default());
         let as_good = replaced.is_some_and(|made| made.name_synced) && !to.ends_with("current/link");
         self.removed.insert(from.to_owned());

@@ -67,7 +67,8 @@ fn what_clients_listed_under_the_tag_is_kept_as_they_wrote_it() {
     repository.push("latest", &image);
     let config = image.blobs().last().unwrap();
     let tag = image.manifest().digest().replace(':', "-");
-    // One that an older client attached: without a subject, under an index that does not name its type, with fields that wharf has no use for.
+    // One that an older client attached: without a subject, under an index that does not name its type, with fields
+    // that wharf has no use for.
     let older = json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config.descriptor(), "layers": []});
     let older = Manifest::new(&older, IMAGE_MANIFEST);
     let mut descriptor = older.descriptor();

@@ -12,8 +12,8 @@ use super::{
     wait::holds_in_time,
 };
 
-/// Runs the daemon until its standard input ends, which it does when the test process does, however that happens; then stops it and clears
-/// up. A destructor could not do that: a static has none that runs.
+/// Runs the daemon until its standard input ends, which it does when the test process does, however that happens; then
+/// stops it and clears up. A destructor could not do that: a static has none that runs.
 const KEEPER: &str = r#"
 directory=$1; shift
 "$@" >"$directory/log" 2>&1 &

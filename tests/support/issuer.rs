@@ -1,4 +1,5 @@
-//! A token server that is not the registry: keys and tokens as `docker_auth` and the issuers of registry:2's time make them.
+//! A token server that is not the registry: keys and tokens as `docker_auth` and the issuers of registry:2's time make
+//! them.
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
 use std::{
@@ -144,8 +145,8 @@ impl Issuer {
         self.sign(&self.header(named), &claims(user, access))
     }
 
-    /// Serves tokens on a port of the local host for as long as the process lives: whoever logs in as `user` with `password` gets whatever it
-    /// asks for, whoever does not log in gets nothing.
+    /// Serves tokens on a port of the local host for as long as the process lives: whoever logs in as `user` with
+    /// `password` gets whatever it asks for, whoever does not log in gets nothing.
     pub(crate) fn serve(self, named: Named, user: &str, password: &str) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let realm = format!("http://localhost:{}/auth", listener.local_addr().unwrap().port());

@@ -27,7 +27,8 @@ const CONNECTIONS: usize = 4;
 /// The age that things are given before they may be collected is one second here.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Half of so many blobs belongs to images, half to nothing; once with half as many, for what grows faster than the store.
+/// Half of so many blobs belongs to images, half to nothing; once with half as many, for what grows faster than the
+/// store.
 pub(super) fn collection(bench: &Bench) -> io::Result<Vec<Row>> {
     let entries = bench.scale.entries;
     let work = format!("collection over {entries} blobs");

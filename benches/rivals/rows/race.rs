@@ -13,7 +13,8 @@ use crate::{
 /// How long everybody may warm up, at most, in seconds.
 const WARM_UP: f64 = 0.3;
 
-/// Each server answers its exchanges over so many connections, round after round; the first one is another in each round.
+/// Each server answers its exchanges over so many connections, round after round; the first one is another in each
+/// round.
 pub(super) fn race(bench: &Bench, connections: usize, entries: &[(&Server, Vec<Exchange>)]) -> io::Result<Vec<Series>> {
     let load = |(server, exchanges): &(&Server, Vec<Exchange>), seconds| {
         let tls = (server.guard == crate::contestant::Guard::Tls).then_some(&bench.tls);

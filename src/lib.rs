@@ -5,21 +5,22 @@
 //! # The house
 //!
 //! ```text
-//! main -> cli -> server -> api -> registry -> storage
-//!                             '--> auth
-//!  config is read by cli and server       every module may use oci; oci uses none
-//!  auth, server and cli -> files
+//! main -> cli -> server -> { api, ops } -> http -> { registry, auth }      registry -> storage
+//! auth, server and cli -> files
+//! config is read by cli and server                     every module may use oci; oci uses none
 //! ```
 //!
 //! | module | what it is about | what it never does |
 //! |---|---|---|
 //! | [`oci`] | the nouns of the specifications: digests, names, references, manifests, ranges, scopes | I/O of any kind |
 //! | [`storage`] | bytes under keys, on a filesystem or in memory, and that they survive | know what a key means |
-//! | [`registry`] | the verbs on the nouns, and the rules | mention HTTP, or a path on a disk |
-//! | [`auth`] | who are you, what may you | see a request or a response |
-//! | [`api`] | HTTP: one file a resource, one table of routes, one table of errors | touch the store but through the registry |
+//! | [`registry`] | the verbs on the nouns, the rules, and the events | mention HTTP, or a path on a disk |
+//! | [`auth`] | who sent a request, and what the sender may do | see a request or a response |
+//! | [`http`] | the way of every request, whichever door it came through | know what a path means |
+//! | [`api`] | the door of the distribution API: one file a resource, one table of routes | touch the store but through the registry |
+//! | [`ops`] | the door of operators: health | tell anything about content |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
-//! | [`files`] | files that are watched, files that are private: one of each | know what is in a file |
+//! | [`files`] | files that are watched, files that are private | know what is in a file |
 //! | [`config`] | the settings, each with where it came from | act on them |
 //! | [`cli`] | one file a command | anything that a library user would miss |
 //!
@@ -27,8 +28,8 @@
 //!
 //! # How data flows
 //!
-//! *A push of a blob*, `PUT <session>?digest=…`: [`api::serve`] checks the head, takes the path apart once, and asks the
-//! [`Authenticator`](auth::Authenticator) who is there. The row of the table wants `Authorized<Push>`, which is the only way to a
+//! *A push of a blob*, `PUT <session>?digest=…`: [`http::serve`] checks the head, decodes the path once, finds the resource behind a [`Door`](http::Door), and asks the
+//! [`Authenticator`](auth::Authenticator) who is there. The resource needs the [`Right`](http::Right) to push, and an [`Authorized`](http::Authorized) is the only way to a
 //! [`Repository`](registry::Repository). The body goes through a bounded channel to a task that belongs to no request; there
 //! [`Staging`](storage::Staging) writes and hashes in one pass. Only what [`verifies`](storage::Staged::verify) can be given a name:
 //! sync, rename, sync of the directory, then the link that makes the blob the repository's, then 201. Bytes and link are one
@@ -40,7 +41,7 @@
 //! read within the last tenth of a second, and has not been changed by anybody here since, is not looked at again (`storage/filesystem/read_cache.rs`).
 //!
 //! *A pull of a blob*: the repository's link, and the file is open. A large one is sent by the kernel, from the file to the socket, over plain TCP
-//! (`api/outlet.rs`, `server/tcp_connection.rs`, `storage/delivery.rs`); over TLS, and where a filesystem can't say what it would have to wait for, it goes
+//! (`http/outlet.rs`, `server/tcp_connection.rs`, `storage/delivery.rs`); over TLS, and where a filesystem can't say what it would have to wait for, it goes
 //! through this process in pieces.
 //!
 //! *A collection* ([`Registry::collect`](registry::Registry::collect)): mark from the disk, then take each thing alone, look once more, and remove links before
@@ -52,16 +53,33 @@
 //! # What holds everywhere
 //!
 //! 1. [`oci`] does no I/O, so all of it is tested with strings.
-//! 2. [`registry`] never mentions HTTP; [`api`] never mentions a path on disk.
+//! 2. [`registry`] never mentions HTTP; [`http`] and [`api`] never mention a path on disk.
 //! 3. Content that was not hashed can't be stored: [`Storage::promote`](storage::Storage::promote) takes
 //!    [`Verified`](storage::Verified), and nothing else makes a blob.
-//! 4. Every key comes from one file (`registry/layout.rs`), every status from one other (`api/error.rs`), whose table has no
-//!    row for the rest.
+//! 4. Every key comes from one file (`registry/layout.rs`), every status from two tables (`http/error.rs` for what any
+//!    request can meet, `api/error.rs` for the rest), which have no row for "anything else".
 //! 5. A manifest's bytes are never serialised again.
 //! 6. Nothing blocks an async worker: passwords are hashed and files are written on other threads, and read there unless they are in memory.
 //! 7. A commit or a delete is one owned task that runs to its end: a client that goes away ends its handler, never a write half-way.
 //! 8. Links and realms come from settings, never from a request's head (but for an absolute `Location` that the operator
 //!    asked for). Of `X-Forwarded-*`, only what a named proxy says is looked at.
+//!
+//! # What a change touches
+//!
+//! Beside its tests and its row in `tests/architecture.rs`:
+//!
+//! | change | files |
+//! |---|---|
+//! | a webhook | a new `notify/`: a [`Listener`](registry::events::Listener); its settings in `config/`; its row in `server/open.rs` |
+//! | an object store | a new `storage/s3/`; its variant in `storage/operations.rs` and `batch.rs`; `config/storage.rs`; `server/open.rs` |
+//! | `/metrics` | `ops/`: a resource, a [`RecordListener`](http::RecordListener), an [`Observer`](storage::Observer); `config/http.rs`; rows in `server.rs` |
+//! | a page | a new `web/`: a [`Door`](http::Door); its row in `server.rs` |
+//! | certificates by ACME | `server/tls.rs`; `config/tls.rs` |
+//! | another body of errors | `http/error_body.rs` |
+//! | another password hash | `auth/password_hash/`: one file and one row |
+//! | retention | a new file in `registry/`, run as `registry/expiry.rs` is; `config/storage.rs`; one file in `cli/` |
+//! | HTTP/2 | `server/connection.rs`; `http/outlet.rs` |
+//! | an upstream registry | a new `mirror/`: an [`Upstream`](registry::Upstream); its settings in `config/`; its row in `server/open.rs` |
 //!
 //! # Where this differs from what one might expect
 //!

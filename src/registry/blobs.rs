@@ -85,7 +85,8 @@ impl Repository {
             .await
     }
 
-    /// Makes a blob of `from` readable here, too ([distribution-spec, mounting a blob]); `false` if `from` does not have it.
+    /// Makes a blob of `from` readable here, too ([distribution-spec, mounting a blob]); `false` if `from` does not
+    /// have it.
     ///
     /// # Errors
     /// What the store met.
@@ -132,8 +133,8 @@ impl Repository {
         Ok(false)
     }
 
-    /// Says, durably, that this repository may read a blob. The caller has a lock on the repository, and the blob is in the store, or will be
-    /// by `promotion`.
+    /// Says, durably, that this repository may read a blob. The caller has a lock on the repository, and the blob is in
+    /// the store, or will be by `promotion`.
     pub(super) async fn link_blob(
         &self,
         action: Action<'_>,
@@ -149,7 +150,8 @@ impl Repository {
         Ok(())
     }
 
-    /// The digest under which the store has a blob of this repository: its own, or, for a sha512 blob that was pushed to registry:2, its sha256 one.
+    /// The digest under which the store has a blob of this repository: its own, or, for a sha512 blob that was pushed
+    /// to registry:2, its sha256 one.
     async fn blob_target(&self, digest: &Digest) -> Result<Option<Digest>, StorageError> {
         self.read_link(&layout::link(&layout::layer(&self.name, digest))).await
     }
@@ -171,8 +173,8 @@ impl Registry {
     }
 }
 
-/// To a client, content behind a symbolic link that leads nowhere is absent, as it is with registry:2: a client that pushes it again heals it.
-/// Checks and collections get the error instead, because the content may come back.
+/// To a client, content behind a symbolic link that leads nowhere is absent, as it is with registry:2: a client that
+/// pushes it again heals it. Checks and collections get the error instead, because the content may come back.
 pub(super) fn absent_if_out_of_reach<T>(found: Result<Option<T>, StorageError>) -> Result<Option<T>, StorageError> {
     match found {
         Err(error) if error.leads_nowhere() => {

@@ -19,7 +19,8 @@ const WAKE: usize = 256 * 1024;
 /// How many bytes may wait before the receiver does: enough to keep the writer busy, few enough to keep memory flat.
 const ROOM: usize = 2 * WAKE;
 
-/// Pieces of fewer bytes are copied together: passing each on by itself, with the buffer that it is a part of, costs more.
+/// Pieces of fewer bytes are copied together: passing each on by itself, with the buffer that it is a part of, costs
+/// more.
 const SMALL: usize = 8 * 1024;
 
 /// The end that the receiver of a request holds.
@@ -52,8 +53,8 @@ struct State {
     is_unwanted: bool,
 }
 
-/// The two ends of a body. If the sender is dropped before [`BodySender::end`], the writer sees [`BodyError::Incomplete`] after what
-/// came: a client that goes away never looks like one that has finished.
+/// The two ends of a body. If the sender is dropped before [`BodySender::end`], the writer sees
+/// [`BodyError::Incomplete`] after what came: a client that goes away never looks like one that has finished.
 #[must_use]
 pub fn body() -> (BodySender, Body) {
     let shared = Arc::new(Shared::default());

@@ -1,7 +1,7 @@
 //! What clients were told survives a restart of the server, and not a power cut.
 //!
-//! A client that is told that content is there dates the content's link anew, without a sync. So old content waits for one grace time when the
-//! store is served in a run of the system that it was not served in before.
+//! A client that is told that content is there dates the content's link anew, without a sync. So old content waits for
+//! one grace time when the store is served in a run of the system that it was not served in before.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use crate::storage::{Condition, Key, Storage, StorageError};
 const LIMIT: u64 = 256;
 
 impl Registry {
-    /// How long old content has still to wait, because nobody knows what clients were told in an earlier run of the system.
+    /// How long old content has still to wait, because nobody knows what clients were told in an earlier run of the
+    /// system.
     ///
     /// # Errors
     /// What the store met.
@@ -47,7 +48,8 @@ impl Registry {
 }
 
 impl Repository {
-    /// Dates the link at `key` anew if it is older than half the grace time: a client was just told that what it leads to is there.
+    /// Dates the link at `key` anew if it is older than half the grace time: a client was just told that what it leads
+    /// to is there.
     pub(super) async fn renew(&self, key: Key) {
         if self.registry.is_read_only() || !self.coordinator().pins().is_look_due(&key) {
             return;

@@ -8,8 +8,8 @@ use crate::{
     storage::{Key, StorageError},
 };
 
-/// How many things of a long list are asked of the store in one call: so many that the store is busy, and so few that what is in
-/// hand takes little memory.
+/// How many things of a long list are asked of the store in one call: so many that the store is busy, and so few that
+/// what is in hand takes little memory.
 pub(super) const AT_A_TIME: usize = 1024;
 
 /// The repositories in a store.
@@ -26,7 +26,8 @@ pub(super) struct Census {
 }
 
 impl Registry {
-    /// Everything that has a part of a repository under it, be it empty. `unlisted` decides what becomes of a prefix that can't be listed.
+    /// Everything that has a part of a repository under it, be it empty. `unlisted` decides what becomes of a prefix
+    /// that can't be listed.
     ///
     /// # Errors
     /// Those of `unlisted`.

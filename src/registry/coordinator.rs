@@ -1,7 +1,7 @@
 //! Locks, and the tasks that finish what was begun.
 //!
-//! Two rules. Changes to the links of one repository exclude each other where one could undo what the other relies on. A commit or a
-//! delete is a task of its own that runs to its end, also if its client goes away.
+//! Two rules. Changes to the links of one repository exclude each other where one could undo what the other relies on.
+//! A commit or a delete is a task of its own that runs to its end, also if its client goes away.
 
 use std::{
     collections::HashMap,
@@ -48,7 +48,8 @@ pub(super) struct Coordinator {
 }
 
 impl Coordinator {
-    /// A coordinator that keeps content young for `grace`. Its tasks run on the runtime that this is called in, and so outlive a request's.
+    /// A coordinator that keeps content young for `grace`. Its tasks run on the runtime that this is called in, and so
+    /// outlive a request's.
     pub(super) fn new(grace: Duration) -> Self {
         Self {
             repositories: Locks::default(),

@@ -2,9 +2,10 @@
 //!
 //! Metrics and notifications are listeners. A registry without listeners makes no event.
 //!
-//! A change has two parts. Before it, each listener may add steps to its commit ([`Listener::prepare`]): an outbox stores its record there.
-//! After it, when it is durable and before its client is answered, each listener gets the event ([`Listener::happened`]). Events
-//! of changes to the links of one repository come in the order of the changes, but for blobs, which are pushed and mounted side by side.
+//! A change has two parts. Before it, each listener may add steps to its commit ([`Listener::prepare`]): an outbox
+//! stores its record there. After it, when it is durable and before its client is answered, each listener gets the
+//! event ([`Listener::happened`]). Events of changes to the links of one repository come in the order of the changes,
+//! but for blobs, which are pushed and mounted side by side.
 
 use std::fmt;
 
@@ -89,8 +90,8 @@ pub struct ManifestTarget<'a> {
 }
 
 impl ManifestTarget<'_> {
-    /// The descriptors in it: config, layers, blobs and children. They are read when this is called. Entries that are no descriptors
-    /// are left out.
+    /// The descriptors in it: config, layers, blobs and children. They are read when this is called. Entries that are
+    /// no descriptors are left out.
     #[must_use]
     pub fn references(&self) -> Vec<Descriptor> {
         let body: Value = serde_json::from_slice(self.bytes).unwrap_or_default();
@@ -125,15 +126,15 @@ pub struct Source {
     pub user_agent: String,
 }
 
-/// Gets the events of a registry. Its methods are called while the change's client waits and, for manifests and deletes, while the
-/// repository is locked: they only note the event, and do no I/O. They must not panic.
+/// Gets the events of a registry. Its methods are called while the change's client waits and, for manifests and
+/// deletes, while the repository is locked: they only note the event, and do no I/O. They must not panic.
 pub trait Listener: fmt::Debug + Send + Sync {
     /// The event has happened, and is durable if it is a change.
     fn happened(&self, event: &Event<'_>);
 
-    /// Steps that become durable in one commit with a change that is about to be made, before it can be seen; of a delete,
-    /// before anything is removed. They use keys of the listener's own that are not in use. If the change fails, what they stored is removed. After a crash in between, what
-    /// they stored may be there without the change.
+    /// Steps that become durable in one commit with a change that is about to be made, before it can be seen; of a
+    /// delete, before anything is removed. They use keys of the listener's own that are not in use. If the change
+    /// fails, what they stored is removed. After a crash in between, what they stored may be there without the change.
     fn prepare(&self, event: &Event<'_>) -> Vec<Step> {
         let _ = event;
         Vec::new()

@@ -1,8 +1,8 @@
 //! A check of the whole store: every byte against its digest, and every link against what it leads to.
 //!
-//! It runs while the registry serves. What looks wrong is looked at again with the repository held alone, so that a push or a delete that is
-//! under way is never taken for damage. Content that is not what its digest says is set aside whether a repair was asked for or not: it
-//! must not be served.
+//! It runs while the registry serves. What looks wrong is looked at again with the repository held alone, so that a
+//! push or a delete that is under way is never taken for damage. Content that is not what its digest says is set aside
+//! whether a repair was asked for or not: it must not be served.
 
 mod account;
 mod contents;

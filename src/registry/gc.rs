@@ -1,8 +1,9 @@
 //! Garbage collection, while serving.
 //!
 //! *Mark*: everything that a manifest refers to, read from the disk. *Sweep*: what is not marked, older than the grace time, and relied on by nobody;
-//! it is taken alone and looked at once more before it goes, the links to it first and its bytes last. Manifests go only when that is asked
-//! for, in a pass of its own before the mark. What can't be read stops all of it: then nobody knows what it refers to.
+//! it is taken alone and looked at once more before it goes, the links to it first and its bytes last. Manifests go
+//! only when that is asked for, in a pass of its own before the mark. What can't be read stops all of it: then nobody
+//! knows what it refers to.
 
 mod account;
 mod graph;
@@ -43,7 +44,8 @@ pub struct Collection {
     /// Only say what would go.
     #[serde(default)]
     pub dry_run: bool,
-    /// Take manifests without a tag as well, but for children of an index and referrers of something that stay with those.
+    /// Take manifests without a tag as well, but for children of an index and referrers of something that stay with
+    /// those.
     #[serde(default)]
     pub untagged: bool,
     /// Repositories that are recorded and missing, because they were removed on purpose.
@@ -81,7 +83,8 @@ pub enum CollectionError {
 }
 
 impl Registry {
-    /// Takes away what nothing refers to, and says so to `events`. If nobody listens there any more, the collection ends where that is safe.
+    /// Takes away what nothing refers to, and says so to `events`. If nobody listens there any more, the collection
+    /// ends where that is safe.
     ///
     /// # Errors
     /// [`CollectionError`]. What was taken away by then was rightly so.

@@ -18,8 +18,9 @@
 //!   damaged/<algorithm>/<hex>                                      what proved not to be what its name says
 //! ```
 //!
-//! A `link` holds `<algorithm>:<hex>`, no newline. registry:2 wants `_layers` to be there before it believes in a repository, registry:3
-//! `_manifests`, and the collectors of both stop or delete without `tags`; so the first link into a repository comes after [`skeleton`].
+//! A `link` holds `<algorithm>:<hex>`, no newline. registry:2 wants `_layers` to be there before it believes in a
+//! repository, registry:3 `_manifests`, and the collectors of both stop or delete without `tags`; so the first link
+//! into a repository comes after [`skeleton`].
 
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Tag},
@@ -117,7 +118,8 @@ pub(super) fn link(prefix: &Key) -> Key {
     prefix.join("link")
 }
 
-/// The prefixes that have to be there before the first link into a repository, in this order. The record comes last: what is recorded is there.
+/// The prefixes that have to be there before the first link into a repository, in this order. The record comes last:
+/// what is recorded is there.
 pub(super) fn skeleton(name: &RepositoryName) -> [Key; 4] {
     [layers(name), revisions(name), tags(name), record(name, Recorded::Whole)]
 }
@@ -147,8 +149,8 @@ pub(super) fn above_record(name: &RepositoryName) -> Vec<Key> {
     std::iter::successors(Some(records_of(name)), Key::parent).take(name.components().count()).collect()
 }
 
-/// The prefixes that an empty repository may consist of, in the order of their removal: `_manifests` first, and after it the
-/// repository itself, and the prefixes above it that no other repository needs.
+/// The prefixes that an empty repository may consist of, in the order of their removal: `_manifests` first, and after
+/// it the repository itself, and the prefixes above it that no other repository needs.
 pub(super) fn empty_repository(name: &RepositoryName) -> Vec<Key> {
     let algorithms = |prefix: Key| Algorithm::ALL.map(|algorithm| prefix.join(algorithm.as_str()));
     let mut prefixes = vec![tags(name)];

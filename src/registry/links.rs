@@ -71,7 +71,8 @@ impl Repository {
         Ok(settled?)
     }
 
-    /// Forgets what is known of the repository after a change that failed: what of it reached the store is found out from there.
+    /// Forgets what is known of the repository after a change that failed: what of it reached the store is found out
+    /// from there.
     pub(super) async fn forget(&self, state: &mut RepositoryState) {
         *state = RepositoryState::default();
         if let Ok(holds) = self.holds().await {
@@ -89,8 +90,8 @@ impl Repository {
         Ok(!self.is_there().await?)
     }
 
-    /// After something was deleted: takes the repository out of the catalog if it holds no manifest any more, and away if it holds nothing.
-    /// The caller has it alone.
+    /// After something was deleted: takes the repository out of the catalog if it holds no manifest any more, and away
+    /// if it holds nothing. The caller has it alone.
     async fn prune(&self) -> Result<(), StorageError> {
         let catalog = &self.registry.0.catalog;
         match self.holds().await? {

@@ -66,7 +66,8 @@ pub struct StoredManifest {
 }
 
 impl Repository {
-    /// Reads a manifest ([distribution-spec, pulling manifests]). Bytes that are not what the digest says are never given out.
+    /// Reads a manifest ([distribution-spec, pulling manifests]). Bytes that are not what the digest says are never
+    /// given out.
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`] if the repository has no such tag or manifest.
@@ -78,8 +79,8 @@ impl Repository {
         Ok(stored)
     }
 
-    /// What a client is told that asks only whether a manifest is there ([distribution-spec, checking if content exists]): it does not push
-    /// what is. As [`Repository::manifest`] otherwise.
+    /// What a client is told that asks only whether a manifest is there ([distribution-spec, checking if content
+    /// exists]): it does not push what is. As [`Repository::manifest`] otherwise.
     ///
     /// # Errors
     /// As [`Repository::manifest`].
@@ -115,7 +116,8 @@ impl Repository {
         self.coordinator().own(async move { this.commit_manifest(push, digest, manifest).await }).await
     }
 
-    /// Takes a manifest out of this repository, and the tags that name it with it ([distribution-spec, deleting manifests]).
+    /// Takes a manifest out of this repository, and the tags that name it with it ([distribution-spec, deleting
+    /// manifests]).
     ///
     /// # Errors
     /// [`RegistryError::ManifestUnknown`] if the repository does not have it; [`RegistryError::DeleteDisabled`];
@@ -140,7 +142,8 @@ impl Repository {
             .await
     }
 
-    /// A manifest that is stored, or that the upstream has. If the client asks only whether it is there, it is made young.
+    /// A manifest that is stored, or that the upstream has. If the client asks only whether it is there, it is made
+    /// young.
     async fn find_manifest(&self, reference: &Reference, is_head: bool) -> Result<StoredManifest, RegistryError> {
         let wanted = Wanted::Manifest(reference);
         // A tag may mean something else upstream than here. What a digest names does not change.
@@ -260,7 +263,8 @@ impl Repository {
         Ok(PushedManifest { digest, subject: manifest.subject, tags })
     }
 
-    /// Stores a manifest, makes it visible, and then its tags, so that a reader that sees a tag can read all that it refers to.
+    /// Stores a manifest, makes it visible, and then its tags, so that a reader that sees a tag can read all that it
+    /// refers to.
     async fn link_manifest(
         &self,
         state: &mut RepositoryState,
@@ -282,8 +286,8 @@ impl Repository {
                 steps.extend(self.tag_steps(tag, digest).await?);
             }
             match self.storage().commit(steps).await {
-                // Another registry may have left the prefix of a tag without its current link. Which one is found out one by one.
-                // What was prepared came first, and is stored already.
+                // Another registry may have left the prefix of a tag without its current link. Which one is found out
+                // one by one. What was prepared came first, and is stored already.
                 Err(StorageError::Exists) => {
                     self.storage().commit(revision()).await?;
                     for tag in tags {

@@ -207,7 +207,8 @@ impl Registry {
     /// [distribution-spec, pushing manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
     pub const MANIFEST_LIMIT: u64 = 4 * 1024 * 1024;
 
-    /// Serves `storage` by `rules`. Commits run on the runtime that this is called in; the list of repositories is read there, in the background.
+    /// Serves `storage` by `rules`. Commits run on the runtime that this is called in; the list of repositories is read
+    /// there, in the background.
     #[must_use]
     pub fn new(storage: Storage, rules: Rules) -> Self {
         Self::extended(storage, rules, Extensions::default())

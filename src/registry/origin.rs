@@ -1,7 +1,8 @@
 //! Whether the repositories of a store were there when wharf began to record them.
 //!
-//! Content that no repository explains at that time may belong to repositories that are only out of reach. A mark says so from then on, across
-//! starts and pushes, until the operator says that they were removed, or until they are back before anything is pushed.
+//! Content that no repository explains at that time may belong to repositories that are only out of reach. A mark says
+//! so from then on, across starts and pushes, until the operator says that they were removed, or until they are back
+//! before anything is pushed.
 
 use super::{Registry, layout, record::Records};
 use crate::storage::{Key, StorageError};
@@ -24,7 +25,8 @@ pub(super) const BEGUN: &str = "_begun";
 pub(super) const UNEXPLAINED: &str = "_unexplained";
 
 impl Registry {
-    /// Marks content that no repository explains. To be done before anything is pushed, because a push makes a record and a repository.
+    /// Marks content that no repository explains. To be done before anything is pushed, because a push makes a record
+    /// and a repository.
     ///
     /// # Errors
     /// What the store met; nothing may be pushed then.
@@ -46,7 +48,8 @@ impl Registry {
         self.mark(UNEXPLAINED).await
     }
 
-    /// Begins the record if it has not begun, and lifts the mark if the repositories were brought back before anything was pushed.
+    /// Begins the record if it has not begun, and lifts the mark if the repositories were brought back before anything
+    /// was pushed.
     ///
     /// # Errors
     /// What the store met.

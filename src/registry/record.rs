@@ -1,7 +1,8 @@
-//! The record of repositories: which of them the store has had, so that one that is missing is not taken for one that never was.
+//! The record of repositories: which of them the store has had, so that one that is missing is not taken for one that
+//! never was.
 //!
-//! A record is an empty prefix under `wharf/recorded`. It is made with the repository, before the first link into it, and removed before the
-//! repository is. A start and a collection record the repositories that another registry made.
+//! A record is an empty prefix under `wharf/recorded`. It is made with the repository, before the first link into it,
+//! and removed before the repository is. A start and a collection record the repositories that another registry made.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +53,8 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// What the children of the prefix of all records say. A record of a repository is one of a store that an earlier version began.
+    /// What the children of the prefix of all records say. A record of a repository is one of a store that an earlier
+    /// version began.
     pub(super) fn origin_in(children: &[Child]) -> Origin {
         let has = |mark| children.iter().any(|child| child.name == mark);
         if has(UNEXPLAINED) {

@@ -28,7 +28,8 @@ enum Kind {
 }
 
 impl Repository {
-    /// Refuses a manifest whose blobs or children are not here; or are not as long as it says, if that is to be refused.
+    /// Refuses a manifest whose blobs or children are not here; or are not as long as it says, if that is to be
+    /// refused.
     ///
     /// # Errors
     /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed; [`RegistryError::ManifestInvalid`].

@@ -1,8 +1,8 @@
 //! Referrers: which manifests of a repository say that they belong to another.
 //!
-//! The index of a repository is read from its manifests at its first use after a start, and kept current by every change. Nothing of
-//! it is stored, so nothing can be stale when another registry had the volume in between. What older clients listed under
-//! the referrers tag schema names its subject as well, and so is found like everything else.
+//! The index of a repository is read from its manifests at its first use after a start, and kept current by every
+//! change. Nothing of it is stored, so nothing can be stale when another registry had the volume in between. What older
+//! clients listed under the referrers tag schema names its subject as well, and so is found like everything else.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -20,8 +20,8 @@ use crate::{
 const READS: usize = 8;
 
 impl Repository {
-    /// The referrers of `subject` after `last`, `limit` at most, with their artifact type or all ([distribution-spec, listing referrers]).
-    /// A subject that is not here has none.
+    /// The referrers of `subject` after `last`, `limit` at most, with their artifact type or all ([distribution-spec,
+    /// listing referrers]). A subject that is not here has none.
     ///
     /// # Errors
     /// What the store met: there are no partial answers.

@@ -14,8 +14,8 @@ use tokio::{
 use super::RegistryError;
 use crate::storage::{Key, Staging, Storage};
 
-/// How long a request waits for another that has the session. Clients that retry after a broken connection come while their
-/// first request is still being ended.
+/// How long a request waits for another that has the session. Clients that retry after a broken connection come while
+/// their first request is still being ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many idle sessions stay open. The others are opened again when they are needed.

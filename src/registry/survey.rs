@@ -1,7 +1,7 @@
 //! A census that says whether it is complete: what may be removed is worked out from nothing less.
 //!
-//! What is missing, can't be read or leads nowhere looks like what was never there. So everything that removes asks here first, and removes
-//! nothing while a part of the store can't be seen.
+//! What is missing, can't be read or leads nowhere looks like what was never there. So everything that removes asks
+//! here first, and removes nothing while a part of the store can't be seen.
 
 use std::{collections::BTreeSet, sync::Mutex};
 
@@ -234,7 +234,8 @@ impl Repository {
             || self.any_link_below(&layout::layers(&self.name)).await?)
     }
 
-    /// Forgets that the repository is missing, or a part of it; `false` if it is not recorded, or nothing is missing. A dry run only looks.
+    /// Forgets that the repository is missing, or a part of it; `false` if it is not recorded, or nothing is missing. A
+    /// dry run only looks.
     ///
     /// # Errors
     /// What the store met.

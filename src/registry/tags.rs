@@ -84,7 +84,8 @@ impl Repository {
         self.read_link(&layout::tag_current(&self.name, tag)).await
     }
 
-    /// What makes `tag` mean `digest`. The caller has the repository alone, and `digest` is one of its manifests by then.
+    /// What makes `tag` mean `digest`. The caller has the repository alone, and `digest` is one of its manifests by
+    /// then.
     pub(super) async fn tag_steps(&self, tag: &Tag, digest: &Digest) -> Result<Vec<Step>, StorageError> {
         let (current, index) = (layout::tag_current(&self.name, tag), layout::tag_index(&self.name, tag, digest));
         match self.storage().stat(&current).await {

@@ -71,15 +71,16 @@ impl Repository {
         Ok(UploadStatus { session, offset })
     }
 
-    /// Adds a chunk to an upload ([distribution-spec, pushing a blob in chunks]). What came is kept, durably, though the body fails or the caller is dropped.
+    /// Adds a chunk to an upload ([distribution-spec, pushing a blob in chunks]). What came is kept, durably, though
+    /// the body fails or the caller is dropped.
     ///
     /// # Errors
     /// [`RegistryError::UploadOffset`] for a chunk out of order, [`RegistryError::Body`], …
     ///
     /// [distribution-spec, pushing a blob in chunks]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-a-blob-in-chunks
     pub async fn append_upload(&self, session: SessionId, chunk: Chunk) -> Result<UploadStatus, RegistryError> {
-        // Had before the task begins that outlives the caller: a client that sees its connection end, and asks where the upload is, is told of
-        // everything that will be kept.
+        // Had before the task begins that outlives the caller: a client that sees its connection end, and asks where
+        // the upload is, is told of everything that will be kept.
         let mut locked = self.lock_session(session).await?;
         let this = self.clone();
         self.coordinator()
@@ -90,8 +91,8 @@ impl Repository {
             .await
     }
 
-    /// Ends an upload with its last chunk: its content becomes the blob `digest`, if that is its digest; else the upload
-    /// stays as it was before the chunk.
+    /// Ends an upload with its last chunk: its content becomes the blob `digest`, if that is its digest; else the
+    /// upload stays as it was before the chunk.
     ///
     /// # Errors
     /// [`RegistryError::DigestMismatch`], [`RegistryError::UploadOffset`], [`RegistryError::Body`], …
@@ -167,8 +168,9 @@ impl Repository {
         self.registry.0.sessions.lock(self.storage(), &key).await
     }
 
-    /// Receives a chunk into a session. The status that it leaves is durable, whether all of the chunk came or not; but for one that came whole
-    /// before a commit, which syncs it. A chunk that can't be kept leaves the session as it was before.
+    /// Receives a chunk into a session. The status that it leaves is durable, whether all of the chunk came or not; but
+    /// for one that came whole before a commit, which syncs it. A chunk that can't be kept leaves the session as it was
+    /// before.
     async fn append(&self, locked: &mut Session, chunk: Chunk, after: After) -> Result<u64, RegistryError> {
         let staging = locked.staging().ok_or(RegistryError::UploadUnknown)?;
         let offset = staging.offset();

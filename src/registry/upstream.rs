@@ -1,9 +1,10 @@
 //! Upstream: the registry from which a repository may get what it does not have.
 //!
-//! A registry without an upstream never asks. With one, a repository asks it for each manifest and each blob that is missing, for each tag
-//! that is pulled, and for the lists of tags and referrers. The upstream stores what it fetches by the usual verbs of the [`Repository`]
-//! that it is given, so fetched content is verified as pushed content is. That repository does not ask the upstream again, takes
-//! manifests before the content that they refer to, and makes no events.
+//! A registry without an upstream never asks. With one, a repository asks it for each manifest and each blob that is
+//! missing, for each tag that is pulled, and for the lists of tags and referrers. The upstream stores what it fetches
+//! by the usual verbs of the [`Repository`] that it is given, so fetched content is verified as pushed content is. That
+//! repository does not ask the upstream again, takes manifests before the content that they refer to, and makes no
+//! events.
 
 use std::fmt;
 
@@ -15,7 +16,8 @@ use crate::oci::{Digest, Reference, Tag};
 /// What a repository asks its upstream for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted<'a> {
-    /// A manifest. By a tag, this is asked at each pull, whether the tag is stored or not: the upstream decides whether that is still fresh.
+    /// A manifest. By a tag, this is asked at each pull, whether the tag is stored or not: the upstream decides whether
+    /// that is still fresh.
     Manifest(&'a Reference),
     /// A blob that is not stored.
     Blob(&'a Digest),
@@ -23,11 +25,12 @@ pub enum Wanted<'a> {
 
 /// A source of what is missing.
 ///
-/// A blob is served when all of it is stored. To serve it while it is fetched, [`Upstream::fetch`] would give what is read from the
-/// fetch that is under way, and [`Repository::open_blob`] would return that as a [`super::Blob`].
+/// A blob is served when all of it is stored. To serve it while it is fetched, [`Upstream::fetch`] would give what is
+/// read from the fetch that is under way, and [`Repository::open_blob`] would return that as a [`super::Blob`].
 pub trait Upstream: fmt::Debug + Send + Sync {
-    /// Stores in `repository` what is wanted, if it may be had. If it may not, this succeeds and stores nothing. Several requests may want
-    /// the same at the same time; dropping the future, when a client goes away, ends the wait.
+    /// Stores in `repository` what is wanted, if it may be had. If it may not, this succeeds and stores nothing.
+    /// Several requests may want the same at the same time; dropping the future, when a client goes away, ends the
+    /// wait.
     ///
     /// # Errors
     /// [`UpstreamError`] if it can't be known. A tag that is stored is served then.
@@ -41,7 +44,8 @@ pub trait Upstream: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Option<Page<Tag>>>;
 
-    /// The upstream's referrers of `subject`, as [`Repository::list_referrers`] takes its arguments; `None`: those that are stored are listed.
+    /// The upstream's referrers of `subject`, as [`Repository::list_referrers`] takes its arguments; `None`: those that
+    /// are stored are listed.
     fn referrers<'a>(
         &'a self,
         repository: &'a Repository,

@@ -44,8 +44,8 @@ impl Blob {
         self.object.stat()
     }
 
-    /// The bytes of `range`, to be sent by the kernel itself. As with [`Blob::into_stream`], the last of them come only if the blob was not
-    /// found damaged by then.
+    /// The bytes of `range`, to be sent by the kernel itself. As with [`Blob::into_stream`], the last of them come only
+    /// if the blob was not found damaged by then.
     ///
     /// # Errors
     /// The blob: its bytes have to go through this process.
@@ -62,13 +62,15 @@ impl Blob {
         }
     }
 
-    /// The bytes of `range`. The last of them come only if the blob was not found damaged by then; with [`Verify::Whole`], a whole one is
-    /// compared with its digest before they come. Else the stream ends with an error, and its reader has less than was promised.
+    /// The bytes of `range`. The last of them come only if the blob was not found damaged by then; with
+    /// [`Verify::Whole`], a whole one is compared with its digest before they come. Else the stream ends with an error,
+    /// and its reader has less than was promised.
     pub fn into_stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
         self.into_stream_of(vec![range])
     }
 
-    /// The bytes of each of `ranges`, one range after the other; no piece holds bytes of two. As [`Blob::into_stream`] otherwise.
+    /// The bytes of each of `ranges`, one range after the other; no piece holds bytes of two. As [`Blob::into_stream`]
+    /// otherwise.
     pub fn into_stream_of(
         self,
         ranges: Vec<Range<u64>>,

@@ -1,4 +1,5 @@
-//! Damaged content: bytes that do not have their digest. They are found, confirmed and set aside, so that the next push heals the store.
+//! Damaged content: bytes that do not have their digest. They are found, confirmed and set aside, so that the next push
+//! heals the store.
 
 use std::{
     collections::HashSet,
@@ -16,7 +17,8 @@ use crate::{
     storage::{Stat, StorageError},
 };
 
-/// Content that this process found damaged, with its state at that time. A reader that still has it open must not get its last bytes.
+/// Content that this process found damaged, with its state at that time. A reader that still has it open must not get
+/// its last bytes.
 #[derive(Debug, Default)]
 pub(in crate::registry) struct DamagedContents {
     /// How many there are, so that the usual look at none costs no lock.
@@ -41,8 +43,9 @@ impl DamagedContents {
 }
 
 impl Registry {
-    /// Whether content is an empty file that should not be one, as a power cut leaves it in stores that were written without
-    /// syncing. Such content is set aside: a client that asks whether it is there must hear no, to push it again.
+    /// Whether content is an empty file that should not be one, as a power cut leaves it in stores that were written
+    /// without syncing. Such content is set aside: a client that asks whether it is there must hear no, to push it
+    /// again.
     pub(in crate::registry) async fn lost_its_bytes(&self, digest: &Digest, stat: Stat) -> Result<bool, StorageError> {
         if stat.len > 0 || digest.is_of_nothing() {
             return Ok(false);
@@ -52,7 +55,8 @@ impl Registry {
         Ok(true)
     }
 
-    /// Reads content whose length is not what a client says, and sets it aside if its digest is not right either; whether it is right.
+    /// Reads content whose length is not what a client says, and sets it aside if its digest is not right either;
+    /// whether it is right.
     pub(in crate::registry) async fn is_intact(&self, digest: &Digest) -> Result<bool, StorageError> {
         let _permit = self.0.coordinator.reading().await;
         self.rehash(digest, &mut RateLimit::free()).await
@@ -89,8 +93,8 @@ impl Registry {
         Ok(false)
     }
 
-    /// Moves content out of the way of its next push, unless it changed since it was judged: a push may have healed it meanwhile. A
-    /// read-only store keeps it where it is.
+    /// Moves content out of the way of its next push, unless it changed since it was judged: a push may have healed it
+    /// meanwhile. A read-only store keeps it where it is.
     pub(in crate::registry) async fn set_aside(&self, digest: &Digest, judged: Stat) -> Result<(), StorageError> {
         self.0.damaged.insert(digest, judged);
         let (this, digest) = (self.clone(), digest.clone());

@@ -1,8 +1,10 @@
-//! Pins: content that a collection must not remove, because a change relies on it now or a client was told of it lately.
+//! Pins: content that a collection must not remove, because a change relies on it now or a client was told of it
+//! lately.
 //!
-//! A change pins the content it refers to, from the existence check until its last link is durable. A collection locks content before it
-//! looks at it for the last time, and never takes content that is pinned, or was pinned since the collection began. A client that was
-//! told that content exists skips the upload. So content that a client was told of is *young*, for the grace time at least.
+//! A change pins the content it refers to, from the existence check until its last link is durable. A collection locks
+//! content before it looks at it for the last time, and never takes content that is pinned, or was pinned since the
+//! collection began. A client that was told that content exists skips the upload. So content that a client was told of
+//! is *young*, for the grace time at least.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,7 +18,8 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{oci::Digest, storage::Key};
 
-/// A set that keeps only fingerprints. Two things may have the same fingerprint: then one thing too many is kept, and nothing is lost.
+/// A set that keeps only fingerprints. Two things may have the same fingerprint: then one thing too many is kept, and
+/// nothing is lost.
 #[derive(Debug, Default)]
 pub(in crate::registry) struct Fingerprints {
     hash: RandomState,

@@ -1,7 +1,7 @@
 //! A cache of manifests that were read lately and have their digests.
 //!
-//! A cached manifest is compared, byte for byte, with what was read from the store. So each answer comes from the store, and is neither
-//! hashed nor parsed again.
+//! A cached manifest is compared, byte for byte, with what was read from the store. So each answer comes from the
+//! store, and is neither hashed nor parsed again.
 
 use bytes::Bytes;
 use quick_cache::{Weighter, sync::Cache};

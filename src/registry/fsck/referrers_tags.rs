@@ -1,4 +1,5 @@
-//! The referrers tag schema, for a way back to registries that have no referrers ([distribution-spec, referrers tag schema]).
+//! The referrers tag schema, for a way back to registries that have no referrers ([distribution-spec, referrers tag
+//! schema]).
 //!
 //! [distribution-spec, referrers tag schema]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
 

@@ -100,7 +100,8 @@ pub struct Report {
     /// In how many seconds the last of what waits can go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_in: Option<u64>,
-    /// For how many seconds all content waits, because what clients were told in an earlier run of the system may be lost.
+    /// For how many seconds all content waits, because what clients were told in an earlier run of the system may be
+    /// lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settles_in: Option<u64>,
     /// How many looks found a date in the future.

@@ -23,7 +23,8 @@ impl Graph {
         self.ties.keys()
     }
 
-    /// The manifests that neither are among the roots, nor are kept by one that lives, nor have a subject that lives: parents before their children.
+    /// The manifests that neither are among the roots, nor are kept by one that lives, nor have a subject that lives:
+    /// parents before their children.
     pub(super) fn dead(&self, is_root: impl Fn(&Digest) -> bool) -> Vec<&Digest> {
         let living = self.living(is_root);
         let dead: HashSet<&Digest> = self.ties.keys().filter(|digest| !living.contains(digest)).collect();

@@ -67,7 +67,8 @@ impl Collector {
         Ok(())
     }
 
-    /// The manifests of a repository, by the paths of their links: what a link says does not matter. A kind of digest that is not known stops the sweep.
+    /// The manifests of a repository, by the paths of their links: what a link says does not matter. A kind of digest
+    /// that is not known stops the sweep.
     pub(super) async fn revisions(&mut self, repository: &Repository) -> Result<Vec<Digest>, CollectionError> {
         let prefix = layout::revisions(&repository.name);
         for child in self.registry.storage().children(&prefix).await? {
@@ -111,7 +112,8 @@ impl Collector {
 
 impl Repository {
     /// [`Repository::ties`], and what its children keep that the repository has no link to: such a child may be pulled again once its link is back,
-    /// so its bytes, where they are in the store, are followed. `held` are the manifests that the repository has links to.
+    /// so its bytes, where they are in the store, are followed. `held` are the manifests that the repository has links
+    /// to.
     ///
     /// # Errors
     /// What the store met.

@@ -9,7 +9,8 @@ use crate::{
     storage::{Key, Pace, Stat},
 };
 
-/// How many things are removed at once. The disk is waited for once for all of them, and a push that needs one of them waits as long.
+/// How many things are removed at once. The disk is waited for once for all of them, and a push that needs one of them
+/// waits as long.
 const AT_ONCE: usize = 32;
 
 /// Something that may be removed. While this is held, no push can begin to rely on it.
@@ -29,7 +30,8 @@ struct Young {
 }
 
 impl Collector {
-    /// Takes away the links to blobs that no manifest of the same repository refers to, and the repositories that have nothing left.
+    /// Takes away the links to blobs that no manifest of the same repository refers to, and the repositories that have
+    /// nothing left.
     pub(super) async fn sweep_links(&mut self, names: &[RepositoryName]) -> Result<(), CollectionError> {
         for (done, name) in names.iter().enumerate() {
             self.go_on()?;
@@ -85,8 +87,8 @@ impl Collector {
         Ok(taken.into_iter().map(|old| old.digest).collect())
     }
 
-    /// Takes alone what is old enough and relied on by nobody, by the object that `key` says; and looks at it once more, when nobody can come to rely on it.
-    /// What is too young, or was told to a client lately, comes second.
+    /// Takes alone what is old enough and relied on by nobody, by the object that `key` says; and looks at it once
+    /// more, when nobody can come to rely on it. What is too young, or was told to a client lately, comes second.
     async fn take_old(
         &mut self,
         digests: &[Digest],
@@ -188,7 +190,8 @@ impl Collector {
         Ok(())
     }
 
-    /// Takes blobs or manifests from the disk, but for those that are young or that somebody relies on; what went, and how many bytes of it.
+    /// Takes blobs or manifests from the disk, but for those that are young or that somebody relies on; what went, and
+    /// how many bytes of it.
     async fn remove_contents(&mut self, digests: &[Digest]) -> Result<Vec<(Digest, u64)>, CollectionError> {
         let mut alone = Vec::new();
         for digest in digests {

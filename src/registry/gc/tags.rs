@@ -11,8 +11,8 @@ use crate::{
 const AT_ONCE: usize = 32;
 
 impl Collector {
-    /// Notes every tag that can't be followed, and every tag of a manifest whose bytes are in the store and whose link is not: the
-    /// links of the repository may be somewhere else.
+    /// Notes every tag that can't be followed, and every tag of a manifest whose bytes are in the store and whose link
+    /// is not: the links of the repository may be somewhere else.
     pub(super) async fn check_tags(&mut self, names: &[RepositoryName]) -> Result<(), CollectionError> {
         for name in names {
             self.go_on()?;
@@ -101,7 +101,8 @@ impl Repository {
         Ok(self.storage().stat(&layout::link(&layout::revision(&self.name, digest))).await?.is_some())
     }
 
-    /// In words, what is wrong with the tags of this repository. If manifests without a tag are to go, a tag that has a history and no meaning is wrong too.
+    /// In words, what is wrong with the tags of this repository. If manifests without a tag are to go, a tag that has a
+    /// history and no meaning is wrong too.
     async fn astray_tags(&self, untagged: bool) -> Result<Vec<String>, StorageError> {
         let (mut gaps, prefix) = (Vec::new(), layout::tags(&self.name));
         let mut tags = Vec::new();
@@ -164,7 +165,8 @@ impl Repository {
         Ok(is_link && !self.registry.is_object(&current).await?)
     }
 
-    /// Whether the history of a tag that means nothing names a manifest of this repository; looked at while nobody changes that.
+    /// Whether the history of a tag that means nothing names a manifest of this repository; looked at while nobody
+    /// changes that.
     async fn has_held_history(&self, tag: &Tag) -> Result<bool, StorageError> {
         let _alone = self.coordinator().exclusive(&self.name).await;
         if self.resolve(tag).await?.is_some() {
@@ -183,7 +185,8 @@ impl Repository {
         Ok(false)
     }
 
-    /// Whether a tag leads to a manifest whose bytes are in the store and whose link is not in the repository; looked at while nobody changes that.
+    /// Whether a tag leads to a manifest whose bytes are in the store and whose link is not in the repository; looked
+    /// at while nobody changes that.
     pub(in crate::registry) async fn is_tag_without_link(&self, tag: &Tag) -> Result<bool, StorageError> {
         let _alone = self.coordinator().exclusive(&self.name).await;
         self.lacks_link_of(tag).await

@@ -50,7 +50,8 @@ impl Collector {
     /// What may go, taken; `None` if that can't be known, or if others rely on some of it whenever it is tried.
     async fn find_dead(&mut self, repository: &Repository, graph: &mut Graph) -> Result<Option<Dead>, CollectionError> {
         for _ in 0..ATTEMPTS {
-            // No tag changes and no manifest is added in between, and a push that waits for the lock has pinned what it needs.
+            // No tag changes and no manifest is added in between, and a push that waits for the lock has pinned what it
+            // needs.
             let _alone = repository.coordinator().exclusive(&repository.name).await;
             if !self.read(repository, graph).await? {
                 return Ok(None);

@@ -1,7 +1,7 @@
 //! Which repositories there are.
 //!
-//! No walk over directories gives the names in byte order, so they are kept in a sorted map in memory. It is read from the store
-//! after the start, in the background, and kept current by every change.
+//! No walk over directories gives the names in byte order, so they are kept in a sorted map in memory. It is read from
+//! the store after the start, in the background, and kept current by every change.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -104,8 +104,8 @@ impl Names {
 }
 
 impl Registry {
-    /// The repositories after `last` that hold a manifest and that the caller may see, `limit` at most, in byte order of the whole name.
-    /// Waits until the names were read.
+    /// The repositories after `last` that hold a manifest and that the caller may see, `limit` at most, in byte order
+    /// of the whole name. Waits until the names were read.
     pub async fn list_repositories(
         &self,
         last: Option<&str>,

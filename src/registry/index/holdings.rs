@@ -6,7 +6,8 @@ use crate::{
     storage::{Child, Key, StorageError},
 };
 
-/// How many names are looked at before all are listed. The first is enough, unless another registry deleted here: it leaves empty prefixes.
+/// How many names are looked at before all are listed. The first is enough, unless another registry deleted here: it
+/// leaves empty prefixes.
 const FEW: usize = 4;
 
 /// What a repository holds; one that holds only blobs is not listed.
@@ -29,7 +30,8 @@ impl Repository {
         Ok(children.iter().any(|child| child.is_prefix && child.name == part))
     }
 
-    /// What stands in the place of a directory of links, or of a link, and can't be followed: a link that leads nowhere, as a rule.
+    /// What stands in the place of a directory of links, or of a link, and can't be followed: a link that leads
+    /// nowhere, as a rule.
     pub(in crate::registry) async fn astray(&self) -> Result<Vec<Key>, StorageError> {
         let mut astray = Vec::new();
         for prefix in [layout::revisions(&self.name), layout::layers(&self.name)] {
@@ -147,7 +149,8 @@ impl Registry {
         holdings
     }
 
-    /// Whether each of some repositories has a manifest, as far as a short look tells: if it says no, a longer one is needed.
+    /// Whether each of some repositories has a manifest, as far as a short look tells: if it says no, a longer one is
+    /// needed.
     async fn have_manifests(&self, names: &[RepositoryName]) -> Vec<bool> {
         const USUAL: Algorithm = Algorithm::Sha256;
         let prefixes: Vec<Key> = names.iter().map(|name| layout::revisions(name).join(USUAL.as_str())).collect();

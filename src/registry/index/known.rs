@@ -1,9 +1,9 @@
 //! Lists that are read from the store when they are first needed, and kept current by every change from then on.
 //!
-//! Reading a list may take long. Only the requests for the list wait for it: the repository is locked exclusively when the reading begins
-//! and when it ends, and not in between. Changes made during the reading are queued here, and applied after it. Each change holds the
-//! exclusive lock until it is in the store. So every entry is right: an entry that did not change was read as it is, and the last
-//! change of an entry that did change says what it is.
+//! Reading a list may take long. Only the requests for the list wait for it: the repository is locked exclusively when
+//! the reading begins and when it ends, and not in between. Changes made during the reading are queued here, and
+//! applied after it. Each change holds the exclusive lock until it is in the store. So every entry is right: an entry
+//! that did not change was read as it is, and the last change of an entry that did change says what it is.
 
 use super::RepositoryState;
 use crate::{
@@ -11,7 +11,8 @@ use crate::{
     storage::StorageError,
 };
 
-/// How many changes are queued while a list is read. If there are more, or the reader went away, the list is read again.
+/// How many changes are queued while a list is read. If there are more, or the reader went away, the list is read
+/// again.
 const CHANGES: usize = 10_000;
 
 /// A list that is made from what is in the store.
@@ -67,7 +68,8 @@ impl<L: List> Known<L> {
         }
     }
 
-    /// The reading has ended; whether all of it is known now. It is not if a change failed meanwhile, or there were too many.
+    /// The reading has ended; whether all of it is known now. It is not if a change failed meanwhile, or there were too
+    /// many.
     fn end(&mut self, mut read: L) -> bool {
         if let Self::Changes(changes) = self {
             for change in std::mem::take(changes) {
@@ -80,7 +82,8 @@ impl<L: List> Known<L> {
 }
 
 impl Repository {
-    /// Locks the repository, shared, with a list of it known. Changes to the repository do not wait while the list is read.
+    /// Locks the repository, shared, with a list of it known. Changes to the repository do not wait while the list is
+    /// read.
     pub(in crate::registry) async fn with<L: List>(&self) -> Result<Shared, StorageError> {
         let state = self.coordinator().shared(&self.name).await;
         if L::seen(&state).is_some() {
@@ -102,7 +105,8 @@ impl Repository {
         Ok(state.downgrade())
     }
 
-    /// Makes a list known for a caller that has the exclusive lock. Others wait for that, unless it was known already: see [`Repository::with`].
+    /// Makes a list known for a caller that has the exclusive lock. Others wait for that, unless it was known already:
+    /// see [`Repository::with`].
     pub(in crate::registry) async fn know<'a, L: List>(
         &self,
         state: &'a mut RepositoryState,

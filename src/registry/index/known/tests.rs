@@ -66,7 +66,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    /// Whatever changes while it is read, entry by entry: what is known in the end is what is in the store, from then on.
+    /// Whatever changes while it is read, entry by entry: what is known in the end is what is in the store, from then
+    /// on.
     #[test]
     fn what_is_known_is_what_is_in_the_store(steps in prop::collection::vec(step(), 0..60)) {
         let (mut store, mut known) = (Entries::default(), Known::<Entries>::default());

@@ -78,20 +78,11 @@ fn tokens(
     addresses: &[SocketAddr],
     own: OwnFolder<'_>,
 ) -> Result<Settings, StartError> {
-    match &token.issued_by {
-        // Settings that lack one of the first three are refused when they are read.
-        Issuer::External { root_cert_bundle, jwks, signing_algorithms } => Ok(Settings::External(ExternalSettings {
-            realm: token.realm.clone().unwrap_or_default(),
-            service: token.service.clone().unwrap_or_default(),
-            issuer: token.issuer.clone().unwrap_or_default(),
-            root_cert_bundle: root_cert_bundle.clone(),
-            jwks: jwks.clone(),
-            signing_algorithms: signing_algorithms.clone(),
-        })),
+    Ok(match &token.issued_by {
         Issuer::BuiltIn { users, key, expiration, identity_tokens } => {
             let service = token.service.clone().unwrap_or_else(|| own_name(config, addresses));
             let own = own()?;
-            Ok(Settings::Builtin(BuiltinSettings {
+            Settings::Builtin(BuiltinSettings {
                 realm: realm(config, token, addresses).map_err(AuthError::from)?,
                 issuer: token.issuer.clone().unwrap_or_else(|| service.clone()),
                 service,
@@ -99,9 +90,18 @@ fn tokens(
                 key: key.clone().map_or_else(|| KeySource::Folder(own.join("token-keys")), KeySource::File),
                 lifetime: *expiration,
                 identity_tokens: identity_tokens.then(|| own.join("identity-tokens")),
-            }))
+            })
         }
-    }
+        // Settings that lack one of the first three are refused when they are read.
+        Issuer::External { root_cert_bundle, jwks, signing_algorithms } => Settings::External(ExternalSettings {
+            realm: token.realm.clone().unwrap_or_default(),
+            service: token.service.clone().unwrap_or_default(),
+            issuer: token.issuer.clone().unwrap_or_default(),
+            root_cert_bundle: root_cert_bundle.clone(),
+            jwks: jwks.clone(),
+            signing_algorithms: signing_algorithms.clone(),
+        }),
+    })
 }
 
 fn realm(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Realm, InvalidRealm> {

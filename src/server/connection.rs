@@ -22,7 +22,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig, server::TlsStream};
 
 use super::{
-    connection_limit::{ConnectionLimit, Seated},
+    connection_limit::{ConnectionLimit, ConnectionPermit},
     parser_errors::ParserErrors,
     post_length::PostLength,
     tcp_connection::TcpConnection,
@@ -112,15 +112,15 @@ pub(super) fn plain(
         async move {
             prepare(&io);
             let peer = io.peer_addr().map_err(drop)?;
-            let Some(seat) = peers.admit(peer.ip()) else {
+            let Some(permit) = peers.admit(peer.ip()) else {
                 turn_away(io).await;
                 return Err(());
             };
-            Ok((Seated::new(TcpConnection::new(io), seat), Protocol::Http1, Some(peer)))
+            Ok((TcpConnection::new(io, permit), Protocol::Http1, Some(peer)))
         }
     })
-    .and_then(stack(service, shutdown, |io: &Seated<TcpConnection>, data| {
-        data.insert(io.io().outlet());
+    .and_then(stack(service, shutdown, |io: &TcpConnection, data| {
+        data.insert(io.outlet());
     }))
 }
 
@@ -148,11 +148,11 @@ pub(super) fn tls(
         async move {
             prepare(&io);
             let peer = io.peer_addr().map_err(drop)?;
-            // What is said before the handshake, nobody would understand.
-            let seat = peers.admit(peer.ip()).ok_or(())?;
-            let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake(io, config)).await;
+            // A client can't read a refusal before the handshake, so none is sent.
+            let permit = peers.admit(peer.ip()).ok_or(())?;
+            let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake(io, permit, config)).await;
             match handshake.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(io) => Ok((Seated::new(io, seat), Protocol::Http1, Some(peer))),
+                Ok(io) => Ok((io, Protocol::Http1, Some(peer))),
                 Err(error) => {
                     tracing::debug!(%error, %peer, "no TLS connection came about");
                     Err(())
@@ -175,7 +175,11 @@ async fn turn_away(mut io: TcpStream) {
     let _ = tokio::time::timeout(LAST_WORDS, last_words).await;
 }
 
-async fn handshake(mut io: TcpStream, config: Arc<ServerConfig>) -> io::Result<TlsStream<TcpStream>> {
+async fn handshake(
+    mut io: TcpStream,
+    permit: ConnectionPermit,
+    config: Arc<ServerConfig>,
+) -> io::Result<TlsStream<TcpConnection>> {
     let mut first = [0];
     io.peek(&mut first).await?;
     if first[0] != HANDSHAKE {
@@ -183,7 +187,7 @@ async fn handshake(mut io: TcpStream, config: Arc<ServerConfig>) -> io::Result<T
         io.shutdown().await?;
         return Err(io::Error::other("plain HTTP on a TLS port"));
     }
-    TlsAcceptor::from(config).accept(io).await
+    TlsAcceptor::from(config).accept(TcpConnection::new(io, permit)).await
 }
 
 /// Sets what every TCP connection has. Answers are written whole, so there is nothing to wait for; and a client that takes nothing of one for too

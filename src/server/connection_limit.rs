@@ -1,16 +1,11 @@
-//! How many connections one address may have.
+//! The limit of connections per address.
 
 use std::{
     collections::HashMap,
-    io,
     net::{IpAddr, Ipv6Addr},
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{auth::network, http::Proxies};
 
@@ -79,55 +74,6 @@ impl Drop for Counted {
                 connected.by_peer.remove(&self.peer);
             }
         }
-    }
-}
-
-/// A stream that keeps its place for as long as it is open.
-#[derive(Debug)]
-pub(super) struct Seated<T> {
-    io: T,
-    _seat: ConnectionPermit,
-}
-
-impl<T> Seated<T> {
-    pub(super) fn new(io: T, seat: ConnectionPermit) -> Self {
-        Self { io, _seat: seat }
-    }
-
-    pub(super) fn io(&self) -> &T {
-        &self.io
-    }
-}
-
-impl<T: AsyncRead + Unpin> AsyncRead for Seated<T> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
-    }
-}
-
-impl<T: AsyncWrite + Unpin> AsyncWrite for Seated<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        pieces: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, pieces)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
 

@@ -1,4 +1,4 @@
-//! A TCP connection whose large blobs the kernel sends itself.
+//! A TCP connection that counts against the limit of its address, and whose large blobs the kernel sends.
 
 use std::{
     io::{self, ErrorKind},
@@ -12,30 +12,32 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::connection_limit::ConnectionPermit;
 use crate::{http::Outlet, registry::BlobDelivery};
 
-/// How many bytes are sent before the other connections of the same thread have their turn.
-const TURN: u64 = 2 * 1024 * 1024;
+/// How many bytes one connection sends before the other connections of the same thread get to send.
+const SENT_AT_ONCE: u64 = 2 * 1024 * 1024;
 
-/// A connection, and what it is to send when it is flushed.
+/// A connection, with the blob that it sends when it is flushed. TLS uses no outlet: its bytes must be encrypted here.
 #[derive(Debug)]
 pub(super) struct TcpConnection {
     io: TcpStream,
     outlet: Outlet,
+    _permit: ConnectionPermit,
 }
 
 impl TcpConnection {
-    pub(super) fn new(io: TcpStream) -> Self {
-        Self { io, outlet: Outlet::default() }
+    pub(super) fn new(io: TcpStream, permit: ConnectionPermit) -> Self {
+        Self { io, outlet: Outlet::default(), _permit: permit }
     }
 
-    /// Where answers leave what is to be sent.
+    /// Where an answer puts the blob that the kernel sends.
     pub(super) fn outlet(&self) -> Outlet {
         self.outlet.clone()
     }
 }
 
-/// Sends as much as the client takes now, `most` at most.
+/// Sends as many bytes as the client accepts now, at most `most`.
 fn poll_send(io: &TcpStream, delivery: &mut BlobDelivery, most: u64, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
     ready!(delivery.poll_ready(cx))?;
     loop {
@@ -70,21 +72,21 @@ impl AsyncWrite for TcpConnection {
         self.io.is_write_vectored()
     }
 
-    /// What was written is with the kernel already, so what is to follow it can be sent.
+    /// The kernel has the written bytes already, so the blob that follows them can be sent.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { io, outlet } = &mut *self;
-        let mut turn = TURN;
+        let Self { io, outlet, .. } = &mut *self;
+        let mut left = SENT_AT_ONCE;
         let has_sent = ready!(outlet.poll_send(|delivery| {
-            if turn == 0 {
+            if left == 0 {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let sent = ready!(poll_send(io, delivery, turn, cx))?;
-            turn -= sent;
+            let sent = ready!(poll_send(io, delivery, left, cx))?;
+            left -= sent;
             Poll::Ready(Ok(sent))
         }))?;
         if has_sent {
-            // The answer ends when its body is asked once more.
+            // The answer ends when the server polls its body again.
             cx.waker().wake_by_ref();
         }
         Pin::new(io).poll_flush(cx)

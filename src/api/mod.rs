@@ -30,6 +30,9 @@ use crate::{
     http::{Door, ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route},
 };
 
+/// The version of the API, which clients look for.
+const API_VERSION: Fixed = &[("docker-distribution-api-version", "registry/2.0")];
+
 /// What the operator decides about the API.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -72,11 +75,11 @@ impl Door for Api {
 
     fn headers(&self, path: &Path) -> Fixed {
         let rest = path.as_str().strip_prefix(self.0.settings.prefix.as_str());
-        if rest.is_some_and(|rest| rest.starts_with("/v2")) {
-            &[("docker-distribution-api-version", "registry/2.0")]
-        } else {
-            &[]
-        }
+        if rest.is_some_and(|rest| rest.starts_with("/v2")) { API_VERSION } else { &[] }
+    }
+
+    fn headers_without_path(&self) -> Fixed {
+        API_VERSION
     }
 }
 

@@ -33,6 +33,11 @@ pub trait Door: Debug + Send + Sync {
     fn headers(&self, _: &Path) -> Fixed {
         &[]
     }
+
+    /// Other headers of the answers to bytes that are no request and so have no path.
+    fn headers_without_path(&self) -> Fixed {
+        &[]
+    }
 }
 
 /// A resource that a path named.

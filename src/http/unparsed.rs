@@ -118,7 +118,8 @@ impl<'a> BareAnswer<'a> {
             _ => HttpError::Internal,
         };
         let mut response = ErrorAnswer::from(error).to_response();
-        headers::complete(service, [headers::DATA, &[]], &mut response);
+        let own = service.doors.iter().map(|door| door.headers_without_path()).find(|own| !own.is_empty());
+        headers::complete(service, [headers::DATA, own.unwrap_or_default()], &mut response);
         if is_request {
             response = Record::of_no_request(service, address, begun).end_of(response);
         }

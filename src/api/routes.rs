@@ -75,11 +75,12 @@ impl Name {
             Self::Token => return Right::Open,
             Self::Version => return Right::Authenticated,
             Self::Catalog => return Right::Catalog,
-            Self::Uploads { name } => {
+            Self::Uploads { name } if *method == Method::POST => {
                 return Right::Push { to: name.clone(), mount_from: source_of_mount(query) };
             }
             Self::Upload { name, .. } => return Right::Push { to: name.clone(), mount_from: None },
             Self::Blob { name, .. }
+            | Self::Uploads { name }
             | Self::Manifest { name, .. }
             | Self::Tags { name }
             | Self::Referrers { name, .. } => name.clone(),

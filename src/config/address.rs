@@ -1,7 +1,7 @@
 //! Addresses to listen on.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One address to listen on: `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,22 @@ impl Address {
         let port = port.parse().ok().filter(|_| digits).ok_or_else(|| format!("`{text}` has no valid port; {form}"))?;
         let host = Host::parse(host).ok_or_else(|| format!("`{text}` has no valid host; {form}"))?;
         Ok(Self { host, port })
+    }
+
+    /// Whether a system refuses to listen on both. Names are not looked up.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let contains = |one: &Host, other: &Host| match (one, other) {
+            (Host::Any, _) => true,
+            (Host::Localhost, Host::Ip(ip)) => {
+                [Ipv4Addr::LOCALHOST.into(), IpAddr::from(Ipv6Addr::LOCALHOST)].contains(ip)
+            }
+            (Host::Ip(IpAddr::V4(one)), Host::Localhost | Host::Ip(IpAddr::V4(_))) if one.is_unspecified() => true,
+            (Host::Ip(IpAddr::V6(one)), Host::Localhost | Host::Ip(IpAddr::V6(_))) if one.is_unspecified() => true,
+            (one, other) => one == other,
+        };
+        let is_same_port = self.port == other.port && self.port != 0;
+        is_same_port && (contains(&self.host, &other.host) || contains(&other.host, &self.host))
     }
 
     /// Whether only this machine can reach it.
@@ -138,6 +154,30 @@ mod tests {
             if let Ok(address) = Address::parse(&text) {
                 prop_assert_eq!(Address::parse(&address.to_string()), Ok(address));
             }
+        }
+    }
+
+    #[test]
+    fn addresses_that_overlap_are_known() {
+        let rows = [
+            (":5000", ":5000", true),
+            (":5000", ":5001", false),
+            (":0", ":0", false),
+            (":5000", "localhost:5000", true),
+            ("10.0.0.1:5000", ":5000", true),
+            ("localhost:5000", "127.0.0.1:5000", true),
+            ("localhost:5000", "[::1]:5000", true),
+            ("localhost:5000", "127.0.0.2:5000", false),
+            ("0.0.0.0:5000", "10.0.0.1:5000", true),
+            ("0.0.0.0:5000", "localhost:5000", true),
+            ("0.0.0.0:5000", "[::1]:5000", false),
+            ("[::]:5000", "[::1]:5000", true),
+            ("a.test:5000", "a.test:5000", true),
+            ("a.test:5000", "b.test:5000", false),
+        ];
+        for (one, other, expected) in rows {
+            let (one, other) = (Address::parse(one).unwrap(), Address::parse(other).unwrap());
+            assert_eq!((one.overlaps(&other), other.overlaps(&one)), (expected, expected), "{one} {other}");
         }
     }
 }

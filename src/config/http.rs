@@ -117,6 +117,12 @@ fn listen(values: &mut Values) -> Listen {
         if addresses.is_empty() && values.errors.is_empty() {
             values.refuse::<()>("http.addr", "the list is empty; name at least one address");
         }
+        let mut pairs =
+            addresses.iter().enumerate().flat_map(|(at, one)| addresses[..at].iter().map(move |two| (two, one)));
+        if let Some((one, other)) = pairs.find(|(one, other)| one.overlaps(other)) {
+            values
+                .refuse::<()>("http.addr", &format!("{one} and {other} can't both be listened on; remove one of them"));
+        }
         return Listen::Tcp(addresses);
     }
     let place = values.source("http.net");

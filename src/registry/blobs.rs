@@ -17,7 +17,7 @@ use crate::{
 pub use reading::{Blob, BlobDelivery};
 
 impl Repository {
-    /// What is known of a blob without reading it ([distribution-spec, checking if content exists]).
+    /// What is known of a blob without reading it. Like registry:2, this counts as a pull ([distribution-spec, checking if content exists]).
     ///
     /// # Errors
     /// [`RegistryError::BlobUnknown`] if the repository does not have it.
@@ -32,6 +32,7 @@ impl Repository {
         }
         let (_, stat) = found.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
         self.renew(layout::link(&layout::layer(&self.name, digest))).await;
+        self.notify(Action::BlobPulled(BlobTarget { digest, size: stat.len }));
         Ok(stat)
     }
 

@@ -59,7 +59,7 @@ pub enum Action<'a> {
     TagDeleted(&'a Tag),
     /// A blob was pushed.
     BlobPushed(BlobTarget<'a>),
-    /// A blob was opened for a pull, of the whole or of a range.
+    /// A blob was opened for a pull, of the whole or of a range, or asked for by a HEAD.
     BlobPulled(BlobTarget<'a>),
     /// A blob of another repository was mounted.
     BlobMounted {

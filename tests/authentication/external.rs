@@ -163,8 +163,7 @@ fn an_issuer_here_or_there_and_not_both() {
         |settings: &str| Site::start(Site::directory(), settings).err().unwrap_or_else(|| panic!("{settings}"));
     let external = "[auth]\nmode = \"token\"\n[auth.token]\nrealm = \"https://x/\"\nservice = \"x\"\nissuer = \"x\"\njwks = \"DIRECTORY/jwks\"\n";
     assert!(
-        problem(&format!("{external}[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n"))
-            .contains("leave one of them out")
+        problem(&format!("{external}[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n")).contains("remove one of them")
     );
     assert!(problem(external).contains("jwks"), "the file is not there");
     for key in ["realm", "service", "issuer"] {

@@ -78,7 +78,7 @@ fn neither_name_nor_password_is_nobody() {
 fn nothing_is_open_by_accident() {
     let table = [
         ("[[access]]\nusers = [\"*\"]\nrepositories = [\"**\"]\nactions = [\"pull\"]\n", "auth.mode is none"),
-        ("[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n[auth.token]\nissuer = \"x\"\n", "say which"),
+        ("[auth.htpasswd]\npath = \"DIRECTORY/htpasswd\"\n[auth.token]\nissuer = \"x\"\n", "choose one"),
         ("[auth]\nmode = \"token\"\n", "needs users"),
         ("[auth]\nmode = \"htpasswd\"\n", "must name the file of users"),
         ("[auth]\nmode = \"hpasswd\"\n", "auth.mode"),

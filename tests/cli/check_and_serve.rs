@@ -204,6 +204,12 @@ fn others() -> Vec<Case> {
         case("a store that is not there", root("deep/er"), &[], ""),
         case("a store that is a file", root("file"), &[("file", "", 0o600)], "file"),
         case("a store below a file", root("file/store"), &[("file", "", 0o600)], "file"),
+        case(
+            "an address twice",
+            "http.addr = ['127.0.0.1:5931', 'localhost:5931']\n",
+            &[],
+            "can't both be listened on",
+        ),
         case("a bad proxy", "http.trustedproxies = ['proxy.internal']\n", &[], "neither an address"),
         case("everybody a proxy", "http.trustedproxies = ['0.0.0.0/0']\n", &[], "every address"),
         case(

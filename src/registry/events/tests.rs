@@ -145,6 +145,7 @@ async fn each_change_and_each_pull_is_heard_once_when_it_is_durable() {
     let pushed = a.put_manifest(manifest("v1", &["v2", "v3"])).await.unwrap();
     a.head_manifest(&Reference::Tag("v1".parse().unwrap())).await.unwrap();
     a.manifest(&Reference::Digest(pushed.digest.clone())).await.unwrap();
+    a.stat_blob(&blob).await.unwrap();
     a.open_blob(&blob).await.unwrap();
     let heard = recorder.take();
     assert_eq!(
@@ -157,6 +158,7 @@ async fn each_change_and_each_pull_is_heard_once_when_it_is_durable() {
             "a push manifest v1 v2 v3",
             "a pull manifest v1",
             "a pull manifest",
+            "a pull blob of 5",
             "a pull blob of 5",
         ]
     );

@@ -12,6 +12,9 @@ use crate::storage::StorageError;
 /// # Errors
 /// [`StorageError::Open`]
 pub(in crate::storage) fn check(root: &Path) -> Result<(), StorageError> {
+    if root.is_symlink() && !root.exists() {
+        return Err(cannot(root, "be made", &io::Error::other("it is a symbolic link that leads nowhere")));
+    }
     let existing = root.ancestors().find(|path| !path.as_os_str().is_empty() && path.exists());
     let existing = existing.unwrap_or(Path::new(if root.is_absolute() { "/" } else { "." }));
     let is_root = existing == root;

@@ -142,7 +142,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "storage.gc.grace",
         Kind::Duration,
         "24h",
-        "The age at which unused content may be removed. For this time a client may rely on an answer; after a start, nothing is removed for this time.",
+        "The age at which unused content may be removed. For this time a client may rely on an answer. After a restart of the machine, old content waits for this time.",
     ),
     Setting::new(
         "storage.gc.untagged",

@@ -96,18 +96,12 @@ pub(crate) fn publish(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// [`FileFault::Unwritable`]
 pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => named(path, removed),
-    }
+    named(path, remove_if_there(path))
 }
 
 /// Listens on a socket that only its owner may connect to, in the place of one that a killed process left.
 pub(crate) fn bind(path: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    remove_if_there(path)?;
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(PRIVATE))?;
     Ok(listener)
@@ -124,6 +118,13 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), FileError> {
 /// Makes a folder among the system's temporary ones that only its owner may enter. It stays when the process ends.
 pub(crate) fn temporary_folder() -> io::Result<PathBuf> {
     Ok(Builder::new().prefix("wharf-").tempdir()?.keep())
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 fn staged(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {

@@ -1,6 +1,9 @@
 //! The sender of a request, and what it may do. A handler reaches a repository only through an [`Authorized`].
 
-use std::{marker::PhantomData, net::IpAddr};
+use std::{
+    marker::PhantomData,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use actix_web::{HttpRequest, http::header};
 use uuid::Uuid;
@@ -11,6 +14,9 @@ use crate::{
     oci::{Action, RepositoryName, ResourceScope},
     registry::{Overwrite, Page, Registry, Repository, events::Source},
 };
+
+/// The address of the clients of a Unix socket, which have none: all of them are one.
+pub(super) const UNNAMED: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The right to read.
 #[derive(Debug)]
@@ -85,6 +91,7 @@ pub(crate) struct Caller<'a> {
     /// The scopes that the request needs; empty if its path names nothing.
     wanted: Option<Vec<ResourceScope>>,
     principal: Principal,
+    address: Option<IpAddr>,
 }
 
 impl<'a> Caller<'a> {
@@ -95,9 +102,10 @@ impl<'a> Caller<'a> {
     pub(super) async fn authenticate(
         service: &'a Service,
         request: &'a HttpRequest,
+        address: Option<IpAddr>,
         right: Option<&Right>,
     ) -> Result<Self, HttpError> {
-        let credentials = service.credentials(request)?;
+        let credentials = credentials(request, address)?;
         let wanted = right.map_or_else(|| Some(Vec::new()), Right::scopes);
         let principal = match service.authenticator.authenticate(credentials).await {
             Ok(principal) => principal,
@@ -109,7 +117,7 @@ impl<'a> Caller<'a> {
                 return Err(HttpError::Unauthorized { challenge, wanted, refusal: Some(refusal) });
             }
         };
-        Ok(Self { service, request, wanted, principal })
+        Ok(Self { service, request, wanted, principal, address })
     }
 
     pub(crate) fn user(&self) -> Option<&str> {
@@ -182,11 +190,10 @@ impl<'a> Caller<'a> {
     /// The cause of the events that the request brings about.
     fn source(&self) -> Source {
         let header = |name| self.request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let address = self.service.settings.proxies.client(self.request).map(|address| address.to_string());
         Source {
             actor: self.principal.user().map(str::to_owned),
             id: Uuid::new_v4().to_string(),
-            address: address.unwrap_or_default(),
+            address: self.address.map(|address| address.to_string()).unwrap_or_default(),
             host: header(header::HOST).to_owned(),
             method: self.request.method().to_string(),
             user_agent: header(header::USER_AGENT).to_owned(),
@@ -217,22 +224,20 @@ impl<'a> Caller<'a> {
     }
 }
 
-impl Service {
-    /// What a request says of its sender.
-    ///
-    /// # Errors
-    /// 400 if it says it twice.
-    pub(super) fn credentials<'a>(&self, request: &'a HttpRequest) -> Result<Credentials<'a>, HttpError> {
-        let mut values = request.headers().get_all(header::AUTHORIZATION);
-        let authorization = match (values.next(), values.next()) {
-            (value, None) => value.map(header::HeaderValue::as_bytes),
-            (_, Some(_)) => return Err(HttpError::AuthorizationTwice),
-        };
-        // A Unix socket has no address: all of its clients are one.
-        let address = self.settings.proxies.client(request).unwrap_or(IpAddr::from([0, 0, 0, 0]));
-        Ok(Credentials { authorization, address })
-    }
+/// What a request from an address says of its sender.
+///
+/// # Errors
+/// 400 if it says it twice.
+pub(super) fn credentials(request: &HttpRequest, address: Option<IpAddr>) -> Result<Credentials<'_>, HttpError> {
+    let mut values = request.headers().get_all(header::AUTHORIZATION);
+    let authorization = match (values.next(), values.next()) {
+        (value, None) => value.map(header::HeaderValue::as_bytes),
+        (_, Some(_)) => return Err(HttpError::AuthorizationTwice),
+    };
+    Ok(Credentials { authorization, address: address.unwrap_or(UNNAMED) })
+}
 
+impl Service {
     /// The challenge to a request that needs `wanted`.
     fn challenge(
         &self,

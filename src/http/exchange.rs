@@ -1,10 +1,12 @@
 //! A request and its answer.
 
+use std::net::IpAddr;
+
 use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::Method, web};
 
 use super::{
     Door, ErrorAnswer, HttpError, Query, Resource, Right, Service,
-    caller::{Caller, Granted},
+    caller::{Caller, Granted, credentials},
     head_limits, headers, location, options,
     path::Path,
     record::Record,
@@ -19,6 +21,8 @@ pub struct Exchange<'a> {
     pub(super) request: &'a HttpRequest,
     pub(super) unread: &'a Unread,
     pub(super) query: Query,
+    /// The address of the client; `None` for a client of a Unix socket.
+    pub(super) address: Option<IpAddr>,
     /// `None` where no right is needed.
     pub(super) caller: Option<Caller<'a>>,
 }
@@ -44,7 +48,7 @@ impl<'a> Exchange<'a> {
     /// # Errors
     /// 400 if it says it twice.
     pub(crate) fn credentials(&self) -> Result<Credentials<'a>, HttpError> {
-        self.service.credentials(self.request)
+        credentials(self.request, self.address)
     }
 
     /// Whether the answer is not for everybody.
@@ -53,9 +57,8 @@ impl<'a> Exchange<'a> {
     }
 
     /// What stands before the path of a `Location` or a `Link`, as clients have to ask for it.
-    pub(crate) fn path_base(&self) -> String {
-        let settings = &self.service.settings;
-        format!("{}{}", settings.outer_path, settings.prefix)
+    pub(crate) fn path_base(&self) -> &str {
+        &self.service.settings.path_base
     }
 }
 
@@ -114,7 +117,8 @@ fn before_appended(raw: &str) -> Option<&str> {
 
 /// Answers a request.
 pub async fn serve(service: web::Data<Service>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    let mut record = Record::begin(&request, &service);
+    let address = service.settings.proxies.client(&request);
+    let mut record = Record::begin(&request, &service, address);
     let unread = Unread::new(payload);
     let Found { path, door, resource } = service.find(request.path());
     let mut response = answer(&service, &request, &path, resource, &unread, &mut record).await;
@@ -139,7 +143,14 @@ async fn answer(
         Ok(resource) => (Some(resource), None),
         Err(fault) => (None, Some(fault)),
     };
-    let asked = Asked { service, request, unread, query: Query::of(request), resource: resource.as_deref() };
+    let asked = Asked {
+        service,
+        request,
+        unread,
+        query: Query::of(request),
+        address: record.address,
+        resource: resource.as_deref(),
+    };
     match &resource {
         Some(resource) => record.route(resource.route()),
         None => record.path(path.as_str()),
@@ -156,6 +167,7 @@ struct Asked<'a> {
     request: &'a HttpRequest,
     unread: &'a Unread,
     query: Query,
+    address: Option<IpAddr>,
     resource: Option<&'a dyn Resource>,
 }
 
@@ -179,7 +191,7 @@ impl<'a> Asked<'a> {
             check_method(method, resource)?;
             return resource.answer(self.exchange(None), Granted::Open).await;
         }
-        let caller = Caller::authenticate(self.service, self.request, right.as_ref()).await?;
+        let caller = Caller::authenticate(self.service, self.request, self.address, right.as_ref()).await?;
         record.user(caller.user());
         let (Some(resource), Some(right)) = (self.resource, right) else {
             return Err(caller.refuse_or(fault.unwrap_or_else(|| HttpError::NotFound.into())));
@@ -194,7 +206,8 @@ impl<'a> Asked<'a> {
     }
 
     fn exchange(self, caller: Option<Caller<'a>>) -> Exchange<'a> {
-        Exchange { service: self.service, request: self.request, unread: self.unread, query: self.query, caller }
+        let Self { service, request, unread, query, address, resource: _ } = self;
+        Exchange { service, request, unread, query, address, caller }
     }
 }
 

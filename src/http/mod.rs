@@ -13,6 +13,7 @@ mod exchange;
 mod head_limits;
 mod headers;
 mod location;
+mod observed_body;
 mod options;
 mod outlet;
 mod path;
@@ -56,12 +57,11 @@ use crate::{auth::Authenticator, registry::Registry};
 /// What the operator decides about the way that requests are served.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What stands before `/v2/` in every path; empty, or a slash and what follows it, without one at the end.
-    pub prefix: String,
     /// What stands before the path in every `Location`.
     pub location_base: LocationBase,
-    /// The path that a proxy takes away from the beginning of each request's; empty, or as `prefix`.
-    pub outer_path: String,
+    /// What stands before the path in every `Location` and `Link`, as clients have to ask for it: the path that a proxy
+    /// takes away, then the prefix of all paths. Empty, or a slash and what follows it, without one at the end.
+    pub path_base: String,
     /// Headers that every answer has, over those that it has by default.
     pub headers: BTreeMap<String, Vec<String>>,
     /// Whether writes are refused.
@@ -87,9 +87,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            prefix: String::new(),
             location_base: LocationBase::Path,
-            outer_path: String::new(),
+            path_base: String::new(),
             headers: BTreeMap::new(),
             read_only: false,
             proxies: Proxies::default(),

@@ -15,7 +15,7 @@ use futures_util::{
 use super::{
     Exchange, HttpError, Service,
     admission::{Client, Place},
-    caller::Caller,
+    caller::{Caller, UNNAMED},
     unread::Unread,
 };
 use crate::registry::{Body, BodyError, BodySender, body};
@@ -78,7 +78,7 @@ impl Exchange<'_> {
         }
         let client = match self.caller.as_ref().and_then(Caller::user) {
             Some(user) => Client::User(user.to_owned()),
-            None => Client::at(self.credentials()?.address),
+            None => Client::at(self.address.unwrap_or(UNNAMED)),
         };
         let (place, settings) = (self.service.admission.admit(client)?, &self.service.settings);
         Ok(Receiver {

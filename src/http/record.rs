@@ -3,20 +3,19 @@
 use std::{
     fmt::Debug,
     net::IpAddr,
-    pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::{BodySize, BoxBody, MessageBody},
     http::{Method, StatusCode},
 };
-use bytes::Bytes;
 
-use super::{Outlet, Route, Service};
+use super::{
+    Outlet, Route, Service,
+    observed_body::{BodyObserver, observe},
+};
 use crate::oci::RepositoryName;
 
 /// Why an answer is a 4xx, kept with it for the log.
@@ -87,8 +86,8 @@ impl RecordListener for AccessLog {
 }
 
 impl Record {
-    pub(super) fn begin(request: &HttpRequest, service: &Service) -> Self {
-        let mut record = Self::of_no_request(service, service.settings.proxies.client(request), Instant::now());
+    pub(super) fn begin(request: &HttpRequest, service: &Service, address: Option<IpAddr>) -> Self {
+        let mut record = Self::of_no_request(service, address, Instant::now());
         record.method = Some(request.method().clone());
         let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
         record.traceparent = traceparent.filter(|text| is_traceparent(text)).map(str::to_owned);
@@ -155,14 +154,7 @@ impl Record {
             let reason = response.extensions_mut().remove::<Reason>();
             self.reason = reason.map(|Reason(text)| text.chars().take(LONGEST).collect());
         }
-        response.map_body(|_, body| match body.try_into_bytes() {
-            Ok(bytes) => {
-                self.bytes = bytes.len() as u64;
-                self.tell();
-                BoxBody::new(bytes)
-            }
-            Err(body) => BoxBody::new(Logged { body, outlet, log: self }),
-        })
+        observe(response, Ended { record: self, outlet })
     }
 
     fn tell(&mut self) {
@@ -199,34 +191,23 @@ impl Drop for Record {
     }
 }
 
-/// A body that writes the line when it is over.
-struct Logged {
-    body: BoxBody,
+/// Ends a record with the body of its answer.
+struct Ended {
+    record: Record,
     /// Where bytes may go that are not seen here.
     outlet: Option<Outlet>,
-    log: Record,
 }
 
-impl MessageBody for Logged {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let piece = Pin::new(&mut self.body).poll_next(context);
-        if let Poll::Ready(Some(Ok(bytes))) = &piece {
-            self.log.bytes += bytes.len() as u64;
-        }
-        piece
+impl BodyObserver for Ended {
+    fn piece(&mut self, bytes: &[u8]) {
+        self.record.bytes += bytes.len() as u64;
     }
 }
 
-impl Drop for Logged {
+impl Drop for Ended {
     fn drop(&mut self) {
-        self.log.bytes += self.outlet.as_ref().map_or(0, Outlet::take_sent);
-        self.log.tell();
+        self.record.bytes += self.outlet.as_ref().map_or(0, Outlet::take_sent);
+        self.record.tell();
     }
 }
 

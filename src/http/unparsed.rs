@@ -3,22 +3,15 @@
 //! The server's parser refuses these itself, with a bare status, and asks nobody. Its answer is recognised by the connection, which puts what is made
 //! here in its place: a body and fields as all answers have them, and a line in the log.
 
-use std::{
-    cell::Cell,
-    net::IpAddr,
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
-    time::Instant,
-};
+use std::{cell::Cell, net::IpAddr, rc::Rc, time::Instant};
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    body::{BodySize, BoxBody, MessageBody},
-};
-use bytes::Bytes;
+use actix_web::{HttpRequest, HttpResponse, body::MessageBody as _};
 
-use super::{ErrorAnswer, HttpError, Service, headers, record::Record};
+use super::{
+    ErrorAnswer, HttpError, Service, headers,
+    observed_body::{BodyObserver, observe},
+    record::Record,
+};
 
 /// How the content ends that was put on a connection last. All clones are one.
 ///
@@ -42,33 +35,12 @@ impl Ending {
 /// Keeps account of how the content of an answer ends.
 pub(super) fn note_ending(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
     let Some(ending) = request.conn_data::<Ending>().cloned() else { return response };
-    response.map_body(|_, body| match body.try_into_bytes() {
-        Ok(bytes) => {
-            ending.note(&bytes);
-            BoxBody::new(bytes)
-        }
-        Err(body) => BoxBody::new(Noted { body, ending }),
-    })
+    observe(response, ending)
 }
 
-struct Noted {
-    body: BoxBody,
-    ending: Ending,
-}
-
-impl MessageBody for Noted {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let piece = Pin::new(&mut self.body).poll_next(context);
-        if let Poll::Ready(Some(Ok(bytes))) = &piece {
-            self.ending.note(bytes);
-        }
-        piece
+impl BodyObserver for Ending {
+    fn piece(&mut self, content: &[u8]) {
+        self.note(content);
     }
 }
 

@@ -3,20 +3,11 @@
 //! What was not read is kept with the answer. The server sees so that the connection is of no more use, says so, and ends it in its own time; else
 //! it would wait for the end of a chunked body for as long as the client likes.
 
-use std::{
-    cell::RefCell,
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
-};
+use std::{cell::RefCell, rc::Rc};
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    body::{BodySize, BoxBody, MessageBody},
-    dev::Payload,
-    http::header,
-};
-use bytes::Bytes;
+use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::header};
+
+use super::observed_body::{BodyObserver, keep};
 
 /// Where the body of a request is while nobody reads it.
 #[derive(Clone)]
@@ -44,26 +35,13 @@ impl Unread {
             return response;
         }
         match self.take() {
-            Some(payload) => response.map_body(|_, body| BoxBody::new(Kept { body, _payload: payload })),
+            Some(payload) => response.map_body(|_, body| keep(body, Left(payload))),
             None => response,
         }
     }
 }
 
-/// The body of an answer, with what was left of the request's.
-struct Kept {
-    body: BoxBody,
-    _payload: Payload,
-}
+/// What was left of the body of the request.
+struct Left(#[expect(dead_code, reason = "it is kept to be dropped with the answer")] Payload);
 
-impl MessageBody for Kept {
-    type Error = <BoxBody as MessageBody>::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(context)
-    }
-}
+impl BodyObserver for Left {}

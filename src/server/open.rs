@@ -45,10 +45,10 @@ pub(super) fn http(config: &Config) -> http::Settings {
         (None, Some(false)) => LocationBase::Request,
         (None, _) => LocationBase::Path,
     };
+    let outer_path = host.map_or("", |host| host.path().trim_end_matches('/'));
     http::Settings {
-        prefix: config.http.prefix.clone(),
         location_base,
-        outer_path: host.map_or_else(String::new, |host| host.path().trim_end_matches('/').to_owned()),
+        path_base: format!("{outer_path}{}", config.http.prefix),
         headers: config.http.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
         read_only: config.storage.read_only,
         proxies: proxies(config),

@@ -5,8 +5,7 @@ export LC_ALL=C
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 version=$(sed -n 's/^version = "\(.*\)"/\1/p;T;q' Cargo.toml)
 native=$(dpkg --print-architecture || true)
-tools=$PWD/target/tools
-export PATH=$tools/bin:$PATH
+source packaging/tools.sh
 
 # complain CODE SENTENCE: prints the sentence and exits with the code.
 complain() { printf '%s: %s\n' "$0" "$2" >&2 && exit "$1"; }
@@ -25,23 +24,7 @@ take_architectures() {
 }
 
 # need PACKAGE...: installs the packages that are missing.
-need() {
-    local root=() install
-    dpkg --status "$@" >/dev/null 2>&1 && return
-    if [ "$(id -u)" != 0 ]; then root=(sudo --non-interactive); fi
-    install=("${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "$@")
-    "${install[@]}" || { "${root[@]}" apt-get update --quiet && "${install[@]}"; }
-}
-
-# need_tool NAME VERSION: installs a program of crates.io below target/tools.
-need_tool() {
-    local mark=$tools/$1@$2
-    if [ -e "$mark" ]; then return; fi
-    # The program runs for a second, so a fast build matters more than a fast program.
-    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        cargo install --quiet --locked --force --root "$tools" --target-dir "$tools/build" "$1@$2"
-    rm -rf "$tools/build" && touch "$mark"
-}
+need() { dpkg --status "$@" >/dev/null 2>&1 || apt_install "$@"; }
 
 # machine ARCH: prints the name that Rust and GNU have for the architecture.
 machine() {

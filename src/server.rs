@@ -232,10 +232,14 @@ async fn run(
 
 /// What answers requests, and hears of them: one row for each door and each listener.
 fn service(config: &Config, registry: &Registry, authenticator: &Arc<Authenticator>) -> Service {
-    let doors: Vec<Box<dyn Door>> = vec![
+    let mut doors: Vec<Box<dyn Door>> = vec![
         Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
         Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
     ];
+    if config.ui.enabled {
+        // Before the others: the root is theirs as well.
+        doors.insert(0, Box::new(open::page(config, registry, authenticator)));
+    }
     let mut listeners: Vec<Arc<dyn RecordListener>> = Vec::new();
     if config.log.access_log {
         listeners.push(Arc::new(AccessLog));

@@ -20,7 +20,7 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 13] = [
+const USES: [(&str, &[&str]); 14] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),
@@ -29,8 +29,9 @@ const USES: [(&str, &[&str]); 13] = [
     ("http", &["oci", "registry", "auth"]),
     ("api", &["oci", "registry", "auth", "http"]),
     ("ops", &["registry", "http"]),
+    ("web", &["oci", "registry", "auth", "http"]),
     ("config", &["oci"]),
-    ("server", &["storage", "registry", "auth", "http", "api", "ops", "config", "files"]),
+    ("server", &["storage", "registry", "auth", "http", "api", "ops", "web", "config", "files"]),
     ("cli", &["oci", "registry", "auth", "config", "server", "files"]),
     ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("main", &["cli"]),
@@ -38,7 +39,7 @@ const USES: [(&str, &[&str]); 13] = [
 
 /// Crates, or parts of the standard library, with the modules that may name them.
 const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
-    (&["actix_web"], &["http", "api", "ops", "server"]),
+    (&["actix_web"], &["http", "api", "ops", "web", "server"]),
     (&["actix_http", "actix_server", "actix_service", "listenfd", "tokio_rustls"], &["server"]),
     (&["std::fs"], &["storage", "files", "config"]),
     (&["rustix"], &["storage", "files", "server"]),
@@ -55,7 +56,8 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),
     (&["percent_encoding"], &["http", "api"]),
-    (&["url"], &["config", "http", "auth", "cli"]),
+    (&["url"], &["config", "http", "auth", "web", "server", "cli"]),
+    (&["maud"], &["web"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
 ];
 
@@ -81,11 +83,11 @@ const CIRCLES: [(&str, usize, &str); 8] = [
     ),
     ("auth", 5, "the modes answer with the refusals of the authenticator, which chooses among them"),
     ("cli", 2, "what is printed comes after the log, and a log that can't be opened is printed"),
-    ("config", 12, "each section reads values by the table of all settings, which is made of the sections' own"),
+    ("config", 13, "each section reads values by the table of all settings, which is made of the sections' own"),
     ("http", 11, "an exchange goes to a door, and a door answers exchanges"),
     (
         "registry",
-        16,
+        17,
         "verbs change the index, which reads the store by their rules; the layout spells the keys of records",
     ),
     (
@@ -101,7 +103,7 @@ const CIRCLES: [(&str, usize, &str); 8] = [
 ];
 
 /// How many tokens of code the product may have outside tests: a little more than it has.
-const MAX_TOKENS: usize = 235_000;
+const MAX_TOKENS: usize = 252_000;
 
 /// A file of the product, with every path that it names outside tests, each resolved to where it begins.
 struct Source {

@@ -19,6 +19,7 @@ use super::{
     login::Login,
     principal::Principal,
     realm::check_basic_realm,
+    secret::Secret,
     settings::Settings,
     token::{Issuer, TokenError, TokenRequest, TokenResponse},
 };
@@ -34,6 +35,17 @@ pub struct Credentials<'a> {
     pub authorization: Option<&'a [u8]>,
     /// The address the request came from.
     pub address: IpAddr,
+}
+
+/// How a person logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrowserLogin {
+    /// Not at all: everybody may do everything.
+    Unneeded,
+    /// With a name and a password.
+    Password,
+    /// Not here: the tokens are those of the issuer at this URL.
+    Elsewhere(String),
 }
 
 /// Why credentials are refused.
@@ -124,10 +136,7 @@ impl Authenticator {
         };
         let authorization = Authorization::parse(credentials.authorization).map_err(|error| refuse(&error))?;
         match (&self.mode, authorization) {
-            (Mode::Open, _) => Ok(Principal::unrestricted()),
-            // The external issuer decides about all rights, so nothing is allowed without a token.
-            (Mode::External(_), Authorization::Nothing) => Ok(Principal::anonymous(Arc::default())),
-            (_, Authorization::Nothing) => Ok(Principal::anonymous(access)),
+            (Mode::Open, _) | (_, Authorization::Nothing) => Ok(self.nobody()),
             (Mode::Htpasswd { login, .. }, Authorization::Basic { user, password }) => {
                 Box::pin(login.check(credentials.address, &user, &password)).await?;
                 Ok(Principal::user_by_password(&user, access))
@@ -139,6 +148,41 @@ impl Authenticator {
                 Err(refuse(&"a password, where auth.mode is token"))
             }
         }
+    }
+
+    /// A sender without credentials.
+    pub(super) fn nobody(&self) -> Principal {
+        match &self.mode {
+            Mode::Open => Principal::unrestricted(),
+            Mode::Htpasswd { .. } | Mode::Builtin(_) => Principal::anonymous(self.access.load_full()),
+            // The external issuer decides about all rights, so nothing is allowed without a token.
+            Mode::External(_) => Principal::anonymous(Arc::default()),
+        }
+    }
+
+    /// A user whose password was checked.
+    pub(super) fn user(&self, name: &str) -> Principal {
+        Principal::user_by_password(name, self.access.load_full())
+    }
+
+    /// How a person logs in.
+    pub(super) fn browser_login(&self) -> BrowserLogin {
+        match &self.mode {
+            Mode::Open => BrowserLogin::Unneeded,
+            Mode::Htpasswd { .. } | Mode::Builtin(_) => BrowserLogin::Password,
+            Mode::External(mode) => BrowserLogin::Elsewhere(mode.realm.url(None)),
+        }
+    }
+
+    /// The hash of a user's password, if users log in here.
+    pub(super) fn hash_of(&self, user: &str) -> Option<String> {
+        self.login()?.users().hash_of(user).map(ToOwned::to_owned)
+    }
+
+    /// Checks the password of a user.
+    pub(super) async fn check_password(&self, address: IpAddr, user: &str, password: &Secret) -> Result<(), Refusal> {
+        let login = self.login().ok_or(Refusal::Invalid)?;
+        Box::pin(login.check(address, user, password)).await
     }
 
     /// Whether everybody may do everything.

@@ -37,6 +37,7 @@ mod table;
 mod tls;
 mod toml_file;
 mod trusted_proxies;
+mod ui;
 mod unsupported;
 mod validation;
 mod values;
@@ -62,6 +63,7 @@ pub use storage::{Durability, Gc, Storage, Store, UploadPurging};
 pub use table::settings;
 pub use tls::{ClientAuth, Tls, TlsVersion};
 pub use trusted_proxies::TrustedProxy;
+pub use ui::Ui;
 pub use validation::{Missing, Sizes, Validation};
 
 /// Every setting, read and checked: plain values without their sources.
@@ -77,6 +79,8 @@ pub struct Config {
     pub access: Vec<AccessRule>,
     /// The groups that the rules name.
     pub groups: Vec<Group>,
+    /// The page for people with a browser.
+    pub ui: Ui,
     /// The level and the form of the log.
     pub log: Log,
     /// The limits.

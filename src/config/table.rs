@@ -1,17 +1,18 @@
 //! The table of all settings, and the lookup of keys in it.
 
 use super::nearest::nearest;
-use super::{Setting, access, auth, auth_token, http, limits, log, storage, tls, unsupported, validation};
+use super::{Setting, access, auth, auth_token, http, limits, log, storage, tls, ui, unsupported, validation};
 
 /// Every setting, in the order of the documentation.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    const SECTIONS: [&[Setting]; 10] = [
+    const SECTIONS: [&[Setting]; 11] = [
         http::SETTINGS,
         tls::SETTINGS,
         storage::SETTINGS,
         auth::SETTINGS,
         auth_token::SETTINGS,
         access::SETTINGS,
+        ui::SETTINGS,
         log::SETTINGS,
         limits::SETTINGS,
         validation::SETTINGS,

@@ -3,6 +3,7 @@
 mod blobs;
 mod body;
 mod boot;
+mod browse;
 mod census;
 mod content;
 mod coordinator;
@@ -28,7 +29,7 @@ mod uploads;
 mod upstream;
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, SystemTime},
 };
 
@@ -36,6 +37,7 @@ use tokio::{sync::OnceCell, time::Instant};
 
 pub use blobs::{Blob, BlobDelivery};
 pub use body::{Body, BodySender, body};
+pub use browse::{LastCollection, ListedTag, TagSummary};
 pub use error::{BodyError, RegistryError};
 pub use fsck::{Diagnosis, Event as FsckEvent, Finding, FsckError, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
@@ -191,6 +193,7 @@ struct Inner {
     first_served: OnceCell<Duration>,
     damaged: DamagedContents,
     verified: VerifiedManifests,
+    last_collection: Mutex<Option<LastCollection>>,
 }
 
 /// When a registry began to serve: by the clock of file dates, and by a monotonic clock.
@@ -247,6 +250,7 @@ impl Registry {
             damaged: DamagedContents::default(),
             verified: VerifiedManifests::default(),
             first_served: OnceCell::new(),
+            last_collection: Mutex::default(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }

@@ -1,14 +1,18 @@
 //! From the settings to the parts of a server.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+use url::Url;
 
 use super::StartError;
 use crate::{
     api,
+    auth::{Authenticator, Sessions},
     config::{self, Config, Store, TrustedProxy},
     http::{self, LocationBase},
     registry::{Expiry, Gc, Missing, Registry, Rules, Sizes, Verify},
     storage::{Durability, Storage, StorageError},
+    web::Web,
 };
 
 /// Opens the store, and begins what runs in its background.
@@ -39,16 +43,15 @@ async fn storage(config: &Config) -> Result<Storage, StorageError> {
 
 /// What the operator decides about the way the registry is served.
 pub(super) fn http(config: &Config) -> http::Settings {
-    let host = config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true));
+    let host = named_host(config);
     let location_base = match (host, config.http.relative_urls) {
         (Some(host), _) => LocationBase::Origin(host.origin().ascii_serialization()),
         (None, Some(false)) => LocationBase::Request,
         (None, _) => LocationBase::Path,
     };
-    let outer_path = host.map_or("", |host| host.path().trim_end_matches('/'));
     http::Settings {
         location_base,
-        path_base: format!("{outer_path}{}", config.http.prefix),
+        path_base: path_base(config),
         headers: config.http.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
         read_only: config.storage.read_only,
         proxies: proxies(config),
@@ -75,6 +78,23 @@ pub(super) fn api(config: &Config) -> api::Settings {
         unauthorized_message: config.auth.message.clone(),
         unauthorized_content_type: config.auth.content_type.clone(),
     }
+}
+
+/// The page.
+pub(super) fn page(config: &Config, registry: &Registry, authenticator: &Arc<Authenticator>) -> Web {
+    let sessions = Sessions::new(Arc::clone(authenticator));
+    Web::new(config.http.prefix.clone(), path_base(config), registry.clone(), sessions)
+}
+
+/// What stands before the paths of all links: the path that a proxy takes away, then the prefix of all paths.
+fn path_base(config: &Config) -> String {
+    let outer_path = named_host(config).map_or("", |host| host.path().trim_end_matches('/'));
+    format!("{outer_path}{}", config.http.prefix)
+}
+
+/// The URL that links begin with, if the operator named one and they are not to be relative.
+fn named_host(config: &Config) -> Option<&Url> {
+    config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true))
 }
 
 /// Who is believed about where a request comes from.

@@ -15,18 +15,18 @@
 //! # }
 //! ```
 
-mod announce;
 pub(crate) mod authentication;
-mod check;
+pub(crate) mod components;
+mod config_check;
 mod connection;
 mod connection_limit;
-pub(crate) mod control;
+pub(crate) mod control_socket;
 mod listen;
-pub(crate) mod open;
 mod parser_errors;
-#[cfg(test)]
-mod paths;
 mod post_length;
+#[cfg(test)]
+mod routing_tests;
+mod startup_log;
 pub(crate) mod systemd;
 mod tcp_connection;
 mod tls;
@@ -43,7 +43,7 @@ use std::{
 use actix_server::ServerHandle;
 use actix_web::{rt::System, web};
 
-pub use check::check;
+pub use config_check::check;
 pub use listen::StartError;
 pub use tls::TlsError;
 
@@ -53,7 +53,7 @@ use crate::{
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
-    http::{AccessLog, Door, RecordListener, Service},
+    http::{AccessLog, RequestListener, Router, Service},
     ops::Ops,
     registry::{Registry, WeakRegistry},
 };
@@ -214,37 +214,37 @@ async fn run(
     sockets: Sockets,
 ) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
-    let registry = open::registry(config).await?;
+    let registry = components::registry(config).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let service = web::Data::new(service(config, &registry, &authenticator));
-    announce::store(config);
-    announce::addresses(config, &sockets);
+    startup_log::store(config);
+    startup_log::addresses(config, &sockets);
     let server = build(config, sockets, &service, tls.as_ref()).map_err(StartError::Listen)?;
     if let Some(tls) = tls {
         tokio::spawn(files::follow(move || tls.poll()));
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
-    if let Some(control) = control::open(config, &registry) {
+    if let Some(control) = control_socket::open(config, &registry) {
         tokio::spawn(control.follow(registry.clone()));
     }
     Ok((server, registry, authenticator))
 }
 
-/// What answers requests, and hears of them: one row for each door and each listener.
+/// What answers requests, and hears of them: one row for each router and each listener.
 fn service(config: &Config, registry: &Registry, authenticator: &Arc<Authenticator>) -> Service {
-    let mut doors: Vec<Box<dyn Door>> = vec![
+    let mut routers: Vec<Box<dyn Router>> = vec![
         Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
-        Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
+        Box::new(Api::new(components::api(config), Arc::clone(authenticator))),
     ];
     if config.ui.enabled {
         // Before the others: the root is theirs as well.
-        doors.insert(0, Box::new(open::page(config, registry, authenticator)));
+        routers.insert(0, Box::new(components::page(config, registry, authenticator)));
     }
-    let mut listeners: Vec<Arc<dyn RecordListener>> = Vec::new();
+    let mut listeners: Vec<Arc<dyn RequestListener>> = Vec::new();
     if config.log.access_log {
         listeners.push(Arc::new(AccessLog));
     }
-    Service::new(registry.clone(), Arc::clone(authenticator), open::http(config), doors, listeners)
+    Service::new(registry.clone(), Arc::clone(authenticator), components::http(config), routers, listeners)
 }
 
 fn build(
@@ -260,7 +260,7 @@ fn build(
         .shutdown_timeout(rounded_up(config.http.drain_timeout))
         .disable_signals();
     let shutdown = server.graceful_shutdown_signal();
-    let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
+    let peers = ConnectionLimit::new(config.limits.connections_per_address, components::proxies(config));
     for socket in sockets.tcp {
         let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(&peers));
         server = match tls.map(Arc::clone) {

@@ -1,4 +1,4 @@
-//! The page: a [`Door`] for people with a browser. It shows repositories, tags and images, and deletes them.
+//! The page: a [`Router`] for people with a browser. It shows repositories, tags and images, and deletes them.
 //!
 //! It works without scripts. What it shows and does needs the same rights as the API's requests for the same, and comes
 //! from the same [`Authorized`](crate::http::Authorized) repositories. A viewer is known by the cookie of a session,
@@ -34,7 +34,7 @@ use url::form_urlencoded::Serializer;
 use self::{error::PageError, routes::Page};
 use crate::{
     auth::{Principal, Sessions},
-    http::{Door, ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route},
+    http::{ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route, Router},
     registry::Registry,
 };
 
@@ -56,7 +56,7 @@ const PAGE: Fixed = &[
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 
-/// The door of the pages.
+/// The router of the pages.
 #[derive(Debug)]
 pub struct Web(Arc<State>);
 
@@ -86,7 +86,7 @@ impl State {
     }
 }
 
-impl Door for Web {
+impl Router for Web {
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>> {
         let page = Page::find(path.as_str(), &self.0.prefix)?;
         Some(Ok(Box::new(Named { page, state: Arc::clone(&self.0) })))

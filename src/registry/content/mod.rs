@@ -2,10 +2,10 @@
 
 mod integrity;
 mod pins;
-mod verified;
+mod verified_cache;
 
 pub(super) use self::{
     integrity::DamagedContents,
     pins::{Fingerprints, Pins, Run, Taken},
-    verified::{VerifiedManifest, VerifiedManifests},
+    verified_cache::{VerifiedManifest, VerifiedManifests},
 };

@@ -17,15 +17,19 @@ use crate::{
 /// Shows how much room is left, and what the last collection did.
 pub(super) async fn show(state: &State, exchange: &Exchange<'_>) -> Result<HttpResponse, PageError> {
     let free = state.registry.free_space().await.map_err(HttpError::from)?;
+    let interval = state.registry.collections().interval;
     let body = html! {
         h1 { "Space" }
         dl.facts {
             dt { "Free" }
             dd { @if let Some(free) = free { (text::size(free)) } @else { "The store is in memory." } }
-            dt { "Writes" }
-            dd { @if state.registry.is_read_only() { "The store is read-only." } @else { "The store takes writes." } }
-            dt { "Deletes" }
-            dd { @if state.registry.takes_deletes() { "are allowed" } @else { "are switched off" } }
+            dt { "Writes" } dd { @if state.registry.is_read_only() { "off: the store is read-only" } @else { "on" } }
+            dt { "Deletes" } dd { @if state.registry.takes_deletes() { "on" } @else { "off" } }
+            dt { "Collections" }
+            dd {
+                @if let Some(interval) = interval { "one every " (text::span(interval.as_secs())) }
+                @else { "only when an operator runs " code { "wharf gc" } }
+            }
         }
         section {
             h2 { "Last collection" }
@@ -54,6 +58,5 @@ fn collection(last: &LastCollection) -> Markup {
             dt { "Waiting" }
             dd { (text::size(report.waiting_bytes)) ", " (text::counted(report.waiting, "blob or manifest", "blobs and manifests")) " that nothing refers to and that are too young" }
         }
-        @if report.dry_run { p { "It was a dry run: it removed nothing." } }
     }
 }

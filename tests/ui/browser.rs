@@ -204,7 +204,7 @@ impl Browser {
 
     /// As on a screen that is this wide.
     pub(crate) fn width(&self, width: u32) {
-        let metrics = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": false});
+        let metrics = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500});
         self.devtools("Emulation.setDeviceMetricsOverride", &metrics);
     }
 

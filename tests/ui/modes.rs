@@ -3,8 +3,11 @@
 use crate::{
     content::{Described, UI, closed_site, open_site, push_index, site_with},
     site::{Mode, RULES},
-    support::http::{Registry, send},
-    visitor::{Visitor, hidden, text},
+    support::{
+        http::{Registry, send},
+        wait::eventually,
+    },
+    visitor::{Visitor, hidden},
 };
 
 fn three(registry: &Registry) {
@@ -132,9 +135,8 @@ fn the_space_is_shown_to_users_and_says_what_the_last_collection_did() {
     let site = closed_site(Mode::Htpasswd, three);
     Visitor::new(&site).get("/ui/space").expect(303);
     let page = Visitor::logged_in(&site, "stranger").page("/ui/space");
-    assert!(
-        page.contains("None since the start") && page.contains("Free"),
-        "{}",
-        text(&Visitor::new(&site).get("/ui/"))
-    );
+    assert!(page.contains("None since the start") && page.contains("one every 1 day"), "{page}");
+    let site = site_with(&format!("[storage.gc]\ninterval = \"1s\"\n{UI}"), three);
+    let visitor = Visitor::new(&site);
+    eventually("a collection", || visitor.page("/ui/space").contains("<dt>Freed</dt>"));
 }

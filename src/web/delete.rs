@@ -134,8 +134,8 @@ async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Res
         @if !children.is_empty() || !referrers.is_empty() {
             h2 { "This goes with a later collection" }
             p {
-                "A collection that takes manifests without a tag removes these, unless a tag or another index holds them. \
-                 Until then they can be pulled by their digests."
+                "A collection that takes manifests without a tag removes these, unless a tag or another index holds \
+                 them. Until then they can be pulled by their digests."
             }
             ul {
                 @for child in &children {

@@ -93,15 +93,18 @@ fn facts(state: &State, of: &Authorized<Pull>, document: &Document, summary: &Su
                 @for platform in &summary.kinds { dt { "Platform" } dd { (text::plain(platform)) } }
             }
             @if let Some(size) = summary.size { dt { "Size" } dd { (text::size(size)) } }
-            @if let Some(time) = tags.iter().filter_map(|tag| tag.pushed).max() { dt { "Pushed" } dd { (text::age(time)) } }
+            dt { "Pushed" } dd { (text::age(tags.iter().filter_map(|tag| tag.pushed).max())) }
             dt { "Tags" }
             dd {
                 @if tags.is_empty() { "none" }
-                @for ListedTag { tag, .. } in tags.iter().take(ENTRIES) { a.kind href=(image(Reference::Tag(tag.clone()))) { (tag) } " " }
+                @for ListedTag { tag, .. } in tags.iter().take(ENTRIES) {
+                    a.kind href=(image(Reference::Tag(tag.clone()))) { (tag) } " "
+                }
                 @if tags.len() > ENTRIES { "and " (tags.len() - ENTRIES) " more" }
             }
             @if let Some(subject) = document.subject() {
-                dt { "Belongs to" } dd { a href=(image(Reference::Digest(subject.clone()))) { (text::short(&subject)) } }
+                dt { "Belongs to" }
+                dd { a href=(image(Reference::Digest(subject.clone()))) { (text::short(&subject)) } }
             }
         }
     }
@@ -173,7 +176,9 @@ fn layers(steps: &[Step]) -> Markup {
             section {
                 h3 { "Layers and history" }
                 table.layers {
-                    thead { tr { th scope="col" { "Step" } th.number scope="col" { "Size" } th scope="col" { "Layer" } } }
+                    thead {
+                        tr { th scope="col" { "Step" } th.number scope="col" { "Size" } th scope="col" { "Layer" } }
+                    }
                     tbody { @for step in steps.iter().take(ENTRIES) { (row(step)) } }
                 }
                 @if steps.len() > ENTRIES { p { "and " (steps.len() - ENTRIES) " more" } }

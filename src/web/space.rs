@@ -47,16 +47,20 @@ fn collection(last: &LastCollection) -> Markup {
     let LastCollection { ended, report } = last;
     html! {
         dl.facts {
-            dt { "Ended" } dd { (text::age(*ended)) }
+            dt { "Ended" } dd { (text::age(Some(*ended))) }
             dt { "Freed" }
-            dd { (text::size(report.bytes)) ", " (text::counted(report.contents, "blob or manifest", "blobs and manifests")) }
+            dd { (contents(report.bytes, report.contents)) }
             dt { "Removed" }
             dd {
                 (text::counted(report.manifests, "manifest without a tag", "manifests without a tag")) ", "
                 (text::counted(report.uploads, "unfinished upload", "unfinished uploads"))
             }
             dt { "Waiting" }
-            dd { (text::size(report.waiting_bytes)) ", " (text::counted(report.waiting, "blob or manifest", "blobs and manifests")) " that nothing refers to and that are too young" }
+            dd { (contents(report.waiting_bytes, report.waiting)) " that nothing refers to and that are too young" }
         }
     }
+}
+
+fn contents(bytes: u64, count: u64) -> String {
+    format!("{}, {}", text::size(bytes), text::counted(count, "blob or manifest", "blobs and manifests"))
 }

@@ -91,7 +91,10 @@ pub(super) async fn show(
             button type="submit" { "Filter" }
         }
         @if rows.is_empty() {
-            p { @if filter.is_empty() { "This repository has no tags." } @else { "No tag has “" (text::plain(filter)) "” in its name." } }
+            p {
+                @if filter.is_empty() { "This repository has no tags." }
+                @else { "No tag has “" (text::plain(filter)) "” in its name." }
+            }
         } @else {
             p.count { (text::counted(tags.len() as u64, "tag", "tags")) }
             (table(state, of, &asked, rows, &summaries))
@@ -165,10 +168,11 @@ fn table(
                     @let summary = summaries.get(&row.digest);
                     tr {
                         th scope="row" { a href=(image(&row.tag)) { (row.tag) } }
-                        td { @if let Some(time) = row.pushed { (text::age(time)) } @else { "–" } }
+                        td { (text::age(row.pushed)) }
                         td { (kinds(summary)) }
                         td.number {
-                            @if let Some(size) = summary.and_then(|summary| summary.size) { (text::size(size)) } @else { "–" }
+                            @if let Some(size) = summary.and_then(|summary| summary.size) { (text::size(size)) }
+                            @else { "–" }
                         }
                         td { (text::short(&row.digest)) }
                     }

@@ -42,8 +42,9 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// A time as its age, with the time itself for those who point at it.
-pub(super) fn age(time: SystemTime) -> Markup {
+/// A time as its age, with the time itself for those who point at it; a dash if it is not known.
+pub(super) fn age(time: Option<SystemTime>) -> Markup {
+    let Some(time) = time else { return html! { "–" } };
     let seconds = SystemTime::now().duration_since(time).unwrap_or_default().as_secs();
     let date = OffsetDateTime::from(time).replace_nanosecond(0).ok().and_then(|time| time.format(&Rfc3339).ok());
     let date = date.unwrap_or_default();

@@ -1,5 +1,6 @@
-//! Debian's Chromium without scripts, driven by its chromedriver ([WebDriver](https://www.w3.org/TR/webdriver2/), which is
-//! JSON over HTTP).
+//! Debian's Chromium without scripts, driven by its chromedriver ([WebDriver]).
+//!
+//! [WebDriver]: https://www.w3.org/TR/webdriver2/
 
 use std::{
     fs,
@@ -130,6 +131,13 @@ impl Browser {
         Ok(format!("element/{}", found[ELEMENT].as_str().unwrap()))
     }
 
+    /// Waits for an element: of the page that a click leads to, it may be that the page is not there yet.
+    #[track_caller]
+    fn wait_for(&self, selector: &str) -> String {
+        eventually(selector, || self.element(selector).is_ok());
+        self.element(selector).unwrap()
+    }
+
     /// Whether there is such an element.
     pub(crate) fn has(&self, selector: &str) -> bool {
         self.element(selector).is_ok()
@@ -138,7 +146,7 @@ impl Browser {
     /// The text of an element, as it is seen.
     #[track_caller]
     pub(crate) fn text(&self, selector: &str) -> String {
-        let element = self.element(selector).unwrap();
+        let element = self.wait_for(selector);
         self.read(&format!("{element}/text")).unwrap().as_str().unwrap().to_owned()
     }
 
@@ -153,7 +161,7 @@ impl Browser {
 
     #[track_caller]
     pub(crate) fn click(&self, selector: &str) {
-        let element = self.element(selector).unwrap();
+        let element = self.wait_for(selector);
         self.command(&format!("{element}/click"), &json!({}));
     }
 
@@ -166,7 +174,7 @@ impl Browser {
 
     #[track_caller]
     pub(crate) fn fill(&self, selector: &str, text: &str) {
-        let element = self.element(selector).unwrap();
+        let element = self.wait_for(selector);
         self.command(&format!("{element}/value"), &json!({"text": text}));
     }
 

@@ -143,8 +143,8 @@ pub(crate) fn push_referrer(registry: &Registry, name: &str, subject: &Manifest,
     referrer
 }
 
-/// Puts very many tags of the manifest of `t00000` into the store of a registry that is not running, as another registry
-/// may have left them there.
+/// Puts very many tags of the manifest of `t00000` into the store of a registry that is not running, as another
+/// registry may have left them there.
 pub(crate) fn write_tags(store: &Path, name: &str, count: usize) {
     let tags = store.join("docker/registry/v2/repositories").join(name).join("_manifests/tags");
     let link = fs::read(tags.join("t00000/current/link")).unwrap();

@@ -82,8 +82,8 @@ fn an_external_issuer_is_linked_and_no_password_is_asked_for() {
     let certificate = rcgen::CertificateParams::new(vec!["issuer".to_owned()]).unwrap().self_signed(&key).unwrap();
     std::fs::write(directory.path().join("bundle.pem"), certificate.pem()).unwrap();
     let settings = format!(
-        "[auth]\nmode = \"token\"\n[auth.token]\nrealm = \"https://auth.example/token\"\nservice = \"s\"\nissuer = \"i\"\n\
-         rootcertbundle = \"DIRECTORY/bundle.pem\"\n{UI}"
+        "[auth]\nmode = \"token\"\n[auth.token]\nrealm = \"https://auth.example/token\"\nservice = \"s\"\n\
+         issuer = \"i\"\nrootcertbundle = \"DIRECTORY/bundle.pem\"\n{UI}"
     );
     let site = crate::site::Site::start(directory, &settings).unwrap();
     let visitor = Visitor::new(&site);

@@ -15,6 +15,7 @@ use crate::{
     support::{
         http::Registry,
         server::{Launch, Program},
+        wait::eventually,
     },
     visitor::Visitor,
 };
@@ -44,6 +45,8 @@ fn log_in(browser: &Browser, user: &str) {
     browser.fill("#user", user);
     browser.fill("#password", &format!("{user}-pw"));
     browser.click(".login button");
+    // What comes next would break off a login that has not come to its end.
+    eventually("a login", || !browser.has("#password"));
 }
 
 #[test]
@@ -274,8 +277,10 @@ fn axe_has_no_findings_needs_chromium() {
 /// Runs axe, and gives what it complains of.
 fn script(axe: &str) -> String {
     format!(
-        "{axe}; const done = arguments[arguments.length - 1]; axe.run().then(result => done(result.violations.map(v => \
-         ({{id: v.id, help: v.help, nodes: v.nodes.map(n => n.html + ' ' + n.failureSummary)}}))), e => done(String(e)));"
+        "{axe}; const done = arguments[arguments.length - 1];
+         axe.run().then(result => done(result.violations.map(v => ({{
+            id: v.id, help: v.help, nodes: v.nodes.map(node => node.html + ' ' + node.failureSummary),
+         }}))), error => done(String(error)));"
     )
 }
 

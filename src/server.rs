@@ -237,7 +237,7 @@ fn service(config: &Config, registry: &Registry, authenticator: &Arc<Authenticat
         Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
     ];
     if config.ui.enabled {
-        // Before the others: the root is theirs as well.
+        // It comes first, because it answers `/` for browsers.
         doors.insert(0, Box::new(open::page(config, registry, authenticator)));
     }
     let mut listeners: Vec<Arc<dyn RecordListener>> = Vec::new();

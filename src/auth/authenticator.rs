@@ -19,6 +19,7 @@ use super::{
     login::Login,
     principal::Principal,
     realm::check_basic_realm,
+    refusal_counts::RefusalCounts,
     secret::Secret,
     settings::Settings,
     token::{Issuer, TokenError, TokenRequest, TokenResponse},
@@ -73,6 +74,7 @@ pub enum Refusal {
 pub struct Authenticator {
     mode: Mode,
     access: ArcSwap<AccessRules>,
+    refusals: RefusalCounts,
 }
 
 enum Mode {
@@ -86,7 +88,7 @@ impl Authenticator {
     /// Authentication in the mode in which everybody may do everything.
     #[must_use]
     pub fn open_to_everybody() -> Self {
-        Self { mode: Mode::Open, access: ArcSwap::default() }
+        Self { mode: Mode::Open, access: ArcSwap::default(), refusals: RefusalCounts::default() }
     }
 
     /// Reads the files of a mode. The built-in issuer makes its signing key if it has none.
@@ -103,7 +105,8 @@ impl Authenticator {
             Settings::Builtin(settings) => Mode::Builtin(Box::new(Builtin::open(settings, unix_time())?)),
             Settings::External(settings) => Mode::External(Box::new(External::open(settings)?)),
         };
-        let authenticator = Self { mode, access: ArcSwap::from_pointee(access) };
+        let (access, refusals) = (ArcSwap::from_pointee(access), RefusalCounts::default());
+        let authenticator = Self { mode, access, refusals };
         authenticator.warn_of_rules();
         Ok(authenticator)
     }
@@ -129,6 +132,10 @@ impl Authenticator {
         if matches!(self.mode, Mode::Open) {
             return Ok(Principal::unrestricted());
         }
+        self.refusals.count(self.judge(credentials).await)
+    }
+
+    async fn judge(&self, credentials: Credentials<'_>) -> Result<Principal, Refusal> {
         let access = self.access.load_full();
         let refuse = |reason: &dyn fmt::Display| {
             tracing::info!("credentials are refused: {reason}");
@@ -182,7 +189,13 @@ impl Authenticator {
     /// Checks the password of a user.
     pub(super) async fn check_password(&self, address: IpAddr, user: &str, password: &Secret) -> Result<(), Refusal> {
         let login = self.login().ok_or(Refusal::Invalid)?;
-        Box::pin(login.check(address, user, password)).await
+        self.refusals.count(Box::pin(login.check(address, user, password)).await)
+    }
+
+    /// How often credentials were refused.
+    #[must_use]
+    pub fn refusals(&self) -> &RefusalCounts {
+        &self.refusals
     }
 
     /// Whether everybody may do everything.
@@ -213,7 +226,10 @@ impl Authenticator {
         credentials: Credentials<'_>,
     ) -> Result<TokenResponse, TokenError> {
         match &self.mode {
-            Mode::Builtin(mode) => mode.issue(request, credentials, self.access.load_full(), unix_time()).await,
+            Mode::Builtin(mode) => {
+                let access = self.access.load_full();
+                self.refusals.count_issue(mode.issue(request, credentials, access, unix_time()).await)
+            }
             Mode::Open | Mode::Htpasswd { .. } | Mode::External(_) => Err(TokenError::NotHere),
         }
     }

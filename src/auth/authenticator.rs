@@ -19,7 +19,7 @@ use super::{
     login::Login,
     principal::Principal,
     realm::check_basic_realm,
-    refusal_counts::RefusalCounts,
+    refusal::{Refusal, RefusalCounts},
     secret::Secret,
     settings::Settings,
     token::{Issuer, TokenError, TokenRequest, TokenResponse},
@@ -47,27 +47,6 @@ pub enum BrowserLogin {
     Password,
     /// Not here: the tokens are those of the issuer at this URL.
     Elsewhere(String),
-}
-
-/// Why credentials are refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The credentials are wrong, unreadable or of a kind that the mode does not have: 401 with the challenge, and no
-    /// `error` in it.
-    #[error("the credentials are not accepted")]
-    Invalid,
-    /// The token is not valid: 401 with the challenge and `error="invalid_token"`.
-    #[error("the token is not accepted")]
-    InvalidToken,
-    /// Too many wrong credentials came from the address: 429.
-    #[error("too many failed attempts")]
-    Throttled {
-        /// After how many seconds the client may try again.
-        retry_after: u64,
-    },
-    /// Credentials can't be checked at the moment: 503.
-    #[error("credentials can't be checked at this moment")]
-    Unavailable,
 }
 
 /// The authentication of a server: its mode and its access rules.

@@ -171,6 +171,12 @@ impl Requests {
             let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].load(Relaxed)).sum();
             text.series(name, &[("limit", limit)], count);
         }
+        let is_upload = |handler: &str| handler.starts_with("blob_upload");
+        let gone = CODES.binary_search_by_key(&499, |(code, _)| *code).unwrap_or(CODES.len());
+        let uploads = self.methods().filter(|(handler, ..)| is_upload(handler));
+        let count: u64 = uploads.map(|(_, _, counted)| counted.by_code[gone].load(Relaxed)).sum();
+        let help = "Requests of uploads whose client went away in the midst.";
+        text.single("wharf_uploads_interrupted_total", Kind::Counter, help, count);
     }
 }
 

@@ -1,8 +1,29 @@
-//! How often credentials were refused, for metrics.
+//! Refused credentials, and how many there were.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::{authenticator::Refusal, token::TokenError};
+use super::token::TokenError;
+
+/// Why credentials are refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The credentials are wrong, unreadable or of a kind that the mode does not have: 401 with the challenge, and no
+    /// `error` in it.
+    #[error("the credentials are not accepted")]
+    Invalid,
+    /// The token is not valid: 401 with the challenge and `error="invalid_token"`.
+    #[error("the token is not accepted")]
+    InvalidToken,
+    /// Too many wrong credentials came from the address: 429.
+    #[error("too many failed attempts")]
+    Throttled {
+        /// After how many seconds the client may try again.
+        retry_after: u64,
+    },
+    /// Credentials can't be checked at the moment: 503.
+    #[error("credentials can't be checked at this moment")]
+    Unavailable,
+}
 
 /// Counters of refused credentials, by reason.
 #[derive(Debug, Default)]

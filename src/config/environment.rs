@@ -97,7 +97,9 @@ fn read(payload: &str, target: &Target, source: &Source) -> Result<Node, ConfigE
         Target::Setting(_, Kind::Text | Kind::Path | Kind::Url) if !node.as_ref().is_ok_and(plain) => {
             Ok(Node::scalar(payload, source.clone()))
         }
-        Target::Item("http.addr", _) if !node.as_ref().is_ok_and(plain) => Ok(Node::scalar(payload, source.clone())),
+        Target::Item("http.addr" | "http.debug.addr", _) if !node.as_ref().is_ok_and(plain) => {
+            Ok(Node::scalar(payload, source.clone()))
+        }
         Target::Setting(_, Kind::Addresses) | Target::Inside(_) if node.is_err() => {
             Ok(Node::scalar(payload, source.clone()))
         }

@@ -119,9 +119,10 @@ mod tests {
     }
 
     /// Some settings matter only beside others.
-    const SURROUNDINGS: [&str; 7] = [
+    const SURROUNDINGS: [&str; 8] = [
         "",
         "health.storagedriver.enabled = true",
+        "http.debug.addr = ':5001'",
         "http.debug = { addr = ':5001', prometheus = { enabled = true } }",
         "http.tls = { certificate = '/c', key = '/k', clientcas = ['/ca'] }",
         "auth.htpasswd.path = '/f'",

@@ -5,7 +5,7 @@ use std::{sync::PoisonError, time::SystemTime};
 use bytes::Bytes;
 
 use super::{
-    CollectionReport, ReferrersPage, Registry, RegistryError, Repository, StoredManifest,
+    CollectionReport, Gc, ReferrersPage, Registry, RegistryError, Repository, StoredManifest,
     index::{PushTimes, ReferrersIndex, TagIndex},
     layout,
 };
@@ -47,8 +47,17 @@ impl Registry {
         self.0.last_collection.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Remembers a collection that has ended.
+    /// When collections begin by themselves, and what they take.
+    #[must_use]
+    pub fn collections(&self) -> Gc {
+        self.0.rules.gc
+    }
+
+    /// Remembers a collection that has ended, and was no dry run.
     pub(super) fn remember_collection(&self, report: &CollectionReport) {
+        if report.dry_run {
+            return;
+        }
         let last = LastCollection { ended: SystemTime::now(), report: report.clone() };
         *self.0.last_collection.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
@@ -65,10 +74,13 @@ impl Repository {
     ///
     /// # Errors
     /// [`RegistryError::NameUnknown`] if there is no such repository; the error of the store.
-    pub async fn browse_tags(&self, is_wanted: impl Fn(&Tag) -> bool) -> Result<Vec<ListedTag>, RegistryError> {
+    pub async fn browse_tags(
+        &self,
+        is_wanted: impl Fn(&Tag, &Digest) -> bool,
+    ) -> Result<Vec<ListedTag>, RegistryError> {
         // Each of the locks is given back before the next is taken.
         let list = |state: &TagIndex| -> Vec<_> {
-            let wanted = state.iter().filter(|(tag, _)| is_wanted(tag));
+            let wanted = state.iter().filter(|(tag, digest)| is_wanted(tag, digest));
             wanted.map(|(tag, digest)| (tag.clone(), digest.clone())).collect()
         };
         let tags = self.with::<TagIndex>().await?.tags.all().map(list).unwrap_or_default();
@@ -92,15 +104,6 @@ impl Repository {
         let state = self.with::<PushTimes>().await?;
         let (count, last_push) = state.push_times.all().map(PushTimes::summary).unwrap_or_default();
         Ok(TagSummary { count, last_push })
-    }
-
-    /// The tags that name a manifest.
-    ///
-    /// # Errors
-    /// The error of the store.
-    pub async fn tags_naming(&self, digest: &Digest) -> Result<Vec<Tag>, RegistryError> {
-        let state = self.with::<TagIndex>().await?;
-        Ok(state.tags.all().map_or_else(Vec::new, |tags| tags.naming(digest).cloned().collect()))
     }
 
     /// A manifest that is stored here.
@@ -173,20 +176,20 @@ mod tests {
         let registry = Registry::new(Storage::memory(), Rules { missing: Missing::Allow, ..Rules::default() });
         let repository = registry.repository("a".parse().unwrap());
         let first = push(&repository, &["one", "two"], "first").await;
-        let listed = repository.browse_tags(|_| true).await.unwrap();
+        let listed = repository.browse_tags(|_, _| true).await.unwrap();
         assert_eq!(names(&listed), ["one", "two"]);
         assert!(listed.iter().all(|tag| tag.digest == first && tag.pushed.unwrap() >= before));
 
         let moved = push(&repository, &["two", "three"], "second").await;
         repository.delete_tag(&"one".parse().unwrap(), Preconditions::default()).await.unwrap();
-        let listed = repository.browse_tags(|_| true).await.unwrap();
+        let listed = repository.browse_tags(|_, _| true).await.unwrap();
         assert_eq!(names(&listed), ["three", "two"]);
         assert!(listed.iter().all(|tag| tag.digest == moved && tag.pushed.is_some()));
-        assert_eq!(names(&repository.browse_tags(|tag| tag.as_str().contains("thr")).await.unwrap()), ["three"]);
+        assert_eq!(names(&repository.browse_tags(|tag, _| tag.as_str().contains("thr")).await.unwrap()), ["three"]);
 
         let summary = repository.tag_summary().await.unwrap();
         assert_eq!((summary.count, summary.last_push), (2, listed.iter().filter_map(|tag| tag.pushed).max()));
-        assert_eq!(repository.tags_naming(&moved).await.unwrap().len(), 2);
-        assert_eq!(repository.tags_naming(&first).await.unwrap(), []);
+        assert_eq!(repository.browse_tags(|_, digest| *digest == moved).await.unwrap().len(), 2);
+        assert_eq!(repository.browse_tags(|_, digest| *digest == first).await.unwrap(), []);
     }
 }

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     http::{Authorized, Delete, Exchange},
     oci::{Algorithm, Digest, EntityTags, Preconditions, Reference, Tag},
+    registry::ListedTag,
 };
 
 /// What a deletion takes away.
@@ -36,14 +37,14 @@ impl Plan {
             Reference::Digest(digest) => {
                 let document = Document::read(of, reference).await?;
                 document.ok_or(PageError::NotHere)?;
-                Ok(Self { tags: repository.tags_naming(digest).await?, others: Vec::new(), digest: digest.clone() })
+                let tags = repository.browse_tags(|_, named| named == digest).await?;
+                Ok(Self { tags: names(tags), others: Vec::new(), digest: digest.clone() })
             }
             Reference::Tag(tag) => {
-                let found = repository.browse_tags(|other| other == tag).await?.pop();
+                let found = repository.browse_tags(|other, _| other == tag).await?.pop();
                 let digest = found.ok_or(PageError::NotHere)?.digest;
-                let mut others = repository.tags_naming(&digest).await?;
-                others.retain(|other| other != tag);
-                Ok(Self { digest, tags: vec![tag.clone()], others })
+                let others = repository.browse_tags(|other, named| other != tag && *named == digest).await?;
+                Ok(Self { digest, tags: vec![tag.clone()], others: names(others) })
             }
         }
     }
@@ -53,6 +54,10 @@ impl Plan {
         let names = self.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n");
         Digest::of(Algorithm::Sha256, format!("{}\n{names}", self.digest).as_bytes()).to_string()
     }
+}
+
+fn names(listed: Vec<ListedTag>) -> Vec<Tag> {
+    listed.into_iter().map(|listed| listed.tag).collect()
 }
 
 /// Names all that goes, and asks.
@@ -129,8 +134,8 @@ async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Res
         @if !children.is_empty() || !referrers.is_empty() {
             h2 { "This goes with a later collection" }
             p {
-                "A collection that takes manifests without a tag removes these, unless a tag or another index holds them. \
-                 Until then they can be pulled by their digests."
+                "A collection that takes manifests without a tag removes these, unless a tag or another index holds \
+                 them. Until then they can be pulled by their digests."
             }
             ul {
                 @for child in &children {
@@ -167,7 +172,7 @@ pub(super) async fn delete(
     }
     let tags = state.url(&Page::Tags(of.name().clone()));
     // With its last manifest, a repository goes.
-    match of.repository().browse_tags(|_| false).await {
+    match of.repository().browse_tags(|_, _| false).await {
         Ok(_) => Ok(see_other(format!("{tags}?{}", query(&[("deleted", &reference.to_string())])))),
         Err(_) => Ok(see_other(state.url(&Page::Home))),
     }

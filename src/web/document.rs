@@ -15,8 +15,6 @@ use crate::{
 pub(super) struct Document {
     pub(super) digest: Digest,
     pub(super) media_type: MediaType,
-    /// How many bytes it has.
-    pub(super) len: u64,
     body: Value,
 }
 
@@ -47,7 +45,7 @@ impl Document {
     fn of(stored: StoredManifest) -> Self {
         let StoredManifest { digest, media_type, bytes } = stored;
         let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        Self { digest, media_type, len: bytes.len() as u64, body }
+        Self { digest, media_type, body }
     }
 
     /// Whether it is a list of manifests.

@@ -61,7 +61,10 @@ impl Frame<'_> {
                     a.skip href="#content" { "Skip to the content" }
                     header {
                         nav aria-label="Main" {
-                            a.brand href=(url(&Page::Home)) { img src=(url(&Page::Icon)) alt="" width="28" height="28"; "wharf" }
+                            a.brand href=(url(&Page::Home)) {
+                                img src=(url(&Page::Icon)) alt="" width="28" height="28";
+                                "wharf"
+                            }
                             a href=(url(&Page::Home)) { "Repositories" }
                             a href=(url(&Page::Space)) { "Space" }
                         }

@@ -13,12 +13,13 @@ use super::{
     page,
     referrers::Referrers,
     routes::Page,
-    summary::size_of,
+    summary::{Summary, size_of},
     text,
 };
 use crate::{
     http::{Authorized, Exchange, Pull},
-    oci::{Reference, Tag},
+    oci::Reference,
+    registry::ListedTag,
 };
 
 /// How many platforms of an index are shown with all they have; the others are links.
@@ -36,7 +37,8 @@ pub(super) async fn show(
     reference: &Reference,
 ) -> Result<HttpResponse, PageError> {
     let document = Document::read(of, reference).await?.ok_or(PageError::NotHere)?;
-    let tags = of.repository().tags_naming(&document.digest).await?;
+    let tags = of.repository().browse_tags(|_, digest| *digest == document.digest).await?;
+    let summary = Summary::read(of, &document.digest).await?;
     let referrers = Referrers::read(of, &document.digest).await?;
     let details = if document.is_index() { index(state, of, &document).await? } else { part(of, &document).await? };
     let may_delete = exchange.caller().is_some_and(|caller| caller.may_delete(of.name()));
@@ -48,7 +50,7 @@ pub(super) async fn show(
                 a.danger href=(state.url(&Page::Delete(of.name().clone(), reference.clone()))) { "Delete…" }
             }
         }
-        (facts(state, of, &document, &tags))
+        (facts(state, of, &document, &summary, &tags))
         (commands(exchange, of, reference, &document))
         (details)
         @if !annotations.is_empty() { section { h2 { "Annotations" } (pairs(&annotations)) } }
@@ -80,23 +82,29 @@ pub(super) fn short(reference: &Reference) -> String {
     }
 }
 
-fn facts(state: &State, of: &Authorized<Pull>, document: &Document, tags: &[Tag]) -> Markup {
+fn facts(state: &State, of: &Authorized<Pull>, document: &Document, summary: &Summary, tags: &[ListedTag]) -> Markup {
     let image = |reference| state.url(&Page::Image(of.name().clone(), reference));
     html! {
         dl.facts {
             dt { "Digest" } dd { code.whole { (document.digest) } }
             dt { "Type" } dd { code { (document.media_type) } }
             @if let Some(kind) = document.artifact_type() { dt { "Artifact" } dd { code { (text::plain(kind)) } } }
-            @if !document.is_index() { dt { "Size" } dd { (text::size(size_of([document]))) } }
-            dt { "Manifest" } dd { (text::size(document.len)) }
+            @if document.is_image() {
+                @for platform in &summary.kinds { dt { "Platform" } dd { (text::plain(platform)) } }
+            }
+            @if let Some(size) = summary.size { dt { "Size" } dd { (text::size(size)) } }
+            dt { "Pushed" } dd { (text::age(tags.iter().filter_map(|tag| tag.pushed).max())) }
             dt { "Tags" }
             dd {
                 @if tags.is_empty() { "none" }
-                @for tag in tags.iter().take(ENTRIES) { a.kind href=(image(Reference::Tag(tag.clone()))) { (tag) } " " }
+                @for ListedTag { tag, .. } in tags.iter().take(ENTRIES) {
+                    a.kind href=(image(Reference::Tag(tag.clone()))) { (tag) } " "
+                }
                 @if tags.len() > ENTRIES { "and " (tags.len() - ENTRIES) " more" }
             }
             @if let Some(subject) = document.subject() {
-                dt { "Belongs to" } dd { a href=(image(Reference::Digest(subject.clone()))) { (text::short(&subject)) } }
+                dt { "Belongs to" }
+                dd { a href=(image(Reference::Digest(subject.clone()))) { (text::short(&subject)) } }
             }
         }
     }
@@ -168,7 +176,9 @@ fn layers(steps: &[Step]) -> Markup {
             section {
                 h3 { "Layers and history" }
                 table.layers {
-                    thead { tr { th scope="col" { "Step" } th.number scope="col" { "Size" } th scope="col" { "Layer" } } }
+                    thead {
+                        tr { th scope="col" { "Step" } th.number scope="col" { "Size" } th scope="col" { "Layer" } }
+                    }
                     tbody { @for step in steps.iter().take(ENTRIES) { (row(step)) } }
                 }
                 @if steps.len() > ENTRIES { p { "and " (steps.len() - ENTRIES) " more" } }
@@ -188,8 +198,8 @@ fn row(step: &Step) -> Markup {
     html! {
         tr {
             td.command { code { (text::plain(words.unwrap_or_default())) } }
-            td.number data-label="Size" { @if let Some(layer) = layer { (text::size(layer.size)) } @else { "–" } }
-            td data-label="Layer" { @if let Some(layer) = layer { (text::short(&layer.digest)) } @else { "no change of files" } }
+            td.number { @if let Some(layer) = layer { (text::size(layer.size)) } @else { "–" } }
+            td { @if let Some(layer) = layer { (text::short(&layer.digest)) } @else { "no change of files" } }
         }
     }
 }

@@ -116,7 +116,8 @@ mod tests {
     fn settings_of_any_form_are_read() {
         let config = ImageConfig(json!({
             "os": "linux", "architecture": "arm", "variant": "v7", "created": 5,
-            "config": {"Entrypoint": ["sh", "-c", "it's"], "Cmd": "x", "Env": ["A=b", 1], "ExposedPorts": {"80/tcp": {}},
+            "config": {
+                "Entrypoint": ["sh", "-c", "it's"], "Cmd": "x", "Env": ["A=b", 1], "ExposedPorts": {"80/tcp": {}},
                 "Labels": {"a": "b", "c": 1}},
         }));
         let settings = config.settings();

@@ -78,10 +78,15 @@ fn document(state: &State, exchange: &Exchange<'_>, next: &Page, fault: Option<&
         div.narrow {
             h1 { "Log in" }
             @match state.sessions.login() {
-                BrowserLogin::Unneeded => p { "This registry needs no login. " a href=(state.url(&Page::Home)) { "Repositories" } },
+                BrowserLogin::Unneeded => {
+                    p { "This registry needs no login. " a href=(state.url(&Page::Home)) { "Repositories" } }
+                },
                 BrowserLogin::Password => (password_form(state, exchange, next, fault)),
                 BrowserLogin::Elsewhere(realm) => {
-                    p { "This registry takes the tokens of another issuer, so there is no login with a browser. Tokens come from:" }
+                    p {
+                        "This registry takes the tokens of another issuer, so nobody can log in with a browser. The \
+                         tokens come from this address:"
+                    }
                     p { a href=(realm) rel="noreferrer" { (realm) } }
                 },
             }
@@ -95,9 +100,9 @@ fn password_form(state: &State, exchange: &Exchange<'_>, next: &Page, fault: Opt
         form.login method="post" action=(state.url(&Page::Login)) {
             @if let Some(fault) = fault { p.fault role="alert" { (fault) } }
             label for="user" { "User" }
-            input type="text" id="user" name="user" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="255";
+            input type="text" id="user" name="user" autocomplete="username" autocapitalize="none" required;
             label for="password" { "Password" }
-            input type="password" id="password" name="password" autocomplete="current-password" required maxlength="72";
+            input type="password" id="password" name="password" autocomplete="current-password" required;
             input type="hidden" name="next" value=(next.path());
             input type="hidden" name=(FORM_TOKEN) value=(form_token(state, exchange));
             button.primary type="submit" { "Log in" }

@@ -71,8 +71,8 @@ struct State {
 }
 
 impl Web {
-    /// The pages of `registry`, for those who log in to `sessions`. Their paths are found under `prefix`; browsers reach
-    /// them under `path_base`.
+    /// The pages of `registry`. Viewers log in to `sessions`. A request's path begins with `prefix`, a link with
+    /// `path_base`.
     #[must_use]
     pub fn new(prefix: String, path_base: String, registry: Registry, sessions: Sessions) -> Self {
         Self(Arc::new(State { prefix, path_base, registry, sessions }))

@@ -27,8 +27,9 @@ impl Referrers {
     pub(super) async fn read<A>(of: &Authorized<A>, subject: &Digest) -> Result<Self, RegistryError> {
         let page = of.repository().browse_referrers(subject, SHOWN).await?;
         let prefix = Tag::of_referrers(subject).to_string();
-        let is_attached =
-            |tag: &Tag| tag.as_str().strip_prefix(&prefix).is_some_and(|suffix| by_suffix(suffix).is_some());
+        let is_attached = |tag: &Tag, _: &Digest| {
+            tag.as_str().strip_prefix(&prefix).is_some_and(|suffix| by_suffix(suffix).is_some())
+        };
         let tags = of.repository().browse_tags(is_attached).await?.into_iter().map(|listed| listed.tag).collect();
         Ok(Self { descriptors: page.descriptors, more: page.more, tags })
     }

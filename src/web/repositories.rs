@@ -63,13 +63,15 @@ async fn row(exchange: &Exchange<'_>, name: &RepositoryName) -> Result<(Reposito
 fn table(state: &State, rows: &[(RepositoryName, TagSummary)]) -> Markup {
     html! {
         table {
-            thead { tr { th scope="col" { "Repository" } th.number scope="col" { "Tags" } th scope="col" { "Last push" } } }
+            thead {
+                tr { th scope="col" { "Repository" } th.number scope="col" { "Tags" } th scope="col" { "Last push" } }
+            }
             tbody {
                 @for (name, summary) in rows {
                     tr {
                         th scope="row" { a href=(state.url(&Page::Tags(name.clone()))) { (name) } }
                         td.number data-label="Tags" { (summary.count) }
-                        td data-label="Last push" { @if let Some(time) = summary.last_push { (text::age(time)) } @else { "–" } }
+                        td data-label="Last push" { (text::age(summary.last_push)) }
                     }
                 }
             }

@@ -75,7 +75,7 @@ pub(super) async fn show(
 ) -> Result<HttpResponse, PageError> {
     let filter = exchange.query().one("q")?.unwrap_or_default().trim();
     let asked = Asked { filter, order: Order::of(exchange.query().one("sort")?) };
-    let mut tags = of.repository().browse_tags(|tag| tag.as_str().contains(filter)).await?;
+    let mut tags = of.repository().browse_tags(|tag, _| tag.as_str().contains(filter)).await?;
     tags.sort_by(|one, other| asked.order.compare(one, other));
     let part = Part::of(exchange.query().one("page")?, tags.len(), ROWS);
     let rows = &tags[part.range.clone()];
@@ -91,7 +91,10 @@ pub(super) async fn show(
             button type="submit" { "Filter" }
         }
         @if rows.is_empty() {
-            p { @if filter.is_empty() { "This repository has no tags." } @else { "No tag has “" (text::plain(filter)) "” in its name." } }
+            p {
+                @if filter.is_empty() { "This repository has no tags." }
+                @else { "No tag has “" (text::plain(filter)) "” in its name." }
+            }
         } @else {
             p.count { (text::counted(tags.len() as u64, "tag", "tags")) }
             (table(state, of, &asked, rows, &summaries))
@@ -165,12 +168,13 @@ fn table(
                     @let summary = summaries.get(&row.digest);
                     tr {
                         th scope="row" { a href=(image(&row.tag)) { (row.tag) } }
-                        td data-label="Pushed" { @if let Some(time) = row.pushed { (text::age(time)) } @else { "–" } }
-                        td data-label="Platforms" { (kinds(summary)) }
-                        td.number data-label="Size" {
-                            @if let Some(size) = summary.and_then(|summary| summary.size) { (text::size(size)) } @else { "–" }
+                        td { (text::age(row.pushed)) }
+                        td { (kinds(summary)) }
+                        td.number {
+                            @if let Some(size) = summary.and_then(|summary| summary.size) { (text::size(size)) }
+                            @else { "–" }
                         }
-                        td data-label="Digest" { (text::short(&row.digest)) }
+                        td { (text::short(&row.digest)) }
                     }
                 }
             }

@@ -47,7 +47,7 @@ pub enum Probe {
 /// The checks of a server, and those that fail.
 #[derive(Debug, Default)]
 pub struct Checks {
-    checks: Vec<Check>,
+    all: Vec<Check>,
     /// By the name of the check, the error.
     failing: Mutex<BTreeMap<String, String>>,
     is_failing: AtomicBool,
@@ -57,12 +57,12 @@ impl Checks {
     /// Checks that are all taken for passed, until [`follow`](Self::follow) has made them.
     #[must_use]
     pub fn new(checks: Vec<Check>) -> Self {
-        Self { checks, ..Self::default() }
+        Self { all: checks, ..Self::default() }
     }
 
     /// Makes the checks, each in its interval, for ever.
     pub async fn follow(self: Arc<Self>, registry: Registry) {
-        join_all(self.checks.iter().map(|check| self.repeat(check, &registry))).await;
+        join_all(self.all.iter().map(|check| self.repeat(check, &registry))).await;
     }
 
     /// The checks that fail, with their errors.
@@ -93,14 +93,13 @@ impl Checks {
 
     fn set(&self, name: &str, error: Option<String>) {
         let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
-        match error {
-            Some(error) if failing.get(name) != Some(&error) => {
+        if let Some(error) = error {
+            if failing.get(name) != Some(&error) {
                 tracing::error!(check = name, error, "a health check fails: every request is refused");
                 failing.insert(name.to_owned(), error);
             }
-            Some(_) => {}
-            None if failing.remove(name).is_some() => tracing::info!(check = name, "a health check passes again"),
-            None => {}
+        } else if failing.remove(name).is_some() {
+            tracing::info!(check = name, "a health check passes again");
         }
         self.is_failing.store(!failing.is_empty(), Relaxed);
     }
@@ -170,6 +169,8 @@ impl Resource for Unavailable {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
     use super::*;
     use crate::{registry::Rules, storage::Storage};
 

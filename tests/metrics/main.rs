@@ -1,5 +1,5 @@
 //! The listener of `http.debug`: metrics beside those of registry:2 and registry:3, and health checks.
-#![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
+#![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test that meets the unexpected shall stop")]
 
 #[path = "../support/mod.rs"]
 mod support;

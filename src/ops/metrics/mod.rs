@@ -65,7 +65,9 @@ impl Metrics {
         let (name, help) = ("wharf_build_info", "1, with the version of wharf.");
         text.family(name, Kind::Gauge, help);
         text.series(name, &[("version", env!("CARGO_PKG_VERSION"))], 1);
-        others.iter().for_each(|source| source.write(&mut text));
+        for source in others {
+            source.write(&mut text);
+        }
         process::write(&mut text);
         text.finish()
     }

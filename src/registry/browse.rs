@@ -124,17 +124,17 @@ impl Repository {
         Ok(known.map_or_else(ReferrersPage::default, |index| index.page(subject, None, None, limit)))
     }
 
-    /// The whole of a small blob, such as a configuration; `None` if it is not here, is longer than a manifest may be,
-    /// or is damaged.
+    /// The whole of a small blob, such as a configuration; `None` if it is not here, has more than `limit` bytes, or is
+    /// damaged.
     ///
     /// # Errors
     /// The error of the store.
-    pub async fn browse_blob(&self, digest: &Digest) -> Result<Option<Bytes>, RegistryError> {
+    pub async fn browse_blob(&self, digest: &Digest, limit: u64) -> Result<Option<Bytes>, RegistryError> {
         let Some((target, stat)) = self.blob_in_store(digest).await? else { return Ok(None) };
-        if stat.len > Registry::MANIFEST_LIMIT {
+        if stat.len > limit {
             return Ok(None);
         }
-        let bytes = self.storage().read(&layout::data(&target), Registry::MANIFEST_LIMIT).await?;
+        let bytes = self.storage().read(&layout::data(&target), limit).await?;
         Ok(bytes.filter(|bytes| Digest::of(target.algorithm(), bytes) == target))
     }
 }
@@ -143,10 +143,18 @@ impl Repository {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    };
+
     use super::*;
     use crate::{
         oci::{MediaType, Preconditions},
-        registry::{ManifestPush, Missing, Overwrite, Rules},
+        registry::{
+            Extensions, ManifestPush, Missing, Overwrite, Rules,
+            events::{Event, Listener},
+        },
         storage::Storage,
     };
 
@@ -191,5 +199,34 @@ mod tests {
         assert_eq!((summary.count, summary.last_push), (2, listed.iter().filter_map(|tag| tag.pushed).max()));
         assert_eq!(repository.browse_tags(|_, digest| *digest == moved).await.unwrap().len(), 2);
         assert_eq!(repository.browse_tags(|_, digest| *digest == first).await.unwrap(), []);
+    }
+    /// Counts events.
+    #[derive(Debug, Default)]
+    struct Counter(AtomicUsize);
+
+    impl Listener for Counter {
+        fn happened(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn to_look_is_no_pull() {
+        let counter = Arc::new(Counter::default());
+        let extensions = Extensions { listeners: vec![Arc::clone(&counter) as Arc<dyn Listener>], upstream: None };
+        let rules = Rules { missing: Missing::Allow, ..Rules::default() };
+        let registry = Registry::extended(Storage::memory(), rules, extensions);
+        let repository = registry.repository("a".parse().unwrap());
+        let digest = push(&repository, &["one"], "first").await;
+        let pushed = counter.0.load(SeqCst);
+        let tag = Reference::Tag("one".parse().unwrap());
+        assert_eq!(repository.browse_manifest(&tag).await.unwrap().unwrap().digest, digest);
+        assert!(repository.browse_referrers(&digest, 10).await.unwrap().descriptors.is_empty());
+        assert_eq!(repository.browse_blob(&digest, 100).await.unwrap(), None);
+        repository.browse_tags(|_, _| true).await.unwrap();
+        repository.tag_summary().await.unwrap();
+        assert_eq!(counter.0.load(SeqCst), pushed);
+        repository.manifest(&tag).await.unwrap();
+        assert_eq!(counter.0.load(SeqCst), pushed + 1);
     }
 }

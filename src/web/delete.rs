@@ -124,7 +124,7 @@ fn of_tag(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Markup {
 async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Result<Markup, PageError> {
     let document = Document::read(of, &Reference::Digest(plan.digest.clone())).await?.ok_or(PageError::NotHere)?;
     let referrers = Referrers::read(of, &plan.digest).await?;
-    let children = document.children();
+    let children = document.children.unwrap_or_default();
     Ok(html! {
         h2 { "This goes" }
         ul {
@@ -141,7 +141,7 @@ async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Res
                 @for child in &children {
                     li {
                         (text::plain(child.platform.as_deref().unwrap_or("an attestation or other manifest")))
-                        " " (text::short(&child.entry.digest))
+                        " " (text::short(&child.digest))
                     }
                 }
             }

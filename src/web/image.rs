@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many platforms of an index are shown with all they have; the others are links.
-const PLATFORMS: usize = 32;
+const PLATFORMS: usize = 12;
 /// How many of them are read at a time.
 const READS: usize = 8;
 /// How many entries of a list that a client wrote are shown.
@@ -40,9 +40,11 @@ pub(super) async fn show(
     let tags = of.repository().browse_tags(|_, digest| *digest == document.digest).await?;
     let summary = Summary::read(of, &document.digest).await?;
     let referrers = Referrers::read(of, &document.digest).await?;
-    let details = if document.is_index() { index(state, of, &document).await? } else { part(of, &document).await? };
+    let details = match &document.children {
+        Some(children) => index(state, of, children).await?,
+        None => part(of, &document).await?,
+    };
     let may_delete = exchange.caller().is_some_and(|caller| caller.may_delete(of.name()));
-    let annotations = document.annotations();
     let body = html! {
         div.heading {
             h1 { (of.name()) span.reference { (separator(reference)) (short(reference)) } }
@@ -53,7 +55,8 @@ pub(super) async fn show(
         (facts(state, of, &document, &summary, &tags))
         (commands(exchange, of, reference, &document))
         (details)
-        @if !annotations.is_empty() { section { h2 { "Annotations" } (pairs(&annotations)) } }
+        @if document.is_too_long { p { "This manifest is too long to be shown." } }
+        @if !document.annotations.is_empty() { section { h2 { "Annotations" } (pairs(&document.annotations)) } }
         @if !referrers.is_empty() { section { h2 { "Referrers" } (referrers.show(state, of)) } }
     };
     let title = format!("{}{}{reference}", of.name(), separator(reference));
@@ -88,7 +91,7 @@ fn facts(state: &State, of: &Authorized<Pull>, document: &Document, summary: &Su
         dl.facts {
             dt { "Digest" } dd { code.whole { (document.digest) } }
             dt { "Type" } dd { code { (document.media_type) } }
-            @if let Some(kind) = document.artifact_type() { dt { "Artifact" } dd { code { (text::plain(kind)) } } }
+            @if let Some(kind) = &document.artifact_type { dt { "Artifact" } dd { code { (text::plain(kind)) } } }
             @if document.is_image() {
                 @for platform in &summary.kinds { dt { "Platform" } dd { (text::plain(platform)) } }
             }
@@ -102,9 +105,9 @@ fn facts(state: &State, of: &Authorized<Pull>, document: &Document, summary: &Su
                 }
                 @if tags.len() > ENTRIES { "and " (tags.len() - ENTRIES) " more" }
             }
-            @if let Some(subject) = document.subject() {
+            @if let Some(subject) = &document.subject {
                 dt { "Belongs to" }
-                dd { a href=(image(Reference::Digest(subject.clone()))) { (text::short(&subject)) } }
+                dd { a href=(image(Reference::Digest(subject.clone()))) { (text::short(subject)) } }
             }
         }
     }
@@ -115,7 +118,7 @@ fn commands(exchange: &Exchange<'_>, of: &Authorized<Pull>, reference: &Referenc
     let host = exchange.authority().unwrap_or_else(|| "localhost:5000".to_owned());
     let name = format!("{host}/{}{}{reference}", of.name(), separator(reference));
     let pinned = format!("{host}/{}@{}", of.name(), document.digest);
-    let is_image = document.is_image() || document.is_index();
+    let is_image = document.is_image() || document.children.is_some();
     let programs: &[&str] = if is_image { &["docker pull", "podman pull"] } else { &["oras pull"] };
     html! {
         section {
@@ -127,17 +130,15 @@ fn commands(exchange: &Exchange<'_>, of: &Authorized<Pull>, reference: &Referenc
 }
 
 /// The platforms of an index: the first of them with all they have.
-async fn index(state: &State, of: &Authorized<Pull>, index: &Document) -> Result<Markup, PageError> {
-    let children = index.children();
+async fn index(state: &State, of: &Authorized<Pull>, children: &[Child]) -> Result<Markup, PageError> {
     let read = async |child: &Child| {
-        let Some(document) = Document::read(of, &Reference::Digest(child.entry.digest.clone())).await? else {
+        let Some(document) = Document::read(of, &Reference::Digest(child.digest.clone())).await? else {
             return Ok::<_, PageError>(None);
         };
-        Ok(Some((size_of([&document]), part(of, &document).await?)))
+        Ok(Some((size_of(&document), part(of, &document).await?)))
     };
     let parts: Vec<_> = stream::iter(children.iter().take(PLATFORMS)).map(read).buffered(READS).try_collect().await?;
-    let link =
-        |child: &Child| state.url(&Page::Image(of.name().clone(), Reference::Digest(child.entry.digest.clone())));
+    let link = |child: &Child| state.url(&Page::Image(of.name().clone(), Reference::Digest(child.digest.clone())));
     Ok(html! {
         section {
             h2 { "Platforms" }
@@ -145,7 +146,7 @@ async fn index(state: &State, of: &Authorized<Pull>, index: &Document) -> Result
                 details open[parts.len() == 1] {
                     summary {
                         strong { (text::plain(child.platform.as_deref().unwrap_or("Attestation or other"))) }
-                        " " (text::short(&child.entry.digest)) " "
+                        " " (text::short(&child.digest)) " "
                         @match part {
                             Some((size, _)) => (text::size(*size)),
                             None => "not in this registry",
@@ -167,7 +168,7 @@ async fn index(state: &State, of: &Authorized<Pull>, index: &Document) -> Result
 /// An image for one platform, or an artifact.
 async fn part(of: &Authorized<Pull>, document: &Document) -> Result<Markup, PageError> {
     let config = ImageConfig::read(of, document).await?;
-    Ok(html! { (layers(&config.steps(document.layers()))) (configuration(&config)) })
+    Ok(html! { (layers(&config.steps(&document.layers))) (configuration(&config)) })
 }
 
 fn layers(steps: &[Step]) -> Markup {

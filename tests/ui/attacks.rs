@@ -77,6 +77,29 @@ fn hidden_digest(page: &str) -> String {
     page.split("<code class=\"whole\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
 }
 
+/// A page may read hundreds of manifests, and JSON takes more memory than its text.
+#[test]
+fn very_long_manifests_are_not_read_for_a_page() {
+    let site = open_site(|registry| {
+        let mut image = Described::usual(1, "amd64");
+        image.annotations = json!({"note": "x".repeat(600_000)});
+        let manifest = image.push(registry, "a", Some("image"));
+        let mut child = manifest.descriptor();
+        child["platform"] = json!({"os": "linux", "architecture": "amd64"});
+        let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [child]});
+        registry.repository("a").push_manifest("index", &Manifest::new(&index, IMAGE_INDEX));
+        image.annotations = json!({});
+        image.config["config"]["Env"] = json!(["x".repeat(600_000)]);
+        image.push(registry, "a", Some("config"));
+    });
+    let visitor = Visitor::new(&site);
+    assert!(visitor.page("/ui/r/a/-/image").contains("too long to be shown"));
+    for path in ["/ui/r/a", "/ui/r/a/-/image", "/ui/r/a/-/index", "/ui/r/a/-/config", "/ui/r/a/-/index/delete"] {
+        let page = visitor.page(path);
+        assert!(page.len() < 20_000, "{path}: {} bytes", page.len());
+    }
+}
+
 #[test]
 fn html_in_what_a_viewer_types_is_text() {
     let site = open_site(one_image);

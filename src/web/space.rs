@@ -22,7 +22,7 @@ pub(super) async fn show(state: &State, exchange: &Exchange<'_>) -> Result<HttpR
         h1 { "Space" }
         dl.facts {
             dt { "Free" }
-            dd { @if let Some(free) = free { (text::size(free)) } @else { "The store is in memory." } }
+            dd { @if let Some(free) = free { (text::size(free.bytes)) } @else { "The store is in memory." } }
             dt { "Writes" } dd { @if state.registry.is_read_only() { "off: the store is read-only" } @else { "on" } }
             dt { "Deletes" } dd { @if state.registry.takes_deletes() { "on" } @else { "off" } }
             dt { "Collections" }

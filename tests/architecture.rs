@@ -28,7 +28,7 @@ const USES: [(&str, &[&str]); 14] = [
     ("registry", &["oci", "storage"]),
     ("http", &["oci", "registry", "auth"]),
     ("api", &["oci", "registry", "auth", "http"]),
-    ("ops", &["registry", "http"]),
+    ("ops", &["storage", "registry", "http"]),
     ("web", &["oci", "registry", "auth", "http"]),
     ("config", &["oci"]),
     ("server", &["storage", "registry", "auth", "http", "api", "ops", "web", "config", "files"]),
@@ -58,6 +58,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["percent_encoding"], &["http", "api"]),
     (&["url"], &["config", "http", "auth", "web", "server", "cli"]),
     (&["maud"], &["web"]),
+    (&["procfs"], &["ops"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
 ];
 
@@ -83,7 +84,7 @@ const CIRCLES: [(&str, usize, &str); 8] = [
     ),
     ("auth", 5, "the modes answer with the refusals of the authenticator, which chooses among them"),
     ("cli", 2, "what is printed comes after the log, and a log that can't be opened is printed"),
-    ("config", 13, "each section reads values by the table of all settings, which is made of the sections' own"),
+    ("config", 15, "each section reads values by the table of all settings, which is made of the sections' own"),
     ("http", 11, "an exchange goes to a door, and a door answers exchanges"),
     (
         "registry",
@@ -103,7 +104,7 @@ const CIRCLES: [(&str, usize, &str); 8] = [
 ];
 
 /// How many tokens of code the product may have outside tests: a little more than it has.
-const MAX_TOKENS: usize = 252_000;
+const MAX_TOKENS: usize = 340_000;
 
 /// A file of the product, with every path that it names outside tests, each resolved to where it begins.
 struct Source {

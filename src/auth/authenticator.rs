@@ -19,6 +19,7 @@ use super::{
     login::Login,
     principal::Principal,
     realm::check_basic_realm,
+    refusal::{Refusal, RefusalCounts},
     secret::Secret,
     settings::Settings,
     token::{Issuer, TokenError, TokenRequest, TokenResponse},
@@ -48,31 +49,11 @@ pub enum BrowserLogin {
     Elsewhere(String),
 }
 
-/// Why credentials are refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The credentials are wrong, unreadable or of a kind that the mode does not have: 401 with the challenge, and no
-    /// `error` in it.
-    #[error("the credentials are not accepted")]
-    Invalid,
-    /// The token is not valid: 401 with the challenge and `error="invalid_token"`.
-    #[error("the token is not accepted")]
-    InvalidToken,
-    /// Too many wrong credentials came from the address: 429.
-    #[error("too many failed attempts")]
-    Throttled {
-        /// After how many seconds the client may try again.
-        retry_after: u64,
-    },
-    /// Credentials can't be checked at the moment: 503.
-    #[error("credentials can't be checked at this moment")]
-    Unavailable,
-}
-
 /// The authentication of a server: its mode and its access rules.
 pub struct Authenticator {
     mode: Mode,
     access: ArcSwap<AccessRules>,
+    refusals: RefusalCounts,
 }
 
 enum Mode {
@@ -86,7 +67,7 @@ impl Authenticator {
     /// Authentication in the mode in which everybody may do everything.
     #[must_use]
     pub fn open_to_everybody() -> Self {
-        Self { mode: Mode::Open, access: ArcSwap::default() }
+        Self { mode: Mode::Open, access: ArcSwap::default(), refusals: RefusalCounts::default() }
     }
 
     /// Reads the files of a mode. The built-in issuer makes its signing key if it has none.
@@ -103,7 +84,8 @@ impl Authenticator {
             Settings::Builtin(settings) => Mode::Builtin(Box::new(Builtin::open(settings, unix_time())?)),
             Settings::External(settings) => Mode::External(Box::new(External::open(settings)?)),
         };
-        let authenticator = Self { mode, access: ArcSwap::from_pointee(access) };
+        let (access, refusals) = (ArcSwap::from_pointee(access), RefusalCounts::default());
+        let authenticator = Self { mode, access, refusals };
         authenticator.warn_of_rules();
         Ok(authenticator)
     }
@@ -129,6 +111,10 @@ impl Authenticator {
         if matches!(self.mode, Mode::Open) {
             return Ok(Principal::unrestricted());
         }
+        self.refusals.count(self.judge(credentials).await)
+    }
+
+    async fn judge(&self, credentials: Credentials<'_>) -> Result<Principal, Refusal> {
         let access = self.access.load_full();
         let refuse = |reason: &dyn fmt::Display| {
             tracing::info!("credentials are refused: {reason}");
@@ -182,7 +168,13 @@ impl Authenticator {
     /// Checks the password of a user.
     pub(super) async fn check_password(&self, address: IpAddr, user: &str, password: &Secret) -> Result<(), Refusal> {
         let login = self.login().ok_or(Refusal::Invalid)?;
-        Box::pin(login.check(address, user, password)).await
+        self.refusals.count(Box::pin(login.check(address, user, password)).await)
+    }
+
+    /// How often credentials were refused.
+    #[must_use]
+    pub fn refusals(&self) -> &RefusalCounts {
+        &self.refusals
     }
 
     /// Whether everybody may do everything.
@@ -213,7 +205,10 @@ impl Authenticator {
         credentials: Credentials<'_>,
     ) -> Result<TokenResponse, TokenError> {
         match &self.mode {
-            Mode::Builtin(mode) => mode.issue(request, credentials, self.access.load_full(), unix_time()).await,
+            Mode::Builtin(mode) => {
+                let access = self.access.load_full();
+                self.refusals.count_issue(mode.issue(request, credentials, access, unix_time()).await)
+            }
             Mode::Open | Mode::Htpasswd { .. } | Mode::External(_) => Err(TokenError::NotHere),
         }
     }

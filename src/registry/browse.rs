@@ -1,11 +1,11 @@
-//! What a repository shows to people: reads that are no pulls, so they make no event and ask no upstream.
+//! Reads for people. They are no pulls: they make no event, and ask no upstream.
 
 use std::{sync::PoisonError, time::SystemTime};
 
 use bytes::Bytes;
 
 use super::{
-    CollectionReport, ReferrersPage, Registry, RegistryError, Repository, StoredManifest,
+    CollectionReport, Gc, ReferrersPage, Registry, RegistryError, Repository, StoredManifest,
     index::{PushTimes, ReferrersIndex, TagIndex},
     layout,
 };
@@ -36,7 +36,7 @@ pub struct TagSummary {
 pub struct LastCollection {
     /// When it ended.
     pub ended: SystemTime,
-    /// What it did.
+    /// Its result.
     pub report: CollectionReport,
 }
 
@@ -47,8 +47,17 @@ impl Registry {
         self.0.last_collection.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Remembers a collection that has ended.
+    /// The settings of collections.
+    #[must_use]
+    pub fn collections(&self) -> Gc {
+        self.0.rules.gc
+    }
+
+    /// Remembers a collection that has ended, unless it was a dry run.
     pub(super) fn remember_collection(&self, report: &CollectionReport) {
+        if report.dry_run {
+            return;
+        }
         let last = LastCollection { ended: SystemTime::now(), report: report.clone() };
         *self.0.last_collection.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
@@ -65,10 +74,13 @@ impl Repository {
     ///
     /// # Errors
     /// [`RegistryError::NameUnknown`] if there is no such repository; the error of the store.
-    pub async fn browse_tags(&self, is_wanted: impl Fn(&Tag) -> bool) -> Result<Vec<ListedTag>, RegistryError> {
-        // Each of the locks is given back before the next is taken.
+    pub async fn browse_tags(
+        &self,
+        is_wanted: impl Fn(&Tag, &Digest) -> bool,
+    ) -> Result<Vec<ListedTag>, RegistryError> {
+        // The first lock is released before the second is taken.
         let list = |state: &TagIndex| -> Vec<_> {
-            let wanted = state.iter().filter(|(tag, _)| is_wanted(tag));
+            let wanted = state.iter().filter(|(tag, digest)| is_wanted(tag, digest));
             wanted.map(|(tag, digest)| (tag.clone(), digest.clone())).collect()
         };
         let tags = self.with::<TagIndex>().await?.tags.all().map(list).unwrap_or_default();
@@ -94,15 +106,6 @@ impl Repository {
         Ok(TagSummary { count, last_push })
     }
 
-    /// The tags that name a manifest.
-    ///
-    /// # Errors
-    /// The error of the store.
-    pub async fn tags_naming(&self, digest: &Digest) -> Result<Vec<Tag>, RegistryError> {
-        let state = self.with::<TagIndex>().await?;
-        Ok(state.tags.all().map_or_else(Vec::new, |tags| tags.naming(digest).cloned().collect()))
-    }
-
     /// A manifest that is stored here.
     ///
     /// # Errors
@@ -121,17 +124,17 @@ impl Repository {
         Ok(known.map_or_else(ReferrersPage::default, |index| index.page(subject, None, None, limit)))
     }
 
-    /// The whole of a small blob, such as a configuration; `None` if it is not here, is longer than a manifest may be,
-    /// or is damaged.
+    /// The whole of a small blob, such as a configuration; `None` if it is not here, has more than `limit` bytes, or is
+    /// damaged.
     ///
     /// # Errors
     /// The error of the store.
-    pub async fn browse_blob(&self, digest: &Digest) -> Result<Option<Bytes>, RegistryError> {
+    pub async fn browse_blob(&self, digest: &Digest, limit: u64) -> Result<Option<Bytes>, RegistryError> {
         let Some((target, stat)) = self.blob_in_store(digest).await? else { return Ok(None) };
-        if stat.len > Registry::MANIFEST_LIMIT {
+        if stat.len > limit {
             return Ok(None);
         }
-        let bytes = self.storage().read(&layout::data(&target), Registry::MANIFEST_LIMIT).await?;
+        let bytes = self.storage().read(&layout::data(&target), limit).await?;
         Ok(bytes.filter(|bytes| Digest::of(target.algorithm(), bytes) == target))
     }
 }
@@ -140,10 +143,18 @@ impl Repository {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
 
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    };
+
     use super::*;
     use crate::{
         oci::{MediaType, Preconditions},
-        registry::{ManifestPush, Missing, Overwrite, Rules},
+        registry::{
+            Extensions, ManifestPush, Missing, Overwrite, Rules,
+            events::{Event, Listener},
+        },
         storage::Storage,
     };
 
@@ -173,20 +184,49 @@ mod tests {
         let registry = Registry::new(Storage::memory(), Rules { missing: Missing::Allow, ..Rules::default() });
         let repository = registry.repository("a".parse().unwrap());
         let first = push(&repository, &["one", "two"], "first").await;
-        let listed = repository.browse_tags(|_| true).await.unwrap();
+        let listed = repository.browse_tags(|_, _| true).await.unwrap();
         assert_eq!(names(&listed), ["one", "two"]);
         assert!(listed.iter().all(|tag| tag.digest == first && tag.pushed.unwrap() >= before));
 
         let moved = push(&repository, &["two", "three"], "second").await;
         repository.delete_tag(&"one".parse().unwrap(), Preconditions::default()).await.unwrap();
-        let listed = repository.browse_tags(|_| true).await.unwrap();
+        let listed = repository.browse_tags(|_, _| true).await.unwrap();
         assert_eq!(names(&listed), ["three", "two"]);
         assert!(listed.iter().all(|tag| tag.digest == moved && tag.pushed.is_some()));
-        assert_eq!(names(&repository.browse_tags(|tag| tag.as_str().contains("thr")).await.unwrap()), ["three"]);
+        assert_eq!(names(&repository.browse_tags(|tag, _| tag.as_str().contains("thr")).await.unwrap()), ["three"]);
 
         let summary = repository.tag_summary().await.unwrap();
         assert_eq!((summary.count, summary.last_push), (2, listed.iter().filter_map(|tag| tag.pushed).max()));
-        assert_eq!(repository.tags_naming(&moved).await.unwrap().len(), 2);
-        assert_eq!(repository.tags_naming(&first).await.unwrap(), []);
+        assert_eq!(repository.browse_tags(|_, digest| *digest == moved).await.unwrap().len(), 2);
+        assert_eq!(repository.browse_tags(|_, digest| *digest == first).await.unwrap(), []);
+    }
+    /// Counts events.
+    #[derive(Debug, Default)]
+    struct Counter(AtomicUsize);
+
+    impl Listener for Counter {
+        fn happened(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    #[tokio::test]
+    async fn to_look_is_no_pull() {
+        let counter = Arc::new(Counter::default());
+        let extensions = Extensions { listeners: vec![Arc::clone(&counter) as Arc<dyn Listener>], upstream: None };
+        let rules = Rules { missing: Missing::Allow, ..Rules::default() };
+        let registry = Registry::extended(Storage::memory(), rules, extensions);
+        let repository = registry.repository("a".parse().unwrap());
+        let digest = push(&repository, &["one"], "first").await;
+        let pushed = counter.0.load(SeqCst);
+        let tag = Reference::Tag("one".parse().unwrap());
+        assert_eq!(repository.browse_manifest(&tag).await.unwrap().unwrap().digest, digest);
+        assert!(repository.browse_referrers(&digest, 10).await.unwrap().descriptors.is_empty());
+        assert_eq!(repository.browse_blob(&digest, 100).await.unwrap(), None);
+        repository.browse_tags(|_, _| true).await.unwrap();
+        repository.tag_summary().await.unwrap();
+        assert_eq!(counter.0.load(SeqCst), pushed);
+        repository.manifest(&tag).await.unwrap();
+        assert_eq!(counter.0.load(SeqCst), pushed + 1);
     }
 }

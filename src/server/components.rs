@@ -10,16 +10,43 @@ use crate::{
     auth::{Authenticator, Sessions},
     config::{self, Config, Store, TrustedProxy},
     http::{self, LocationBase},
-    registry::{Expiry, Gc, Missing, Registry, Rules, Sizes, Verify},
+    ops::{self, Checks, Metrics},
+    registry::{Expiry, Extensions, Gc, Missing, Registry, Rules, Sizes, Verify},
     storage::{Durability, Storage, StorageError},
     web::Web,
 };
 
 /// Opens the store, and begins what runs in its background.
-pub(super) async fn registry(config: &Config) -> Result<Registry, StartError> {
-    let (storage, rules) = (storage(config).await?, rules(config));
+pub(super) async fn registry(config: &Config, metrics: Option<&Arc<Metrics>>) -> Result<Registry, StartError> {
+    let (mut storage, rules) = (storage(config).await?, rules(config));
     Registry::at_rest(storage.clone(), rules).mark_unexplained().await?;
-    Ok(Registry::new(storage, rules))
+    let mut extensions = Extensions::default();
+    if let Some(metrics) = metrics {
+        storage = storage.observed_by(metrics.clone());
+        extensions.listeners.push(metrics.clone());
+    }
+    Ok(Registry::extended(storage, rules, extensions))
+}
+
+/// The counters, if metrics are served.
+pub(super) fn metrics(config: &Config) -> Option<Arc<Metrics>> {
+    let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.as_ref());
+    path.map(|_| Arc::default())
+}
+
+/// The checks of `health`.
+pub(super) fn checks(config: &Config) -> Checks {
+    let check = |check: &config::HealthCheck| {
+        let (name, probe) = match &check.probe {
+            config::Probe::Store => ("storagedriver".to_owned(), ops::Probe::Store),
+            config::Probe::NoFile(path) => (path.display().to_string(), ops::Probe::NoFile(path.clone())),
+            config::Probe::Connection(address, timeout) => {
+                (address.to_string(), ops::Probe::Connection(address.to_string(), *timeout))
+            }
+        };
+        ops::Check { name, probe, interval: check.interval, threshold: check.threshold }
+    };
+    Checks::new(config.health.iter().map(check).collect())
 }
 
 /// Opens the store for work on it, while no server has it.

@@ -1,4 +1,4 @@
-//! Deleting a tag or a manifest: first what goes with it, then the deletion.
+//! The deletion of a tag or a manifest. The page first names everything that goes.
 
 use actix_web::HttpResponse;
 use maud::{Markup, html};
@@ -18,9 +18,10 @@ use super::{
 use crate::{
     http::{Authorized, Delete, Exchange},
     oci::{Algorithm, Digest, EntityTags, Preconditions, Reference, Tag},
+    registry::ListedTag,
 };
 
-/// What a deletion takes away.
+/// The tags and the manifest that a deletion is about.
 struct Plan {
     digest: Digest,
     /// The tags that go.
@@ -36,26 +37,30 @@ impl Plan {
             Reference::Digest(digest) => {
                 let document = Document::read(of, reference).await?;
                 document.ok_or(PageError::NotHere)?;
-                Ok(Self { tags: repository.tags_naming(digest).await?, others: Vec::new(), digest: digest.clone() })
+                let tags = repository.browse_tags(|_, named| named == digest).await?;
+                Ok(Self { tags: names(tags), others: Vec::new(), digest: digest.clone() })
             }
             Reference::Tag(tag) => {
-                let found = repository.browse_tags(|other| other == tag).await?.pop();
+                let found = repository.browse_tags(|other, _| other == tag).await?.pop();
                 let digest = found.ok_or(PageError::NotHere)?.digest;
-                let mut others = repository.tags_naming(&digest).await?;
-                others.retain(|other| other != tag);
-                Ok(Self { digest, tags: vec![tag.clone()], others })
+                let others = repository.browse_tags(|other, named| other != tag && *named == digest).await?;
+                Ok(Self { digest, tags: vec![tag.clone()], others: names(others) })
             }
         }
     }
 
-    /// Names all that goes, so that a form can say which plan it agreed to.
+    /// Identifies the plan. The form sends it back, so that a deletion takes away only what its page named.
     fn fingerprint(&self) -> String {
         let names = self.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n");
         Digest::of(Algorithm::Sha256, format!("{}\n{names}", self.digest).as_bytes()).to_string()
     }
 }
 
-/// Names all that goes, and asks.
+fn names(listed: Vec<ListedTag>) -> Vec<Tag> {
+    listed.into_iter().map(|listed| listed.tag).collect()
+}
+
+/// Shows the plan, with the form to confirm it.
 pub(super) async fn show(
     state: &State,
     exchange: &Exchange<'_>,
@@ -119,7 +124,7 @@ fn of_tag(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Markup {
 async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Result<Markup, PageError> {
     let document = Document::read(of, &Reference::Digest(plan.digest.clone())).await?.ok_or(PageError::NotHere)?;
     let referrers = Referrers::read(of, &plan.digest).await?;
-    let children = document.children();
+    let children = document.children.unwrap_or_default();
     Ok(html! {
         h2 { "This goes" }
         ul {
@@ -129,14 +134,14 @@ async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Res
         @if !children.is_empty() || !referrers.is_empty() {
             h2 { "This goes with a later collection" }
             p {
-                "A collection that takes manifests without a tag removes these, unless a tag or another index holds them. \
-                 Until then they can be pulled by their digests."
+                "A collection that takes manifests without a tag removes these, unless a tag or another index holds \
+                 them. Until then they can be pulled by their digests."
             }
             ul {
                 @for child in &children {
                     li {
                         (text::plain(child.platform.as_deref().unwrap_or("an attestation or other manifest")))
-                        " " (text::short(&child.entry.digest))
+                        " " (text::short(&child.digest))
                     }
                 }
             }
@@ -146,7 +151,7 @@ async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Res
     })
 }
 
-/// Deletes what the form named, if nothing of it has changed since.
+/// Deletes, if the plan is still the one that the form confirms.
 pub(super) async fn delete(
     state: &State,
     exchange: &Exchange<'_>,
@@ -166,8 +171,8 @@ pub(super) async fn delete(
         Reference::Digest(digest) => of.repository().delete_manifest(digest, unchanged).await?,
     }
     let tags = state.url(&Page::Tags(of.name().clone()));
-    // With its last manifest, a repository goes.
-    match of.repository().browse_tags(|_| false).await {
+    // A repository goes with its last manifest.
+    match of.repository().browse_tags(|_, _| false).await {
         Ok(_) => Ok(see_other(format!("{tags}?{}", query(&[("deleted", &reference.to_string())])))),
         Err(_) => Ok(see_other(state.url(&Page::Home))),
     }

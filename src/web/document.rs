@@ -1,6 +1,4 @@
-//! A manifest, read for people: what is not there or has another form is not shown.
-
-use std::str::FromStr;
+//! A manifest, read for people. Fields that are missing or have another form are not shown.
 
 use serde_json::Value;
 
@@ -10,14 +8,27 @@ use crate::{
     registry::{RegistryError, StoredManifest},
 };
 
+/// The longest manifest or configuration that is read for a page, in bytes. A page may read hundreds of them, and
+/// parsed JSON takes many times the memory of its text.
+pub(super) const LIMIT: usize = 512 * 1024;
+
 /// A manifest that is shown.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) digest: Digest,
     pub(super) media_type: MediaType,
-    /// How many bytes it has.
-    pub(super) len: u64,
-    body: Value,
+    /// Whether it is longer than [`LIMIT`]. Then the fields below are empty.
+    pub(super) is_too_long: bool,
+    /// The kind of artifact.
+    pub(super) artifact_type: Option<String>,
+    /// The manifest that this one is a referrer of.
+    pub(super) subject: Option<Digest>,
+    pub(super) config: Option<Entry>,
+    /// The layers, and the blobs of an artifact, in their order.
+    pub(super) layers: Vec<Entry>,
+    /// The manifests of an index; `None` if it is no index.
+    pub(super) children: Option<Vec<Child>>,
+    pub(super) annotations: Vec<(String, String)>,
 }
 
 /// Content that a manifest refers to.
@@ -26,14 +37,14 @@ pub(super) struct Entry {
     pub(super) digest: Digest,
     pub(super) media_type: String,
     pub(super) size: u64,
-    /// The name of a file, which artifacts give.
+    /// The file name, in artifacts.
     pub(super) title: Option<String>,
 }
 
 /// A manifest in an index.
 #[derive(Clone, Debug)]
 pub(super) struct Child {
-    pub(super) entry: Entry,
+    pub(super) digest: Digest,
     /// The platform; `None` if the index does not say one.
     pub(super) platform: Option<String>,
 }
@@ -46,63 +57,38 @@ impl Document {
 
     fn of(stored: StoredManifest) -> Self {
         let StoredManifest { digest, media_type, bytes } = stored;
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        Self { digest, media_type, len: bytes.len() as u64, body }
-    }
-
-    /// Whether it is a list of manifests.
-    pub(super) fn is_index(&self) -> bool {
-        self.body["manifests"].is_array()
+        let is_too_long = bytes.len() > LIMIT;
+        let body = if is_too_long { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
+        let child = |value| Some(Child { digest: entry(value)?.digest, platform: platform(&value["platform"]) });
+        Self {
+            digest,
+            media_type,
+            is_too_long,
+            artifact_type: text(&body["artifactType"]),
+            subject: entry(&body["subject"]).map(|subject| subject.digest),
+            config: entry(&body["config"]),
+            layers: list(&body["layers"]).chain(list(&body["blobs"])).filter_map(entry).collect(),
+            children: body["manifests"].as_array().map(|children| children.iter().filter_map(child).collect()),
+            annotations: texts(&body["annotations"]),
+        }
     }
 
     /// Whether it has the configuration of an image that runs, and is no other artifact.
     pub(super) fn is_image(&self) -> bool {
-        self.config().is_some_and(|config| {
+        self.config.as_ref().is_some_and(|config| {
             matches!(
                 config.media_type.as_str(),
                 "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json"
             )
         })
     }
-
-    /// The manifests of an index.
-    pub(super) fn children(&self) -> Vec<Child> {
-        let child = |value: &Value| Some(Child { platform: platform(&value["platform"]), entry: entry(value)? });
-        list(&self.body["manifests"]).filter_map(child).collect()
-    }
-
-    /// The configuration.
-    pub(super) fn config(&self) -> Option<Entry> {
-        entry(&self.body["config"])
-    }
-
-    /// The layers, and the blobs of an artifact, in their order.
-    pub(super) fn layers(&self) -> Vec<Entry> {
-        list(&self.body["layers"]).chain(list(&self.body["blobs"])).filter_map(entry).collect()
-    }
-
-    /// What it is a referrer of.
-    pub(super) fn subject(&self) -> Option<Digest> {
-        Some(entry(&self.body["subject"])?.digest)
-    }
-
-    /// What kind of artifact it says it is.
-    pub(super) fn artifact_type(&self) -> Option<&str> {
-        self.body["artifactType"].as_str()
-    }
-
-    /// Its annotations.
-    pub(super) fn annotations(&self) -> Vec<(String, String)> {
-        texts(&self.body["annotations"])
-    }
 }
 
-/// The platform in a descriptor or in the configuration of an image. `unknown/unknown` is none: so `BuildKit` marks
-/// what it attests.
+/// The platform in a descriptor or in the configuration of an image. `unknown/unknown` counts as none: `BuildKit` gives
+/// it to attestations.
 pub(super) fn platform(value: &Value) -> Option<String> {
-    let part = |name: &str| value[name].as_str().filter(|part| !part.is_empty());
-    let (os, architecture) = (part("os")?, part("architecture")?);
-    let variant = part("variant").map(|variant| format!("/{variant}")).unwrap_or_default();
+    let (os, architecture) = (text(&value["os"])?, text(&value["architecture"])?);
+    let variant = text(&value["variant"]).map(|variant| format!("/{variant}")).unwrap_or_default();
     (os != "unknown").then(|| format!("{os}/{architecture}{variant}"))
 }
 
@@ -112,6 +98,11 @@ pub(super) fn texts(value: &Value) -> Vec<(String, String)> {
     value.as_object().into_iter().flatten().filter_map(text).collect()
 }
 
+/// A text that is not empty.
+pub(super) fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+}
+
 /// The elements of a list.
 pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
@@ -119,9 +110,9 @@ pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
 
 fn entry(value: &Value) -> Option<Entry> {
     Some(Entry {
-        digest: Digest::from_str(value["digest"].as_str()?).ok()?,
+        digest: value["digest"].as_str()?.parse().ok()?,
         media_type: value["mediaType"].as_str().unwrap_or_default().to_owned(),
         size: value["size"].as_u64().unwrap_or_default(),
-        title: value["annotations"]["org.opencontainers.image.title"].as_str().map(ToOwned::to_owned),
+        title: text(&value["annotations"]["org.opencontainers.image.title"]),
     })
 }

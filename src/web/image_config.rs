@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::document::{Document, Entry, list, platform, texts};
+use super::document::{Document, Entry, LIMIT, list, platform, text, texts};
 use crate::{http::Authorized, registry::RegistryError};
 
 /// The configuration of an image; empty if it can't be read.
@@ -15,15 +15,15 @@ pub(super) struct ImageConfig(Value);
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) command: String,
-    /// `None`: it changed no file.
+    /// `None` if it changed no file.
     pub(super) layer: Option<Entry>,
 }
 
 impl ImageConfig {
     /// Reads the configuration of an image.
     pub(super) async fn read<A>(of: &Authorized<A>, image: &Document) -> Result<Self, RegistryError> {
-        let Some(config) = image.config().filter(|_| image.is_image()) else { return Ok(Self::default()) };
-        let bytes = of.repository().browse_blob(&config.digest).await?;
+        let Some(config) = image.config.as_ref().filter(|_| image.is_image()) else { return Ok(Self::default()) };
+        let bytes = of.repository().browse_blob(&config.digest, LIMIT as u64).await?;
         Ok(Self(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()))
     }
 
@@ -32,9 +32,9 @@ impl ImageConfig {
         platform(&self.0)
     }
 
-    /// The history, with the layers that its steps made, and then the layers that no step explains.
-    pub(super) fn steps(&self, layers: Vec<Entry>) -> Vec<Step> {
-        let mut layers = layers.into_iter();
+    /// The history, each step with the layer that it made. Layers without a step come last.
+    pub(super) fn steps(&self, layers: &[Entry]) -> Vec<Step> {
+        let mut layers = layers.iter().cloned();
         let step = |value: &Value| Step {
             command: value["created_by"].as_str().or(value["comment"].as_str()).unwrap_or_default().to_owned(),
             layer: if value["empty_layer"] == Value::Bool(true) { None } else { layers.next() },
@@ -48,23 +48,22 @@ impl ImageConfig {
     /// The settings with which it runs, each with its values.
     pub(super) fn settings(&self) -> Vec<(&'static str, Vec<String>)> {
         let config = &self.0["config"];
-        let one = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
         let words = |value: &Value| {
             let words: Vec<_> = list(value).filter_map(Value::as_str).map(quoted).collect();
-            (!words.is_empty()).then(|| words.join(" ")).or_else(|| one(value))
+            (!words.is_empty()).then(|| words.join(" ")).or_else(|| text(value))
         };
         let names = |value: &Value| value.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
-        let env = list(&config["Env"]).filter_map(one).collect();
+        let env = list(&config["Env"]).filter_map(text).collect();
         let rows = [
-            ("Created", one(&self.0["created"]).into_iter().collect()),
-            ("Author", one(&self.0["author"]).into_iter().collect()),
+            ("Created", text(&self.0["created"]).into_iter().collect()),
+            ("Author", text(&self.0["author"]).into_iter().collect()),
             ("Entrypoint", words(&config["Entrypoint"]).into_iter().collect()),
             ("Command", words(&config["Cmd"]).into_iter().collect()),
-            ("Working directory", one(&config["WorkingDir"]).into_iter().collect()),
-            ("User", one(&config["User"]).into_iter().collect()),
+            ("Working directory", text(&config["WorkingDir"]).into_iter().collect()),
+            ("User", text(&config["User"]).into_iter().collect()),
             ("Ports", names(&config["ExposedPorts"])),
             ("Volumes", names(&config["Volumes"])),
-            ("Stop signal", one(&config["StopSignal"]).into_iter().collect()),
+            ("Stop signal", text(&config["StopSignal"]).into_iter().collect()),
             ("Environment", env),
         ];
         rows.into_iter().filter(|(_, values): &(_, Vec<String>)| !values.is_empty()).collect()
@@ -76,7 +75,7 @@ impl ImageConfig {
     }
 }
 
-/// A word as a shell takes it for one.
+/// A word, quoted for a shell if it needs that.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -105,18 +104,19 @@ mod tests {
         let config = ImageConfig(json!({"history": [
             {"created_by": "ADD a"}, {"created_by": "ENV b", "empty_layer": true}, {"comment": "c"}, 7,
         ]}));
-        let steps = config.steps((1..=4).map(layer).collect());
+        let steps = config.steps(&(1..=4).map(layer).collect::<Vec<_>>());
         let seen: Vec<_> =
             steps.iter().map(|step| (step.command.as_str(), step.layer.as_ref().map(|layer| layer.size))).collect();
         assert_eq!(seen, [("ADD a", Some(1)), ("ENV b", None), ("c", Some(2)), ("", Some(3)), ("", Some(4))]);
-        assert_eq!(ImageConfig::default().steps(vec![layer(1)]).len(), 1);
+        assert_eq!(ImageConfig::default().steps(&[layer(1)]).len(), 1);
     }
 
     #[test]
     fn settings_of_any_form_are_read() {
         let config = ImageConfig(json!({
             "os": "linux", "architecture": "arm", "variant": "v7", "created": 5,
-            "config": {"Entrypoint": ["sh", "-c", "it's"], "Cmd": "x", "Env": ["A=b", 1], "ExposedPorts": {"80/tcp": {}},
+            "config": {
+                "Entrypoint": ["sh", "-c", "it's"], "Cmd": "x", "Env": ["A=b", 1], "ExposedPorts": {"80/tcp": {}},
                 "Labels": {"a": "b", "c": 1}},
         }));
         let settings = config.settings();

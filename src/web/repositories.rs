@@ -1,4 +1,4 @@
-//! The repositories that the viewer may see.
+//! The page of the repositories.
 
 use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -23,7 +23,7 @@ const ROWS: usize = 50;
 /// How many repositories are read at a time.
 const READS: usize = 8;
 
-/// Shows a part of the repositories that have a text in their name.
+/// Shows a page of the repositories that the viewer may see and that have a text in their name.
 pub(super) async fn show(state: &State, exchange: &Exchange<'_>, catalog: &Catalog) -> Result<HttpResponse, PageError> {
     let wanted = exchange.query().one("q")?.unwrap_or_default().trim();
     let names = catalog.containing(&wanted.to_lowercase()).await;
@@ -50,7 +50,7 @@ pub(super) async fn show(state: &State, exchange: &Exchange<'_>, catalog: &Catal
     Ok(page(frame.around(&body)))
 }
 
-/// A repository with its figures.
+/// The figures of a repository.
 async fn row(exchange: &Exchange<'_>, name: &RepositoryName) -> Result<(RepositoryName, TagSummary), PageError> {
     let repository = exchange.caller().and_then(|caller| caller.pull(name.clone()));
     let summary = match repository {
@@ -63,13 +63,15 @@ async fn row(exchange: &Exchange<'_>, name: &RepositoryName) -> Result<(Reposito
 fn table(state: &State, rows: &[(RepositoryName, TagSummary)]) -> Markup {
     html! {
         table {
-            thead { tr { th scope="col" { "Repository" } th.number scope="col" { "Tags" } th scope="col" { "Last push" } } }
+            thead {
+                tr { th scope="col" { "Repository" } th.number scope="col" { "Tags" } th scope="col" { "Last push" } }
+            }
             tbody {
                 @for (name, summary) in rows {
                     tr {
                         th scope="row" { a href=(state.url(&Page::Tags(name.clone()))) { (name) } }
                         td.number data-label="Tags" { (summary.count) }
-                        td data-label="Last push" { @if let Some(time) = summary.last_push { (text::age(time)) } @else { "–" } }
+                        td data-label="Last push" { (text::age(summary.last_push)) }
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! The room in the store, and its collections.
+//! The page of the store: free space and collections.
 
 use actix_web::HttpResponse;
 use maud::{Markup, html};
@@ -14,18 +14,22 @@ use crate::{
     registry::LastCollection,
 };
 
-/// Shows how much room is left, and what the last collection did.
+/// Shows the free space, and the result of the last collection.
 pub(super) async fn show(state: &State, exchange: &Exchange<'_>) -> Result<HttpResponse, PageError> {
     let free = state.registry.free_space().await.map_err(HttpError::from)?;
+    let interval = state.registry.collections().interval;
     let body = html! {
         h1 { "Space" }
         dl.facts {
             dt { "Free" }
-            dd { @if let Some(free) = free { (text::size(free)) } @else { "The store is in memory." } }
-            dt { "Writes" }
-            dd { @if state.registry.is_read_only() { "The store is read-only." } @else { "The store takes writes." } }
-            dt { "Deletes" }
-            dd { @if state.registry.takes_deletes() { "are allowed" } @else { "are switched off" } }
+            dd { @if let Some(free) = free { (text::size(free.bytes)) } @else { "The store is in memory." } }
+            dt { "Writes" } dd { @if state.registry.is_read_only() { "off: the store is read-only" } @else { "on" } }
+            dt { "Deletes" } dd { @if state.registry.takes_deletes() { "on" } @else { "off" } }
+            dt { "Collections" }
+            dd {
+                @if let Some(interval) = interval { "one every " (text::span(interval.as_secs())) }
+                @else { "only when an operator runs " code { "wharf gc" } }
+            }
         }
         section {
             h2 { "Last collection" }
@@ -43,17 +47,20 @@ fn collection(last: &LastCollection) -> Markup {
     let LastCollection { ended, report } = last;
     html! {
         dl.facts {
-            dt { "Ended" } dd { (text::age(*ended)) }
+            dt { "Ended" } dd { (text::age(Some(*ended))) }
             dt { "Freed" }
-            dd { (text::size(report.bytes)) ", " (text::counted(report.contents, "blob or manifest", "blobs and manifests")) }
+            dd { (contents(report.bytes, report.contents)) }
             dt { "Removed" }
             dd {
                 (text::counted(report.manifests, "manifest without a tag", "manifests without a tag")) ", "
                 (text::counted(report.uploads, "unfinished upload", "unfinished uploads"))
             }
             dt { "Waiting" }
-            dd { (text::size(report.waiting_bytes)) ", " (text::counted(report.waiting, "blob or manifest", "blobs and manifests")) " that nothing refers to and that are too young" }
+            dd { (contents(report.waiting_bytes, report.waiting)) " that nothing refers to and that are too young" }
         }
-        @if report.dry_run { p { "It was a dry run: it removed nothing." } }
     }
+}
+
+fn contents(bytes: u64, count: u64) -> String {
+    format!("{}, {}", text::size(bytes), text::counted(count, "blob or manifest", "blobs and manifests"))
 }

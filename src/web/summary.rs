@@ -1,4 +1,4 @@
-//! What a row of a list of tags says of a manifest.
+//! The platforms and the size of a manifest.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::{
     registry::RegistryError,
 };
 
-/// How many manifests of an index are read for a row; of a longer one the size is not known.
+/// How many manifests of an index are read. The size of a longer index is not known.
 const CHILDREN: usize = 64;
 /// How many of them are read at a time.
 const READS: usize = 8;
 
-/// What a row says of a manifest.
+/// The platforms and the size of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     /// The platforms of an image, or the kind of an artifact.
@@ -26,41 +26,53 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Reads what there is to say of a manifest.
+    /// Reads the manifest, and those of an index.
     pub(super) async fn read(of: &Authorized<Pull>, digest: &Digest) -> Result<Self, RegistryError> {
         let Some(document) = Document::read(of, &Reference::Digest(digest.clone())).await? else {
             return Ok(Self::default());
         };
-        if document.is_index() { Self::of_index(of, &document).await } else { Self::of_image(of, &document).await }
-    }
-
-    async fn of_index(of: &Authorized<Pull>, index: &Document) -> Result<Self, RegistryError> {
-        let children = index.children();
-        let kinds = children.iter().filter_map(|child| child.platform.clone()).collect();
-        if children.len() > CHILDREN {
-            return Ok(Self { kinds, size: None });
-        }
-        let references = children.into_iter().map(|child| Reference::Digest(child.entry.digest));
-        let documents: Vec<Option<Document>> = stream::iter(references)
-            .map(async |reference| Document::read(of, &reference).await)
-            .buffered(READS)
-            .try_collect()
-            .await?;
-        let size = documents.iter().all(Option::is_some).then(|| size_of(documents.iter().flatten()));
+        let digests = match &document.children {
+            None => return Self::of_image(of, &document).await,
+            Some(children) => children.iter().map(|child| child.digest.clone()).collect(),
+        };
+        let size = size_of_all(of, digests).await?;
+        let kinds = document.children.into_iter().flatten().filter_map(|child| child.platform).collect();
         Ok(Self { kinds, size })
     }
 
     async fn of_image(of: &Authorized<Pull>, image: &Document) -> Result<Self, RegistryError> {
         let platform = ImageConfig::read(of, image).await?.platform();
-        let kind = platform.or_else(|| image.artifact_type().map(ToOwned::to_owned));
-        let kind = kind.or_else(|| image.config().map(|config| config.media_type));
-        Ok(Self { kinds: kind.into_iter().collect(), size: Some(size_of([image])) })
+        let kind = platform.or_else(|| image.artifact_type.clone());
+        let kind = kind.or_else(|| image.config.as_ref().map(|config| config.media_type.clone()));
+        Ok(Self { kinds: kind.into_iter().collect(), size: (!image.is_too_long).then(|| size_of(image)) })
     }
 }
 
-/// The bytes of all that some manifests refer to, each counted once.
-pub(super) fn size_of<'a>(documents: impl IntoIterator<Item = &'a Document>) -> u64 {
-    let entries = documents.into_iter().flat_map(|document| document.layers().into_iter().chain(document.config()));
-    let sizes: BTreeMap<Digest, u64> = entries.map(|entry| (entry.digest, entry.size)).collect();
-    sizes.values().fold(0, |sum, size| sum.saturating_add(*size))
+/// The bytes of all blobs of some manifests, each counted once; `None` if a manifest is missing or they are too many.
+async fn size_of_all(of: &Authorized<Pull>, manifests: Vec<Digest>) -> Result<Option<u64>, RegistryError> {
+    if manifests.len() > CHILDREN {
+        return Ok(None);
+    }
+    let read = async |digest| {
+        let document = Document::read(of, &Reference::Digest(digest)).await?;
+        Ok::<_, RegistryError>(document.filter(|document| !document.is_too_long).map(|document| sizes(&document)))
+    };
+    let read: Vec<Option<Sizes>> = stream::iter(manifests).map(read).buffered(READS).try_collect().await?;
+    let all: Option<Vec<Sizes>> = read.into_iter().collect();
+    Ok(all.map(|all| sum(all.into_iter().flatten().collect())))
+}
+
+/// The bytes of all blobs of a manifest, each counted once.
+pub(super) fn size_of(document: &Document) -> u64 {
+    sum(sizes(document))
+}
+
+type Sizes = BTreeMap<Digest, u64>;
+
+fn sizes(document: &Document) -> Sizes {
+    document.layers.iter().chain(&document.config).map(|entry| (entry.digest.clone(), entry.size)).collect()
+}
+
+fn sum(sizes: Sizes) -> u64 {
+    sizes.into_values().fold(0, u64::saturating_add)
 }

@@ -7,10 +7,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::oci::Digest;
 
-/// The longest text of a client that is shown, in characters.
+/// How many characters of a text are shown.
 const LONGEST: usize = 2_000;
 
-/// A text that a client wrote, without what would hide or reorder other text, and not longer than a page can show.
+/// A text that a client wrote, cut to [`LONGEST`], without characters that could hide or reorder other text.
 pub(super) fn plain(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST).map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
@@ -19,7 +19,7 @@ pub(super) fn plain(text: &str) -> String {
     shown
 }
 
-/// Control characters but for those of lines, and those that change the direction of a text.
+/// Whether a character is invisible or changes the direction of the text. Line feeds and tabs are allowed.
 fn is_misleading(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -31,7 +31,7 @@ pub(super) fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    // In tenths of the unit, rounded down.
+    // Tenths of the unit, rounded down.
     let (mut tenths, mut unit) = (bytes / 100, 0);
     while tenths >= 10_000 {
         (tenths, unit) = (tenths / 1000, unit + 1);
@@ -42,26 +42,32 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// A time as its age, with the time itself for those who point at it.
-pub(super) fn age(time: SystemTime) -> Markup {
+/// The age of a time, with the time as a tooltip; a dash if it is not known.
+pub(super) fn age(time: Option<SystemTime>) -> Markup {
+    let Some(time) = time else { return html! { "–" } };
     let seconds = SystemTime::now().duration_since(time).unwrap_or_default().as_secs();
     let date = OffsetDateTime::from(time).replace_nanosecond(0).ok().and_then(|time| time.format(&Rfc3339).ok());
     let date = date.unwrap_or_default();
-    html! { time datetime=(date) title=(date) { (words(seconds)) } }
+    html! {
+        time datetime=(date) title=(date) {
+            @if seconds < 60 { "just now" } @else { (span(seconds)) " ago" }
+        }
+    }
 }
 
-fn words(seconds: u64) -> String {
-    const UNITS: [(u64, &str, &str); 5] = [
+/// A duration in its largest unit.
+pub(super) fn span(seconds: u64) -> String {
+    const UNITS: [(u64, &str, &str); 6] = [
         (365 * 86_400, "year", "years"),
         (30 * 86_400, "month", "months"),
         (86_400, "day", "days"),
         (3_600, "hour", "hours"),
         (60, "minute", "minutes"),
+        (1, "second", "seconds"),
     ];
-    match UNITS.into_iter().find(|(length, ..)| seconds >= *length) {
-        Some((length, one, many)) => format!("{} ago", counted(seconds / length, one, many)),
-        None => "just now".to_owned(),
-    }
+    let unit = UNITS.into_iter().find(|(length, ..)| seconds >= *length);
+    let (length, one, many) = unit.unwrap_or((1, "second", "seconds"));
+    counted(seconds / length, one, many)
 }
 
 /// A number with what it counts: `1 tag`, `2 tags`.
@@ -99,15 +105,15 @@ mod tests {
     #[test]
     fn ages_are_in_the_largest_unit() {
         for (seconds, expected) in [
-            (0, "just now"),
-            (59, "just now"),
-            (60, "1 minute ago"),
-            (7_199, "1 hour ago"),
-            (2 * 86_400, "2 days ago"),
-            (45 * 86_400, "1 month ago"),
-            (800 * 86_400, "2 years ago"),
+            (0, "0 seconds"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (7_199, "1 hour"),
+            (2 * 86_400, "2 days"),
+            (45 * 86_400, "1 month"),
+            (800 * 86_400, "2 years"),
         ] {
-            assert_eq!(words(seconds), expected);
+            assert_eq!(span(seconds), expected);
         }
     }
 

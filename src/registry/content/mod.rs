@@ -4,6 +4,7 @@ mod integrity;
 mod pins;
 mod verified_cache;
 
+pub use self::verified_cache::CacheCounts;
 pub(super) use self::{
     integrity::DamagedContents,
     pins::{Fingerprints, Pins, Run, Taken},

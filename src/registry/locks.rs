@@ -1,4 +1,4 @@
-//! LockTable, and the tasks that finish what was begun.
+//! Locks, and the tasks that finish what was begun.
 //!
 //! Two rules. Changes to the links of one repository exclude each other where one could undo what the other relies on.
 //! A commit or a delete is a task of its own that runs to its end, also if its client goes away.
@@ -48,7 +48,7 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    /// A locks that keeps content young for `grace`. Its tasks run on the runtime that this is called in, and so
+    /// Locks that keep content young for `grace`. Its tasks run on the runtime that this is called in, and so
     /// outlive a request's.
     pub(super) fn new(grace: Duration) -> Self {
         Self {
@@ -62,22 +62,22 @@ impl Locks {
         }
     }
 
-    /// LockTable a repository, shared with others that only add to it.
+    /// Locks a repository, shared with others that only add to it.
     pub(super) async fn shared(&self, name: &RepositoryName) -> Shared {
         self.repositories.of(name).read_owned().await
     }
 
-    /// LockTable a repository exclusively.
+    /// Locks a repository exclusively.
     pub(super) async fn exclusive(&self, name: &RepositoryName) -> Exclusive {
         self.repositories.of(name).write_owned().await
     }
 
-    /// LockTable the reading of a long list of a repository. A caller that has the repository's lock must not call this.
+    /// Locks the reading of a long list of a repository. A caller that has the repository's lock must not call this.
     pub(super) async fn listing(&self, name: &RepositoryName) -> Listing {
         self.listings.of(name).lock_owned().await
     }
 
-    /// LockTable the bytes of one digest.
+    /// Locks the bytes of one digest.
     pub(super) async fn content(&self, digest: &Digest) -> Content {
         self.contents.of(digest).lock_owned().await
     }

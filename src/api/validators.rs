@@ -13,9 +13,11 @@ use crate::{
     oci::{Digest, EntityTags, Preconditions},
 };
 
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
 /// Says which content this is.
 pub(super) fn identify(response: &mut HttpResponseBuilder, digest: &Digest) {
-    response.insert_header(("Docker-Content-Digest", digest.to_string()));
+    response.insert_header((CONTENT_DIGEST, digest.to_string()));
     response.insert_header((header::ETAG, format!("\"{digest}\"")));
 }
 

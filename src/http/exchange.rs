@@ -121,7 +121,8 @@ pub async fn serve(service: web::Data<Service>, request: HttpRequest, payload: P
     let unread = UnreadBody::new(payload);
     let Found { path, router, resource } = service.find(request.path());
     let mut response = answer(&service, &request, &path, resource, &unread, &mut record).await;
-    let fixed = router.map_or([headers::DATA, &[]], |router| [router.protection(), router.headers(&path)]);
+    let fixed =
+        router.map_or([&headers::DATA as headers::Fixed, &[]], |router| [router.protection(), router.headers(&path)]);
     headers::complete(&service, fixed, &mut response);
     let response = headers::without_body_if_head(&request, response);
     let response = location::complete(&service.settings, &request, response);

@@ -91,7 +91,7 @@ impl<'a> ParserAnswer<'a> {
         };
         let mut response = ErrorAnswer::from(error).to_response();
         let own = service.routers.iter().map(|router| router.headers_without_path()).find(|own| !own.is_empty());
-        headers::complete(service, [headers::DATA, own.unwrap_or_default()], &mut response);
+        headers::complete(service, [&headers::DATA, own.unwrap_or_default()], &mut response);
         if is_request {
             response = RequestRecord::of_no_request(service, address, begun).end_of(response);
         }

@@ -43,7 +43,7 @@ pub use self::{
     error_body::ErrorAnswer,
     exchange::{Exchange, serve},
     head_limits::HeadLimits,
-    headers::{DATA, Fixed},
+    headers::{DATA, Fixed, field},
     location::LocationBase,
     malformed_request::{ContentEnd, ParserAnswer},
     path::Path,

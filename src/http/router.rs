@@ -29,7 +29,7 @@ pub trait Router: Debug + Send + Sync {
 
     /// The headers that protect the answers behind this router, errors included, from what a browser could be made to do with them.
     fn protection(&self) -> Fixed {
-        DATA
+        &DATA
     }
 
     /// Other headers of the answers to a path, errors included.

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! main -> cli -> server -> { api, ops } -> http -> { registry, auth }      registry -> storage
-//! auth, server and cli -> files
+//! auth, server and cli -> files                        cli -> client
 //! config is read by cli and server                     every module may use oci; oci uses none
 //! ```
 //!
@@ -20,6 +20,7 @@
 //! | [`api`] | the door of the distribution API: one file a resource, one table of routes | touch the store but through the registry |
 //! | [`ops`] | the door of operators: health | tell anything about content |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
+//! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
 //! | [`files`] | files that are watched, files that are private | know what is in a file |
 //! | [`config`] | the settings, each with where it came from | act on them |
 //! | [`cli`] | one file a command | anything that a library user would miss |
@@ -112,6 +113,7 @@
 pub mod api;
 pub mod auth;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod files;
 #[cfg(any(test, fuzzing))]

@@ -5,7 +5,7 @@
 //! # The house
 //!
 //! ```text
-//! main -> cli -> server -> { api, ops } -> http -> { registry, auth }      registry -> storage
+//! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
 //! auth, server and cli -> files                        cli -> client
 //! config is read by cli and server                     every module may use oci; oci uses none
 //! ```
@@ -19,6 +19,7 @@
 //! | [`http`] | the way of every request, whichever door it came through | know what a path means |
 //! | [`api`] | the door of the distribution API: one file a resource, one table of routes | touch the store but through the registry |
 //! | [`ops`] | the door of operators: health | tell anything about content |
+//! | [`web`] | the door of people with a browser: the page | show or do more than the API would for the same user |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
 //! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
 //! | [`files`] | files that are watched, files that are private | know what is in a file |
@@ -74,7 +75,6 @@
 //! | a webhook | a new `notify/`: a [`Listener`](registry::events::Listener); its settings in `config/`; its row in `server/open.rs` |
 //! | an object store | a new `storage/s3/`; its variant in `storage/operations.rs` and `batch.rs`; `config/storage.rs`; `server/open.rs` |
 //! | `/metrics` | `ops/`: a resource, a [`RecordListener`](http::RecordListener), an [`Observer`](storage::Observer); `config/http.rs`; rows in `server.rs` |
-//! | a page | a new `web/`: a [`Door`](http::Door); its row in `server.rs` |
 //! | certificates by ACME | `server/tls.rs`; `config/tls.rs` |
 //! | another body of errors | `http/error_body.rs` |
 //! | another password hash | `auth/password_hash/`: one file and one row |
@@ -124,3 +124,4 @@ pub mod ops;
 pub mod registry;
 pub mod server;
 pub mod storage;
+pub mod web;

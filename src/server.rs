@@ -22,6 +22,7 @@ mod connection;
 mod connection_limit;
 pub(crate) mod control;
 mod listen;
+mod metrics;
 pub(crate) mod open;
 mod parser_errors;
 #[cfg(test)]
@@ -47,14 +48,19 @@ pub use check::check;
 pub use listen::StartError;
 pub use tls::TlsError;
 
-use self::{connection_limit::ConnectionLimit, listen::Sockets, tls::TlsConfig};
+use self::{
+    connection_limit::ConnectionLimit,
+    listen::Sockets,
+    metrics::{CertificateEnd, NoProxy},
+    tls::TlsConfig,
+};
 use crate::{
     api::Api,
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
     http::{AccessLog, Door, RecordListener, Service},
-    ops::Ops,
+    ops::{Checks, Debug, MetricSource, Metrics, Ops, Unhealthy},
     registry::{Registry, WeakRegistry},
 };
 
@@ -65,6 +71,7 @@ const WORKERS_END: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<SocketAddr>,
+    debug_addresses: Vec<SocketAddr>,
     handle: ServerHandle,
     authenticator: Arc<Authenticator>,
     mode: Discriminant<Mode>,
@@ -105,15 +112,17 @@ pub fn start(config: Config) -> Result<Server, StartError> {
         Some(sockets) => sockets,
         None => listen::bind(&config.http.listen)?,
     };
+    let debug = config.http.debug.as_ref().map(|debug| listen::bind_debug(&debug.addresses)).transpose()?;
     let mode = discriminant(&config.auth.mode);
     let addresses = sockets.addresses();
+    let debug_addresses = debug.as_ref().map(Sockets::addresses).unwrap_or_default();
     let (report, started) = mpsc::channel();
     let thread = thread::Builder::new()
         .name("wharf".to_owned())
-        .spawn(move || serve(&config, sockets, &report))
+        .spawn(move || serve(&config, sockets, debug, &report))
         .map_err(StartError::Thread)?;
     let Started { handle, authenticator } = started.recv().unwrap_or(Err(StartError::Died))?;
-    Ok(Server { addresses, handle, authenticator, mode, thread: Some(thread) })
+    Ok(Server { addresses, debug_addresses, handle, authenticator, mode, thread: Some(thread) })
 }
 
 impl Server {
@@ -121,6 +130,12 @@ impl Server {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// The addresses of the debug listener; none without one.
+    #[must_use]
+    pub fn debug_addresses(&self) -> &[SocketAddr] {
+        &self.debug_addresses
     }
 
     /// The port that is listened on; 0 for a Unix socket.
@@ -171,7 +186,12 @@ impl Drop for Server {
 }
 
 /// The server's thread, to its end.
-fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<Started, StartError>>) {
+fn serve(
+    config: &Config,
+    sockets: Sockets,
+    debug: Option<Sockets>,
+    report: &mpsc::Sender<Result<Started, StartError>>,
+) {
     // Workers each have a runtime of their own. This one, which outlives them, is for what must not end with a request.
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
@@ -180,7 +200,7 @@ fn serve(config: &Config, sockets: Sockets, report: &mpsc::Sender<Result<Started
     };
     let system = System::with_tokio_rt(|| runtime);
     let weak = system.block_on(async move {
-        let (server, registry, authenticator) = match run(config, sockets).await {
+        let (server, registry, authenticator) = match run(config, sockets, debug).await {
             Ok(parts) => parts,
             Err(error) => {
                 drop(report.send(Err(error)));
@@ -212,14 +232,28 @@ fn wait_for(registry: &WeakRegistry) {
 async fn run(
     config: &Config,
     sockets: Sockets,
+    debug: Option<Sockets>,
 ) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
-    let registry = open::registry(config).await?;
+    let metrics = open::metrics(config);
+    let registry = open::registry(config, metrics.as_ref()).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
-    let service = web::Data::new(service(config, &registry, &authenticator));
+    let checks = Arc::new(open::checks(config));
+    let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
+    let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
     announce::store(config);
     announce::addresses(config, &sockets);
-    let server = build(config, sockets, &service, tls.as_ref()).map_err(StartError::Listen)?;
+    let debug = debug.map(|sockets| {
+        announce::debug(&sockets);
+        let others = others(&authenticator, &peers, tls.as_ref());
+        let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.clone());
+        let door = Debug::new(path, registry.clone(), metrics.unwrap_or_default(), others, Arc::clone(&checks));
+        let doors: Vec<Box<dyn Door>> = vec![Box::new(door)];
+        let service = Service::new(registry.clone(), Arc::clone(&authenticator), open::http(config), doors, Vec::new());
+        (sockets, web::Data::new(service))
+    });
+    let server = build(config, sockets, &service, tls.as_ref(), &peers, debug).map_err(StartError::Listen)?;
+    tokio::spawn(checks.follow(registry.clone()));
     if let Some(tls) = tls {
         tokio::spawn(files::follow(move || tls.poll()));
     }
@@ -231,16 +265,42 @@ async fn run(
 }
 
 /// What answers requests, and hears of them: one row for each door and each listener.
-fn service(config: &Config, registry: &Registry, authenticator: &Arc<Authenticator>) -> Service {
-    let doors: Vec<Box<dyn Door>> = vec![
+fn service(
+    config: &Config,
+    registry: &Registry,
+    authenticator: &Arc<Authenticator>,
+    checks: &Arc<Checks>,
+    metrics: Option<&Arc<Metrics>>,
+) -> Service {
+    let mut doors: Vec<Box<dyn Door>> = vec![
         Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
         Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
     ];
-    let mut listeners: Vec<Arc<dyn RecordListener>> = Vec::new();
+    if config.ui.enabled {
+        // Before the others: the root is theirs as well.
+        doors.insert(0, Box::new(open::page(config, registry, authenticator)));
+    }
+    if !config.health.is_empty() {
+        doors.insert(0, Box::new(Unhealthy(Arc::clone(checks))));
+    }
+    let mut listeners: Vec<Arc<dyn RecordListener>> = metrics.into_iter().map(|metrics| metrics.clone() as _).collect();
     if config.log.access_log {
         listeners.push(Arc::new(AccessLog));
     }
     Service::new(registry.clone(), Arc::clone(authenticator), open::http(config), doors, listeners)
+}
+
+/// What is counted beside the [`Metrics`]: one row for each part.
+fn others(
+    authenticator: &Arc<Authenticator>,
+    peers: &Arc<ConnectionLimit>,
+    tls: Option<&Arc<Watched<TlsConfig>>>,
+) -> Vec<Arc<dyn MetricSource>> {
+    let mut sources: Vec<Arc<dyn MetricSource>> = vec![authenticator.clone(), peers.clone(), Arc::new(NoProxy)];
+    if let Some(tls) = tls {
+        sources.push(Arc::new(CertificateEnd(Arc::clone(tls))));
+    }
+    sources
 }
 
 fn build(
@@ -248,6 +308,8 @@ fn build(
     sockets: Sockets,
     service: &web::Data<Service>,
     tls: Option<&Arc<Watched<TlsConfig>>>,
+    peers: &Arc<ConnectionLimit>,
+    debug: Option<(Sockets, web::Data<Service>)>,
 ) -> io::Result<actix_server::Server> {
     let workers = thread::available_parallelism().map_or(2, usize::from);
     let mut server = actix_server::Server::build()
@@ -256,9 +318,8 @@ fn build(
         .shutdown_timeout(rounded_up(config.http.drain_timeout))
         .disable_signals();
     let shutdown = server.graceful_shutdown_signal();
-    let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
     for socket in sockets.tcp {
-        let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(&peers));
+        let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(peers));
         server = match tls.map(Arc::clone) {
             Some(tls) => server.listen("https", socket, move || {
                 connection::tls(service.clone(), shutdown.clone(), Arc::clone(&peers), Arc::clone(&tls))
@@ -271,6 +332,15 @@ fn build(
     for socket in sockets.unix {
         let (service, shutdown) = (service.clone(), shutdown.clone());
         server = server.listen_uds("unix", socket, move || connection::unix(service.clone(), shutdown.clone()))?;
+    }
+    if let Some((sockets, service)) = debug {
+        let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
+        for socket in sockets.tcp {
+            let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(&peers));
+            server = server.listen("debug", socket, move || {
+                connection::plain(service.clone(), shutdown.clone(), Arc::clone(&peers))
+            })?;
+        }
     }
     Ok(server.run())
 }

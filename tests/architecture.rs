@@ -20,7 +20,7 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 14] = [
+const USES: [(&str, &[&str]); 15] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),
@@ -29,9 +29,10 @@ const USES: [(&str, &[&str]); 14] = [
     ("registry", &["oci", "storage"]),
     ("http", &["oci", "registry", "auth"]),
     ("api", &["oci", "registry", "auth", "http"]),
-    ("ops", &["registry", "http"]),
+    ("ops", &["storage", "registry", "http"]),
+    ("web", &["oci", "registry", "auth", "http"]),
     ("config", &["oci"]),
-    ("server", &["storage", "registry", "auth", "http", "api", "ops", "config", "files"]),
+    ("server", &["storage", "registry", "auth", "http", "api", "ops", "web", "config", "files"]),
     ("cli", &["oci", "registry", "auth", "client", "config", "server", "files"]),
     ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("main", &["cli"]),
@@ -39,7 +40,7 @@ const USES: [(&str, &[&str]); 14] = [
 
 /// Crates, or parts of the standard library, with the modules that may name them.
 const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
-    (&["actix_web"], &["http", "api", "ops", "server"]),
+    (&["actix_web"], &["http", "api", "ops", "web", "server"]),
     (&["actix_http", "actix_server", "actix_service", "listenfd"], &["server"]),
     (&["hyper", "hyper_util", "http_body_util", "tower_service", "rustls_native_certs"], &["client"]),
     (&["tokio_rustls"], &["server", "client"]),
@@ -47,8 +48,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["rustix"], &["storage", "files", "server"]),
     (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "hmac", "subtle"], &["auth"]),
     (&["base64"], &["auth", "client"]),
-    (&["rustls"], &["server", "client"]),
-    (&["aws_lc_rs"], &["auth"]),
+    (&["rustls", "aws_lc_rs"], &["auth", "server", "client"]),
     (&["x509_parser"], &["auth", "server"]),
     (&["sha2"], &["oci", "auth"]),
     (&["quick_cache"], &["storage", "registry"]),
@@ -60,7 +60,9 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),
     (&["percent_encoding"], &["http", "api", "client"]),
-    (&["url"], &["config", "http", "auth", "client", "cli"]),
+    (&["url"], &["config", "http", "auth", "client", "web", "server", "cli"]),
+    (&["maud"], &["web"]),
+    (&["procfs"], &["ops"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
 ];
 
@@ -86,11 +88,11 @@ const CIRCLES: [(&str, usize, &str); 8] = [
     ),
     ("auth", 5, "the modes answer with the refusals of the authenticator, which chooses among them"),
     ("cli", 2, "what is printed comes after the log, and a log that can't be opened is printed"),
-    ("config", 12, "each section reads values by the table of all settings, which is made of the sections' own"),
+    ("config", 15, "each section reads values by the table of all settings, which is made of the sections' own"),
     ("http", 11, "an exchange goes to a door, and a door answers exchanges"),
     (
         "registry",
-        16,
+        17,
         "verbs change the index, which reads the store by their rules; the layout spells the keys of records",
     ),
     (
@@ -106,7 +108,7 @@ const CIRCLES: [(&str, usize, &str); 8] = [
 ];
 
 /// How many tokens of code the product may have outside tests: a little more than it has.
-const MAX_TOKENS: usize = 235_000;
+const MAX_TOKENS: usize = 340_000;
 
 /// A file of the product, with every path that it names outside tests, each resolved to where it begins.
 struct Source {

@@ -19,6 +19,8 @@ use super::{
     login::Login,
     principal::Principal,
     realm::check_basic_realm,
+    refusal::{Refusal, RefusalCounts},
+    secret::Secret,
     settings::Settings,
     token::{Issuer, TokenError, TokenRequest, TokenResponse},
 };
@@ -36,31 +38,22 @@ pub struct Credentials<'a> {
     pub address: IpAddr,
 }
 
-/// Why credentials are refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The credentials are wrong, unreadable or of a kind that the mode does not have: 401 with the challenge, and no
-    /// `error` in it.
-    #[error("the credentials are not accepted")]
-    Invalid,
-    /// The token is not valid: 401 with the challenge and `error="invalid_token"`.
-    #[error("the token is not accepted")]
-    InvalidToken,
-    /// Too many wrong credentials came from the address: 429.
-    #[error("too many failed attempts")]
-    Throttled {
-        /// After how many seconds the client may try again.
-        retry_after: u64,
-    },
-    /// Credentials can't be checked at the moment: 503.
-    #[error("credentials can't be checked at this moment")]
-    Unavailable,
+/// How a person logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BrowserLogin {
+    /// Not at all: everybody may do everything.
+    Unneeded,
+    /// With a name and a password.
+    Password,
+    /// Not here: the tokens are those of the issuer at this URL.
+    Elsewhere(String),
 }
 
 /// The authentication of a server: its mode and its access rules.
 pub struct Authenticator {
     mode: Mode,
     access: ArcSwap<AccessRules>,
+    refusals: RefusalCounts,
 }
 
 enum Mode {
@@ -74,7 +67,7 @@ impl Authenticator {
     /// Authentication in the mode in which everybody may do everything.
     #[must_use]
     pub fn open_to_everybody() -> Self {
-        Self { mode: Mode::Open, access: ArcSwap::default() }
+        Self { mode: Mode::Open, access: ArcSwap::default(), refusals: RefusalCounts::default() }
     }
 
     /// Reads the files of a mode. The built-in issuer makes its signing key if it has none.
@@ -91,7 +84,8 @@ impl Authenticator {
             Settings::Builtin(settings) => Mode::Builtin(Box::new(Builtin::open(settings, unix_time())?)),
             Settings::External(settings) => Mode::External(Box::new(External::open(settings)?)),
         };
-        let authenticator = Self { mode, access: ArcSwap::from_pointee(access) };
+        let (access, refusals) = (ArcSwap::from_pointee(access), RefusalCounts::default());
+        let authenticator = Self { mode, access, refusals };
         authenticator.warn_of_rules();
         Ok(authenticator)
     }
@@ -117,6 +111,10 @@ impl Authenticator {
         if matches!(self.mode, Mode::Open) {
             return Ok(Principal::unrestricted());
         }
+        self.refusals.count(self.judge(credentials).await)
+    }
+
+    async fn judge(&self, credentials: Credentials<'_>) -> Result<Principal, Refusal> {
         let access = self.access.load_full();
         let refuse = |reason: &dyn fmt::Display| {
             tracing::info!("credentials are refused: {reason}");
@@ -124,10 +122,7 @@ impl Authenticator {
         };
         let authorization = Authorization::parse(credentials.authorization).map_err(|error| refuse(&error))?;
         match (&self.mode, authorization) {
-            (Mode::Open, _) => Ok(Principal::unrestricted()),
-            // The external issuer decides about all rights, so nothing is allowed without a token.
-            (Mode::External(_), Authorization::Nothing) => Ok(Principal::anonymous(Arc::default())),
-            (_, Authorization::Nothing) => Ok(Principal::anonymous(access)),
+            (Mode::Open, _) | (_, Authorization::Nothing) => Ok(self.nobody()),
             (Mode::Htpasswd { login, .. }, Authorization::Basic { user, password }) => {
                 Box::pin(login.check(credentials.address, &user, &password)).await?;
                 Ok(Principal::user_by_password(&user, access))
@@ -139,6 +134,47 @@ impl Authenticator {
                 Err(refuse(&"a password, where auth.mode is token"))
             }
         }
+    }
+
+    /// A sender without credentials.
+    pub(super) fn nobody(&self) -> Principal {
+        match &self.mode {
+            Mode::Open => Principal::unrestricted(),
+            Mode::Htpasswd { .. } | Mode::Builtin(_) => Principal::anonymous(self.access.load_full()),
+            // The external issuer decides about all rights, so nothing is allowed without a token.
+            Mode::External(_) => Principal::anonymous(Arc::default()),
+        }
+    }
+
+    /// A user whose password was checked.
+    pub(super) fn user(&self, name: &str) -> Principal {
+        Principal::user_by_password(name, self.access.load_full())
+    }
+
+    /// How a person logs in.
+    pub(super) fn browser_login(&self) -> BrowserLogin {
+        match &self.mode {
+            Mode::Open => BrowserLogin::Unneeded,
+            Mode::Htpasswd { .. } | Mode::Builtin(_) => BrowserLogin::Password,
+            Mode::External(mode) => BrowserLogin::Elsewhere(mode.realm.url(None)),
+        }
+    }
+
+    /// The hash of a user's password, if users log in here.
+    pub(super) fn hash_of(&self, user: &str) -> Option<String> {
+        self.login()?.users().hash_of(user).map(ToOwned::to_owned)
+    }
+
+    /// Checks the password of a user.
+    pub(super) async fn check_password(&self, address: IpAddr, user: &str, password: &Secret) -> Result<(), Refusal> {
+        let login = self.login().ok_or(Refusal::Invalid)?;
+        self.refusals.count(Box::pin(login.check(address, user, password)).await)
+    }
+
+    /// How often credentials were refused.
+    #[must_use]
+    pub fn refusals(&self) -> &RefusalCounts {
+        &self.refusals
     }
 
     /// Whether everybody may do everything.
@@ -169,7 +205,10 @@ impl Authenticator {
         credentials: Credentials<'_>,
     ) -> Result<TokenResponse, TokenError> {
         match &self.mode {
-            Mode::Builtin(mode) => mode.issue(request, credentials, self.access.load_full(), unix_time()).await,
+            Mode::Builtin(mode) => {
+                let access = self.access.load_full();
+                self.refusals.count_issue(mode.issue(request, credentials, access, unix_time()).await)
+            }
             Mode::Open | Mode::Htpasswd { .. } | Mode::External(_) => Err(TokenError::NotHere),
         }
     }

@@ -26,7 +26,9 @@ mod password_file;
 mod password_hash;
 mod principal;
 mod realm;
+mod refusal;
 mod secret;
+mod sessions;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -35,7 +37,7 @@ mod token;
 mod users;
 
 pub use access_rules::{ANONYMOUS, ANY_USER, AccessRules, InvalidAccess, RuleSettings, Verdict};
-pub use authenticator::{Authenticator, Credentials, Refusal};
+pub use authenticator::{Authenticator, BrowserLogin, Credentials};
 pub use authorization::MAX_AUTHORIZATION_LEN;
 pub use error::AuthError;
 pub use glob::{Glob, InvalidGlob};
@@ -44,7 +46,9 @@ pub use password_file::{PasswordFile, PasswordFileError, password_line};
 pub use password_hash::{InvalidHash, NoRandomness, hash_password};
 pub use principal::{Grants, Method, Principal};
 pub use realm::{InvalidRealm, Realm};
+pub use refusal::{Refusal, RefusalCounts};
 pub use secret::Secret;
+pub use sessions::{SESSION_LIFETIME, Sessions};
 pub use settings::{BuiltinSettings, ExternalSettings, KeySource, Settings};
 pub(crate) use throttle::network;
 pub use token::{IdentityToken, IdentityTokens, TokenError, TokenRefusal, TokenRequest, TokenResponse, rotate_keys};

@@ -94,10 +94,11 @@ fn read(payload: &str, target: &Target, source: &Source) -> Result<Node, ConfigE
     let node = yaml::read(payload, &|_| source.clone());
     let plain = |node: &Node| matches!(node.value, Value::Scalar(_) | Value::Null);
     match target {
-        Target::Setting(_, Kind::Text | Kind::Path | Kind::Url) if !node.as_ref().is_ok_and(plain) => {
+        Target::Setting(_, Kind::Text | Kind::Path | Kind::Url) | Target::Item("http.addr" | "http.debug.addr", _)
+            if !node.as_ref().is_ok_and(plain) =>
+        {
             Ok(Node::scalar(payload, source.clone()))
         }
-        Target::Item("http.addr", _) if !node.as_ref().is_ok_and(plain) => Ok(Node::scalar(payload, source.clone())),
         Target::Setting(_, Kind::Addresses) | Target::Inside(_) if node.is_err() => {
             Ok(Node::scalar(payload, source.clone()))
         }

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::Status::Ignored;
 use super::values::Values;
-use super::{Address, Kind, Setting, Tls, TrustedProxy, tls, trusted_proxies};
+use super::{Address, Debug, Kind, Setting, Tls, TrustedProxy, debug, tls, trusted_proxies};
 
 /// The listener and the form of URLs.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Http {
     pub headers: Vec<(String, Vec<String>)>,
     /// `http.trustedproxies`: proxies whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// `http.debug`, if an address is set.
+    pub debug: Option<Debug>,
     /// `http.tls`, if a certificate is set.
     pub tls: Option<Tls>,
 }
@@ -91,7 +93,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         .with(Ignored("the state of an upload is on the disk, so no state is signed")),
     Setting::ignored("http.http2", HTTP_1_1),
     Setting::ignored("http.h2c", HTTP_1_1),
-    Setting::ignored("http.debug", "there is no debug listener, and there are no metrics yet"),
 ];
 
 pub(super) fn read(values: &mut Values) -> Http {
@@ -99,8 +100,11 @@ pub(super) fn read(values: &mut Values) -> Http {
     let relative_urls = values.is_set("http.relativeurls").then(|| values.flag("http.relativeurls"));
     let prefix = prefix(values);
     warn_of_two_paths(values, host.as_ref(), &prefix);
+    let listen = listen(values);
+    let taken = if let Listen::Tcp(addresses) = &listen { addresses.as_slice() } else { &[] };
     Http {
-        listen: listen(values),
+        debug: debug::read(values, taken),
+        listen,
         host,
         prefix,
         relative_urls,

@@ -126,6 +126,9 @@ mod tests {
                 ],
                 USERS,
             ),
+            "health.file" => (["{file: /a}", "{file: /b}"], ""),
+            "health.tcp" => (["{addr: 'a:1'}", "{addr: 'b:2'}"], ""),
+            "http.debug.addr" => (["localhost:5003", "[::1]:5004"], ""),
             other => panic!("{other} is a list without an example"),
         }
     }

@@ -8,7 +8,7 @@ use super::node::Node;
 use super::values::Values;
 use super::{
     CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, access, auth, effective, environment,
-    http, limits, log, storage, validation,
+    health, http, limits, log, storage, ui, validation,
 };
 
 /// The sources of settings.
@@ -159,6 +159,8 @@ fn sections(values: &mut Values) -> Config {
         auth,
         access,
         groups,
+        health: health::read(values),
+        ui: ui::read(values),
         log: log::read(values),
         limits: limits::read(values),
         validation: validation::read(values),

@@ -14,6 +14,7 @@ mod address;
 mod assign;
 mod auth;
 mod auth_token;
+mod debug;
 mod duration;
 mod effective;
 mod environment;
@@ -21,6 +22,7 @@ mod error;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod health;
 mod http;
 mod limits;
 mod list_entry;
@@ -37,6 +39,7 @@ mod table;
 mod tls;
 mod toml_file;
 mod trusted_proxies;
+mod ui;
 mod unsupported;
 mod validation;
 mod values;
@@ -46,10 +49,12 @@ pub use access::{AccessRule, Group};
 pub use address::{Address, Host};
 pub use auth::{Auth, Htpasswd, Mode};
 pub use auth_token::{Issuer, Token};
+pub use debug::Debug;
 pub use effective::EffectiveSetting;
 pub use environment::CONFIGURATION_PATH;
 pub use error::{ConfigError, ConfigErrors, Notice};
 pub use file::DEFAULT_FILE;
+pub use health::{HealthCheck, Probe};
 pub use http::{Http, Listen};
 pub use limits::Limits;
 pub use load::{Loaded, Sources};
@@ -62,6 +67,7 @@ pub use storage::{Durability, Gc, Storage, Store, UploadPurging};
 pub use table::settings;
 pub use tls::{ClientAuth, Tls, TlsVersion};
 pub use trusted_proxies::TrustedProxy;
+pub use ui::Ui;
 pub use validation::{Missing, Sizes, Validation};
 
 /// Every setting, read and checked: plain values without their sources.
@@ -77,6 +83,10 @@ pub struct Config {
     pub access: Vec<AccessRule>,
     /// The groups that the rules name.
     pub groups: Vec<Group>,
+    /// The checks that refuse every request while they fail.
+    pub health: Vec<HealthCheck>,
+    /// The page for people with a browser.
+    pub ui: Ui,
     /// The level and the form of the log.
     pub log: Log,
     /// The limits.

@@ -1,17 +1,22 @@
 //! The table of all settings, and the lookup of keys in it.
 
 use super::nearest::nearest;
-use super::{Setting, access, auth, auth_token, http, limits, log, storage, tls, unsupported, validation};
+use super::{
+    Setting, access, auth, auth_token, debug, health, http, limits, log, storage, tls, ui, unsupported, validation,
+};
 
 /// Every setting, in the order of the documentation.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    const SECTIONS: [&[Setting]; 10] = [
+    const SECTIONS: [&[Setting]; 13] = [
         http::SETTINGS,
+        debug::SETTINGS,
         tls::SETTINGS,
         storage::SETTINGS,
         auth::SETTINGS,
         auth_token::SETTINGS,
         access::SETTINGS,
+        ui::SETTINGS,
+        health::SETTINGS,
         log::SETTINGS,
         limits::SETTINGS,
         validation::SETTINGS,
@@ -106,14 +111,19 @@ mod tests {
             Kind::List => "[ES256]".to_owned(),
             Kind::Texts => "{name: text}".to_owned(),
             Kind::Lists => "{name: [text]}".to_owned(),
+            Kind::Rules if setting.key == "health.file" => "[{file: /f}]".to_owned(),
+            Kind::Rules if setting.key == "health.tcp" => "[{addr: 'a:1'}]".to_owned(),
             Kind::Rules => "[{users: [u], repositories: [r], actions: [pull]}]".to_owned(),
             Kind::EmptyTable | Kind::Anything => "{}".to_owned(),
         }
     }
 
     /// Some settings matter only beside others.
-    const SURROUNDINGS: [&str; 5] = [
+    const SURROUNDINGS: [&str; 8] = [
         "",
+        "health.storagedriver.enabled = true",
+        "http.debug.addr = ':5001'",
+        "http.debug = { addr = ':5001', prometheus = { enabled = true } }",
         "http.tls = { certificate = '/c', key = '/k', clientcas = ['/ca'] }",
         "auth.htpasswd.path = '/f'",
         "auth.mode = 'token'\nauth.htpasswd.path = '/f'",

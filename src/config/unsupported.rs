@@ -4,10 +4,6 @@ use super::{Kind, Setting};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("version", Kind::Anything, "", "").with(super::Status::Honoured),
-    Setting::ignored("health.storagedriver", "/healthz checks the store at every request"),
-    Setting::refused("health.file", "/healthz reports on this registry only"),
-    Setting::refused("health.http", "/healthz reports on this registry only"),
-    Setting::refused("health.tcp", "/healthz reports on this registry only"),
     Setting::ignored("compatibility", "stored schema 1 manifests are served, new ones are refused"),
     Setting::ignored("redis", "wharf has its own cache in memory"),
     Setting::ignored("reporting", "wharf sends no reports"),

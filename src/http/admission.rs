@@ -102,7 +102,7 @@ impl Service {
         if min_free == 0 {
             return Ok(true);
         }
-        Ok(self.registry.free_space().await?.is_none_or(|free| free >= min_free))
+        Ok(self.registry.free_space().await?.is_none_or(|free| free.bytes >= min_free))
     }
 }
 

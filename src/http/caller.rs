@@ -65,6 +65,12 @@ impl Catalog {
     pub(crate) async fn list(&self, last: Option<&str>, limit: usize) -> Page<RepositoryName> {
         self.registry.list_repositories(last, limit, |name| self.principal.may_see(name)).await
     }
+
+    /// All repositories that the sender may see and that have `text` in their name.
+    pub(crate) async fn containing(&self, text: &str) -> Vec<RepositoryName> {
+        let is_wanted = |name: &RepositoryName| name.as_str().contains(text) && self.principal.may_see(name);
+        self.registry.list_repositories(None, usize::MAX, is_wanted).await.entries
+    }
 }
 
 /// What a sender was granted: the [`Right`] that its request needs.
@@ -95,7 +101,7 @@ pub(crate) struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// Authenticates a request. A sender without credentials is let through as nobody, to what everybody may do.
+    /// Authenticates a request, unless its `sender` is known already. A sender without credentials is let through as nobody, to what everybody may do.
     ///
     /// # Errors
     /// 401 for credentials that don't hold, 429 for too many of them.
@@ -104,9 +110,13 @@ impl<'a> Caller<'a> {
         request: &'a HttpRequest,
         address: Option<IpAddr>,
         right: Option<&Right>,
+        sender: Option<Principal>,
     ) -> Result<Self, HttpError> {
-        let credentials = credentials(request, address)?;
         let wanted = right.map_or_else(|| Some(Vec::new()), Right::scopes);
+        if let Some(principal) = sender {
+            return Ok(Self { service, request, wanted, principal, address });
+        }
+        let credentials = credentials(request, address)?;
         let principal = match service.authenticator.authenticate(credentials).await {
             Ok(principal) => principal,
             Err(Refusal::Throttled { retry_after }) => return Err(HttpError::TooManyRequests { retry_after }),
@@ -127,6 +137,14 @@ impl<'a> Caller<'a> {
     /// Whether the sender may read a repository.
     pub(crate) fn may_pull(&self, name: &RepositoryName) -> bool {
         self.principal.may(Action::Pull, name)
+    }
+
+    /// Whether the sender may delete from a repository.
+    pub(crate) fn may_delete(&self, name: &RepositoryName) -> bool {
+        let service = self.service;
+        service.registry.takes_deletes()
+            && service.must_be_writable().is_ok()
+            && self.principal.may(Action::Delete, name)
     }
 
     /// `error`, for a sender who may know it: nobody learns more from a malformed request than from a good one.

@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 
-use actix_web::{HttpResponse, http::Method};
+use actix_web::{HttpRequest, HttpResponse, http::Method};
 use futures_util::future::LocalBoxFuture;
 
 use super::{
@@ -14,7 +14,10 @@ use super::{
     error_body::ErrorAnswer,
     headers::{DATA, Fixed},
 };
-use crate::oci::{Action, RepositoryName, ResourceScope};
+use crate::{
+    auth::Principal,
+    oci::{Action, RepositoryName, ResourceScope},
+};
 
 /// A front door.
 pub trait Door: Debug + Send + Sync {
@@ -47,6 +50,12 @@ pub trait Resource: Debug {
 
     /// The right that a request needs. This is the one place that says it: permission, challenge and the scopes of a token follow from it.
     fn right(&self, method: &Method, query: &Query) -> Right;
+
+    /// The sender of a request, where the resource knows it by other means than `Authorization`. That field is not
+    /// looked at then.
+    fn sender(&self, _: &HttpRequest) -> Option<Principal> {
+        None
+    }
 
     /// Whether clients append parameters to the path with `&`, as if it had a query.
     fn takes_appended_parameters(&self) -> bool {

@@ -87,6 +87,11 @@ impl ErrorAnswer {
         self.0.status
     }
 
+    /// What the client reads.
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// The answer with a body in JSON.
     #[must_use]
     pub fn to_response(&self) -> HttpResponse {

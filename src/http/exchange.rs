@@ -191,7 +191,8 @@ impl<'a> Asked<'a> {
             check_method(method, resource)?;
             return resource.answer(self.exchange(None), Granted::Open).await;
         }
-        let caller = Caller::authenticate(self.service, self.request, self.address, right.as_ref()).await?;
+        let sender = self.resource.and_then(|resource| resource.sender(self.request));
+        let caller = Caller::authenticate(self.service, self.request, self.address, right.as_ref(), sender).await?;
         record.user(caller.user());
         let (Some(resource), Some(right)) = (self.resource, right) else {
             return Err(caller.refuse_or(fault.unwrap_or_else(|| HttpError::NotFound.into())));

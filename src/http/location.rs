@@ -2,7 +2,10 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{self, HeaderName, HeaderValue},
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
 };
 
 use super::Settings;
@@ -21,6 +24,10 @@ pub enum LocationBase {
 
 /// Puts the scheme and the host before a `Location` that is a path, where the operator asked for it.
 pub(super) fn complete(settings: &Settings, request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
+    // A page sends a browser on to another page, at the origin where it is.
+    if response.status() == StatusCode::SEE_OTHER {
+        return response;
+    }
     let Some(path) = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok()) else {
         return response;
     };
@@ -37,7 +44,7 @@ pub(super) fn complete(settings: &Settings, request: &HttpRequest, mut response:
 }
 
 /// The scheme and the host that the client used, as far as anybody knows: what a trusted proxy says of them, else the request itself.
-fn origin_of(settings: &Settings, request: &HttpRequest) -> Option<String> {
+pub(super) fn origin_of(settings: &Settings, request: &HttpRequest) -> Option<String> {
     const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
     const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
     let is_proxy = settings.proxies.sent(request);

@@ -21,6 +21,7 @@ mod proxies;
 mod query;
 mod receive;
 mod record;
+mod same_origin;
 #[cfg(test)]
 mod tests;
 mod unparsed;

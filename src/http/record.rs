@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, header::CONTENT_LENGTH},
 };
 
 use super::{
@@ -23,6 +23,9 @@ pub(super) struct Reason(pub(super) String);
 
 /// The most characters of a path or a reason in the log.
 const LONGEST: usize = 300;
+
+/// What stands for the route of a request whose path names nothing.
+const NO_ROUTE: &str = "-";
 
 /// The status in the log of a request that nobody waited for. No answer has it; nginx uses the same number.
 const CLIENT_GONE: u16 = 499;
@@ -48,6 +51,8 @@ pub struct Record {
     pub status: StatusCode,
     /// Why the answer is a 4xx.
     pub reason: Option<String>,
+    /// About how many bytes the request has, by its head.
+    pub received: u64,
     /// How many bytes of the answer's body were sent.
     pub bytes: u64,
     /// The trace that the request belongs to ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
@@ -58,6 +63,11 @@ pub struct Record {
 
 /// Is told of each request when its answer has been sent. Its methods must not block.
 pub trait RecordListener: Debug + Send + Sync {
+    /// The resource of a request is known. [`ended`](Self::ended) follows.
+    fn begun(&self, route: Route) {
+        let _ = route;
+    }
+
     /// A request has ended.
     fn ended(&self, record: &Record);
 }
@@ -89,6 +99,7 @@ impl Record {
     pub(super) fn begin(request: &HttpRequest, service: &Service, address: Option<IpAddr>) -> Self {
         let mut record = Self::of_no_request(service, address, Instant::now());
         record.method = Some(request.method().clone());
+        record.received = size(request);
         let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
         record.traceparent = traceparent.filter(|text| is_traceparent(text)).map(str::to_owned);
         record
@@ -101,13 +112,14 @@ impl Record {
             listeners: Arc::clone(&service.listeners),
             begun,
             method: None,
-            route: "-",
+            route: NO_ROUTE,
             path: None,
             repository: None,
             user: None,
             address,
             status: StatusCode::OK,
             reason: None,
+            received: 0,
             bytes: 0,
             traceparent: None,
         }
@@ -121,6 +133,13 @@ impl Record {
 
     pub(super) fn route(&mut self, route: Route) {
         self.route = route.template;
+        self.listeners.iter().for_each(|listener| listener.begun(route));
+    }
+
+    /// Whether the path named a resource.
+    #[must_use]
+    pub fn has_route(&self) -> bool {
+        self.route != NO_ROUTE
     }
 
     pub(super) fn path(&mut self, path: &str) {
@@ -162,6 +181,15 @@ impl Record {
             self.listeners.iter().for_each(|listener| listener.ended(self));
         }
     }
+}
+
+/// The size of a request, as clients of Prometheus count it: the first line, the headers, and the length of the body
+/// that they announce.
+fn size(request: &HttpRequest) -> u64 {
+    let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let line = request.path().len() + request.method().as_str().len() + "HTTP/1.1".len();
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    (head + line) as u64 + length.unwrap_or(0)
 }
 
 /// Whether a text is a `traceparent` of version 00.

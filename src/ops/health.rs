@@ -27,7 +27,8 @@ impl Probes {
         }
     }
 
-    async fn is_well(&self, registry: &Registry) -> bool {
+    /// Whether the store takes writes.
+    pub(super) async fn is_well(&self, registry: &Registry) -> bool {
         let asked = self.begun.load(SeqCst);
         let mut last = self.last.lock().await;
         if self.begun.load(SeqCst) > asked {

@@ -1,7 +1,10 @@
 //! What operators and the machines around a registry ask for: a [`Door`] of its own. It is open to everybody, so it says little, and its cost does not grow
 //! with the number of questions.
 
+mod checks;
+mod debug;
 mod health;
+mod metrics;
 
 use std::sync::Arc;
 
@@ -9,6 +12,11 @@ use actix_web::{HttpResponse, http::Method};
 use futures_util::future::LocalBoxFuture;
 
 use self::health::Probes;
+pub use self::{
+    checks::{Check, Checks, Probe, Unhealthy},
+    debug::Debug,
+    metrics::{Kind, MetricSource, Metrics, Text},
+};
 use crate::{
     http::{Door, ErrorAnswer, Exchange, Granted, Path, Query, Resource, Right, Route},
     registry::Registry,

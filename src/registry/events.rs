@@ -132,6 +132,11 @@ pub trait Listener: fmt::Debug + Send + Sync {
     /// The event has happened, and is durable if it is a change.
     fn happened(&self, event: &Event<'_>);
 
+    /// Whether this listener reads the source of events. Without such a listener, no source is made.
+    fn needs_source(&self) -> bool {
+        true
+    }
+
     /// Steps that become durable in one commit with a change that is about to be made, before it can be seen; of a
     /// delete, before anything is removed. They use keys of the listener's own that are not in use. If the change
     /// fails, what they stored is removed. After a crash in between, what they stored may be there without the change.

@@ -99,6 +99,7 @@ impl Registry {
         let work = async move {
             let done = collector.run().await;
             if let Ok(report) = &done {
+                registry.remember_collection(report);
                 registry.notify(&events::Event::Collected(report));
             }
             done

@@ -164,7 +164,12 @@ impl Repository {
         stored.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 
-    async fn find_stored(&self, reference: &Reference, is_head: bool) -> Result<Option<StoredManifest>, StorageError> {
+    /// A manifest that is stored here. If the client asks only whether it is there, it is made young.
+    pub(super) async fn find_stored(
+        &self,
+        reference: &Reference,
+        is_head: bool,
+    ) -> Result<Option<StoredManifest>, StorageError> {
         let Some(digest) = self.digest_of(reference).await? else { return Ok(None) };
         if is_head {
             self.coordinator().pins().touch(&digest).await;
@@ -305,7 +310,7 @@ impl Repository {
             state.referrers.note(added);
         }
         for tag in tags {
-            state.tags.note(TagChange::Set(tag.clone(), digest.clone()));
+            state.note_tag(TagChange::Set(tag.clone(), digest.clone()));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod blobs;
 mod body;
 mod boot;
+mod browse;
 mod census;
 mod content;
 mod coordinator;
@@ -28,7 +29,7 @@ mod uploads;
 mod upstream;
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, Weak},
     time::{Duration, SystemTime},
 };
 
@@ -36,6 +37,8 @@ use tokio::{sync::OnceCell, time::Instant};
 
 pub use blobs::{Blob, BlobDelivery};
 pub use body::{Body, BodySender, body};
+pub use browse::{LastCollection, ListedTag, TagSummary};
+pub use content::CacheCounts;
 pub use error::{BodyError, RegistryError};
 pub use fsck::{Diagnosis, Event as FsckEvent, Finding, FsckError, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
@@ -50,7 +53,7 @@ pub use uploads::{Chunk, UploadStatus};
 pub use upstream::{Upstream, UpstreamError, Wanted};
 
 // Parts of its answers, errors and traits: the modules above name them from here.
-pub use crate::storage::{Key, Stat, Step, StorageError};
+pub use crate::storage::{FreeSpace, Key, Stat, Step, StorageError};
 
 use self::{
     content::{DamagedContents, VerifiedManifests},
@@ -191,6 +194,7 @@ struct Inner {
     first_served: OnceCell<Duration>,
     damaged: DamagedContents,
     verified: VerifiedManifests,
+    last_collection: Mutex<Option<LastCollection>>,
 }
 
 /// When a registry began to serve: by the clock of file dates, and by a monotonic clock.
@@ -247,6 +251,7 @@ impl Registry {
             damaged: DamagedContents::default(),
             verified: VerifiedManifests::default(),
             first_served: OnceCell::new(),
+            last_collection: Mutex::default(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }
@@ -257,10 +262,11 @@ impl Registry {
         Repository { registry: self.clone(), name, source: None, is_filled: false }
     }
 
-    /// [`Registry::repository`], for a request. Its events carry the source, which is made only if there are listeners.
+    /// [`Registry::repository`], for a request. Its events carry the source, which is made only if a listener needs it.
     #[must_use]
     pub fn repository_for(&self, name: RepositoryName, source: impl FnOnce() -> Source) -> Repository {
-        let source = (!self.0.extensions.listeners.is_empty()).then(|| Arc::new(source()));
+        let is_needed = self.0.extensions.listeners.iter().any(|listener| listener.needs_source());
+        let source = is_needed.then(|| Arc::new(source()));
         Repository { source, ..self.repository(name) }
     }
 
@@ -278,11 +284,37 @@ impl Registry {
         self.0.storage.probe().await
     }
 
-    /// How many bytes the store has room for, where that has a meaning.
+    /// Whether the store can be read at this moment.
+    ///
+    /// # Errors
+    /// The error of a read.
+    pub async fn probe_reads(&self) -> Result<(), StorageError> {
+        self.0.storage.children_after(&layout::repositories(), "", 1).await.map(drop)
+    }
+
+    /// The kind of the store, as registry:2 names it: `filesystem`, `inmemory`.
+    #[must_use]
+    pub fn storage_driver(&self) -> &'static str {
+        self.0.storage.driver()
+    }
+
+    /// How often manifests were looked for in the cache of those that have their digests.
+    #[must_use]
+    pub fn cache_counts(&self) -> CacheCounts {
+        self.0.verified.counts()
+    }
+
+    /// How many upload sessions this process has worked on that have not ended.
+    #[must_use]
+    pub fn open_uploads(&self) -> usize {
+        self.0.sessions.count()
+    }
+
+    /// What the store has room for, where that has a meaning.
     ///
     /// # Errors
     /// The error of the system call.
-    pub async fn free_space(&self) -> Result<Option<u64>, StorageError> {
+    pub async fn free_space(&self) -> Result<Option<FreeSpace>, StorageError> {
         self.0.storage.free_space().await
     }
 

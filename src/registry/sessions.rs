@@ -108,6 +108,11 @@ impl Sessions {
         used.get(key).is_some_and(|used| used.elapsed() <= age)
     }
 
+    /// How many sessions this process has worked on that have not ended.
+    pub(super) fn count(&self) -> usize {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn used(&self, key: &Key) {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), Instant::now());
     }

@@ -110,7 +110,7 @@ impl Repository {
     /// [`Repository::remove_tag`], as a part of a greater change.
     pub(super) async fn remove_tag_link(&self, state: &mut RepositoryState, tag: &Tag) -> Result<(), StorageError> {
         self.storage().delete_tree(&layout::tag(&self.name, tag)).await?;
-        state.tags.note(TagChange::Removed(tag.clone()));
+        state.note_tag(TagChange::Removed(tag.clone()));
         Ok(())
     }
 

@@ -23,6 +23,13 @@ pub(super) fn store(config: &Config) {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), store, durability, mode, user, "wharf starts");
 }
 
+/// Where the debug listener is. The words are others than those that test harnesses wait for.
+pub(super) fn debug(sockets: &Sockets) {
+    for address in sockets.addresses() {
+        tracing::info!("metrics and health are served at {address}");
+    }
+}
+
 /// Where it listens: one line an address, in the form that test harnesses wait for.
 pub(super) fn addresses(config: &Config, sockets: &Sockets) {
     for socket in &sockets.unix {

@@ -16,6 +16,9 @@ use crate::{
 /// [`StartError`], in the words of a start.
 pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
     let addresses = listen::check(&config.http.listen)?;
+    if let Some(debug) = &config.http.debug {
+        listen::check_debug(&debug.addresses)?;
+    }
     let tls = config.http.tls.clone().map(tls::open).transpose()?;
     if let Store::Filesystem { root } = &config.storage.store {
         Storage::check_filesystem(root)?;

@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,6 +21,7 @@ pub(super) struct ConnectionLimit {
     limit: usize,
     proxies: Proxies,
     connected: Mutex<Connected>,
+    refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +46,12 @@ struct Counted {
 impl ConnectionLimit {
     /// Each address may have `limit` connections at a time, and those of `proxies` any number: they stand for many clients.
     pub(super) fn new(limit: usize, proxies: Proxies) -> Arc<Self> {
-        Arc::new(Self { limit, proxies, connected: Mutex::default() })
+        Arc::new(Self { limit, proxies, connected: Mutex::default(), refused: AtomicU64::new(0) })
+    }
+
+    /// How many connections were turned away.
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Relaxed)
     }
 
     /// A place for one more connection from `address`, if that has one left.
@@ -54,6 +63,7 @@ impl ConnectionLimit {
         let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
         let count = connected.by_peer.entry(peer).or_default();
         if *count >= self.limit {
+            self.refused.fetch_add(1, Relaxed);
             if connected.said.is_none_or(|said| said.elapsed() >= SAID) {
                 connected.said = Some(Instant::now());
                 tracing::warn!(%address, limit = self.limit, "more connections than limits.connections_per_address are turned away");

@@ -40,6 +40,14 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The debug listener can't be opened.
+    #[error(
+        "no metrics and no health can be served: {problem} (http.debug.addr in the settings, or REGISTRY_HTTP_DEBUG_ADDR)"
+    )]
+    Debug {
+        /// The address, and what is wrong.
+        problem: String,
+    },
     /// The sockets could not be given to the server.
     #[error("can't listen: {0}")]
     Listen(io::Error),
@@ -86,6 +94,26 @@ pub(super) fn bind(listen: &Listen) -> Result<Sockets, StartError> {
             }
             Ok(Sockets { tcp, unix: Vec::new() })
         }
+    }
+}
+
+/// Binds the sockets of `http.debug`.
+pub(super) fn bind_debug(addresses: &[Address]) -> Result<Sockets, StartError> {
+    bind(&Listen::Tcp(addresses.to_vec())).map_err(of_debug)
+}
+
+/// The addresses that [`bind_debug`] would take, without taking them.
+pub(super) fn check_debug(addresses: &[Address]) -> Result<(), StartError> {
+    check(&Listen::Tcp(addresses.to_vec())).map(drop).map_err(of_debug)
+}
+
+fn of_debug(error: StartError) -> StartError {
+    match error {
+        StartError::Taken { address } => {
+            StartError::Debug { problem: format!("{address} is taken by another program") }
+        }
+        StartError::Bind { address, source } => StartError::Debug { problem: format!("{address}: {source}") },
+        other => other,
     }
 }
 

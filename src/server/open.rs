@@ -1,21 +1,52 @@
 //! From the settings to the parts of a server.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+use url::Url;
 
 use super::StartError;
 use crate::{
     api,
+    auth::{Authenticator, Sessions},
     config::{self, Config, Store, TrustedProxy},
     http::{self, LocationBase},
-    registry::{Expiry, Gc, Missing, Registry, Rules, Sizes, Verify},
+    ops::{self, Checks, Metrics},
+    registry::{Expiry, Extensions, Gc, Missing, Registry, Rules, Sizes, Verify},
     storage::{Durability, Storage, StorageError},
+    web::Web,
 };
 
 /// Opens the store, and begins what runs in its background.
-pub(super) async fn registry(config: &Config) -> Result<Registry, StartError> {
-    let (storage, rules) = (storage(config).await?, rules(config));
+pub(super) async fn registry(config: &Config, metrics: Option<&Arc<Metrics>>) -> Result<Registry, StartError> {
+    let (mut storage, rules) = (storage(config).await?, rules(config));
     Registry::at_rest(storage.clone(), rules).mark_unexplained().await?;
-    Ok(Registry::new(storage, rules))
+    let mut extensions = Extensions::default();
+    if let Some(metrics) = metrics {
+        storage = storage.observed_by(metrics.clone());
+        extensions.listeners.push(metrics.clone());
+    }
+    Ok(Registry::extended(storage, rules, extensions))
+}
+
+/// The counters, if metrics are served.
+pub(super) fn metrics(config: &Config) -> Option<Arc<Metrics>> {
+    let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.as_ref());
+    path.map(|_| Arc::default())
+}
+
+/// The checks of `health`.
+pub(super) fn checks(config: &Config) -> Checks {
+    let check = |check: &config::HealthCheck| {
+        let (name, probe) = match &check.probe {
+            config::Probe::Store => ("storagedriver".to_owned(), ops::Probe::Store),
+            config::Probe::NoFile(path) => (path.display().to_string(), ops::Probe::NoFile(path.clone())),
+            config::Probe::Connection(address, timeout) => {
+                (address.to_string(), ops::Probe::Connection(address.to_string(), *timeout))
+            }
+        };
+        ops::Check { name, probe, interval: check.interval, threshold: check.threshold }
+    };
+    Checks::new(config.health.iter().map(check).collect())
 }
 
 /// Opens the store for work on it, while no server has it.
@@ -39,16 +70,15 @@ async fn storage(config: &Config) -> Result<Storage, StorageError> {
 
 /// What the operator decides about the way the registry is served.
 pub(super) fn http(config: &Config) -> http::Settings {
-    let host = config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true));
+    let host = named_host(config);
     let location_base = match (host, config.http.relative_urls) {
         (Some(host), _) => LocationBase::Origin(host.origin().ascii_serialization()),
         (None, Some(false)) => LocationBase::Request,
         (None, _) => LocationBase::Path,
     };
-    let outer_path = host.map_or("", |host| host.path().trim_end_matches('/'));
     http::Settings {
         location_base,
-        path_base: format!("{outer_path}{}", config.http.prefix),
+        path_base: path_base(config),
         headers: config.http.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
         read_only: config.storage.read_only,
         proxies: proxies(config),
@@ -75,6 +105,23 @@ pub(super) fn api(config: &Config) -> api::Settings {
         unauthorized_message: config.auth.message.clone(),
         unauthorized_content_type: config.auth.content_type.clone(),
     }
+}
+
+/// The page.
+pub(super) fn page(config: &Config, registry: &Registry, authenticator: &Arc<Authenticator>) -> Web {
+    let sessions = Sessions::new(Arc::clone(authenticator));
+    Web::new(config.http.prefix.clone(), path_base(config), registry.clone(), sessions)
+}
+
+/// What stands before the paths of all links: the path that a proxy takes away, then the prefix of all paths.
+fn path_base(config: &Config) -> String {
+    let outer_path = named_host(config).map_or("", |host| host.path().trim_end_matches('/'));
+    format!("{outer_path}{}", config.http.prefix)
+}
+
+/// The URL that links begin with, if the operator named one and they are not to be relative.
+fn named_host(config: &Config) -> Option<&Url> {
+    config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true))
 }
 
 /// Who is believed about where a request comes from.

@@ -19,7 +19,7 @@ fn service(prefix: &str) -> Service {
     let mut config = Config::default();
     config.http.prefix = prefix.to_owned();
     let registry = Registry::at_rest(Storage::memory(), Rules::default());
-    super::service(&config, &registry, &Arc::new(Authenticator::open_to_everybody()))
+    super::service(&config, &registry, &Arc::new(Authenticator::open_to_everybody()), &Arc::default(), None)
 }
 
 /// The row, and the repository; or the status.

@@ -49,6 +49,8 @@ pub(super) struct TlsConfig {
     pub(super) server: Arc<ServerConfig>,
     /// When the certificate ends, in words.
     pub(super) end: String,
+    /// The same in seconds since 1970.
+    pub(super) not_after: Option<i64>,
 }
 
 /// Reads the files of the settings, and follows them.
@@ -84,7 +86,9 @@ fn configure(
     };
     let mut server = builder.with_single_cert(chain.clone(), key.clone_key()).map_err(pair)?;
     server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsConfig { server: Arc::new(server), end: end(certificate, &chain) })
+    let validity = chain.first().and_then(subject_and_validity);
+    let not_after = validity.map(|(_, validity)| validity.not_after.timestamp());
+    Ok(TlsConfig { server: Arc::new(server), end: end(certificate, &chain), not_after })
 }
 
 fn certificates(file: &Snapshot) -> Result<Vec<CertificateDer<'static>>, TlsError> {

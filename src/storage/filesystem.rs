@@ -43,7 +43,9 @@ use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, Durability, FOREIGN, Key, Object, Observer, Pace, Result, Stat, StorageError};
+use super::{
+    Child, Condition, Durability, FOREIGN, FreeSpace, Key, Object, Observer, Pace, Result, Stat, StorageError,
+};
 use crate::oci::Algorithm;
 
 #[cfg(any(test, fuzzing))]
@@ -88,7 +90,7 @@ impl Filesystem {
         self.write_with(|volume| volume.try_commit()).await
     }
 
-    pub(super) async fn free_space(&self) -> Result<Option<u64>> {
+    pub(super) async fn free_space(&self) -> Result<Option<FreeSpace>> {
         self.read_with(|volume| volume.free_space().map(Some)).await
     }
 

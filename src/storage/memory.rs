@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Child, Condition, FOREIGN, Key, Object, Pace, Result, Stat, Step, StorageError, Verified};
+use super::{Child, Condition, FOREIGN, FreeSpace, Key, Object, Pace, Result, Stat, Step, StorageError, Verified};
 use crate::oci::Algorithm;
 
 use key_map::{KeyMap, Node};
@@ -23,7 +23,7 @@ impl Memory {
         Ok(())
     }
 
-    pub(super) async fn free_space(&self) -> Result<Option<u64>> {
+    pub(super) async fn free_space(&self) -> Result<Option<FreeSpace>> {
         Ok(None)
     }
 

@@ -57,7 +57,7 @@ pub use key::Key;
 pub use object::Object;
 pub use observer::{Action, Observer};
 pub use staging::{AppendError, Staged, Staging, Verified};
-pub use stat::{Child, Condition, Stat, Version};
+pub use stat::{Child, Condition, FreeSpace, Stat, Version};
 
 /// The first component of the keys that are wharf's own. Other registries do not read them.
 pub const OWN_PREFIX: &str = "wharf";
@@ -142,6 +142,15 @@ impl Storage {
     /// [`StorageError::Open`]
     pub fn check_filesystem(root: &Path) -> Result<(), StorageError> {
         Filesystem::check(root)
+    }
+
+    /// The kind of the store, as registry:2 names it.
+    #[must_use]
+    pub fn driver(&self) -> &'static str {
+        match &self.backend {
+            Backend::Filesystem(_) => "filesystem",
+            Backend::Memory(_) => "inmemory",
+        }
     }
 
     /// How long this run of the system has lasted. The clock cannot be set.

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Action, Backend, Child, Condition, Key, Object, Pace, Staging, Stat, Step, Storage, StorageError, Upload, Verified,
-    dispatch,
+    Action, Backend, Child, Condition, FreeSpace, Key, Object, Pace, Staging, Stat, Step, Storage, StorageError,
+    Upload, Verified, dispatch,
 };
 use crate::oci::Algorithm;
 
@@ -34,7 +34,7 @@ impl Storage {
     ///
     /// # Errors
     /// The store cannot be asked.
-    pub async fn free_space(&self) -> Result<Option<u64>, StorageError> {
+    pub async fn free_space(&self) -> Result<Option<FreeSpace>, StorageError> {
         dispatch!(self, store => store.free_space().await)
     }
 

@@ -2,6 +2,15 @@
 
 use std::time::SystemTime;
 
+/// What a store has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreeSpace {
+    /// How many bytes can still be written.
+    pub bytes: u64,
+    /// How many files can still be made.
+    pub inodes: u64,
+}
+
 /// The metadata of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stat {

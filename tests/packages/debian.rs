@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::LazyLock,
 };
 
 use crate::{
@@ -11,19 +12,23 @@ use crate::{
     support::client::{Client, Output, attempt, run},
 };
 
-/// A Debian with nothing but what every Debian has, and systemd. It is fetched once, for all runs.
-fn debian() -> PathBuf {
-    let archive = Path::new(SOURCES).join("target/debian.tar");
-    if !archive.exists() {
-        let release = fs::read_to_string("/etc/os-release").unwrap();
-        let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap();
-        let part = archive.with_extension("tar.part");
-        let mut bootstrap = Command::new("mmdebstrap");
-        bootstrap.args(["--variant=essential", "--include=systemd", "--format=tar", codename]).arg(&part);
-        run(&mut bootstrap);
-        fs::rename(part, &archive).unwrap();
-    }
-    archive
+/// A Debian with nothing but what every Debian has, and systemd. It is fetched once, for all runs and for all tests of
+/// a run.
+fn debian() -> &'static Path {
+    static ARCHIVE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let archive = Path::new(SOURCES).join("target/debian.tar");
+        if !archive.exists() {
+            let release = fs::read_to_string("/etc/os-release").unwrap();
+            let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME=")).unwrap();
+            let part = archive.with_extension("tar.part");
+            let mut bootstrap = Command::new("mmdebstrap");
+            bootstrap.args(["--variant=essential", "--include=systemd", "--format=tar", codename]).arg(&part);
+            run(&mut bootstrap);
+            fs::rename(part, &archive).unwrap();
+        }
+        archive
+    });
+    &ARCHIVE
 }
 
 /// An installation that is thrown away at the end.

@@ -4,6 +4,7 @@ mod integrity;
 mod pins;
 mod verified;
 
+pub use self::verified::CacheCounts;
 pub(super) use self::{
     integrity::DamagedContents,
     pins::{Fingerprints, Pins, Run, Taken},

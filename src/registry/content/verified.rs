@@ -3,6 +3,8 @@
 //! A cached manifest is compared, byte for byte, with what was read from the store. So each answer comes from the
 //! store, and is neither hashed nor parsed again.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use bytes::Bytes;
 use quick_cache::{Weighter, sync::Cache};
 
@@ -23,7 +25,20 @@ pub(in crate::registry) struct VerifiedManifest {
 }
 
 #[derive(Debug)]
-pub(in crate::registry) struct VerifiedManifests(Cache<Digest, VerifiedManifest, Weight>);
+pub(in crate::registry) struct VerifiedManifests {
+    cache: Cache<Digest, VerifiedManifest, Weight>,
+    requests: AtomicU64,
+    hits: AtomicU64,
+}
+
+/// How often something was looked for in a cache.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheCounts {
+    /// How often in all.
+    pub requests: u64,
+    /// How often it was there.
+    pub hits: u64,
+}
 
 #[derive(Clone, Debug)]
 struct Weight;
@@ -37,16 +52,26 @@ impl Weighter<Digest, VerifiedManifest> for Weight {
 
 impl Default for VerifiedManifests {
     fn default() -> Self {
-        Self(Cache::with_weighter(MANIFESTS, BYTES, Weight))
+        let cache = Cache::with_weighter(MANIFESTS, BYTES, Weight);
+        Self { cache, requests: AtomicU64::new(0), hits: AtomicU64::new(0) }
     }
 }
 
 impl VerifiedManifests {
+    /// How often manifests were verified, and how often without hashing them.
+    pub(in crate::registry) fn counts(&self) -> CacheCounts {
+        // Never more hits than requests.
+        let hits = self.hits.load(Relaxed);
+        CacheCounts { requests: self.requests.load(Relaxed).max(hits), hits }
+    }
+
     /// What was read from the store under `digest`, if it is right.
     pub(in crate::registry) fn verify(&self, digest: &Digest, read: Bytes) -> Option<VerifiedManifest> {
-        if let Some(known) = self.0.get(digest)
+        self.requests.fetch_add(1, Relaxed);
+        if let Some(known) = self.cache.get(digest)
             && known.bytes == read
         {
+            self.hits.fetch_add(1, Relaxed);
             return Some(known);
         }
         if Digest::of(digest.algorithm(), &read) != *digest {
@@ -54,7 +79,7 @@ impl VerifiedManifests {
         }
         let parsed = Manifest::parse(&read, None).ok().filter(|manifest| manifest.names_its_type);
         let manifest = VerifiedManifest { bytes: read, media_type: parsed.map(|manifest| manifest.media_type) };
-        self.0.insert(digest.clone(), manifest.clone());
+        self.cache.insert(digest.clone(), manifest.clone());
         Some(manifest)
     }
 }

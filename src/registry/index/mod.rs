@@ -3,6 +3,7 @@
 mod catalog;
 mod holdings;
 mod known;
+mod push_times;
 mod referrers;
 mod tags;
 
@@ -11,6 +12,7 @@ pub(super) use self::{
     catalog::{Catalog, load},
     holdings::{Holds, digests},
     known::{Known, List},
+    push_times::PushTimes,
     referrers::{ReferrerChange, ReferrersIndex},
     tags::{TagChange, TagIndex},
 };
@@ -20,6 +22,16 @@ pub(super) use self::{
 pub(super) struct RepositoryState {
     /// Its tags.
     pub(super) tags: Known<TagIndex>,
+    /// When they were pushed.
+    pub(super) push_times: Known<PushTimes>,
     /// Its referrers.
     pub(super) referrers: Known<ReferrersIndex>,
+}
+
+impl RepositoryState {
+    /// Notes a change of a tag that is in the store. The caller has the exclusive lock.
+    pub(super) fn note_tag(&mut self, change: TagChange) {
+        self.push_times.note(change.clone());
+        self.tags.note(change);
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
 pub(in crate::registry) struct TagIndex(BTreeMap<Tag, Digest>);
 
 /// What can happen to a tag.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::registry) enum TagChange {
     Set(Tag, Digest),
     Removed(Tag),
@@ -28,6 +28,11 @@ impl TagIndex {
     pub(in crate::registry) fn page(&self, last: Option<&str>, limit: usize) -> Page<Tag> {
         let after = last.map_or(Unbounded, Excluded);
         Page::of(self.0.range::<str, _>((after, Unbounded)).map(|(tag, _)| tag.clone()), limit)
+    }
+
+    /// All tags, each with what it means.
+    pub(in crate::registry) fn iter(&self) -> impl Iterator<Item = (&Tag, &Digest)> {
+        self.0.iter()
     }
 
     /// The tags that mean `digest`.

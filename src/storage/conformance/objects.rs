@@ -238,6 +238,6 @@ pub(super) async fn a_touch_dates_what_is_there(storage: &Storage) {
 
 pub(super) async fn a_store_that_works_can_be_probed(storage: &Storage) {
     storage.probe().await.unwrap();
-    assert!(storage.free_space().await.unwrap().is_none_or(|bytes| bytes > 0));
+    assert!(storage.free_space().await.unwrap().is_none_or(|free| free.bytes > 0));
     assert!(!storage.is_read_only());
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    super::{Key, OWN_PREFIX, StorageError},
+    super::{FreeSpace, Key, OWN_PREFIX, StorageError},
     base::Base,
     batch::Threads,
     changes::DirectoryVersion,
@@ -92,11 +92,11 @@ impl Volume {
         self.replacing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many bytes can still be written.
-    pub(super) fn free_space(&self) -> Result<u64, StorageError> {
+    /// What can still be written.
+    pub(super) fn free_space(&self) -> Result<FreeSpace, StorageError> {
         let base = self.base();
         let known = rustix::fs::statvfs(&base).map_err(|error| StorageError::io("statvfs", &base, error))?;
-        Ok(known.f_bavail.saturating_mul(known.f_frsize))
+        Ok(FreeSpace { bytes: known.f_bavail.saturating_mul(known.f_frsize), inodes: known.f_favail })
     }
 }
 

@@ -196,7 +196,7 @@ async fn report_s4_staging_syncs_and_space_are_those_of_docker() {
     let names = |at: &Path| super::super::recovery::names_in(at).len();
     assert_eq!((names(&docker.join("wharf/uploads")), names(&docker.join("registry/v2"))), (0, 1));
     assert_eq!(names(&directory.path().join("wharf")), 1, "the lock alone");
-    assert!(store.free_space().await.unwrap().unwrap() > 0);
+    assert!(store.free_space().await.unwrap().unwrap().bytes > 0);
 }
 
 /// A trial leaves nothing behind, and what a killed one left goes with the next.

@@ -1,0 +1,204 @@
+//! `[health]`: checks that make every request fail while they fail, as in registry:2.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::node::{Node, Value};
+use super::values::Values;
+use super::{Address, ConfigError, Kind, Setting, Source, duration, nearest};
+
+/// A check, how often it is made, and what a failure means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What is checked.
+    pub probe: Probe,
+    /// The time between two checks.
+    pub interval: Duration,
+    /// How many checks must fail one after the other; 0 is as 1.
+    pub threshold: u32,
+}
+
+/// What is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// The store can be read.
+    Store,
+    /// A file is not there: an operator makes it to take the registry out of service.
+    NoFile(PathBuf),
+    /// A TCP connection can be made within this time.
+    Connection(Address, Duration),
+}
+
+const HTTP: &str = "check it from where it is used; wharf checks its store, files and TCP connections";
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::new("health.storagedriver.enabled", Kind::Flag, "false", "Check that the store can be read."),
+    Setting::new("health.storagedriver.interval", Kind::Duration, "10s", "The time between two of these checks."),
+    Setting::new("health.storagedriver.threshold", Kind::Count, "0", "How many of them must fail one after the other."),
+    Setting::new(
+        "health.file",
+        Kind::Rules,
+        "",
+        "Files that must not be there: `file`, and `interval` (10s). Make one to take the registry out of service.",
+    ),
+    Setting::new(
+        "health.tcp",
+        Kind::Rules,
+        "",
+        "Servers that must take connections: `addr`, and `interval` (10s), `timeout` (1s), `threshold` (0).",
+    ),
+    Setting::refused("health.http", HTTP),
+];
+
+pub(super) fn read(values: &mut Values) -> Vec<HealthCheck> {
+    let mut checks = Vec::new();
+    let store = HealthCheck {
+        probe: Probe::Store,
+        interval: values.duration("health.storagedriver.interval"),
+        threshold: u32::try_from(values.count("health.storagedriver.threshold")).unwrap_or(u32::MAX),
+    };
+    if store.interval.is_zero() {
+        values.refuse::<()>("health.storagedriver.interval", "it must be longer than 0");
+    }
+    if values.flag("health.storagedriver.enabled") {
+        checks.push(store);
+    }
+    checks.extend(entries(values, "health.file", file));
+    checks.extend(entries(values, "health.tcp", tcp));
+    checks
+}
+
+/// The names in a table of a list, each read at most once.
+struct Entry<'a> {
+    key: &'static str,
+    values: &'a mut Values,
+    fields: Vec<(String, Node)>,
+    place: Source,
+}
+
+impl Entry<'_> {
+    fn take<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let at = self.fields.iter().position(|(field, _)| field == name)?;
+        let (_, node) = self.fields.remove(at);
+        let read = match &node.value {
+            Value::Scalar(text) if !text.is_empty() => parse(text),
+            _ => Err(format!("a text was expected, not {}", node.kind())),
+        };
+        read.map_err(|problem| self.values.bad::<()>(&format!("{}.{name}", self.key), node.source, problem)).ok()
+    }
+
+    fn must<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        if self.fields.iter().any(|(field, _)| field == name) {
+            return self.take(name, parse);
+        }
+        self.values.bad::<()>(self.key, self.place.clone(), format!("this entry has no {name}"));
+        None
+    }
+
+    fn time(&mut self, name: &str, default: Duration) -> Duration {
+        let longer_than_0 = |text: &str| match duration::parse(text)? {
+            Duration::ZERO => Err("it must be longer than 0".to_owned()),
+            time => Ok(time),
+        };
+        self.take(name, longer_than_0).unwrap_or(default)
+    }
+
+    fn threshold(&mut self) -> u32 {
+        let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is not a whole number of 0 or more"));
+        self.take("threshold", number).unwrap_or_default()
+    }
+
+    /// Refuses what was not read.
+    fn end(self, names: &'static [&'static str]) {
+        for (name, node) in self.fields {
+            let near = nearest::nearest(&name, names.iter().copied()).map(|near| format!("{}.{near}", self.key));
+            let key = format!("{}.{name}", self.key);
+            self.values.errors.push(ConfigError::UnknownKey { place: node.source, key, nearest: near });
+        }
+    }
+}
+
+const INTERVAL: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+fn entries(values: &mut Values, key: &'static str, read: fn(Entry<'_>) -> Option<HealthCheck>) -> Vec<HealthCheck> {
+    let Some(node) = values.node(key) else { return Vec::new() };
+    let tables = match node.value {
+        Value::Null => Vec::new(),
+        Value::List(tables) => tables,
+        _ => return values.bad(key, node.source, "a list of tables was expected"),
+    };
+    let mut checks = Vec::new();
+    for table in tables {
+        match table.value {
+            Value::Table(fields) => checks.extend(read(Entry { key, values, fields, place: table.source })),
+            _ => values.bad::<()>(key, table.source.clone(), format!("a table was expected, not {}", table.kind())),
+        }
+    }
+    checks
+}
+
+fn file(mut entry: Entry<'_>) -> Option<HealthCheck> {
+    let path = entry.must("file", |text| Ok(PathBuf::from(text)));
+    let interval = entry.time("interval", INTERVAL);
+    entry.end(&["file", "interval"]);
+    Some(HealthCheck { probe: Probe::NoFile(path?), interval, threshold: 0 })
+}
+
+fn tcp(mut entry: Entry<'_>) -> Option<HealthCheck> {
+    let address = entry.must("addr", Address::parse);
+    let timeout = entry.time("timeout", TIMEOUT);
+    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.threshold());
+    entry.end(&["addr", "interval", "timeout", "threshold"]);
+    Some(HealthCheck { probe: Probe::Connection(address?, timeout), interval, threshold })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::tried;
+    use super::*;
+
+    #[test]
+    fn checks_are_read_as_registry2_reads_them() {
+        let yaml = "
+health:
+  storagedriver: {enabled: true, interval: 10s, threshold: 3}
+  file:
+    - {file: /path/to/checked/file, interval: 20s}
+  tcp:
+    - {addr: 'redis-server.domain.com:6379', timeout: 3s, interval: 30s, threshold: 2}
+";
+        let (config, errors, _) = tried("f.yml", yaml, &[]);
+        assert_eq!(errors, Vec::<String>::new());
+        let redis = Address::parse("redis-server.domain.com:6379").unwrap_or_else(|problem| panic!("{problem}"));
+        let check =
+            |probe, interval, threshold| HealthCheck { probe, interval: Duration::from_secs(interval), threshold };
+        let expected = [
+            check(Probe::Store, 10, 3),
+            check(Probe::NoFile("/path/to/checked/file".into()), 20, 0),
+            check(Probe::Connection(redis, Duration::from_secs(3)), 30, 2),
+        ];
+        assert_eq!(config.health, expected);
+        let variables = [("REGISTRY_HEALTH_FILE_0_FILE", "/down"), ("REGISTRY_HEALTH_FILE_0_INTERVAL", "1s")];
+        let (config, errors, _) = tried("f.toml", "", &variables);
+        assert_eq!((config.health, errors), (vec![check(Probe::NoFile("/down".into()), 1, 0)], vec![]));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_check() {
+        let cases = [
+            ("file = [{interval = '1s'}]", "has no file"),
+            ("file = [{file = '/a', intervall = '1s'}]", "did you mean `health.file.interval`?"),
+            ("file = [{file = '/a', interval = '0s'}]", "longer than 0"),
+            ("file = '/a'", "a list of tables was expected"),
+            ("tcp = [{addr = '5'}]", "only a port"),
+            ("tcp = [{addr = 'a:5', threshold = 'x'}]", "whole number"),
+            ("storagedriver.interval = '0s'", "longer than 0"),
+            ("http = [{uri = 'http://a'}]", "health.http"),
+        ];
+        for (line, expected) in cases {
+            let (_, errors, _) = tried("f.toml", &format!("[health]\n{line}\n"), &[]);
+            assert!(errors.len() == 1 && errors[0].contains(expected), "{line}: {errors:?}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Requests to the distribution API, as registry:2 counts them.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use actix_web::http::Method;
+
+use super::{
+    histogram::{Histogram, LATENCIES, SIZES},
+    text::{Kind, Text},
+};
+use crate::http::{Record, Route};
+
+/// registry:2's names of the routes, and ours beside them. The last is for all paths that none has.
+const HANDLERS: [(&str, &str); 11] = [
+    ("/v2/", "base"),
+    ("/v2/<name>/blobs/<digest>", "blob"),
+    ("/v2/<name>/blobs/uploads/", "blob_upload"),
+    ("/v2/<name>/blobs/uploads/<session>", "blob_upload_chunk"),
+    ("/v2/_catalog", "catalog"),
+    ("/v2/<name>/manifests/<reference>", "manifest"),
+    ("/v2/<name>/tags/list", "tags"),
+    ("/v2/<name>/referrers/<digest>", "referrers"),
+    ("/token", "token"),
+    ("/healthz", "health"),
+    ("", "other"),
+];
+
+/// The last is for all methods that are not named.
+const METHODS: [&str; 8] = ["get", "head", "post", "put", "patch", "delete", "options", "other"];
+
+/// The statuses of answers. The last is for all that are not named.
+const CODES: [(u16, &str); 31] = [
+    (200, "200"),
+    (201, "201"),
+    (202, "202"),
+    (204, "204"),
+    (206, "206"),
+    (301, "301"),
+    (302, "302"),
+    (303, "303"),
+    (304, "304"),
+    (307, "307"),
+    (400, "400"),
+    (401, "401"),
+    (403, "403"),
+    (404, "404"),
+    (405, "405"),
+    (406, "406"),
+    (408, "408"),
+    (409, "409"),
+    (411, "411"),
+    (412, "412"),
+    (413, "413"),
+    (414, "414"),
+    (415, "415"),
+    (416, "416"),
+    (417, "417"),
+    (429, "429"),
+    (431, "431"),
+    (499, "499"),
+    (500, "500"),
+    (503, "503"),
+    (507, "507"),
+];
+
+/// The limits of which a status says that a request met them.
+const LIMITS: [(u16, &str); 6] =
+    [(408, "time"), (413, "size"), (414, "target"), (429, "rate"), (431, "head"), (507, "room")];
+
+/// The counters of all requests.
+#[derive(Debug)]
+pub(super) struct Requests([Handler; HANDLERS.len()]);
+
+#[derive(Debug, Default)]
+struct Handler {
+    in_flight: AtomicI64,
+    by_method: [ByMethod; METHODS.len()],
+    received: Histogram,
+    sent: Histogram,
+}
+
+#[derive(Debug, Default)]
+struct ByMethod {
+    seconds: Histogram,
+    by_code: [AtomicU64; CODES.len() + 1],
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| Handler::default()))
+    }
+}
+
+impl Requests {
+    /// A request has been given to a route.
+    pub(super) fn begun(&self, route: Route) {
+        self.handler(route.template).in_flight.fetch_add(1, Relaxed);
+    }
+
+    /// A request has been answered.
+    pub(super) fn ended(&self, record: &Record) {
+        let handler = self.handler(record.route);
+        if record.has_route() {
+            handler.in_flight.fetch_sub(1, Relaxed);
+        }
+        let method = &handler.by_method[method(record.method.as_ref())];
+        let code = CODES.binary_search_by_key(&record.status.as_u16(), |(code, _)| *code).unwrap_or(CODES.len());
+        method.by_code[code].fetch_add(1, Relaxed);
+        method.seconds.observe(&LATENCIES, u64::try_from(record.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        handler.received.observe(&SIZES, record.received);
+        handler.sent.observe(&SIZES, record.bytes);
+    }
+
+    fn handler(&self, template: &str) -> &Handler {
+        let at = HANDLERS.iter().position(|(route, _)| *route == template);
+        &self.0[at.unwrap_or(HANDLERS.len() - 1)]
+    }
+
+    fn handlers(&self) -> impl Iterator<Item = (&'static str, &Handler)> {
+        HANDLERS.iter().map(|(_, name)| *name).zip(&self.0)
+    }
+
+    /// The counters of each method of each handler, with their names.
+    fn methods(&self) -> impl Iterator<Item = (&'static str, &'static str, &ByMethod)> {
+        self.handlers().flat_map(|(handler, counted)| {
+            METHODS.into_iter().zip(&counted.by_method).map(move |(method, counted)| (handler, method, counted))
+        })
+    }
+
+    /// Writes the families of registry:2, and the requests that met a limit.
+    pub(super) fn write(&self, text: &mut Text) {
+        let name = "registry_http_in_flight_requests";
+        text.family(name, Kind::Gauge, "The in-flight HTTP requests");
+        for (handler, counted) in self.handlers() {
+            text.series(name, &[("handler", handler)], counted.in_flight.load(Relaxed));
+        }
+        let name = "registry_http_request_duration_seconds";
+        text.histograms(name, "The HTTP request latencies in seconds.");
+        for (handler, method, counted) in self.methods() {
+            text.histogram(name, &[("handler", handler), ("method", method)], &LATENCIES, &counted.seconds);
+        }
+        let name = "registry_http_request_size_bytes";
+        text.histograms(name, "The HTTP request sizes in bytes.");
+        for (handler, counted) in self.handlers() {
+            text.histogram(name, &[("handler", handler)], &SIZES, &counted.received);
+        }
+        let name = "registry_http_response_size_bytes";
+        text.histograms(name, "The HTTP response sizes in bytes.");
+        for (handler, counted) in self.handlers() {
+            text.histogram(name, &[("handler", handler)], &SIZES, &counted.sent);
+        }
+        self.write_codes(text);
+    }
+
+    fn write_codes(&self, text: &mut Text) {
+        let name = "registry_http_requests_total";
+        text.family(name, Kind::Counter, "Total number of HTTP requests made.");
+        let codes = || CODES.iter().map(|(_, code)| *code).chain(["other"]);
+        for (handler, method, counted) in self.methods() {
+            for (code, count) in codes().zip(&counted.by_code) {
+                let count = count.load(Relaxed);
+                if count > 0 {
+                    text.series(name, &[("code", code), ("handler", handler), ("method", method)], count);
+                }
+            }
+        }
+        let name = "wharf_http_refusals_total";
+        text.family(name, Kind::Counter, "Requests that met a limit: of time, size, target, rate, head or room.");
+        for (code, limit) in LIMITS {
+            let at = CODES.binary_search_by_key(&code, |(code, _)| *code).unwrap_or(CODES.len());
+            let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].load(Relaxed)).sum();
+            text.series(name, &[("limit", limit)], count);
+        }
+        let is_upload = |handler: &str| handler.starts_with("blob_upload");
+        let gone = CODES.binary_search_by_key(&499, |(code, _)| *code).unwrap_or(CODES.len());
+        let uploads = self.methods().filter(|(handler, ..)| is_upload(handler));
+        let count: u64 = uploads.map(|(_, _, counted)| counted.by_code[gone].load(Relaxed)).sum();
+        let help = "Requests of uploads whose client went away in the midst.";
+        text.single("wharf_uploads_interrupted_total", Kind::Counter, help, count);
+    }
+}
+
+fn method(method: Option<&Method>) -> usize {
+    match method {
+        Some(&Method::GET) => 0,
+        Some(&Method::HEAD) => 1,
+        Some(&Method::POST) => 2,
+        Some(&Method::PUT) => 3,
+        Some(&Method::PATCH) => 4,
+        Some(&Method::DELETE) => 5,
+        Some(&Method::OPTIONS) => 6,
+        _ => METHODS.len() - 1,
+    }
+}

@@ -1,0 +1,68 @@
+//! Metrics that are counted outside of requests, events and the store.
+
+use std::{fmt, sync::Arc};
+
+use super::{connection_limit::ConnectionLimit, tls::TlsConfig};
+use crate::{
+    auth::Authenticator,
+    files::Watched,
+    ops::{Kind, MetricSource, Text},
+};
+
+/// Credentials that were refused.
+impl MetricSource for Authenticator {
+    fn write(&self, text: &mut Text) {
+        let name = "wharf_auth_refusals_total";
+        text.family(name, Kind::Counter, "Credentials that were refused, by reason.");
+        for (reason, count) in self.refusals().by_reason() {
+            text.series(name, &[("reason", reason)], count);
+        }
+    }
+}
+
+/// Connections that were turned away.
+impl MetricSource for ConnectionLimit {
+    fn write(&self, text: &mut Text) {
+        let help = "Connections that were turned away, because their address had as many as it may have.";
+        text.single("wharf_connections_refused_total", Kind::Counter, help, self.refused());
+    }
+}
+
+/// The end of the certificate.
+pub(super) struct CertificateEnd(pub(super) Arc<Watched<TlsConfig>>);
+
+impl fmt::Debug for CertificateEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CertificateEnd").field(&self.0.current().value.not_after).finish()
+    }
+}
+
+impl MetricSource for CertificateEnd {
+    fn write(&self, text: &mut Text) {
+        if let Some(end) = self.0.current().value.not_after {
+            let help = "When the certificate of the registry ends.";
+            text.single("wharf_certificate_end_timestamp_seconds", Kind::Gauge, help, end);
+        }
+    }
+}
+
+/// Families of registry:3 about what this server does not do: they are there, and zero.
+#[derive(Debug)]
+pub(super) struct NoProxy;
+
+impl MetricSource for NoProxy {
+    fn write(&self, text: &mut Text) {
+        for (name, help) in [
+            ("registry_proxy_requests_total", "The number of total incoming proxy request received"),
+            ("registry_proxy_hits_total", "The number of total proxy request hits"),
+            ("registry_proxy_misses_total", "The number of total proxy request misses"),
+            ("registry_proxy_pulled_bytes_total", "The size of total bytes pulled from the upstream"),
+            ("registry_proxy_pushed_bytes_total", "The size of total bytes pushed to the client"),
+        ] {
+            text.family(name, Kind::Counter, help);
+            for kind in ["blob", "manifest"] {
+                text.series(name, &[("type", kind)], 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A manifest, read for people: what is not there or has another form is not shown.
+
+use serde_json::Value;
+
+use crate::{
+    http::Authorized,
+    oci::{Digest, MediaType, Reference},
+    registry::{RegistryError, StoredManifest},
+};
+
+/// The longest manifest or configuration that is read for a page, in bytes. A page may read very many, and JSON takes
+/// more memory than its text.
+pub(super) const LIMIT: usize = 512 * 1024;
+
+/// A manifest that is shown.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) digest: Digest,
+    pub(super) media_type: MediaType,
+    /// Whether it is too long to be shown, so that the fields below are empty.
+    pub(super) is_too_long: bool,
+    /// What kind of artifact it says it is.
+    pub(super) artifact_type: Option<String>,
+    /// What it is a referrer of.
+    pub(super) subject: Option<Digest>,
+    pub(super) config: Option<Entry>,
+    /// The layers, and the blobs of an artifact, in their order.
+    pub(super) layers: Vec<Entry>,
+    /// The manifests of an index; `None` if it is no index.
+    pub(super) children: Option<Vec<Child>>,
+    pub(super) annotations: Vec<(String, String)>,
+}
+
+/// Content that a manifest refers to.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) digest: Digest,
+    pub(super) media_type: String,
+    pub(super) size: u64,
+    /// The name of a file, which artifacts give.
+    pub(super) title: Option<String>,
+}
+
+/// A manifest in an index.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    pub(super) digest: Digest,
+    /// The platform; `None` if the index does not say one.
+    pub(super) platform: Option<String>,
+}
+
+impl Document {
+    /// Reads a manifest of a repository; `None` if it is not there.
+    pub(super) async fn read<A>(of: &Authorized<A>, reference: &Reference) -> Result<Option<Self>, RegistryError> {
+        Ok(of.repository().browse_manifest(reference).await?.map(Self::of))
+    }
+
+    fn of(stored: StoredManifest) -> Self {
+        let StoredManifest { digest, media_type, bytes } = stored;
+        let is_too_long = bytes.len() > LIMIT;
+        let body = if is_too_long { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
+        let child = |value| Some(Child { digest: entry(value)?.digest, platform: platform(&value["platform"]) });
+        Self {
+            digest,
+            media_type,
+            is_too_long,
+            artifact_type: text(&body["artifactType"]),
+            subject: entry(&body["subject"]).map(|subject| subject.digest),
+            config: entry(&body["config"]),
+            layers: list(&body["layers"]).chain(list(&body["blobs"])).filter_map(entry).collect(),
+            children: body["manifests"].as_array().map(|children| children.iter().filter_map(child).collect()),
+            annotations: texts(&body["annotations"]),
+        }
+    }
+
+    /// Whether it has the configuration of an image that runs, and is no other artifact.
+    pub(super) fn is_image(&self) -> bool {
+        self.config.as_ref().is_some_and(|config| {
+            matches!(
+                config.media_type.as_str(),
+                "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json"
+            )
+        })
+    }
+}
+
+/// The platform in a descriptor or in the configuration of an image. `unknown/unknown` is none: so `BuildKit` marks
+/// what it attests.
+pub(super) fn platform(value: &Value) -> Option<String> {
+    let (os, architecture) = (text(&value["os"])?, text(&value["architecture"])?);
+    let variant = text(&value["variant"]).map(|variant| format!("/{variant}")).unwrap_or_default();
+    (os != "unknown").then(|| format!("{os}/{architecture}{variant}"))
+}
+
+/// The texts of an object, by their names.
+pub(super) fn texts(value: &Value) -> Vec<(String, String)> {
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    value.as_object().into_iter().flatten().filter_map(text).collect()
+}
+
+/// A text that is not empty.
+pub(super) fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+}
+
+/// The elements of a list.
+pub(super) fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn entry(value: &Value) -> Option<Entry> {
+    Some(Entry {
+        digest: value["digest"].as_str()?.parse().ok()?,
+        media_type: value["mediaType"].as_str().unwrap_or_default().to_owned(),
+        size: value["size"].as_u64().unwrap_or_default(),
+        title: text(&value["annotations"]["org.opencontainers.image.title"]),
+    })
+}

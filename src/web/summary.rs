@@ -1,0 +1,78 @@
+//! What a row of a list of tags says of a manifest.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{document::Document, image_config::ImageConfig};
+use crate::{
+    http::{Authorized, Pull},
+    oci::{Digest, Reference},
+    registry::RegistryError,
+};
+
+/// How many manifests of an index are read for a row; of a longer one the size is not known.
+const CHILDREN: usize = 64;
+/// How many of them are read at a time.
+const READS: usize = 8;
+
+/// What a row says of a manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Summary {
+    /// The platforms of an image, or the kind of an artifact.
+    pub(super) kinds: Vec<String>,
+    /// The bytes of all layers and configurations, each counted once; `None` if not all manifests are here.
+    pub(super) size: Option<u64>,
+}
+
+impl Summary {
+    /// Reads what there is to say of a manifest.
+    pub(super) async fn read(of: &Authorized<Pull>, digest: &Digest) -> Result<Self, RegistryError> {
+        let Some(document) = Document::read(of, &Reference::Digest(digest.clone())).await? else {
+            return Ok(Self::default());
+        };
+        let digests = match &document.children {
+            None => return Self::of_image(of, &document).await,
+            Some(children) => children.iter().map(|child| child.digest.clone()).collect(),
+        };
+        let size = size_of_all(of, digests).await?;
+        let kinds = document.children.into_iter().flatten().filter_map(|child| child.platform).collect();
+        Ok(Self { kinds, size })
+    }
+
+    async fn of_image(of: &Authorized<Pull>, image: &Document) -> Result<Self, RegistryError> {
+        let platform = ImageConfig::read(of, image).await?.platform();
+        let kind = platform.or_else(|| image.artifact_type.clone());
+        let kind = kind.or_else(|| image.config.as_ref().map(|config| config.media_type.clone()));
+        Ok(Self { kinds: kind.into_iter().collect(), size: (!image.is_too_long).then(|| size_of(image)) })
+    }
+}
+
+/// The bytes of all that some manifests refer to, each counted once; `None` if they are too many, or not all here.
+async fn size_of_all(of: &Authorized<Pull>, manifests: Vec<Digest>) -> Result<Option<u64>, RegistryError> {
+    if manifests.len() > CHILDREN {
+        return Ok(None);
+    }
+    let read = async |digest| {
+        let document = Document::read(of, &Reference::Digest(digest)).await?;
+        Ok::<_, RegistryError>(document.filter(|document| !document.is_too_long).map(|document| sizes(&document)))
+    };
+    let read: Vec<Option<Sizes>> = stream::iter(manifests).map(read).buffered(READS).try_collect().await?;
+    let all: Option<Vec<Sizes>> = read.into_iter().collect();
+    Ok(all.map(|all| sum(all.into_iter().flatten().collect())))
+}
+
+/// The bytes of all that a manifest refers to, each counted once.
+pub(super) fn size_of(document: &Document) -> u64 {
+    sum(sizes(document))
+}
+
+type Sizes = BTreeMap<Digest, u64>;
+
+fn sizes(document: &Document) -> Sizes {
+    document.layers.iter().chain(&document.config).map(|entry| (entry.digest.clone(), entry.size)).collect()
+}
+
+fn sum(sizes: Sizes) -> u64 {
+    sizes.into_values().fold(0, u64::saturating_add)
+}

@@ -1,0 +1,130 @@
+//! Sizes, times and texts for people.
+
+use std::time::SystemTime;
+
+use maud::{Markup, html};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::oci::Digest;
+
+/// The longest text of a client that is shown, in characters.
+const LONGEST: usize = 2_000;
+
+/// A text that a client wrote, without what would hide or reorder other text, and not longer than a page can show.
+pub(super) fn plain(text: &str) -> String {
+    let mut shown: String = text.chars().take(LONGEST).map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Control characters but for those of lines, and those that change the direction of a text.
+fn is_misleading(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// A number of bytes in decimal units.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    // In tenths of the unit, rounded down.
+    let (mut tenths, mut unit) = (bytes / 100, 0);
+    while tenths >= 10_000 {
+        (tenths, unit) = (tenths / 1000, unit + 1);
+    }
+    match tenths {
+        0..1000 => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
+        _ => format!("{} {}", tenths / 10, UNITS[unit]),
+    }
+}
+
+/// A time as its age, with the time itself for those who point at it; a dash if it is not known.
+pub(super) fn age(time: Option<SystemTime>) -> Markup {
+    let Some(time) = time else { return html! { "–" } };
+    let seconds = SystemTime::now().duration_since(time).unwrap_or_default().as_secs();
+    let date = OffsetDateTime::from(time).replace_nanosecond(0).ok().and_then(|time| time.format(&Rfc3339).ok());
+    let date = date.unwrap_or_default();
+    html! {
+        time datetime=(date) title=(date) {
+            @if seconds < 60 { "just now" } @else { (span(seconds)) " ago" }
+        }
+    }
+}
+
+/// A time in its largest unit.
+pub(super) fn span(seconds: u64) -> String {
+    const UNITS: [(u64, &str, &str); 6] = [
+        (365 * 86_400, "year", "years"),
+        (30 * 86_400, "month", "months"),
+        (86_400, "day", "days"),
+        (3_600, "hour", "hours"),
+        (60, "minute", "minutes"),
+        (1, "second", "seconds"),
+    ];
+    let unit = UNITS.into_iter().find(|(length, ..)| seconds >= *length);
+    let (length, one, many) = unit.unwrap_or((1, "second", "seconds"));
+    counted(seconds / length, one, many)
+}
+
+/// A number with what it counts: `1 tag`, `2 tags`.
+pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A digest with the beginning of its hex digits.
+pub(super) fn short(digest: &Digest) -> Markup {
+    html! { code title=(digest) { (digest.algorithm()) ":" (&digest.hex()[..12]) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_three_digits() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (1999, "1.9 kB"),
+            (99_999, "99.9 kB"),
+            (100_000, "100 kB"),
+            (999_999, "999 kB"),
+            (1_000_000, "1.0 MB"),
+            (1_234_567_890, "1.2 GB"),
+            (u64::MAX, "18.4 EB"),
+        ] {
+            assert_eq!(size(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn ages_are_in_the_largest_unit() {
+        for (seconds, expected) in [
+            (0, "0 seconds"),
+            (59, "59 seconds"),
+            (60, "1 minute"),
+            (7_199, "1 hour"),
+            (2 * 86_400, "2 days"),
+            (45 * 86_400, "1 month"),
+            (800 * 86_400, "2 years"),
+        ] {
+            assert_eq!(span(seconds), expected);
+        }
+    }
+
+    #[test]
+    fn a_text_can_not_hide_or_reorder() {
+        assert_eq!(
+            plain("a\u{202e}b\u{0}c\u{1b}[1m\u{200b}\u{2066}\nd\té"),
+            "a\u{fffd}b\u{fffd}c\u{fffd}[1m\u{fffd}\u{fffd}\nd\té"
+        );
+        assert_eq!(plain(&"x".repeat(LONGEST)).len(), LONGEST);
+        assert_eq!(plain(&"x".repeat(LONGEST + 1)).chars().count(), LONGEST + 1);
+        assert!(plain(&"x".repeat(LONGEST + 1)).ends_with('…'));
+    }
+}

@@ -277,7 +277,7 @@ fn service(
         Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
     ];
     if config.ui.enabled {
-        // Before the others: the root is theirs as well.
+        // It comes first, because it answers `/` for browsers.
         doors.insert(0, Box::new(open::page(config, registry, authenticator)));
     }
     if !config.health.is_empty() {

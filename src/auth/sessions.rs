@@ -1,8 +1,8 @@
 //! The sessions of people who log in with a browser.
 //!
-//! A session is a random text that the browser keeps. Here it is kept in memory, by its mark, so a restart ends all
-//! sessions. A session has no rights of its own: each request has those that its user has at that time. It ends after
-//! eight hours, with a logout, and when the user's line in the password file changes or goes.
+//! The browser keeps a random token. The server keeps a keyed hash of it, in memory, so a restart ends all sessions. A
+//! session has no rights of its own: each request has the rights that its user has at that time. A session ends after
+//! eight hours, with a logout, or when the user's line in the password file changes or goes.
 
 use std::{
     collections::HashMap,
@@ -32,7 +32,7 @@ pub struct Sessions {
 
 struct Session {
     user: String,
-    /// The mark of the hash of the password that it was begun with.
+    /// The keyed hash of the user's password hash at the login.
     password: String,
     begun: Instant,
 }
@@ -50,13 +50,12 @@ impl Sessions {
         self.authenticator.browser_login()
     }
 
-    /// Begins a session, which is never one that a client has named. Wrong passwords count for the throttle as those of
-    /// all other requests do.
+    /// Begins a session with a new token. Wrong passwords count for the same throttle as those of other requests.
     ///
     /// # Errors
-    /// [`Refusal`]; [`Refusal::Invalid`] also in the modes in which nobody logs in here.
+    /// [`Refusal`]. In modes without passwords, it is always [`Refusal::Invalid`].
     pub async fn begin(&self, address: IpAddr, user: &str, password: &Secret) -> Result<String, Refusal> {
-        // The hash is read first: a password that is changed while it is checked does not open a session for longer.
+        // The hash is read first. If the password changes during the check, the session ends with its first request.
         let hash = self.authenticator.hash_of(user);
         self.authenticator.check_password(address, user, password).await?;
         let hash = hash.ok_or(Refusal::Invalid)?;
@@ -73,21 +72,21 @@ impl Sessions {
         Ok(token)
     }
 
-    /// Ends a session, if there is such a one.
+    /// Ends a session, if it exists.
     pub fn end(&self, token: &str) {
         let mark = self.mark("session", token);
         self.sessions().remove(&mark);
     }
 
-    /// The sender of a request with this session; without a session that lasts, a sender without credentials.
+    /// The sender of a request with this session. Without a valid session, it is a sender without credentials.
     #[must_use]
     pub fn principal(&self, token: Option<&str>) -> Principal {
         let user = token.and_then(|token| self.user(token));
         user.map_or_else(|| self.authenticator.nobody(), |user| self.authenticator.user(&user))
     }
 
-    /// What a form holds that a page of this session has made; `None`: a page without a session. It is bound to the
-    /// session, so that no other site and no other user can know it.
+    /// The token of the forms of a session, or of pages without a session. It proves that a page of this session made
+    /// the form: other sites and other users can't know it.
     #[must_use]
     pub fn form_token(&self, token: Option<&str>) -> String {
         self.mark("form", token.unwrap_or_default())

@@ -51,8 +51,7 @@ pub trait Resource: Debug {
     /// The right that a request needs. This is the one place that says it: permission, challenge and the scopes of a token follow from it.
     fn right(&self, method: &Method, query: &Query) -> Right;
 
-    /// The sender of a request, where the resource knows it by other means than `Authorization`. That field is not
-    /// looked at then.
+    /// The sender of a request, for a resource that does not use `Authorization`; `None` if that field decides.
     fn sender(&self, _: &HttpRequest) -> Option<Principal> {
         None
     }

@@ -24,7 +24,7 @@ pub enum LocationBase {
 
 /// Puts the scheme and the host before a `Location` that is a path, where the operator asked for it.
 pub(super) fn complete(settings: &Settings, request: &HttpRequest, mut response: HttpResponse) -> HttpResponse {
-    // A page sends a browser on to another page, at the origin where it is.
+    // A redirect between pages keeps the origin that the browser uses.
     if response.status() == StatusCode::SEE_OTHER {
         return response;
     }

@@ -1,11 +1,11 @@
-//! Whether a page of this server sent a form, or a page of another site.
+//! Whether a form comes from a page of this server or of another site.
 
 use actix_web::{HttpRequest, http::header};
 
 use super::{Exchange, LocationBase, Settings, location};
 
 impl Exchange<'_> {
-    /// Whether a browser sent this request, and from a page of this server. Other programs send no `Origin`
+    /// Whether a browser sent this request from a page of this server. Programs other than browsers send no `Origin`
     /// ([RFC 6454, section 7.3](https://www.rfc-editor.org/rfc/rfc6454#section-7.3)).
     pub(crate) fn is_from_own_page(&self) -> bool {
         is_from_own_page(&self.service.settings, self.request)
@@ -16,15 +16,15 @@ impl Exchange<'_> {
         field(self.request, "origin")?.split_once("://").map(|(scheme, _)| scheme)
     }
 
-    /// The host, and perhaps the port, by which the client reaches this server, as far as that is known.
+    /// The host and port by which the client reaches this server, as far as it is known.
     pub(crate) fn authority(&self) -> Option<String> {
         own_authorities(&self.service.settings, self.request).into_iter().next()
     }
 }
 
-/// A browser says in `Sec-Fetch-Site` whether the page has the origin of the request. It knows that better than this
-/// server, which may be behind a proxy. Over HTTP without TLS it does not say so, and only the `Origin` is there.
-/// Of that the host is compared: a proxy may have ended TLS.
+/// `Sec-Fetch-Site` says whether the page has the origin of the request. The browser knows that even if a proxy changes
+/// the host. Browsers do not send the field over plain HTTP. Then the host of `Origin` decides; its scheme does not,
+/// because a proxy may have ended TLS.
 fn is_from_own_page(settings: &Settings, request: &HttpRequest) -> bool {
     let Some((_, authority)) = field(request, "origin").and_then(|origin| origin.split_once("://")) else {
         return false;
@@ -35,7 +35,7 @@ fn is_from_own_page(settings: &Settings, request: &HttpRequest) -> bool {
     }
 }
 
-/// What the operator calls this server, and what the client called it.
+/// The names of this server: from the settings, and from the request.
 fn own_authorities(settings: &Settings, request: &HttpRequest) -> Vec<String> {
     let named = match &settings.location_base {
         LocationBase::Origin(origin) => Some(origin.clone()),
@@ -45,7 +45,7 @@ fn own_authorities(settings: &Settings, request: &HttpRequest) -> Vec<String> {
     origins.filter_map(|origin| Some(origin.split_once("://")?.1.to_owned())).collect()
 }
 
-/// A field that is there once.
+/// The value of a field that is there once.
 fn field<'a>(request: &'a HttpRequest, name: &'static str) -> Option<&'a str> {
     let mut values = request.headers().get_all(header::HeaderName::from_static(name));
     values.next().filter(|_| values.next().is_none())?.to_str().ok()

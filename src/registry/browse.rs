@@ -1,4 +1,4 @@
-//! What a repository shows to people: reads that are no pulls, so they make no event and ask no upstream.
+//! Reads for people. They are no pulls: they make no event, and ask no upstream.
 
 use std::{sync::PoisonError, time::SystemTime};
 
@@ -36,7 +36,7 @@ pub struct TagSummary {
 pub struct LastCollection {
     /// When it ended.
     pub ended: SystemTime,
-    /// What it did.
+    /// Its result.
     pub report: CollectionReport,
 }
 
@@ -47,13 +47,13 @@ impl Registry {
         self.0.last_collection.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// When collections begin by themselves, and what they take.
+    /// The settings of collections.
     #[must_use]
     pub fn collections(&self) -> Gc {
         self.0.rules.gc
     }
 
-    /// Remembers a collection that has ended, and was no dry run.
+    /// Remembers a collection that has ended, unless it was a dry run.
     pub(super) fn remember_collection(&self, report: &CollectionReport) {
         if report.dry_run {
             return;
@@ -78,7 +78,7 @@ impl Repository {
         &self,
         is_wanted: impl Fn(&Tag, &Digest) -> bool,
     ) -> Result<Vec<ListedTag>, RegistryError> {
-        // Each of the locks is given back before the next is taken.
+        // The first lock is released before the second is taken.
         let list = |state: &TagIndex| -> Vec<_> {
             let wanted = state.iter().filter(|(tag, digest)| is_wanted(tag, digest));
             wanted.map(|(tag, digest)| (tag.clone(), digest.clone())).collect()

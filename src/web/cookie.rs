@@ -4,26 +4,26 @@ use actix_web::{HttpRequest, http::header};
 
 use crate::auth::SESSION_LIFETIME;
 
-/// The name of the cookie over TLS. Browsers take a cookie of such a name only from the host itself, over TLS and for
-/// all paths, so no other host of the domain can set it.
+/// The name of the cookie over TLS. Browsers accept a cookie with this prefix only from the host itself, over TLS, and
+/// for all paths. So no other host of the domain can set it.
 const SECURE: &str = "__Host-wharf-session";
-/// Its name over HTTP on this machine, where there is no TLS.
+/// The name of the cookie over HTTP on this machine.
 const LOCAL: &str = "wharf-session";
 
-/// The session that a request names. A cookie without TLS is taken only on this machine.
+/// The session in the cookie of a request. The cookie without TLS counts only for a server on this machine.
 pub(super) fn session(request: &HttpRequest) -> Option<&str> {
     named(request, SECURE).or_else(|| named(request, LOCAL).filter(|_| is_local(request)))
 }
 
-/// The cookie that begins a session, for a browser that uses TLS or not; an empty session ends it. It is sent with
-/// requests of this server's own pages alone, and no script can read it.
+/// The `Set-Cookie` of a session; an empty session removes the cookie. Browsers send the cookie only with requests from
+/// this server's own pages, and no script can read it.
 pub(super) fn set(session: &str, tls: bool) -> String {
     let (name, secure) = if tls { (SECURE, "; Secure") } else { (LOCAL, "") };
     let age = if session.is_empty() { 0 } else { SESSION_LIFETIME.as_secs() };
     format!("{name}={session}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
 }
 
-/// Whether a browser on this machine sent the request to this machine.
+/// Whether the request names this machine, so that the connection does not leave it.
 pub(super) fn is_local(request: &HttpRequest) -> bool {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     ["localhost", "127.0.0.1", "[::1]"].iter().any(|local| {
@@ -32,7 +32,7 @@ pub(super) fn is_local(request: &HttpRequest) -> bool {
     })
 }
 
-/// The value of a cookie that is there once. Of two, one may be another's.
+/// The value of a cookie. If a name is there twice, another site may have set one of them, and neither counts.
 fn named<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
     let fields = request.headers().get_all(header::COOKIE).filter_map(|field| field.to_str().ok());
     let pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));

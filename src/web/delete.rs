@@ -1,4 +1,4 @@
-//! Deleting a tag or a manifest: first what goes with it, then the deletion.
+//! The deletion of a tag or a manifest. The page first names everything that goes.
 
 use actix_web::HttpResponse;
 use maud::{Markup, html};
@@ -21,7 +21,7 @@ use crate::{
     registry::ListedTag,
 };
 
-/// What a deletion takes away.
+/// The tags and the manifest that a deletion is about.
 struct Plan {
     digest: Digest,
     /// The tags that go.
@@ -49,7 +49,7 @@ impl Plan {
         }
     }
 
-    /// Names all that goes, so that a form can say which plan it agreed to.
+    /// Identifies the plan. The form sends it back, so that a deletion takes away only what its page named.
     fn fingerprint(&self) -> String {
         let names = self.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join("\n");
         Digest::of(Algorithm::Sha256, format!("{}\n{names}", self.digest).as_bytes()).to_string()
@@ -60,7 +60,7 @@ fn names(listed: Vec<ListedTag>) -> Vec<Tag> {
     listed.into_iter().map(|listed| listed.tag).collect()
 }
 
-/// Names all that goes, and asks.
+/// Shows the plan, with the form to confirm it.
 pub(super) async fn show(
     state: &State,
     exchange: &Exchange<'_>,
@@ -151,7 +151,7 @@ async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Res
     })
 }
 
-/// Deletes what the form named, if nothing of it has changed since.
+/// Deletes, if the plan is still the one that the form confirms.
 pub(super) async fn delete(
     state: &State,
     exchange: &Exchange<'_>,
@@ -171,7 +171,7 @@ pub(super) async fn delete(
         Reference::Digest(digest) => of.repository().delete_manifest(digest, unchanged).await?,
     }
     let tags = state.url(&Page::Tags(of.name().clone()));
-    // With its last manifest, a repository goes.
+    // A repository goes with its last manifest.
     match of.repository().browse_tags(|_, _| false).await {
         Ok(_) => Ok(see_other(format!("{tags}?{}", query(&[("deleted", &reference.to_string())])))),
         Err(_) => Ok(see_other(state.url(&Page::Home))),

@@ -1,4 +1,4 @@
-//! A manifest, read for people: what is not there or has another form is not shown.
+//! A manifest, read for people. Fields that are missing or have another form are not shown.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use crate::{
     registry::{RegistryError, StoredManifest},
 };
 
-/// The longest manifest or configuration that is read for a page, in bytes. A page may read very many, and JSON takes
-/// more memory than its text.
+/// The longest manifest or configuration that is read for a page, in bytes. A page may read hundreds of them, and
+/// parsed JSON takes many times the memory of its text.
 pub(super) const LIMIT: usize = 512 * 1024;
 
 /// A manifest that is shown.
@@ -17,11 +17,11 @@ pub(super) const LIMIT: usize = 512 * 1024;
 pub(super) struct Document {
     pub(super) digest: Digest,
     pub(super) media_type: MediaType,
-    /// Whether it is too long to be shown, so that the fields below are empty.
+    /// Whether it is longer than [`LIMIT`]. Then the fields below are empty.
     pub(super) is_too_long: bool,
-    /// What kind of artifact it says it is.
+    /// The kind of artifact.
     pub(super) artifact_type: Option<String>,
-    /// What it is a referrer of.
+    /// The manifest that this one is a referrer of.
     pub(super) subject: Option<Digest>,
     pub(super) config: Option<Entry>,
     /// The layers, and the blobs of an artifact, in their order.
@@ -37,7 +37,7 @@ pub(super) struct Entry {
     pub(super) digest: Digest,
     pub(super) media_type: String,
     pub(super) size: u64,
-    /// The name of a file, which artifacts give.
+    /// The file name, in artifacts.
     pub(super) title: Option<String>,
 }
 
@@ -84,8 +84,8 @@ impl Document {
     }
 }
 
-/// The platform in a descriptor or in the configuration of an image. `unknown/unknown` is none: so `BuildKit` marks
-/// what it attests.
+/// The platform in a descriptor or in the configuration of an image. `unknown/unknown` counts as none: `BuildKit` gives
+/// it to attestations.
 pub(super) fn platform(value: &Value) -> Option<String> {
     let (os, architecture) = (text(&value["os"])?, text(&value["architecture"])?);
     let variant = text(&value["variant"]).map(|variant| format!("/{variant}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Why a page is not shown, and the page that says so.
+//! The errors of the pages, and their answers.
 
 use actix_web::{
     HttpResponse,
@@ -77,8 +77,8 @@ impl From<PageError> for ErrorAnswer {
     }
 }
 
-/// The answer to an error, as a page. A viewer who may not see something gets the same answer as if it were not there,
-/// and one without a session is sent to the login.
+/// The page for an error. A viewer without a session is sent to the login. A viewer who may not see something gets the
+/// same answer as for something that does not exist.
 pub(super) fn refuse(state: &State, page: &Page, error: &ErrorAnswer) -> HttpResponse {
     let mut answer = error.to_response();
     match (answer.status(), page) {
@@ -103,7 +103,7 @@ pub(super) fn refuse(state: &State, page: &Page, error: &ErrorAnswer) -> HttpRes
     answer.set_body(html.into_string()).map_into_boxed_body()
 }
 
-/// What a status means, in a title and a sentence. A status that has no words of its own has those of its class.
+/// A title and a sentence for a status.
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status {
         StatusCode::NOT_FOUND => ("Not found", "There is no such page, or you may not see it."),

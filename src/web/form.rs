@@ -8,10 +8,10 @@ use crate::http::{Exchange, Query};
 /// The longest form, in bytes.
 const LIMIT: u64 = 16 * 1024;
 
-/// Reads a form, if a page of this server sent it and made it for this session.
+/// Reads a form, if a page of this server made it for this session.
 ///
 /// # Errors
-/// [`PageError::ForeignForm`] if not; what the body met.
+/// [`PageError::ForeignForm`] for other forms; [`PageError::Form`] if the body does not come to its end.
 pub(super) async fn read(state: &State, exchange: &Exchange<'_>) -> Result<Query, PageError> {
     let request = exchange.request();
     let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());

@@ -1,20 +1,20 @@
-//! What stands around every page.
+//! The frame of every page: head, navigation, the viewer, and the links between parts of a list.
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::{State, cookie, routes::Page, text};
 use crate::{auth::BrowserLogin, http::Exchange};
 
-/// The field of every form with the token that shows that a page of the session made it.
+/// The name of the field with the token of a form.
 pub(super) const FORM_TOKEN: &str = "form_token";
 
 /// Who looks at a page.
 pub(super) enum Viewer {
-    /// Somebody of whom the page knows nothing, because it says that something went wrong.
+    /// Not known: the page is about an error or the login.
     Unknown,
-    /// Somebody without a session.
+    /// A viewer without a session.
     Nobody,
-    /// A user, with the token of the forms of the session.
+    /// A user, with the form token of the session.
     User { name: String, form_token: String },
 }
 
@@ -27,7 +27,7 @@ impl Viewer {
     }
 }
 
-/// The token of the forms of this request's session.
+/// The form token of the session of a request.
 pub(super) fn form_token(state: &State, exchange: &Exchange<'_>) -> String {
     state.sessions.form_token(cookie::session(exchange.request()))
 }
@@ -38,7 +38,7 @@ pub(super) struct Frame<'a> {
     /// The title of the window.
     pub(super) title: &'a str,
     pub(super) viewer: Viewer,
-    /// The pages above this one, each with its name; the last is this one.
+    /// The pages above this one and this page, each with its name.
     pub(super) trail: &'a [(Page, String)],
 }
 
@@ -142,7 +142,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// The part that a parameter asks for, of a list of `entries`. What is no number of a part is the nearest one.
+    /// The part of a list of `entries` with the number that a parameter gives, or the nearest number.
     pub(super) fn of(asked: Option<&str>, entries: usize, size: usize) -> Self {
         let count = entries.div_ceil(size).max(1);
         let number = asked.and_then(|text| text.parse().ok()).unwrap_or(1).clamp(1, count);

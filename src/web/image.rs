@@ -1,4 +1,4 @@
-//! A manifest with all that it says.
+//! The page of a manifest: an image, an index or an artifact.
 
 use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -6,10 +6,10 @@ use maud::{Markup, html};
 
 use super::{
     State,
+    details::{ENTRIES, details, pairs},
     document::{Child, Document},
     error::PageError,
     frame::{Frame, Viewer},
-    image_config::{ImageConfig, Step},
     page,
     referrers::Referrers,
     routes::Page,
@@ -22,12 +22,10 @@ use crate::{
     registry::ListedTag,
 };
 
-/// How many platforms of an index are shown with all they have; the others are links.
+/// How many platforms of an index are shown with their details; the page links to the others.
 const PLATFORMS: usize = 12;
 /// How many of them are read at a time.
 const READS: usize = 8;
-/// How many entries of a list that a client wrote are shown.
-const ENTRIES: usize = 500;
 
 /// Shows a manifest.
 pub(super) async fn show(
@@ -40,9 +38,9 @@ pub(super) async fn show(
     let tags = of.repository().browse_tags(|_, digest| *digest == document.digest).await?;
     let summary = Summary::read(of, &document.digest).await?;
     let referrers = Referrers::read(of, &document.digest).await?;
-    let details = match &document.children {
+    let content = match &document.children {
         Some(children) => index(state, of, children).await?,
-        None => part(of, &document).await?,
+        None => details(of, &document).await?,
     };
     let may_delete = exchange.caller().is_some_and(|caller| caller.may_delete(of.name()));
     let body = html! {
@@ -54,7 +52,7 @@ pub(super) async fn show(
         }
         (facts(state, of, &document, &summary, &tags))
         (commands(exchange, of, reference, &document))
-        (details)
+        (content)
         @if document.is_too_long { p { "This manifest is too long to be shown." } }
         @if !document.annotations.is_empty() { section { h2 { "Annotations" } (pairs(&document.annotations)) } }
         @if !referrers.is_empty() { section { h2 { "Referrers" } (referrers.show(state, of)) } }
@@ -69,7 +67,7 @@ pub(super) async fn show(
     Ok(page(frame.around(&body)))
 }
 
-/// What stands between the name of a repository and a reference.
+/// The character between the name of a repository and a reference.
 pub(super) fn separator(reference: &Reference) -> char {
     match reference {
         Reference::Tag(_) => ':',
@@ -77,7 +75,7 @@ pub(super) fn separator(reference: &Reference) -> char {
     }
 }
 
-/// A reference, of a digest the beginning.
+/// A tag, or the beginning of a digest.
 pub(super) fn short(reference: &Reference) -> String {
     match reference {
         Reference::Tag(tag) => tag.to_string(),
@@ -113,7 +111,7 @@ fn facts(state: &State, of: &Authorized<Pull>, document: &Document, summary: &Su
     }
 }
 
-/// Commands to copy. A click selects one.
+/// Commands to copy. A click selects a whole command.
 fn commands(exchange: &Exchange<'_>, of: &Authorized<Pull>, reference: &Reference, document: &Document) -> Markup {
     let host = exchange.authority().unwrap_or_else(|| "localhost:5000".to_owned());
     let name = format!("{host}/{}{}{reference}", of.name(), separator(reference));
@@ -129,32 +127,32 @@ fn commands(exchange: &Exchange<'_>, of: &Authorized<Pull>, reference: &Referenc
     }
 }
 
-/// The platforms of an index: the first of them with all they have.
+/// The platforms of an index.
 async fn index(state: &State, of: &Authorized<Pull>, children: &[Child]) -> Result<Markup, PageError> {
     let read = async |child: &Child| {
         let Some(document) = Document::read(of, &Reference::Digest(child.digest.clone())).await? else {
             return Ok::<_, PageError>(None);
         };
-        Ok(Some((size_of(&document), part(of, &document).await?)))
+        Ok(Some((size_of(&document), details(of, &document).await?)))
     };
-    let parts: Vec<_> = stream::iter(children.iter().take(PLATFORMS)).map(read).buffered(READS).try_collect().await?;
+    let read: Vec<_> = stream::iter(children.iter().take(PLATFORMS)).map(read).buffered(READS).try_collect().await?;
     let link = |child: &Child| state.url(&Page::Image(of.name().clone(), Reference::Digest(child.digest.clone())));
     Ok(html! {
         section {
             h2 { "Platforms" }
-            @for (child, part) in children.iter().zip(&parts) {
-                details open[parts.len() == 1] {
+            @for (child, read) in children.iter().zip(&read) {
+                details open[children.len() == 1] {
                     summary {
                         strong { (text::plain(child.platform.as_deref().unwrap_or("Attestation or other"))) }
                         " " (text::short(&child.digest)) " "
-                        @match part {
+                        @match read {
                             Some((size, _)) => (text::size(*size)),
                             None => "not in this registry",
                         }
                     }
-                    @if let Some((_, part)) = part {
+                    @if let Some((_, details)) = read {
                         p { a href=(link(child)) { "This image alone" } }
-                        (part)
+                        (details)
                     }
                 }
             }
@@ -163,72 +161,4 @@ async fn index(state: &State, of: &Authorized<Pull>, children: &[Child]) -> Resu
             }
         }
     })
-}
-
-/// An image for one platform, or an artifact.
-async fn part(of: &Authorized<Pull>, document: &Document) -> Result<Markup, PageError> {
-    let config = ImageConfig::read(of, document).await?;
-    Ok(html! { (layers(&config.steps(&document.layers))) (configuration(&config)) })
-}
-
-fn layers(steps: &[Step]) -> Markup {
-    html! {
-        @if !steps.is_empty() {
-            section {
-                h3 { "Layers and history" }
-                table.layers {
-                    thead {
-                        tr { th scope="col" { "Step" } th.number scope="col" { "Size" } th scope="col" { "Layer" } }
-                    }
-                    tbody { @for step in steps.iter().take(ENTRIES) { (row(step)) } }
-                }
-                @if steps.len() > ENTRIES { p { "and " (steps.len() - ENTRIES) " more" } }
-            }
-        }
-    }
-}
-
-fn row(step: &Step) -> Markup {
-    let layer = step.layer.as_ref();
-    let title = layer.and_then(|layer| layer.title.as_deref());
-    let words = if step.command.is_empty() {
-        title.or(layer.map(|layer| layer.media_type.as_str()))
-    } else {
-        Some(step.command.as_str())
-    };
-    html! {
-        tr {
-            td.command { code { (text::plain(words.unwrap_or_default())) } }
-            td.number { @if let Some(layer) = layer { (text::size(layer.size)) } @else { "–" } }
-            td { @if let Some(layer) = layer { (text::short(&layer.digest)) } @else { "no change of files" } }
-        }
-    }
-}
-
-fn configuration(config: &ImageConfig) -> Markup {
-    let (settings, labels) = (config.settings(), config.labels());
-    html! {
-        @if !settings.is_empty() {
-            section {
-                h3 { "Configuration" }
-                dl.facts {
-                    @for (name, values) in &settings {
-                        dt { (name) }
-                        @for value in values.iter().take(ENTRIES) { dd { code { (text::plain(value)) } } }
-                    }
-                }
-            }
-        }
-        @if !labels.is_empty() { section { h3 { "Labels" } (pairs(&labels)) } }
-    }
-}
-
-/// Names and values that a client wrote.
-fn pairs(pairs: &[(String, String)]) -> Markup {
-    html! {
-        dl.facts {
-            @for (name, value) in pairs.iter().take(ENTRIES) { dt { (text::plain(name)) } dd { (text::plain(value)) } }
-        }
-        @if pairs.len() > ENTRIES { p { "and " (pairs.len() - ENTRIES) " more" } }
-    }
 }

@@ -15,7 +15,7 @@ pub(super) struct ImageConfig(Value);
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) command: String,
-    /// `None`: it changed no file.
+    /// `None` if it changed no file.
     pub(super) layer: Option<Entry>,
 }
 
@@ -32,7 +32,7 @@ impl ImageConfig {
         platform(&self.0)
     }
 
-    /// The history, with the layers that its steps made, and then the layers that no step explains.
+    /// The history, each step with the layer that it made. Layers without a step come last.
     pub(super) fn steps(&self, layers: &[Entry]) -> Vec<Step> {
         let mut layers = layers.iter().cloned();
         let step = |value: &Value| Step {
@@ -75,7 +75,7 @@ impl ImageConfig {
     }
 }
 
-/// A word as a shell takes it for one.
+/// A word, quoted for a shell if it needs that.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

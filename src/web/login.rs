@@ -1,4 +1,4 @@
-//! Logging in and out.
+//! The login and the logout.
 
 use actix_web::{
     HttpResponse,
@@ -20,14 +20,14 @@ use crate::{
     http::{Exchange, HttpError},
 };
 
-/// Shows the form, or why there is none.
+/// Shows the form, or the reason why there is none.
 pub(super) fn show(state: &State, exchange: &Exchange<'_>) -> Result<HttpResponse, PageError> {
     let next = destination(exchange.query().one("next")?);
     Ok(document(state, exchange, &next, None))
 }
 
-/// Begins a session for a user with the right password. A cookie that came with the form is not used again, so nobody
-/// can choose the session of somebody else.
+/// Begins a session for a user with the right password. The session is always a new one: a cookie that somebody planted
+/// in the browser does not become the session of the user.
 pub(super) async fn begin(state: &State, exchange: &Exchange<'_>) -> Result<HttpResponse, PageError> {
     let form = form::read(state, exchange).await?;
     let next = destination(form.one("next")?);
@@ -68,7 +68,7 @@ pub(super) async fn end(state: &State, exchange: &Exchange<'_>) -> Result<HttpRe
     Ok(with_cookie(see_other(state.url(&page)), &cookie::set("", tls)))
 }
 
-/// Where a login leads: to a page of ours, whatever the text is.
+/// The page after a login. It is one of this server, whatever the text is.
 fn destination(next: Option<&str>) -> Page {
     next.and_then(|next| Page::find(next, "")).filter(Page::is_destination).unwrap_or(Page::Home)
 }
@@ -116,7 +116,7 @@ fn refused(mut response: HttpResponse, status: StatusCode) -> HttpResponse {
 }
 
 fn with_cookie(mut response: HttpResponse, cookie: &str) -> HttpResponse {
-    // It is made of hexadecimal digits and of texts of ours.
+    // A cookie has no character that a header can't have.
     if let Ok(value) = header::HeaderValue::from_str(cookie) {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }

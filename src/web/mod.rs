@@ -1,11 +1,12 @@
 //! The page: a [`Door`] for people with a browser. It shows repositories, tags and images, and deletes them.
 //!
-//! It works without scripts. What it shows and does needs the same rights as the API's requests for the same, and comes
-//! from the same [`Authorized`](crate::http::Authorized) repositories. A viewer is known by the cookie of a session,
-//! which the API never takes; `Authorization` is not looked at here.
+//! It works without scripts. Every page needs the right that the API asks for the same content, and reaches it through
+//! the same [`Authorized`](crate::http::Authorized) repositories. The cookie of a session identifies the viewer. The
+//! API ignores that cookie, and the pages ignore `Authorization`.
 
 mod cookie;
 mod delete;
+mod details;
 mod document;
 mod error;
 mod form;
@@ -38,8 +39,8 @@ use crate::{
     registry::Registry,
 };
 
-/// What protects a page: it has its own style and images and no script, no other site may embed it or take its forms,
-/// and no other site learns its address.
+/// The headers that protect pages. A page has a style sheet and images of this server, and no scripts. Other sites
+/// can't embed it, get its forms, or learn its address.
 const PAGE: Fixed = &[
     (
         "content-security-policy",
@@ -62,9 +63,9 @@ pub struct Web(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    /// What stands before the paths of all requests.
+    /// The beginning of the paths of all requests.
     prefix: String,
-    /// What stands before the paths of all links.
+    /// The beginning of the paths of all links.
     path_base: String,
     registry: Registry,
     sessions: Sessions,
@@ -80,7 +81,7 @@ impl Web {
 }
 
 impl State {
-    /// The path of a page, as browsers have to ask for it.
+    /// The path of a page in a link.
     fn url(&self, page: &Page) -> String {
         format!("{}{}", self.path_base, page.path())
     }
@@ -159,7 +160,7 @@ async fn dispatch(
     }
 }
 
-/// `/`: nothing but a success for probes, and for browsers a page that leads to the repositories.
+/// Answers `/`: 200 for probes, and for browsers a page that leads to the repositories.
 fn root(state: &State, request: &HttpRequest) -> HttpResponse {
     let accept = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if !accept.contains("text/html") {
@@ -179,7 +180,7 @@ fn root(state: &State, request: &HttpRequest) -> HttpResponse {
     })
 }
 
-/// A page. It is not kept: after a logout, nobody finds it on the computer.
+/// Answers with a page. Browsers do not store it, so nobody can look at it after a logout.
 fn page(html: Markup) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -198,7 +199,7 @@ fn asset(media_type: &'static str, text: &'static str) -> HttpResponse {
     response.content_type(media_type).body(text)
 }
 
-/// Parameters as they stand after the `?` of a link. Those without a value are left out.
+/// The query of a link. Parameters without a value are left out.
 fn query(parameters: &[(&str, &str)]) -> String {
     let given = parameters.iter().filter(|(_, value)| !value.is_empty());
     Serializer::new(String::new()).extend_pairs(given).finish()

@@ -1,4 +1,4 @@
-//! What belongs to an image: signatures, SBOMs, attestations and other artifacts.
+//! The referrers of an image: signatures, SBOMs, attestations and other artifacts.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) struct Referrers {
     descriptors: Vec<Descriptor>,
     /// Whether there are more than are shown.
     more: bool,
-    /// Tags by which cosign attached something before there were referrers.
+    /// The tags that older versions of cosign use in the place of referrers.
     tags: Vec<Tag>,
 }
 
@@ -72,7 +72,7 @@ impl Referrers {
     }
 }
 
-/// What cosign means by the end of a tag.
+/// The kind of artifact that cosign marks with the end of a tag.
 fn by_suffix(suffix: &str) -> Option<&'static str> {
     match suffix {
         ".sig" => Some("Signature (cosign)"),
@@ -82,7 +82,7 @@ fn by_suffix(suffix: &str) -> Option<&'static str> {
     }
 }
 
-/// The kind of an artifact in words; its type where there are none.
+/// The kind of an artifact in words; its type if it is not known.
 fn kind(artifact_type: &str) -> String {
     const KINDS: [(&str, &str); 9] = [
         ("application/vnd.dev.cosign.artifact.sig", "Signature (cosign)"),

@@ -1,4 +1,4 @@
-//! The repositories that the viewer may see.
+//! The page of the repositories.
 
 use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -23,7 +23,7 @@ const ROWS: usize = 50;
 /// How many repositories are read at a time.
 const READS: usize = 8;
 
-/// Shows a part of the repositories that have a text in their name.
+/// Shows a page of the repositories that the viewer may see and that have a text in their name.
 pub(super) async fn show(state: &State, exchange: &Exchange<'_>, catalog: &Catalog) -> Result<HttpResponse, PageError> {
     let wanted = exchange.query().one("q")?.unwrap_or_default().trim();
     let names = catalog.containing(&wanted.to_lowercase()).await;
@@ -50,7 +50,7 @@ pub(super) async fn show(state: &State, exchange: &Exchange<'_>, catalog: &Catal
     Ok(page(frame.around(&body)))
 }
 
-/// A repository with its figures.
+/// The figures of a repository.
 async fn row(exchange: &Exchange<'_>, name: &RepositoryName) -> Result<(RepositoryName, TagSummary), PageError> {
     let repository = exchange.caller().and_then(|caller| caller.pull(name.clone()));
     let summary = match repository {

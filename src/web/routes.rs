@@ -1,6 +1,6 @@
 //! The addresses of the pages: from a path to a page, and from a page to its path.
 //!
-//! The name of a repository has slashes, and no component of it is `-`. So what stands after `/-/` is no part of it.
+//! Names of repositories contain slashes, but `-` is no component of a name. So a reference stands after `/-/`.
 
 use actix_web::http::Method;
 
@@ -9,7 +9,7 @@ use crate::{
     oci::{Reference, RepositoryName},
 };
 
-/// What a path names.
+/// A page, or a file of the pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Page {
     /// `/`, which probes ask for too.
@@ -26,13 +26,13 @@ pub(super) enum Page {
     Tags(RepositoryName),
     /// A manifest.
     Image(RepositoryName, Reference),
-    /// What goes with a tag or a manifest, and the form to delete it.
+    /// The deletion of a tag or a manifest.
     Delete(RepositoryName, Reference),
     /// The style sheet.
     Style,
     /// The icon.
     Icon,
-    /// No page, though the path begins as the pages' do.
+    /// A path below `/ui/` that names no page.
     Unknown,
 }
 
@@ -40,8 +40,8 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 const FORM: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 
 impl Page {
-    /// The page that a decoded path names; `None` if it is no page's. All stand under `prefix`; the root answers beside
-    /// it as well.
+    /// The page at a decoded path; `None` if the path belongs to another door. All paths begin with `prefix`; the root
+    /// also answers without it.
     pub(super) fn find(path: &str, prefix: &str) -> Option<Self> {
         if path == "/" {
             return Some(Self::Root);
@@ -71,7 +71,7 @@ impl Page {
         }
     }
 
-    /// The path of the page, after what stands before all paths. It has no character that HTML or a URL would escape.
+    /// The path of the page, without a prefix. It has no character that HTML or a URL would escape.
     pub(super) fn path(&self) -> String {
         match self {
             Self::Root => "/".to_owned(),
@@ -105,7 +105,7 @@ impl Page {
         Route { template, methods }
     }
 
-    /// The right that it needs: that of the API's request for the same.
+    /// The right that it needs. The API asks for the same right.
     pub(super) fn right(&self) -> Right {
         match self {
             Self::Home | Self::Space => Right::Catalog,

@@ -1,4 +1,4 @@
-//! The room in the store, and its collections.
+//! The page of the store: free space and collections.
 
 use actix_web::HttpResponse;
 use maud::{Markup, html};
@@ -14,7 +14,7 @@ use crate::{
     registry::LastCollection,
 };
 
-/// Shows how much room is left, and what the last collection did.
+/// Shows the free space, and the result of the last collection.
 pub(super) async fn show(state: &State, exchange: &Exchange<'_>) -> Result<HttpResponse, PageError> {
     let free = state.registry.free_space().await.map_err(HttpError::from)?;
     let interval = state.registry.collections().interval;

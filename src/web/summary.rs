@@ -1,4 +1,4 @@
-//! What a row of a list of tags says of a manifest.
+//! The platforms and the size of a manifest.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::{
     registry::RegistryError,
 };
 
-/// How many manifests of an index are read for a row; of a longer one the size is not known.
+/// How many manifests of an index are read. The size of a longer index is not known.
 const CHILDREN: usize = 64;
 /// How many of them are read at a time.
 const READS: usize = 8;
 
-/// What a row says of a manifest.
+/// The platforms and the size of a manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     /// The platforms of an image, or the kind of an artifact.
@@ -26,7 +26,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    /// Reads what there is to say of a manifest.
+    /// Reads the manifest, and those of an index.
     pub(super) async fn read(of: &Authorized<Pull>, digest: &Digest) -> Result<Self, RegistryError> {
         let Some(document) = Document::read(of, &Reference::Digest(digest.clone())).await? else {
             return Ok(Self::default());
@@ -48,7 +48,7 @@ impl Summary {
     }
 }
 
-/// The bytes of all that some manifests refer to, each counted once; `None` if they are too many, or not all here.
+/// The bytes of all blobs of some manifests, each counted once; `None` if a manifest is missing or they are too many.
 async fn size_of_all(of: &Authorized<Pull>, manifests: Vec<Digest>) -> Result<Option<u64>, RegistryError> {
     if manifests.len() > CHILDREN {
         return Ok(None);
@@ -62,7 +62,7 @@ async fn size_of_all(of: &Authorized<Pull>, manifests: Vec<Digest>) -> Result<Op
     Ok(all.map(|all| sum(all.into_iter().flatten().collect())))
 }
 
-/// The bytes of all that a manifest refers to, each counted once.
+/// The bytes of all blobs of a manifest, each counted once.
 pub(super) fn size_of(document: &Document) -> u64 {
     sum(sizes(document))
 }

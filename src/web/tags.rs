@@ -1,4 +1,4 @@
-//! The tags of a repository.
+//! The page of the tags of a repository.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -50,7 +50,7 @@ impl Order {
         }
     }
 
-    /// The names of tags are in their byte order already.
+    /// Compares two tags of a list that is sorted by name.
     fn compare(self, one: &ListedTag, other: &ListedTag) -> Ordering {
         match self {
             Self::Newest => other.pushed.cmp(&one.pushed),
@@ -61,22 +61,24 @@ impl Order {
     }
 }
 
-/// What the viewer asked for.
-struct Asked<'a> {
+/// A list of tags, as the viewer asked for it.
+struct View<'a> {
+    state: &'a State,
+    of: &'a Authorized<Pull>,
     filter: &'a str,
     order: Order,
 }
 
-/// Shows a part of the tags that have a text in their name. Only the manifests of the rows that are shown are read.
+/// Shows a page of the tags that have a text in their name. It reads only the manifests of the rows that it shows.
 pub(super) async fn show(
     state: &State,
     exchange: &Exchange<'_>,
     of: &Authorized<Pull>,
 ) -> Result<HttpResponse, PageError> {
     let filter = exchange.query().one("q")?.unwrap_or_default().trim();
-    let asked = Asked { filter, order: Order::of(exchange.query().one("sort")?) };
+    let view = View { state, of, filter, order: Order::of(exchange.query().one("sort")?) };
     let mut tags = of.repository().browse_tags(|tag, _| tag.as_str().contains(filter)).await?;
-    tags.sort_by(|one, other| asked.order.compare(one, other));
+    tags.sort_by(|one, other| view.order.compare(one, other));
     let part = Part::of(exchange.query().one("page")?, tags.len(), ROWS);
     let rows = &tags[part.range.clone()];
     let summaries = summaries(of, rows).await?;
@@ -87,7 +89,7 @@ pub(super) async fn show(
         form.search method="get" action=(state.url(&own)) role="search" {
             label for="q" { "Tag" }
             input type="search" id="q" name="q" value=(filter) autocomplete="off" spellcheck="false";
-            input type="hidden" name="sort" value=(asked.order.parameter());
+            input type="hidden" name="sort" value=(view.order.parameter());
             button type="submit" { "Filter" }
         }
         @if rows.is_empty() {
@@ -97,16 +99,16 @@ pub(super) async fn show(
             }
         } @else {
             p.count { (text::counted(tags.len() as u64, "tag", "tags")) }
-            (table(state, of, &asked, rows, &summaries))
+            (view.table(rows, &summaries))
         }
-        (pages(part.number, part.count, |number| link(state, &own, &asked, asked.order, Some(number))))
+        (pages(part.number, part.count, |number| view.link(view.order, Some(number))))
     };
-    let trail = [(Page::Home, "Repositories".to_owned()), (own.clone(), of.name().to_string())];
+    let trail = [(Page::Home, "Repositories".to_owned()), (own, of.name().to_string())];
     let frame = Frame { state, title: of.name().as_str(), viewer: Viewer::of(state, exchange), trail: &trail };
     Ok(page(frame.around(&body)))
 }
 
-/// What there is to say of each manifest that a row names.
+/// Reads the summaries of the manifests of some rows, each manifest once.
 async fn summaries(of: &Authorized<Pull>, rows: &[ListedTag]) -> Result<BTreeMap<Digest, Summary>, PageError> {
     let mut digests: Vec<&Digest> = rows.iter().map(|row| &row.digest).collect();
     digests.sort_unstable();
@@ -115,7 +117,7 @@ async fn summaries(of: &Authorized<Pull>, rows: &[ListedTag]) -> Result<BTreeMap
     stream::iter(digests).map(read).buffered(READS).try_collect().await
 }
 
-/// Says that a tag was deleted, after the form that did it. It is said only of a tag that is gone.
+/// Says that a tag or manifest was deleted. The form that deleted it leads here. A link with another name says nothing.
 fn gone(exchange: &Exchange<'_>, tags: &[ListedTag]) -> Result<Markup, PageError> {
     let gone: Option<Reference> = exchange.query().one("deleted")?.and_then(|text| text.parse().ok());
     let is_there = |reference: &Reference| match reference {
@@ -126,63 +128,63 @@ fn gone(exchange: &Exchange<'_>, tags: &[ListedTag]) -> Result<Markup, PageError
     Ok(html! { @if let Some(gone) = gone { p.done role="status" { (gone) " is deleted." } } })
 }
 
-fn table(
-    state: &State,
-    of: &Authorized<Pull>,
-    asked: &Asked<'_>,
-    rows: &[ListedTag],
-    summaries: &BTreeMap<Digest, Summary>,
-) -> Markup {
-    let image = |tag: &Tag| state.url(&Page::Image(of.name().clone(), Reference::Tag(tag.clone())));
-    let own = Page::Tags(of.name().clone());
-    let heading = |name: &str, orders: [Order; 2]| {
-        let (next, sorted) = match orders.iter().position(|order| *order == asked.order) {
-            Some(0) => (orders[1], "▾"),
-            Some(_) => (orders[0], "▴"),
-            None => (orders[0], ""),
-        };
-        let order = match asked.order {
-            Order::Name | Order::Oldest => "ascending",
-            Order::NameBackwards | Order::Newest => "descending",
-        };
-        let is_sorted = !sorted.is_empty();
+impl View<'_> {
+    fn table(&self, rows: &[ListedTag], summaries: &BTreeMap<Digest, Summary>) -> Markup {
+        let image = |tag: &Tag| self.state.url(&Page::Image(self.of.name().clone(), Reference::Tag(tag.clone())));
         html! {
-            th scope="col" aria-sort=[is_sorted.then_some(order)] {
-                a href=(link(state, &own, asked, next, None)) { (name) span aria-hidden="true" { " " (sorted) } }
-            }
-        }
-    };
-    html! {
-        table {
-            thead {
-                tr {
-                    (heading("Tag", [Order::Name, Order::NameBackwards]))
-                    (heading("Pushed", [Order::Newest, Order::Oldest]))
-                    th scope="col" { "Platforms" }
-                    th.number scope="col" { "Size" }
-                    th scope="col" { "Digest" }
-                }
-            }
-            tbody {
-                @for row in rows {
-                    @let summary = summaries.get(&row.digest);
+            table {
+                thead {
                     tr {
-                        th scope="row" { a href=(image(&row.tag)) { (row.tag) } }
-                        td { (text::age(row.pushed)) }
-                        td { (kinds(summary)) }
-                        td.number {
-                            @if let Some(size) = summary.and_then(|summary| summary.size) { (text::size(size)) }
-                            @else { "–" }
+                        (self.heading("Tag", [Order::Name, Order::NameBackwards]))
+                        (self.heading("Pushed", [Order::Newest, Order::Oldest]))
+                        th scope="col" { "Platforms" }
+                        th.number scope="col" { "Size" }
+                        th scope="col" { "Digest" }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        @let summary = summaries.get(&row.digest);
+                        tr {
+                            th scope="row" { a href=(image(&row.tag)) { (row.tag) } }
+                            td { (text::age(row.pushed)) }
+                            td { (kinds(summary)) }
+                            td.number {
+                                @if let Some(size) = summary.and_then(|summary| summary.size) { (text::size(size)) }
+                                @else { "–" }
+                            }
+                            td { (text::short(&row.digest)) }
                         }
-                        td { (text::short(&row.digest)) }
                     }
                 }
             }
         }
     }
+
+    /// The heading of a column by which the tags can be sorted in two orders.
+    fn heading(&self, name: &str, orders: [Order; 2]) -> Markup {
+        let next = if self.order == orders[0] { orders[1] } else { orders[0] };
+        let (sorted, arrow) = match self.order {
+            Order::Name | Order::Oldest => ("ascending", " ▴"),
+            Order::NameBackwards | Order::Newest => ("descending", " ▾"),
+        };
+        let is_sorted = orders.contains(&self.order);
+        html! {
+            th scope="col" aria-sort=[is_sorted.then_some(sorted)] {
+                a href=(self.link(next, None)) { (name) @if is_sorted { span aria-hidden="true" { (arrow) } } }
+            }
+        }
+    }
+
+    /// The same list in an order, or another page of it.
+    fn link(&self, order: Order, number: Option<usize>) -> String {
+        let number = number.map(|number| number.to_string()).unwrap_or_default();
+        let parameters = query(&[("q", self.filter), ("sort", order.parameter()), ("page", &number)]);
+        format!("{}?{parameters}", self.state.url(&Page::Tags(self.of.name().clone())))
+    }
 }
 
-/// The platforms of a row; of very many, the first.
+/// The first platforms of a row.
 fn kinds(summary: Option<&Summary>) -> Markup {
     const SHOWN: usize = 6;
     let kinds = summary.map(|summary| summary.kinds.as_slice()).unwrap_or_default();
@@ -191,10 +193,4 @@ fn kinds(summary: Option<&Summary>) -> Markup {
         @for kind in kinds.iter().take(SHOWN) { span.kind { (text::plain(kind)) } " " }
         @if kinds.len() > SHOWN { "and " (kinds.len() - SHOWN) " more" }
     }
-}
-
-fn link(state: &State, own: &Page, asked: &Asked<'_>, order: Order, number: Option<usize>) -> String {
-    let number = number.map(|number| number.to_string()).unwrap_or_default();
-    let parameters = query(&[("q", asked.filter), ("sort", order.parameter()), ("page", &number)]);
-    format!("{}?{parameters}", state.url(own))
 }

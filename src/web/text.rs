@@ -7,10 +7,10 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::oci::Digest;
 
-/// The longest text of a client that is shown, in characters.
+/// How many characters of a text are shown.
 const LONGEST: usize = 2_000;
 
-/// A text that a client wrote, without what would hide or reorder other text, and not longer than a page can show.
+/// A text that a client wrote, cut to [`LONGEST`], without characters that could hide or reorder other text.
 pub(super) fn plain(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST).map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
@@ -19,7 +19,7 @@ pub(super) fn plain(text: &str) -> String {
     shown
 }
 
-/// Control characters but for those of lines, and those that change the direction of a text.
+/// Whether a character is invisible or changes the direction of the text. Line feeds and tabs are allowed.
 fn is_misleading(c: char) -> bool {
     (c.is_control() && !matches!(c, '\n' | '\t'))
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -31,7 +31,7 @@ pub(super) fn size(bytes: u64) -> String {
     if bytes < 1000 {
         return format!("{bytes} B");
     }
-    // In tenths of the unit, rounded down.
+    // Tenths of the unit, rounded down.
     let (mut tenths, mut unit) = (bytes / 100, 0);
     while tenths >= 10_000 {
         (tenths, unit) = (tenths / 1000, unit + 1);
@@ -42,7 +42,7 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// A time as its age, with the time itself for those who point at it; a dash if it is not known.
+/// The age of a time, with the time as a tooltip; a dash if it is not known.
 pub(super) fn age(time: Option<SystemTime>) -> Markup {
     let Some(time) = time else { return html! { "–" } };
     let seconds = SystemTime::now().duration_since(time).unwrap_or_default().as_secs();
@@ -55,7 +55,7 @@ pub(super) fn age(time: Option<SystemTime>) -> Markup {
     }
 }
 
-/// A time in its largest unit.
+/// A duration in its largest unit.
 pub(super) fn span(seconds: u64) -> String {
     const UNITS: [(u64, &str, &str); 6] = [
         (365 * 86_400, "year", "years"),

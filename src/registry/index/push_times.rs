@@ -1,5 +1,5 @@
-//! When the tags of a repository were pushed, in memory. It is read when it is asked for first, so it costs nothing
-//! where nobody asks.
+//! The push times of the tags of a repository, in memory. They are read from the store at their first use, so a
+//! registry that never needs them has no cost.
 
 use std::{collections::HashMap, time::SystemTime};
 

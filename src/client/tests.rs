@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, reason = "a test that meets the unexpected shall stop")]
+
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;

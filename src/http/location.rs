@@ -103,6 +103,14 @@ mod tests {
     }
 
     #[test]
+    fn a_redirect_between_pages_stays_at_the_origin_of_the_browser() {
+        let settings = settings(LocationBase::Origin("https://named.test".to_owned()), false);
+        let response = HttpResponse::SeeOther().insert_header((header::LOCATION, "/ui/")).finish();
+        let response = complete(&settings, &TestRequest::default().to_http_request(), response);
+        assert_eq!(response.headers().get(header::LOCATION).unwrap(), "/ui/");
+    }
+
+    #[test]
     fn report_a_location_from_the_request_where_the_operator_asked_for_it() {
         let host = ("host", "r.test:5000");
         let proto = |value| ("x-forwarded-proto", value);

@@ -26,20 +26,22 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, c, d, e, f, g, h] = address.segments();
-    let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match (a, b) {
+    let segments = address.segments();
+    let v4 = |at: usize| Ipv4Addr::from((u32::from(segments[at]) << 16) | u32::from(segments[at + 1]));
+    match (segments[0], segments[1]) {
         // NAT64 (RFC 6052) and 6to4 (RFC 3056) carry an IPv4 address.
-        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => is_public_v4(v4(g, h)),
-        (0x2002, _) => is_public_v4(v4(b, c)),
-        // Only 2000::/3 is given out. Documentation is a part of it.
-        (0x2001, 0xdb8) | (0x2001, 0) => false,
-        _ => a & 0xe000 == 0x2000,
+        (0x64, 0xff9b) if segments[2..6] == [0; 4] => is_public_v4(v4(6)),
+        (0x2002, _) => is_public_v4(v4(1)),
+        // Only 2000::/3 is given out. Documentation and Teredo are parts of it.
+        (0x2001, 0xdb8 | 0) => false,
+        (first, _) => first & 0xe000 == 0x2000,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
     use super::*;
 
     #[test]

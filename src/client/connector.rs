@@ -1,6 +1,7 @@
 //! From a URL to a connection: the proxy, the addresses of the host, TCP, TLS.
 
 use std::{
+    fmt::Display,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     sync::Arc,
@@ -89,7 +90,7 @@ impl Settings {
         let is_spared = self.spares_loopback && (host == "localhost" || literal.is_some_and(|ip| ip.is_loopback()));
         let (transport, is_proxied): (Box<dyn Transport>, bool) = if let Some(path) = &self.socket {
             let connected = UnixStream::connect(path).await;
-            (Box::new(connected.map_err(|error| no_connection(&path.display().to_string(), error))?), false)
+            (Box::new(connected.map_err(|error| no_connection(&path.display().to_string(), &error))?), false)
         } else if let Some(proxy) = self.proxies.intercept(uri).filter(|_| !is_spared) {
             if literal.is_some_and(|address| !(self.may_connect)(address)) {
                 return Err(ClientError::Forbidden { authority: authority(host, port) });
@@ -140,10 +141,10 @@ impl Settings {
     /// Connects to the first of the host's addresses that accepts. Each has its part of the time.
     async fn tcp(&self, host: &str, port: u16, may_connect: fn(IpAddr) -> bool) -> Result<TcpStream, ClientError> {
         let authority = authority(host, port);
-        let addresses = lookup_host((host, port)).await.map_err(|error| no_connection(&authority, error))?;
+        let addresses = lookup_host((host, port)).await.map_err(|error| no_connection(&authority, &error))?;
         let (allowed, others): (Vec<SocketAddr>, Vec<_>) = addresses.partition(|address| may_connect(address.ip()));
         let mut last = if others.is_empty() {
-            no_connection(&authority, "the name has no address")
+            no_connection(&authority, &"the name has no address")
         } else {
             ClientError::Forbidden { authority: authority.clone() }
         };
@@ -155,8 +156,8 @@ impl Settings {
                     let _ = stream.set_nodelay(true);
                     return Ok(stream);
                 }
-                Ok(Err(error)) => last = no_connection(&authority, error),
-                Err(_) => last = no_connection(&authority, "it does not answer"),
+                Ok(Err(error)) => last = no_connection(&authority, &error),
+                Err(_) => last = no_connection(&authority, &"it does not answer"),
             }
         }
         Err(last)
@@ -186,7 +187,7 @@ fn proxy(url: &str) -> Result<Matcher, ClientError> {
     }
 }
 
-fn no_connection(authority: &str, cause: impl ToString) -> ClientError {
+fn no_connection(authority: &str, cause: &dyn Display) -> ClientError {
     ClientError::Connect { authority: authority.to_owned(), cause: cause.to_string() }
 }
 

@@ -30,7 +30,7 @@
 //!
 //! # How data flows
 //!
-//! *A push of a blob*, `PUT <session>?digest=…`: [`http::serve`] checks the head, decodes the path once, finds the resource behind a [`Door`](http::Door), and asks the
+//! *A push of a blob*, `PUT <session>?digest=…`: [`http::serve`] checks the head, decodes the path once, finds the resource behind a [`Router`](http::Router), and asks the
 //! [`Authenticator`](auth::Authenticator) who is there. The resource needs the [`Right`](http::Right) to push, and an [`Authorized`](http::Authorized) is the only way to a
 //! [`Repository`](registry::Repository). The body goes through a bounded channel to a task that belongs to no request; there
 //! [`Staging`](storage::Staging) writes and hashes in one pass. Only what [`verifies`](storage::Staged::verify) can be given a name:
@@ -74,7 +74,7 @@
 //! |---|---|
 //! | a webhook | a new `notify/`: a [`Listener`](registry::events::Listener); its settings in `config/`; its row in `server/open.rs` |
 //! | an object store | a new `storage/s3/`; its variant in `storage/operations.rs` and `batch.rs`; `config/storage.rs`; `server/open.rs` |
-//! | `/metrics` | `ops/`: a resource, a [`RecordListener`](http::RecordListener), an [`Observer`](storage::Observer); `config/http.rs`; rows in `server.rs` |
+//! | `/metrics` | `ops/`: a resource, a [`RequestListener`](http::RequestListener), an [`Observer`](storage::Observer); `config/http.rs`; rows in `server.rs` |
 //! | certificates by ACME | `server/tls.rs`; `config/tls.rs` |
 //! | another body of errors | `http/error_body.rs` |
 //! | another password hash | `auth/password_hash/`: one file and one row |

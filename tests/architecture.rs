@@ -76,7 +76,7 @@ const CALLED: [(&str, &str); 2] = [("md_5", "md5"), ("rustls_webpki", "webpki")]
 /// Files that may name more than their module may, and why.
 const EXCEPTIONS: [(&str, &str, &str); 2] = [
     ("server/listen.rs", "std::fs", "a socket that a killed process left in its file system is taken away"),
-    ("server/control.rs", "std::fs", "a directory is opened whose path is too long for a socket's"),
+    ("server/control_socket.rs", "std::fs", "a directory is opened whose path is too long for a socket's"),
 ];
 
 /// Where files use each other in a circle, how many at the most, and why. The smaller the better.

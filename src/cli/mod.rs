@@ -12,7 +12,7 @@ mod log_writer;
 mod logging;
 mod maintenance;
 mod output;
-mod progress;
+mod progress_bar;
 mod reload;
 mod serve;
 mod token;

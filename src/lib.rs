@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
-//! auth, server and cli -> files
+//! auth, server and cli -> files                        cli -> client
 //! config is read by cli and server                     every module may use oci; oci uses none
 //! ```
 //!
@@ -21,6 +21,7 @@
 //! | [`ops`] | the door of operators: health | tell anything about content |
 //! | [`web`] | the door of people with a browser: the page | show or do more than the API would for the same user |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
+//! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
 //! | [`files`] | files that are watched, files that are private | know what is in a file |
 //! | [`config`] | the settings, each with where it came from | act on them |
 //! | [`cli`] | one file a command | anything that a library user would miss |
@@ -112,6 +113,7 @@
 pub mod api;
 pub mod auth;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod files;
 #[cfg(any(test, fuzzing))]

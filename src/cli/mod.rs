@@ -1,14 +1,12 @@
 //! The commands, one file each.
 
 mod access;
-mod any_certificate;
 mod config;
 mod foreground;
 mod fsck;
 mod gc;
 mod healthcheck;
 mod htpasswd;
-mod http_get;
 mod log_line;
 mod log_writer;
 mod logging;

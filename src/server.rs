@@ -21,6 +21,7 @@ mod config_check;
 mod connection;
 mod connection_limit;
 pub(crate) mod control_socket;
+mod health_checks;
 mod listen;
 mod metrics;
 mod parser_errors;
@@ -238,7 +239,7 @@ async fn run(
     let metrics = components::metrics(config);
     let registry = components::registry(config, metrics.as_ref()).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
-    let checks = Arc::new(components::checks(config));
+    let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
     let peers = ConnectionLimit::new(config.limits.connections_per_address, components::proxies(config));
     startup_log::store(config);

@@ -47,7 +47,10 @@ pub use self::{
     request::Request,
     response::Response,
 };
-pub use hyper::{HeaderMap, Method, StatusCode, header};
+pub use hyper::{
+    HeaderMap, Method, StatusCode,
+    header::{self, HeaderName, HeaderValue},
+};
 
 /// How long a connection that is not in use is kept.
 const IDLE: Duration = Duration::from_secs(30);

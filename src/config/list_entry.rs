@@ -128,6 +128,7 @@ mod tests {
             ),
             "health.file" => (["{file: /a}", "{file: /b}"], ""),
             "health.tcp" => (["{addr: 'a:1'}", "{addr: 'b:2'}"], ""),
+            "health.http" => (["{uri: 'http://a'}", "{uri: 'http://b'}"], ""),
             "http.debug.addr" => (["localhost:5003", "[::1]:5004"], ""),
             other => panic!("{other} is a list without an example"),
         }

@@ -54,7 +54,7 @@ pub use effective::EffectiveSetting;
 pub use environment::CONFIGURATION_PATH;
 pub use error::{ConfigError, ConfigErrors, Notice};
 pub use file::DEFAULT_FILE;
-pub use health::{HealthCheck, Probe};
+pub use health::{HealthCheck, HttpProbe, Probe};
 pub use http::{Http, Listen};
 pub use limits::Limits;
 pub use load::{Loaded, Sources};

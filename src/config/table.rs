@@ -112,6 +112,7 @@ mod tests {
             Kind::Texts => "{name: text}".to_owned(),
             Kind::Lists => "{name: [text]}".to_owned(),
             Kind::Rules if setting.key == "health.file" => "[{file: /f}]".to_owned(),
+            Kind::Rules if setting.key == "health.http" => "[{uri: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.tcp" => "[{addr: 'a:1'}]".to_owned(),
             Kind::Rules => "[{users: [u], repositories: [r], actions: [pull]}]".to_owned(),
             Kind::EmptyTable | Kind::Anything => "{}".to_owned(),

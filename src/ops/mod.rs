@@ -13,7 +13,7 @@ use futures_util::future::LocalBoxFuture;
 
 use self::health::Probes;
 pub use self::{
-    checks::{Check, Checks, Probe, Unhealthy},
+    checks::{Check, Checks, HttpProbe, Probe, Unhealthy},
     debug::Debug,
     metrics::{Kind, MetricSource, Metrics, Text},
 };

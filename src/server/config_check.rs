@@ -1,6 +1,6 @@
 //! What a start would meet, without one: everything is read and put together, and nothing is written, bound or kept.
 
-use super::{StartError, authentication, listen, tls};
+use super::{StartError, authentication, health_checks, listen, tls};
 use crate::{
     config::{Config, Store},
     storage::Storage,
@@ -19,6 +19,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
     if let Some(debug) = &config.http.debug {
         listen::check_debug(&debug.addresses)?;
     }
+    health_checks::open(config)?;
     let tls = config.http.tls.clone().map(tls::open).transpose()?;
     if let Store::Filesystem { root } = &config.storage.store {
         Storage::check_filesystem(root)?;

@@ -48,6 +48,14 @@ pub enum StartError {
         /// The address, and what is wrong.
         problem: String,
     },
+    /// A health check can't be made.
+    #[error("the health check of {url} can't be made: {problem} (health.http in the settings)")]
+    HealthCheck {
+        /// What is checked.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The sockets could not be given to the server.
     #[error("can't listen: {0}")]
     Listen(io::Error),

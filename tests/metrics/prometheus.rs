@@ -65,6 +65,19 @@ fn docs(file: &str) -> String {
     format!("{}/docs/{file}", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// What dashboards for registry:2 and registry:3 ask: GitLab's, Harbor's and those of Grafana's collection have queries
+/// of these forms.
+const OF_OTHERS: [&str; 8] = [
+    "sum by (handler, method, code) (rate(registry_http_requests_total[1m]))",
+    "histogram_quantile(0.9, sum by (le, handler) (rate(registry_http_request_duration_seconds_bucket[1m])))",
+    "histogram_quantile(0.9, sum by (le) (rate(registry_http_response_size_bytes_bucket[1m])))",
+    "histogram_quantile(0.9, sum by (le, action, driver) (rate(registry_storage_action_seconds_bucket[1m])))",
+    "sum by (action) (increase(registry_storage_action_seconds_sum{action=\"URLFor\"}[1m]))",
+    "sum by (handler) (registry_http_in_flight_requests{handler=\"manifest\"})",
+    "sum(rate(registry_storage_cache_total{type=\"Hit\"}[1m])) / sum(rate(registry_storage_cache_total{type=\"Request\"}[1m]))",
+    "rate(registry_storage_cache_hits_total[1m]) / rate(registry_storage_cache_requests_total[1m])",
+];
+
 /// The queries of the dashboard, with its variables filled in.
 fn dashboard() -> Vec<String> {
     let dashboard: Value = serde_json::from_str(&fs::read_to_string(docs("grafana.json")).unwrap()).unwrap();
@@ -76,7 +89,7 @@ fn dashboard() -> Vec<String> {
 
 #[test]
 #[ignore = "needs prometheus: run ./test"]
-fn the_queries_of_the_dashboard_find_something_needs_prometheus() {
+fn the_queries_of_dashboards_find_something_needs_prometheus() {
     let (store, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let measured = Measured::start(Program::Wharf, store.path(), &[]);
     let prometheus = Prometheus::start(home.path(), &measured.address);
@@ -87,7 +100,7 @@ fn the_queries_of_the_dashboard_find_something_needs_prometheus() {
     assert!(wharf(store.path(), &["gc"]).status.success());
     let queries = dashboard();
     assert!(queries.len() > 10, "{queries:?}");
-    for query in &queries {
+    for query in queries.iter().map(String::as_str).chain(OF_OTHERS) {
         eventually(query, || prometheus.query(query).is_some_and(|series| !series.is_empty()));
     }
     let rules = || prometheus.http.get("/api/v1/rules").expect(200).json()["data"]["groups"][0]["rules"].clone();

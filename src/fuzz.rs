@@ -9,7 +9,7 @@ use crate::{
     api, auth, config,
     oci::{
         Algorithm, ByteRange, ContentRange, Descriptor, Digest, Hasher, Manifest, MediaType, Reference, RepositoryName,
-        ResourceScope, Tag, Ties,
+        ResourceScope, StoredReferences, Tag,
     },
     registry::SessionId,
     storage,
@@ -136,7 +136,7 @@ fn session(bytes: &[u8]) {
 
 fn manifest(bytes: &[u8]) {
     let parsed = Manifest::parse(bytes, None);
-    let ties = Ties::of(bytes);
+    let ties = StoredReferences::of(bytes);
     if let Ok(manifest) = parsed {
         assert!(manifest.media_type.is_manifest());
         assert!(manifest.blobs.len() + manifest.children.len() <= Manifest::MAX_REFERENCES);

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
-//! auth, server and cli -> files
+//! auth, server and cli -> files                        cli -> client
 //! config is read by cli and server                     every module may use oci; oci uses none
 //! ```
 //!
@@ -21,6 +21,7 @@
 //! | [`ops`] | the door of operators: health | tell anything about content |
 //! | [`web`] | the door of people with a browser: the page | show or do more than the API would for the same user |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
+//! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
 //! | [`files`] | files that are watched, files that are private | know what is in a file |
 //! | [`config`] | the settings, each with where it came from | act on them |
 //! | [`cli`] | one file a command | anything that a library user would miss |
@@ -29,7 +30,7 @@
 //!
 //! # How data flows
 //!
-//! *A push of a blob*, `PUT <session>?digest=…`: [`http::serve`] checks the head, decodes the path once, finds the resource behind a [`Door`](http::Door), and asks the
+//! *A push of a blob*, `PUT <session>?digest=…`: [`http::serve`] checks the head, decodes the path once, finds the resource behind a [`Router`](http::Router), and asks the
 //! [`Authenticator`](auth::Authenticator) who is there. The resource needs the [`Right`](http::Right) to push, and an [`Authorized`](http::Authorized) is the only way to a
 //! [`Repository`](registry::Repository). The body goes through a bounded channel to a task that belongs to no request; there
 //! [`Staging`](storage::Staging) writes and hashes in one pass. Only what [`verifies`](storage::Staged::verify) can be given a name:
@@ -73,7 +74,7 @@
 //! |---|---|
 //! | a webhook | a new `notify/`: a [`Listener`](registry::events::Listener); its settings in `config/`; its row in `server/open.rs` |
 //! | an object store | a new `storage/s3/`; its variant in `storage/operations.rs` and `batch.rs`; `config/storage.rs`; `server/open.rs` |
-//! | `/metrics` | `ops/`: a resource, a [`RecordListener`](http::RecordListener), an [`Observer`](storage::Observer); `config/http.rs`; rows in `server.rs` |
+//! | `/metrics` | `ops/`: a resource, a [`RequestListener`](http::RequestListener), an [`Observer`](storage::Observer); `config/http.rs`; rows in `server.rs` |
 //! | certificates by ACME | `server/tls.rs`; `config/tls.rs` |
 //! | another body of errors | `http/error_body.rs` |
 //! | another password hash | `auth/password_hash/`: one file and one row |
@@ -112,6 +113,7 @@
 pub mod api;
 pub mod auth;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod files;
 #[cfg(any(test, fuzzing))]

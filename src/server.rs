@@ -15,19 +15,19 @@
 //! # }
 //! ```
 
-mod announce;
 pub(crate) mod authentication;
-mod check;
+pub(crate) mod components;
+mod config_check;
 mod connection;
 mod connection_limit;
-pub(crate) mod control;
+pub(crate) mod control_socket;
 mod listen;
 mod metrics;
-pub(crate) mod open;
 mod parser_errors;
-#[cfg(test)]
-mod paths;
 mod post_length;
+#[cfg(test)]
+mod routing_tests;
+mod startup_log;
 pub(crate) mod systemd;
 mod tcp_connection;
 mod tls;
@@ -44,7 +44,7 @@ use std::{
 use actix_server::ServerHandle;
 use actix_web::{rt::System, web};
 
-pub use check::check;
+pub use config_check::check;
 pub use listen::StartError;
 pub use tls::TlsError;
 
@@ -59,7 +59,7 @@ use crate::{
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
-    http::{AccessLog, Door, RecordListener, Service},
+    http::{AccessLog, RequestListener, Router, Service},
     ops::{Checks, Debug, MetricSource, Metrics, Ops, Unhealthy},
     registry::{Registry, WeakRegistry},
 };
@@ -235,21 +235,22 @@ async fn run(
     debug: Option<Sockets>,
 ) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
-    let metrics = open::metrics(config);
-    let registry = open::registry(config, metrics.as_ref()).await?;
+    let metrics = components::metrics(config);
+    let registry = components::registry(config, metrics.as_ref()).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
-    let checks = Arc::new(open::checks(config));
+    let checks = Arc::new(components::checks(config));
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
-    let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
-    announce::store(config);
-    announce::addresses(config, &sockets);
+    let peers = ConnectionLimit::new(config.limits.connections_per_address, components::proxies(config));
+    startup_log::store(config);
+    startup_log::addresses(config, &sockets);
     let debug = debug.map(|sockets| {
-        announce::debug(&sockets);
+        startup_log::debug(&sockets);
         let others = others(&authenticator, &peers, tls.as_ref());
         let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.clone());
-        let door = Debug::new(path, registry.clone(), metrics.unwrap_or_default(), others, Arc::clone(&checks));
-        let doors: Vec<Box<dyn Door>> = vec![Box::new(door)];
-        let service = Service::new(registry.clone(), Arc::clone(&authenticator), open::http(config), doors, Vec::new());
+        let router = Debug::new(path, registry.clone(), metrics.unwrap_or_default(), others, Arc::clone(&checks));
+        let routers: Vec<Box<dyn Router>> = vec![Box::new(router)];
+        let service =
+            Service::new(registry.clone(), Arc::clone(&authenticator), components::http(config), routers, Vec::new());
         (sockets, web::Data::new(service))
     });
     let server = build(config, sockets, &service, tls.as_ref(), &peers, debug).map_err(StartError::Listen)?;
@@ -258,13 +259,13 @@ async fn run(
         tokio::spawn(files::follow(move || tls.poll()));
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
-    if let Some(control) = control::open(config, &registry) {
+    if let Some(control) = control_socket::open(config, &registry) {
         tokio::spawn(control.follow(registry.clone()));
     }
     Ok((server, registry, authenticator))
 }
 
-/// What answers requests, and hears of them: one row for each door and each listener.
+/// What answers requests, and hears of them: one row for each router and each listener.
 fn service(
     config: &Config,
     registry: &Registry,
@@ -272,22 +273,23 @@ fn service(
     checks: &Arc<Checks>,
     metrics: Option<&Arc<Metrics>>,
 ) -> Service {
-    let mut doors: Vec<Box<dyn Door>> = vec![
+    let mut routers: Vec<Box<dyn Router>> = vec![
         Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
-        Box::new(Api::new(open::api(config), Arc::clone(authenticator))),
+        Box::new(Api::new(components::api(config), Arc::clone(authenticator))),
     ];
     if config.ui.enabled {
         // It comes first, because it answers `/` for browsers.
-        doors.insert(0, Box::new(open::page(config, registry, authenticator)));
+        routers.insert(0, Box::new(components::page(config, registry, authenticator)));
     }
     if !config.health.is_empty() {
-        doors.insert(0, Box::new(Unhealthy(Arc::clone(checks))));
+        routers.insert(0, Box::new(Unhealthy(Arc::clone(checks))));
     }
-    let mut listeners: Vec<Arc<dyn RecordListener>> = metrics.into_iter().map(|metrics| metrics.clone() as _).collect();
+    let mut listeners: Vec<Arc<dyn RequestListener>> =
+        metrics.into_iter().map(|metrics| metrics.clone() as _).collect();
     if config.log.access_log {
         listeners.push(Arc::new(AccessLog));
     }
-    Service::new(registry.clone(), Arc::clone(authenticator), open::http(config), doors, listeners)
+    Service::new(registry.clone(), Arc::clone(authenticator), components::http(config), routers, listeners)
 }
 
 /// What is counted beside the [`Metrics`]: one row for each part.
@@ -334,7 +336,7 @@ fn build(
         server = server.listen_uds("unix", socket, move || connection::unix(service.clone(), shutdown.clone()))?;
     }
     if let Some((sockets, service)) = debug {
-        let peers = ConnectionLimit::new(config.limits.connections_per_address, open::proxies(config));
+        let peers = ConnectionLimit::new(config.limits.connections_per_address, components::proxies(config));
         for socket in sockets.tcp {
             let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(&peers));
             server = server.listen("debug", socket, move || {

@@ -10,9 +10,9 @@ use actix_web::{
 
 use futures_util::TryStreamExt as _;
 
-use super::{error::ApiError, multipart, validators};
+use super::{error::ApiError, multipart_ranges, validators};
 use crate::{
-    http::{Authorized, Delete, Delivered, Exchange, Freshness, Outlet, Pull, only_length},
+    http::{Authorized, Delete, Exchange, Freshness, Pull, SendfileBody, SendfileSlot, only_length},
     oci::{ByteRange, Digest, Read},
     registry::{Blob, RegistryError, Stat},
 };
@@ -65,7 +65,7 @@ fn answer(request: &Exchange<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
         ByteRange::Whole => (0, stat.len),
         ByteRange::Unsatisfiable => return Err(ApiError::Range { len: stat.len }),
         ByteRange::Excessive => return Err(ApiError::Ranges),
-        ByteRange::Parts(ranges) => return Ok(multipart::answer(response, blob, stat.len, ranges)),
+        ByteRange::Parts(ranges) => return Ok(multipart_ranges::answer(response, blob, stat.len, ranges)),
         ByteRange::Part { first, last } => {
             response.status(StatusCode::PARTIAL_CONTENT);
             response.insert_header((header::CONTENT_RANGE, format!("bytes {first}-{last}/{}", stat.len)));
@@ -86,11 +86,11 @@ fn with_bytes(
     range: Range<u64>,
 ) -> HttpResponse {
     let len = range.end - range.start;
-    let outlet = request.request().conn_data::<Outlet>().filter(|_| len >= DELIVERED_MIN_LEN);
+    let outlet = request.request().conn_data::<SendfileSlot>().filter(|_| len >= DELIVERED_MIN_LEN);
     let blob = match outlet {
         None => blob,
         Some(outlet) => match blob.into_delivery(range.clone()) {
-            Ok(delivery) => return response.no_chunking(len).body(Delivered::new(outlet.clone(), delivery)),
+            Ok(delivery) => return response.no_chunking(len).body(SendfileBody::new(outlet.clone(), delivery)),
             Err(blob) => blob,
         },
     };

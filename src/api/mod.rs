@@ -1,4 +1,4 @@
-//! The distribution API: a [`Door`] with one file a resource, one table of routes and one table of errors.
+//! The distribution API: a [`Router`] with one file a resource, one table of routes and one table of errors.
 
 mod blobs;
 mod catalog;
@@ -6,7 +6,7 @@ mod error;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod manifests;
-mod multipart;
+mod multipart_ranges;
 mod pagination;
 mod referrers;
 mod routes;
@@ -27,7 +27,7 @@ use futures_util::future::LocalBoxFuture;
 use self::{error::ApiError, routes::Name};
 use crate::{
     auth::Authenticator,
-    http::{Door, ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route},
+    http::{ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route, Router},
 };
 
 /// The version of the API, which clients look for.
@@ -48,7 +48,7 @@ pub struct Settings {
     pub unauthorized_content_type: Option<String>,
 }
 
-/// The door of the distribution API.
+/// The router of the distribution API.
 #[derive(Debug)]
 pub struct Api(Arc<State>);
 
@@ -66,7 +66,7 @@ impl Api {
     }
 }
 
-impl Door for Api {
+impl Router for Api {
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>> {
         let found = Name::find(path.as_str(), &self.0.settings.prefix)?;
         let resource = |name| Box::new(Named { name, state: Arc::clone(&self.0) }) as Box<dyn Resource>;

@@ -1,4 +1,4 @@
-//! The modes as a whole, through the one door that `api` has.
+//! The modes as a whole, through the interface that `http` uses.
 
 #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
 

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use clap::Args;
 use indicatif::HumanBytes;
 
-use super::{CommandResult, FileArguments, maintenance, output, progress::Bar};
+use super::{CommandResult, FileArguments, maintenance, output, progress_bar::Bar};
 use crate::{
     config,
-    registry::{Diagnosis, Finding, FsckEvent, FsckPhase, Inspection, Outcome},
-    server::control::Request,
+    registry::{Finding, FsckEvent, FsckPhase, FsckReport, Inspection, Outcome},
+    server::control_socket::Request,
 };
 
 /// Check the whole store.
@@ -61,9 +61,9 @@ impl Fsck {
             registry.fsck(inspection, events).await
         });
         bar.clear();
-        let diagnosis = done?;
-        let printed = output::answer(&if self.json { json(&diagnosis, &findings) } else { text(&diagnosis) });
-        Ok(if diagnosis.problems > 0 { ExitCode::from(PROBLEMS_LEFT) } else { printed })
+        let report = done?;
+        let printed = output::answer(&if self.json { json(&report, &findings) } else { text(&report) });
+        Ok(if report.problems > 0 { ExitCode::from(PROBLEMS_LEFT) } else { printed })
     }
 }
 
@@ -85,9 +85,9 @@ fn line(finding: &Finding) -> String {
     format!("{outcome}: {} {}{advice}", finding.place, finding.what)
 }
 
-fn text(diagnosis: &Diagnosis) -> String {
-    let Diagnosis { contents, bytes, repositories, manifests, tags, referrers_tags, notes, mended, problems, seconds } =
-        diagnosis;
+fn text(report: &FsckReport) -> String {
+    let FsckReport { contents, bytes, repositories, manifests, tags, referrers_tags, notes, mended, problems, seconds } =
+        report;
     let bytes = HumanBytes(*bytes);
     let written =
         if *referrers_tags > 0 { format!(", {referrers_tags} referrers tags written") } else { String::new() };
@@ -97,8 +97,8 @@ fn text(diagnosis: &Diagnosis) -> String {
     )
 }
 
-fn json(diagnosis: &Diagnosis, findings: &[Finding]) -> String {
-    let mut json = serde_json::json!(diagnosis);
+fn json(report: &FsckReport, findings: &[Finding]) -> String {
+    let mut json = serde_json::json!(report);
     json["findings"] = serde_json::json!(findings);
     format!("{json:#}\n")
 }

@@ -6,11 +6,11 @@ use clap::{ArgAction, Args};
 use indicatif::{HumanBytes, HumanDuration};
 use time::{OffsetDateTime, macros::format_description};
 
-use super::{CommandResult, FileArguments, maintenance, output, progress::Bar};
+use super::{CommandResult, FileArguments, maintenance, output, progress_bar::Bar};
 use crate::{
     oci::RepositoryName,
     registry::{Collection, CollectionEvent, CollectionPhase, CollectionReport, Removal, Removed},
-    server::control::Request,
+    server::control_socket::Request,
 };
 
 /// Remove content that nothing refers to.

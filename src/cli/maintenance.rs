@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{self, Sender};
 use crate::{
     config::{Config, Store},
     registry::Registry,
-    server::{control, open},
+    server::{components, control_socket},
 };
 
 /// The number of events that may be queued.
@@ -27,7 +27,7 @@ fn no_store_at(root: &Path) -> String {
 /// In words for the operator.
 pub(super) fn work<E, R, X, F>(
     config: &Config,
-    request: &control::Request,
+    request: &control_socket::Request,
     mut tell: impl FnMut(E),
     work: impl FnOnce(Registry, Sender<E>) -> F,
 ) -> Result<R, String>
@@ -43,16 +43,16 @@ where
     if !root.is_dir() {
         return Err(no_store_at(root));
     }
-    let connection = control::connect(root).map_err(|error| {
+    let connection = control_socket::connect(root).map_err(|error| {
         format!("the server of {} can't be asked: {error}; run this as its user, or as root", root.display())
     })?;
     if let Some(connection) = connection {
-        return control::ask(connection, request, tell);
+        return control_socket::ask(connection, request, tell);
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let registry = open::at_rest(config).await.map_err(|error| error.to_string())?;
+        let registry = components::at_rest(config).await.map_err(|error| error.to_string())?;
         let (sender, mut events) = mpsc::channel(EVENTS);
         let telling = async {
             while let Some(event) = events.recv().await {

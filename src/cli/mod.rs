@@ -1,20 +1,18 @@
 //! The commands, one file each.
 
 mod access;
-mod any_certificate;
 mod config;
 mod foreground;
 mod fsck;
 mod gc;
 mod healthcheck;
 mod htpasswd;
-mod http_get;
 mod log_line;
 mod log_writer;
 mod logging;
 mod maintenance;
 mod output;
-mod progress;
+mod progress_bar;
 mod reload;
 mod serve;
 mod token;

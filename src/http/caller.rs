@@ -8,7 +8,7 @@ use std::{
 use actix_web::{HttpRequest, http::header};
 use uuid::Uuid;
 
-use super::{Service, door::Right, error::HttpError};
+use super::{Service, error::HttpError, router::Right};
 use crate::{
     auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},

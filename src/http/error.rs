@@ -3,7 +3,7 @@
 use actix_web::http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{door::Route, error_body::ErrorAnswer};
+use super::{error_body::ErrorAnswer, router::Route};
 use crate::{
     auth::Refusal,
     oci::{ErrorCode, ResourceScope, ScopeAction},

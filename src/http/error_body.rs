@@ -9,10 +9,10 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::record::Reason;
+use super::request_record::Reason;
 use crate::oci::ErrorCode;
 
-/// An error as a client gets it. A door may give it a body of another form.
+/// An error as a client gets it. A router may give it a body of another form.
 #[derive(Debug)]
 pub struct ErrorAnswer(Box<Parts>);
 

@@ -5,13 +5,12 @@ use std::net::IpAddr;
 use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::Method, web};
 
 use super::{
-    Door, ErrorAnswer, HttpError, Query, Resource, Right, Service,
+    ErrorAnswer, HttpError, Query, Resource, Right, Router, Service,
     caller::{Caller, Granted, credentials},
-    head_limits, headers, location, options,
+    head_limits, headers, location, malformed_request, options_method,
     path::Path,
-    record::Record,
-    unparsed,
-    unread::Unread,
+    request_record::RequestRecord,
+    unread_body::UnreadBody,
 };
 use crate::auth::Credentials;
 
@@ -19,7 +18,7 @@ use crate::auth::Credentials;
 pub struct Exchange<'a> {
     pub(super) service: &'a web::Data<Service>,
     pub(super) request: &'a HttpRequest,
-    pub(super) unread: &'a Unread,
+    pub(super) unread: &'a UnreadBody,
     pub(super) query: Query,
     /// The address of the client; `None` for a client of a Unix socket.
     pub(super) address: Option<IpAddr>,
@@ -65,8 +64,8 @@ impl<'a> Exchange<'a> {
 /// What a path names.
 struct Found<'a> {
     path: Path,
-    /// The door that has the path.
-    door: Option<&'a dyn Door>,
+    /// The router that has the path.
+    router: Option<&'a dyn Router>,
     resource: Result<Box<dyn Resource>, ErrorAnswer>,
 }
 
@@ -83,17 +82,17 @@ impl Service {
     fn find_whole(&self, raw: &str) -> Found<'_> {
         let path = match Path::decode(raw) {
             Ok(path) => path,
-            Err(error) => return Found { path: Path::undecoded(raw), door: None, resource: Err(error.into()) },
+            Err(error) => return Found { path: Path::undecoded(raw), router: None, resource: Err(error.into()) },
         };
-        let mut doors = self.doors.iter();
-        let found = doors.find_map(|door| Some((&**door, door.find(&path)?)));
+        let mut routers = self.routers.iter();
+        let found = routers.find_map(|router| Some((&**router, router.find(&path)?)));
         let not_found = || Err(HttpError::NotFound.into());
         match found {
-            Some((door, resource)) => {
+            Some((router, resource)) => {
                 let resource = if path.is_plain() { resource } else { not_found() };
-                Found { path, door: Some(door), resource }
+                Found { path, router: Some(router), resource }
             }
-            None => Found { path, door: None, resource: not_found() },
+            None => Found { path, router: None, resource: not_found() },
         }
     }
 }
@@ -118,16 +117,16 @@ fn before_appended(raw: &str) -> Option<&str> {
 /// Answers a request.
 pub async fn serve(service: web::Data<Service>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let address = service.settings.proxies.client(&request);
-    let mut record = Record::begin(&request, &service, address);
-    let unread = Unread::new(payload);
-    let Found { path, door, resource } = service.find(request.path());
+    let mut record = RequestRecord::begin(&request, &service, address);
+    let unread = UnreadBody::new(payload);
+    let Found { path, router, resource } = service.find(request.path());
     let mut response = answer(&service, &request, &path, resource, &unread, &mut record).await;
-    let fixed = door.map_or([headers::DATA, &[]], |door| [door.protection(), door.headers(&path)]);
+    let fixed = router.map_or([headers::DATA, &[]], |router| [router.protection(), router.headers(&path)]);
     headers::complete(&service, fixed, &mut response);
     let response = headers::without_body_if_head(&request, response);
     let response = location::complete(&service.settings, &request, response);
     let response = record.end(&request, response);
-    let response = unparsed::note_ending(&request, response);
+    let response = malformed_request::note_ending(&request, response);
     unread.keep_with(&request, response)
 }
 
@@ -136,8 +135,8 @@ async fn answer(
     request: &HttpRequest,
     path: &Path,
     found: Result<Box<dyn Resource>, ErrorAnswer>,
-    unread: &Unread,
-    record: &mut Record,
+    unread: &UnreadBody,
+    record: &mut RequestRecord,
 ) -> HttpResponse {
     let (resource, fault) = match found {
         Ok(resource) => (Some(resource), None),
@@ -165,7 +164,7 @@ async fn answer(
 struct Asked<'a> {
     service: &'a web::Data<Service>,
     request: &'a HttpRequest,
-    unread: &'a Unread,
+    unread: &'a UnreadBody,
     query: Query,
     address: Option<IpAddr>,
     resource: Option<&'a dyn Resource>,
@@ -177,14 +176,14 @@ impl<'a> Asked<'a> {
         self,
         path: &Path,
         fault: Option<ErrorAnswer>,
-        record: &mut Record,
+        record: &mut RequestRecord,
     ) -> Result<HttpResponse, ErrorAnswer> {
         let method = self.request.method();
         let right = self.resource.map(|resource| resource.right(method, &self.query));
         record.repository(right.as_ref().and_then(Right::repository));
         head_limits::check_head(self.request, self.service.settings.head)?;
         let row = self.resource.map(Resource::route).zip(right.as_ref());
-        if let Some(answer) = options::answer_without_login(self.request, path, row) {
+        if let Some(answer) = options_method::answer_without_login(self.request, path, row) {
             return Ok(answer);
         }
         if let (Some(resource), Some(Right::Open)) = (self.resource, &right) {
@@ -199,7 +198,7 @@ impl<'a> Asked<'a> {
         };
         if method == Method::OPTIONS {
             caller.must_be_authenticated()?;
-            return Ok(options::answer(resource.route()));
+            return Ok(options_method::answer(resource.route()));
         }
         check_method(method, resource).map_err(|error| caller.refuse_or(error.into()))?;
         let granted = caller.grant(right)?;

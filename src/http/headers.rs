@@ -30,7 +30,7 @@ pub const DATA: Fixed = &[
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// Adds the headers that an answer still lacks: `fixed` are those of its door. The operator's own stand over all others.
+/// Adds the headers that an answer still lacks: `fixed` are those of its router. The operator's own stand over all others.
 pub(super) fn complete(service: &Service, fixed: [Fixed; 2], response: &mut HttpResponse) {
     let (settings, headers) = (&service.settings, response.headers_mut());
     for (name, value) in fixed.into_iter().flatten() {

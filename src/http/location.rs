@@ -80,7 +80,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::http::Proxies;
+    use crate::http::TrustedProxies;
 
     type Fields<'a> = &'a [(&'a str, &'a str)];
 
@@ -88,7 +88,7 @@ mod tests {
     const STRANGER: &str = "192.0.2.1:1";
 
     fn settings(location_base: LocationBase, tls: bool) -> Settings {
-        let proxies = Proxies { networks: vec![("10.0.0.0".parse().unwrap(), 8)], unix: false };
+        let proxies = TrustedProxies { networks: vec![("10.0.0.0".parse().unwrap(), 8)], unix: false };
         Settings { location_base, proxies, tls, ..Settings::default() }
     }
 

@@ -1,4 +1,4 @@
-//! The way of every request, whichever [`Door`] it came through: bounds on its head, its path, its sender, the right that it needs, its body, the headers
+//! The way of every request, whichever [`Router`] it came through: bounds on its head, its path, its sender, the right that it needs, its body, the headers
 //! of its answer, and its record. Nothing here knows the distribution API.
 //!
 //! The sender is known before the request is told whether what it asks for makes sense. So nobody learns anything without the right to it, not even that
@@ -6,26 +6,26 @@
 
 mod admission;
 mod caller;
-mod door;
+mod client_address;
 mod error;
 mod error_body;
 mod exchange;
 mod head_limits;
 mod headers;
 mod location;
+mod malformed_request;
 mod observed_body;
-mod options;
-mod outlet;
+mod options_method;
 mod path;
-mod proxies;
 mod query;
-mod receive;
-mod record;
+mod receive_body;
+mod request_record;
+mod router;
 mod same_origin;
+mod sendfile;
 #[cfg(test)]
 mod tests;
-mod unparsed;
-mod unread;
+mod unread_body;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -34,24 +34,24 @@ pub(crate) use self::{
     admission::retry_after,
     error::{HttpError, storage_row},
     headers::{Freshness, json, only_length},
-    outlet::Delivered,
-    receive::Receiver,
+    receive_body::Receiver,
+    sendfile::SendfileBody,
 };
 pub use self::{
     caller::{Authorized, Catalog, Delete, Granted, Pull, Push},
-    door::{Door, Resource, Right, Route},
+    client_address::TrustedProxies,
     error_body::ErrorAnswer,
     exchange::{Exchange, serve},
     head_limits::HeadLimits,
     headers::{DATA, Fixed},
     location::LocationBase,
-    outlet::Outlet,
+    malformed_request::{ContentEnd, ParserAnswer},
     path::Path,
-    proxies::Proxies,
     query::Query,
-    receive::Rate,
-    record::{AccessLog, Record, RecordListener},
-    unparsed::{BareAnswer, Ending},
+    receive_body::Rate,
+    request_record::{AccessLog, RequestListener, RequestRecord},
+    router::{Resource, Right, Route, Router},
+    sendfile::SendfileSlot,
 };
 use crate::{auth::Authenticator, registry::Registry};
 
@@ -68,7 +68,7 @@ pub struct Settings {
     /// Whether writes are refused.
     pub read_only: bool,
     /// The proxies that are believed about where a request comes from.
-    pub proxies: Proxies,
+    pub proxies: TrustedProxies,
     /// Whether the server itself speaks TLS, so that clients may be told to use nothing else.
     pub tls: bool,
     /// How large the head of a request may be.
@@ -92,7 +92,7 @@ impl Default for Settings {
             path_base: String::new(),
             headers: BTreeMap::new(),
             read_only: false,
-            proxies: Proxies::default(),
+            proxies: TrustedProxies::default(),
             tls: false,
             head: HeadLimits::default(),
             body_idle: Duration::from_secs(30),
@@ -111,22 +111,22 @@ pub struct Service {
     authenticator: Arc<Authenticator>,
     settings: Settings,
     admission: Admission,
-    doors: Vec<Box<dyn Door>>,
-    listeners: Arc<[Arc<dyn RecordListener>]>,
+    routers: Vec<Box<dyn Router>>,
+    listeners: Arc<[Arc<dyn RequestListener>]>,
 }
 
 impl Service {
-    /// Serves `registry` through `doors` to those whom `authenticator` lets in. The first door that has a path answers it. Each of `listeners` is told of
+    /// Serves `registry` through `routers` to those whom `authenticator` lets in. The first router that has a path answers it. Each of `listeners` is told of
     /// each request.
     #[must_use]
     pub fn new(
         registry: Registry,
         authenticator: Arc<Authenticator>,
         settings: Settings,
-        doors: Vec<Box<dyn Door>>,
-        listeners: Vec<Arc<dyn RecordListener>>,
+        routers: Vec<Box<dyn Router>>,
+        listeners: Vec<Arc<dyn RequestListener>>,
     ) -> Self {
         let admission = Admission::new(settings.uploads, settings.uploads_per_client);
-        Self { registry, authenticator, settings, admission, doors, listeners: listeners.into() }
+        Self { registry, authenticator, settings, admission, routers, listeners: listeners.into() }
     }
 }

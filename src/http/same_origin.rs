@@ -58,13 +58,13 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-    use crate::http::Proxies;
+    use crate::http::TrustedProxies;
 
     type Fields<'a> = &'a [(&'a str, &'a str)];
 
     #[test]
     fn only_a_page_of_this_server_sends_forms() {
-        let proxies = Proxies { networks: vec![("10.0.0.0".parse().unwrap(), 8)], unix: false };
+        let proxies = TrustedProxies { networks: vec![("10.0.0.0".parse().unwrap(), 8)], unix: false };
         let location_base = LocationBase::Origin("https://named.test".to_owned());
         let settings = Settings { location_base, proxies, ..Settings::default() };
         let (stranger, proxy) = ("192.0.2.1:1", "10.0.0.1:1");

@@ -1,4 +1,4 @@
-//! A door of the tests' own.
+//! A router of the tests' own.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,8 +12,8 @@ use actix_web::{
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    Door, ErrorAnswer, Exchange, Fixed, Granted, Path, Query, Record, RecordListener, Resource, Right, Route, Service,
-    Settings, serve,
+    ErrorAnswer, Exchange, Fixed, Granted, Path, Query, RequestListener, RequestRecord, Resource, Right, Route, Router,
+    Service, Settings, serve,
 };
 use crate::{
     auth::Authenticator,
@@ -32,7 +32,7 @@ struct Page {
 
 const PAGE: Fixed = &[("content-security-policy", "default-src 'none'; style-src 'self'")];
 
-impl Door for Pages {
+impl Router for Pages {
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>> {
         let is_open = path.as_str().strip_prefix("/ui/")? == "open";
         Some(Ok(Box::new(Page { is_open })))
@@ -66,8 +66,8 @@ impl Resource for Page {
 #[derive(Debug, Default)]
 struct Told(Mutex<Vec<(&'static str, u16)>>);
 
-impl RecordListener for Told {
-    fn ended(&self, record: &Record) {
+impl RequestListener for Told {
+    fn ended(&self, record: &RequestRecord) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         told.push((record.route, record.status.as_u16()));
     }
@@ -78,7 +78,7 @@ async fn another_door_is_a_list_of_resources() {
     let registry = Registry::at_rest(Storage::memory(), Rules::default());
     let authenticator = Arc::new(Authenticator::open_to_everybody());
     let told = Arc::new(Told::default());
-    let listeners: Vec<Arc<dyn RecordListener>> = vec![Arc::clone(&told) as _];
+    let listeners: Vec<Arc<dyn RequestListener>> = vec![Arc::clone(&told) as _];
     let service = Service::new(registry, authenticator, Settings::default(), vec![Box::new(Pages)], listeners);
     let service = web::Data::new(service);
     let rows = [

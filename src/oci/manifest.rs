@@ -3,7 +3,7 @@
 mod entry;
 mod json;
 mod shape;
-mod ties;
+mod stored_references;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use entry::Reading;
 use json::Object;
 use shape::Shape;
 
-pub use ties::Ties;
+pub use stored_references::StoredReferences;
 
 /// What a registry needs to know of a manifest. Its bytes are kept elsewhere, as they came: nothing here is ever written out again.
 #[derive(Clone, Debug, PartialEq, Eq)]

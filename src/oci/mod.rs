@@ -14,7 +14,7 @@ mod scope;
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, Hasher, Hex, InvalidDigest};
 pub use error_code::ErrorCode;
-pub use manifest::{BlobReference, InvalidManifest, Manifest, Ties};
+pub use manifest::{BlobReference, InvalidManifest, Manifest, StoredReferences};
 pub use media_type::{InvalidMediaType, MediaType};
 pub use name::{InvalidName, RepositoryName};
 pub use precondition::{EntityTag, EntityTags, Preconditions, Read};

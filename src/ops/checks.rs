@@ -16,7 +16,7 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::{net::TcpStream, time::MissedTickBehavior};
 
 use crate::{
-    http::{Door, ErrorAnswer, Exchange, Granted, HttpError, Path, Query, Resource, Right, Route},
+    http::{ErrorAnswer, Exchange, Granted, HttpError, Path, Query, Resource, Right, Route, Router},
     registry::Registry,
 };
 
@@ -139,11 +139,11 @@ const UNAVAILABLE: Route = Route {
     methods: &[Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE],
 };
 
-/// Stands before all other doors, and has every path while a check fails.
+/// Stands before all other routers, and has every path while a check fails.
 #[derive(Debug)]
 pub struct Unhealthy(pub Arc<Checks>);
 
-impl Door for Unhealthy {
+impl Router for Unhealthy {
     fn find(&self, _: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>> {
         self.0.is_failing.load(Relaxed).then(|| Ok(Box::new(Unavailable) as Box<dyn Resource>))
     }

@@ -14,7 +14,7 @@ use super::{
     metrics::{self, MetricSource, Metrics},
 };
 use crate::{
-    http::{Door, ErrorAnswer, Exchange, Granted, Path, Query, Resource, Right, Route},
+    http::{ErrorAnswer, Exchange, Granted, Path, Query, Resource, Right, Route, Router},
     registry::Registry,
 };
 
@@ -51,7 +51,7 @@ impl Debug {
     }
 }
 
-impl Door for Debug {
+impl Router for Debug {
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>> {
         let route = match path.as_str() {
             "/debug/health" => HEALTH,

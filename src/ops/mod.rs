@@ -1,4 +1,4 @@
-//! What operators and the machines around a registry ask for: a [`Door`] of its own. It is open to everybody, so it says little, and its cost does not grow
+//! What operators and the machines around a registry ask for: a [`Router`] of its own. It is open to everybody, so it says little, and its cost does not grow
 //! with the number of questions.
 
 mod checks;
@@ -18,14 +18,14 @@ pub use self::{
     metrics::{Kind, MetricSource, Metrics, Text},
 };
 use crate::{
-    http::{Door, ErrorAnswer, Exchange, Granted, Path, Query, Resource, Right, Route},
+    http::{ErrorAnswer, Exchange, Granted, Path, Query, Resource, Right, Route, Router},
     registry::Registry,
 };
 
 const HOME: Route = Route { template: "/", methods: &[Method::GET, Method::HEAD] };
 const HEALTH: Route = Route { template: "/healthz", methods: &[Method::GET, Method::HEAD] };
 
-/// The operator's door.
+/// The operator's router.
 #[derive(Debug)]
 pub struct Ops {
     prefix: String,
@@ -39,7 +39,7 @@ struct State {
 }
 
 impl Ops {
-    /// The door to what is known of `registry`. Its paths stand under `prefix`, where clients are sent, and beside it, for those who ask the server itself.
+    /// The router to what is known of `registry`. Its paths stand under `prefix`, where clients are sent, and beside it, for those who ask the server itself.
     #[must_use]
     pub fn new(prefix: String, registry: Registry) -> Self {
         Self { prefix, state: Arc::new(State { registry, probes: Probes::default() }) }
@@ -59,7 +59,7 @@ impl Ops {
     }
 }
 
-impl Door for Ops {
+impl Router for Ops {
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>> {
         let name = self.named(path.as_str())?;
         Some(Ok(Box::new(Named { name, state: Arc::clone(&self.state) })))

@@ -14,7 +14,7 @@ use crate::{
     storage::{Stat, Step, StorageError},
 };
 
-pub use reading::{Blob, BlobDelivery};
+pub use reading::{Blob, BlobRegion};
 
 impl Repository {
     /// What is known of a blob without reading it. Like registry:2, this counts as a pull ([distribution-spec, checking if content exists]).
@@ -25,7 +25,7 @@ impl Repository {
     /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
     pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
         // A client that hears that it is there does not upload it.
-        self.coordinator().pins().touch(digest).await;
+        self.locks().pins().touch(digest).await;
         let mut found = absent_if_out_of_reach(self.blob_in_store(digest).await)?;
         if found.is_none() && self.fetch(Wanted::Blob(digest)).await? {
             found = self.blob_in_store(digest).await?;
@@ -72,9 +72,9 @@ impl Repository {
     pub async fn delete_blob(&self, digest: &Digest, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
         let (this, digest) = (self.clone(), digest.clone());
-        self.coordinator()
+        self.locks()
             .own(async move {
-                let mut state = this.coordinator().exclusive(&this.name).await;
+                let mut state = this.locks().exclusive(&this.name).await;
                 if this.blob_target(&digest).await?.is_none() {
                     return Err(RegistryError::BlobUnknown(digest));
                 }
@@ -95,17 +95,17 @@ impl Repository {
     /// [distribution-spec, mounting a blob]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
     pub async fn mount(&self, digest: &Digest, from: &Self) -> Result<bool, RegistryError> {
         let (this, from, digest) = (self.clone(), from.clone(), digest.clone());
-        self.coordinator()
+        self.locks()
             .own(async move {
-                let _pin = this.coordinator().pins().pin([digest.clone()]).await;
+                let _pin = this.locks().pins().pin([digest.clone()]).await;
                 let Some((target, stat)) = absent_if_out_of_reach(from.blob_in_store(&digest).await)? else {
                     return Ok(false);
                 };
-                let _target = this.coordinator().pins().pin([target.clone()]).await;
+                let _target = this.locks().pins().pin([target.clone()]).await;
                 if target != digest && from.blob_in_store(&digest).await?.is_none() {
                     return Ok(false);
                 }
-                let _shared = this.coordinator().shared(&this.name).await;
+                let _shared = this.locks().shared(&this.name).await;
                 let blob = BlobTarget { digest: &digest, size: stat.len };
                 this.link_blob(Action::BlobMounted { blob, from: &from.name }, None, &digest, &target).await?;
                 Ok(true)

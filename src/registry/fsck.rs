@@ -4,22 +4,22 @@
 //! push or a delete that is under way is never taken for damage. Content that is not what its digest says is set aside
 //! whether a repair was asked for or not: it must not be served.
 
-mod account;
 mod contents;
 mod manifests;
 mod rate_limit;
 mod referrers_tags;
+mod report;
 mod repositories;
 
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc::Sender, time::Instant};
 
-use self::account::Account;
+use self::report::ReportBuilder;
 use super::{Registry, progress::Reporter};
 use crate::{oci::RepositoryName, storage::StorageError};
 
-pub use account::{Diagnosis, Event, Finding, Outcome, Phase};
 pub(super) use rate_limit::RateLimit;
+pub use report::{Event, Finding, FsckReport, Outcome, Phase};
 
 /// What a check shall do.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`FsckError`].
-    pub async fn fsck(&self, inspection: Inspection, events: Sender<Event>) -> Result<Diagnosis, FsckError> {
+    pub async fn fsck(&self, inspection: Inspection, events: Sender<Event>) -> Result<FsckReport, FsckError> {
         if self.is_read_only() && (inspection.repair || inspection.write_referrers_tags) {
             return Err(FsckError::ReadOnly);
         }
@@ -68,7 +68,7 @@ impl Registry {
             registry: self.clone(),
             inspection,
             pace,
-            account: Account::new(Reporter::new(self, events)),
+            account: ReportBuilder::new(Reporter::new(self, events)),
             is_complete: true,
             without_manifests: None,
         };
@@ -81,7 +81,7 @@ struct Inspector {
     registry: Registry,
     inspection: Inspection,
     pace: RateLimit,
-    account: Account,
+    account: ReportBuilder,
     /// Whether all of the store can be seen. Else nothing is removed.
     is_complete: bool,
     /// The first repository that has no `_manifests`, and how many there are.
@@ -89,7 +89,7 @@ struct Inspector {
 }
 
 impl Inspector {
-    async fn run(mut self) -> Result<Diagnosis, FsckError> {
+    async fn run(mut self) -> Result<FsckReport, FsckError> {
         let begun = Instant::now();
         self.registry.storage().clear_cache();
         self.check_contents().await?;

@@ -5,9 +5,9 @@
 //! only when that is asked for, in a pass of its own before the mark. What can't be read stops all of it: then nobody
 //! knows what it refers to.
 
-mod account;
 mod graph;
 mod mark;
+mod report;
 mod schedule;
 mod sweep;
 mod tags;
@@ -21,20 +21,20 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::mpsc::Sender, time::Instant};
 
-use self::{account::Account, mark::Marks};
+use self::{mark::Marks, report::ReportBuilder};
 use super::{
     Registry,
+    completeness::Forget,
     content::{Fingerprints, Run},
     events,
     progress::Reporter,
-    survey::Word,
 };
 use crate::{
     oci::{Digest, RepositoryName},
     storage::StorageError,
 };
 
-pub use account::{Event, Phase, Removal, Removed, Report};
+pub use report::{Event, Phase, Removal, Removed, Report};
 pub(super) use schedule::run;
 
 /// What a collection shall do.
@@ -92,9 +92,9 @@ impl Registry {
         if self.is_read_only() {
             return Err(CollectionError::ReadOnly);
         }
-        let run = self.0.coordinator.pins().begin().ok_or(CollectionError::UnderWay)?;
+        let run = self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?;
         let this = self.clone();
-        let collector = Collector::new(this, run, collection, Account::new(Reporter::new(self, events)));
+        let collector = Collector::new(this, run, collection, ReportBuilder::new(Reporter::new(self, events)));
         let registry = self.clone();
         let work = async move {
             let done = collector.run().await;
@@ -116,7 +116,7 @@ struct Collector {
     registry: Registry,
     run: Run,
     collection: Collection,
-    account: Account,
+    account: ReportBuilder,
     marks: Marks,
     /// What a dry run would have taken out of which repository by now.
     gone: HashSet<(RepositoryName, Digest)>,
@@ -127,7 +127,7 @@ struct Collector {
 }
 
 impl Collector {
-    fn new(registry: Registry, run: Run, collection: Collection, account: Account) -> Self {
+    fn new(registry: Registry, run: Run, collection: Collection, account: ReportBuilder) -> Self {
         Self {
             registry,
             run,
@@ -203,10 +203,10 @@ impl Collector {
         Ok(())
     }
 
-    fn is_forgotten(&self, word: &Word) -> bool {
+    fn is_forgotten(&self, word: &Forget) -> bool {
         match word {
-            Word::Forget(name) => self.collection.dry_run && self.collection.forget.contains(name),
-            Word::ForgetUnexplained => self.collection.dry_run && self.collection.forget_unexplained,
+            Forget::Forget(name) => self.collection.dry_run && self.collection.forget.contains(name),
+            Forget::ForgetUnexplained => self.collection.dry_run && self.collection.forget_unexplained,
         }
     }
 

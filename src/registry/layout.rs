@@ -27,7 +27,7 @@ use crate::{
     storage::{Key, OWN_PREFIX},
 };
 
-use super::{SessionId, record::Recorded};
+use super::{SessionId, repository_records::RepositoryRecord};
 
 /// The longest content of a link: a sha512 digest, and white space that others may have left.
 pub(super) const LINK_MAX_LEN: u64 = 256;
@@ -121,7 +121,7 @@ pub(super) fn link(prefix: &Key) -> Key {
 /// The prefixes that have to be there before the first link into a repository, in this order. The record comes last:
 /// what is recorded is there.
 pub(super) fn skeleton(name: &RepositoryName) -> [Key; 4] {
-    [layers(name), revisions(name), tags(name), record(name, Recorded::Whole)]
+    [layers(name), revisions(name), tags(name), record(name, RepositoryRecord::Whole)]
 }
 
 /// Where it is noted since when the store is served in this run of the system.
@@ -140,7 +140,7 @@ pub(super) fn records_of(name: &RepositoryName) -> Key {
 }
 
 /// Where it is recorded that there is a repository.
-pub(super) fn record(name: &RepositoryName, recorded: Recorded) -> Key {
+pub(super) fn record(name: &RepositoryName, recorded: RepositoryRecord) -> Key {
     records_of(name).then(recorded.component())
 }
 

@@ -6,7 +6,7 @@ use super::{
     Registry, RegistryError, Repository,
     index::{self, Holds, RepositoryState},
     layout::{self, LINK_MAX_LEN},
-    record::Recorded,
+    repository_records::RepositoryRecord,
 };
 use crate::{
     oci::{Algorithm, Digest},
@@ -82,7 +82,7 @@ impl Repository {
 
     /// Takes the repository away if it holds nothing; whether it did.
     pub(super) async fn remove_if_empty(&self) -> Result<bool, StorageError> {
-        let _alone = self.coordinator().exclusive(&self.name).await;
+        let _alone = self.locks().exclusive(&self.name).await;
         if !self.is_there().await? || self.has_uploads().await? {
             return Ok(false);
         }
@@ -109,7 +109,7 @@ impl Repository {
         self.remove_record().await?;
         self.storage().remove_empty_prefixes(&layout::empty_repository(&self.name)).await?;
         if self.is_there().await? {
-            let recorded = if self.is_whole().await? { Recorded::Whole } else { Recorded::Seen };
+            let recorded = if self.is_whole().await? { RepositoryRecord::Whole } else { RepositoryRecord::Seen };
             self.storage().make_prefixes(&[layout::record(&self.name, recorded)]).await?;
         } else {
             catalog.set(&self.name, None);

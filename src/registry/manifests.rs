@@ -10,7 +10,7 @@ use super::{
     index::{Holds, ReferrerChange, RepositoryState, TagChange, TagIndex},
     layout,
     links::link_to,
-    references,
+    manifest_references,
 };
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Preconditions, Reference, Tag},
@@ -113,7 +113,7 @@ impl Repository {
         let digest = claimed_digest(&push)?;
         let manifest = Manifest::parse(&push.bytes, push.content_type.as_ref())?;
         let this = self.clone();
-        self.coordinator().own(async move { this.commit_manifest(push, digest, manifest).await }).await
+        self.locks().own(async move { this.commit_manifest(push, digest, manifest).await }).await
     }
 
     /// Takes a manifest out of this repository, and the tags that name it with it ([distribution-spec, deleting
@@ -127,11 +127,11 @@ impl Repository {
     pub async fn delete_manifest(&self, digest: &Digest, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
         let (this, digest) = (self.clone(), digest.clone());
-        self.coordinator()
+        self.locks()
             .own(async move {
                 // Which tags name it is read before others have to wait.
                 drop(this.with::<TagIndex>().await?);
-                let mut state = this.coordinator().exclusive(&this.name).await;
+                let mut state = this.locks().exclusive(&this.name).await;
                 if !this.has_manifest(&digest).await? {
                     return Err(RegistryError::ManifestUnknown(digest.to_string()));
                 }
@@ -172,7 +172,7 @@ impl Repository {
     ) -> Result<Option<StoredManifest>, StorageError> {
         let Some(digest) = self.digest_of(reference).await? else { return Ok(None) };
         if is_head {
-            self.coordinator().pins().touch(&digest).await;
+            self.locks().pins().touch(&digest).await;
         }
         self.stored_manifest(digest).await
     }
@@ -244,8 +244,8 @@ impl Repository {
         digest: Digest,
         manifest: Manifest,
     ) -> Result<PushedManifest, RegistryError> {
-        let pinned = references::of(&manifest).chain([digest.clone()]);
-        let _pin = self.coordinator().pins().pin(pinned).await;
+        let pinned = manifest_references::of(&manifest).chain([digest.clone()]);
+        let _pin = self.locks().pins().pin(pinned).await;
         self.check_references(&manifest).await?;
         let (mut tags, reference) = (push.tags, push.reference.clone());
         if let Reference::Tag(tag) = push.reference
@@ -253,12 +253,12 @@ impl Repository {
         {
             tags.insert(0, tag);
         }
-        let mut state = self.coordinator().exclusive(&self.name).await;
+        let mut state = self.locks().exclusive(&self.name).await;
         if push.overwrite == Overwrite::Refused {
             self.refuse_to_move(&tags, &digest).await?;
         }
         self.must_hold_of(&push.conditions, &reference).await?;
-        let _alone = self.coordinator().content(&digest).await;
+        let _alone = self.locks().content(&digest).await;
         let linked = self.link_manifest(&mut state, &digest, &manifest, &push.bytes, &tags).await;
         if linked.is_err() {
             // It is not known how much of it reached the store. The next request reads that from the store.

@@ -1,30 +1,30 @@
 //! The operations of a registry and its rules. This module knows neither HTTP nor paths on a disk.
 
 mod blobs;
-mod body;
-mod boot;
+mod body_channel;
 mod browse;
-mod census;
+mod completeness;
 mod content;
-mod coordinator;
 mod error;
 pub mod events;
-mod expiry;
 mod fsck;
 mod gc;
+mod grace_after_boot;
 mod index;
 mod layout;
 mod links;
+mod locks;
+mod manifest_references;
 mod manifests;
-mod origin;
 mod progress;
-mod record;
-mod references;
 mod referrers;
+mod repository_records;
+mod repository_walk;
 mod session_id;
-mod sessions;
-mod survey;
 mod tags;
+mod unexplained_content;
+mod upload_expiry;
+mod upload_sessions;
 mod uploads;
 mod upstream;
 
@@ -35,12 +35,12 @@ use std::{
 
 use tokio::{sync::OnceCell, time::Instant};
 
-pub use blobs::{Blob, BlobDelivery};
-pub use body::{Body, BodySender, body};
+pub use blobs::{Blob, BlobRegion};
+pub use body_channel::{Body, BodySender, body};
 pub use browse::{LastCollection, ListedTag, TagSummary};
 pub use content::CacheCounts;
 pub use error::{BodyError, RegistryError};
-pub use fsck::{Diagnosis, Event as FsckEvent, Finding, FsckError, Inspection, Outcome, Phase as FsckPhase};
+pub use fsck::{Event as FsckEvent, Finding, FsckError, FsckReport, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
     Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
@@ -57,10 +57,10 @@ pub use crate::storage::{FreeSpace, Key, Stat, Step, StorageError};
 
 use self::{
     content::{DamagedContents, VerifiedManifests},
-    coordinator::Coordinator,
     events::{Listener, Source},
     index::Catalog,
-    sessions::Sessions,
+    locks::Locks,
+    upload_sessions::Sessions,
 };
 use crate::{oci::RepositoryName, storage::Storage};
 
@@ -186,7 +186,7 @@ struct Inner {
     storage: Storage,
     rules: Rules,
     extensions: Extensions,
-    coordinator: Coordinator,
+    locks: Locks,
     sessions: Sessions,
     catalog: Catalog,
     beginning: Beginning,
@@ -225,7 +225,7 @@ impl Registry {
         tokio::spawn(index::load(registry.clone()));
         if !registry.is_read_only() {
             if rules.expiry.enabled {
-                tokio::spawn(expiry::run(Arc::downgrade(&registry.0), rules.expiry.interval));
+                tokio::spawn(upload_expiry::run(Arc::downgrade(&registry.0), rules.expiry.interval));
             }
             if let Some(interval) = rules.gc.interval {
                 tokio::spawn(gc::run(Arc::downgrade(&registry.0), interval));
@@ -245,7 +245,7 @@ impl Registry {
             storage,
             rules,
             extensions,
-            coordinator: Coordinator::new(rules.gc.grace),
+            locks: Locks::new(rules.gc.grace),
             sessions: Sessions::default(),
             catalog: Catalog::default(),
             damaged: DamagedContents::default(),
@@ -320,7 +320,7 @@ impl Registry {
 
     /// Waits until every commit and every delete has ended.
     pub async fn finish(&self) {
-        self.0.coordinator.finish().await;
+        self.0.locks.finish().await;
     }
 
     /// A reference to this registry that does not keep it open.
@@ -368,8 +368,8 @@ impl Repository {
         self.registry.storage()
     }
 
-    fn coordinator(&self) -> &Coordinator {
-        &self.registry.0.coordinator
+    fn locks(&self) -> &Locks {
+        &self.registry.0.locks
     }
 
     fn rules(&self) -> Rules {

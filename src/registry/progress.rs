@@ -35,7 +35,7 @@ impl<E> Reporter<E> {
 
     /// Whether the work is to end: its listener has gone, or the server stops.
     pub(super) fn is_over(&self) -> bool {
-        self.events.is_closed() || self.registry.0.coordinator.is_finishing()
+        self.events.is_closed() || self.registry.0.locks.is_finishing()
     }
 
     /// Tells an event, unless the listener is slow.
@@ -56,6 +56,6 @@ impl Registry {
         work: impl Future<Output = Result<T, X>> + Send + 'static,
         died: X,
     ) -> Result<T, X> {
-        self.0.coordinator.own(async { Ok(work.await) }).await.unwrap_or(Err(died))
+        self.0.locks.own(async { Ok(work.await) }).await.unwrap_or(Err(died))
     }
 }

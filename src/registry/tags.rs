@@ -63,9 +63,9 @@ impl Repository {
     pub async fn delete_tag(&self, tag: &Tag, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
         let (this, tag) = (self.clone(), tag.clone());
-        self.coordinator()
+        self.locks()
             .own(async move {
-                let mut state = this.coordinator().exclusive(&this.name).await;
+                let mut state = this.locks().exclusive(&this.name).await;
                 let current = match this.resolve(&tag).await {
                     // A symbolic link that leads nowhere can be taken away, though nobody can say what it named.
                     Err(error) if error.leads_nowhere() => None,

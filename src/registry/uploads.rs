@@ -7,7 +7,7 @@ use super::{
     Body, BodyError, RegistryError, Repository, SessionId,
     events::{Action, BlobTarget},
     layout,
-    sessions::Session,
+    upload_sessions::Session,
 };
 use crate::{
     oci::{Algorithm, ContentRange, Digest},
@@ -83,7 +83,7 @@ impl Repository {
         // the upload is, is told of everything that will be kept.
         let mut locked = self.lock_session(session).await?;
         let this = self.clone();
-        self.coordinator()
+        self.locks()
             .own(async move {
                 let offset = this.append(&mut locked, chunk, After::More).await?;
                 Ok(UploadStatus { session, offset })
@@ -99,7 +99,7 @@ impl Repository {
     pub async fn finish_upload(&self, session: SessionId, digest: &Digest, last: Chunk) -> Result<(), RegistryError> {
         let mut locked = self.lock_session(session).await?;
         let (this, digest) = (self.clone(), digest.clone());
-        self.coordinator()
+        self.locks()
             .own(async move {
                 this.append(&mut locked, last, After::Commit).await?;
                 let staging = locked.take().ok_or(RegistryError::UploadUnknown)?;
@@ -125,7 +125,7 @@ impl Repository {
     /// [distribution-spec, single POST]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#single-post
     pub async fn push_blob(&self, digest: &Digest, body: Body) -> Result<(), RegistryError> {
         let (this, digest) = (self.clone(), digest.clone());
-        self.coordinator()
+        self.locks()
             .own(async move {
                 let key = layout::upload(&this.name, &SessionId::random());
                 let mut staging = this.storage().stage(&key, digest.algorithm()).await?;
@@ -152,7 +152,7 @@ impl Repository {
     /// [distribution-spec, cancel a blob upload]: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#cancel-a-blob-upload
     pub async fn cancel_upload(&self, session: SessionId) -> Result<(), RegistryError> {
         let this = self.clone();
-        self.coordinator()
+        self.locks()
             .own(async move {
                 let staging = this.lock_session(session).await?.end().ok_or(RegistryError::UploadUnknown)?;
                 this.registry.0.sessions.forget(&layout::upload(&this.name, &session));
@@ -221,9 +221,9 @@ impl Repository {
     /// Makes received content a blob of this repository.
     async fn commit_blob(&self, verified: Verified) -> Result<(), RegistryError> {
         let digest = &verified.digest().clone();
-        let _pin = self.coordinator().pins().pin([digest.clone()]).await;
-        let _shared = self.coordinator().shared(&self.name).await;
-        let _alone = self.coordinator().content(digest).await;
+        let _pin = self.locks().pins().pin([digest.clone()]).await;
+        let _shared = self.locks().shared(&self.name).await;
+        let _alone = self.locks().content(digest).await;
         let action = Action::BlobPushed(BlobTarget { digest, size: verified.len() });
         let promotion = Step::Promote(verified, layout::data(digest));
         Ok(self.link_blob(action, Some(promotion), digest, digest).await?)

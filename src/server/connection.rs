@@ -120,7 +120,7 @@ pub(super) fn plain(
         }
     })
     .and_then(stack(service, shutdown, |io: &TcpConnection, data| {
-        data.insert(io.outlet());
+        data.insert(io.slot());
     }))
 }
 

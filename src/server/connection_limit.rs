@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{auth::network, http::Proxies};
+use crate::{auth::network, http::TrustedProxies};
 
 /// How often the log says that there are too many.
 const SAID: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ const SAID: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct ConnectionLimit {
     limit: usize,
-    proxies: Proxies,
+    proxies: TrustedProxies,
     connected: Mutex<Connected>,
     refused: AtomicU64,
 }
@@ -45,7 +45,7 @@ struct Counted {
 
 impl ConnectionLimit {
     /// Each address may have `limit` connections at a time, and those of `proxies` any number: they stand for many clients.
-    pub(super) fn new(limit: usize, proxies: Proxies) -> Arc<Self> {
+    pub(super) fn new(limit: usize, proxies: TrustedProxies) -> Arc<Self> {
         Arc::new(Self { limit, proxies, connected: Mutex::default(), refused: AtomicU64::new(0) })
     }
 
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn an_address_has_so_many_places_and_they_come_back() {
-        let peers = ConnectionLimit::new(2, Proxies::default());
+        let peers = ConnectionLimit::new(2, TrustedProxies::default());
         let first = peers.admit(ip("192.0.2.1"));
         let second = peers.admit(ip("::ffff:192.0.2.1"));
         assert!(first.is_some() && second.is_some() && peers.admit(ip("192.0.2.1")).is_none());
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_proxy_has_as_many_as_it_likes() {
-        let peers = ConnectionLimit::new(1, Proxies { networks: vec![(ip("192.0.2.1"), 32)], unix: false });
+        let peers = ConnectionLimit::new(1, TrustedProxies { networks: vec![(ip("192.0.2.1"), 32)], unix: false });
         let seats: Vec<_> = (0..3).map(|_| peers.admit(ip("::ffff:192.0.2.1"))).collect();
         assert!(seats.iter().all(Option::is_some));
         let _other = peers.admit(ip("192.0.2.2"));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_network_of_64_bits_is_one_address() {
-        let peers = ConnectionLimit::new(1, Proxies::default());
+        let peers = ConnectionLimit::new(1, TrustedProxies::default());
         let _one = peers.admit(ip("2001:db8:1:2::1"));
         assert!(peers.admit(ip("2001:db8:1:2:ffff::9")).is_none());
         assert!(peers.admit(ip("2001:db8:1:3::1")).is_some());

@@ -1,7 +1,7 @@
 //! A connection on which the parser's own answers are given in full.
 //!
 //! actix-http answers what it can't parse by itself and has no hook for that. It is the last thing that it writes, so it stands at the end of what is
-//! written; see [`BareAnswer`].
+//! written; see [`ParserAnswer`].
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use tokio::{
     time::Sleep,
 };
 
-use crate::http::{BareAnswer, Ending, Service};
+use crate::http::{ContentEnd, ParserAnswer, Service};
 
 /// How long is waited for the client to take the answer while it still sends: without that, the system would take back what was said.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -32,7 +32,7 @@ pub(super) struct ParserErrors<T> {
     begun: Instant,
     /// The first byte that came.
     first: Option<u8>,
-    ending: Ending,
+    ending: ContentEnd,
     refusal: Option<Refusal>,
 }
 
@@ -48,7 +48,7 @@ struct Refusal {
 
 impl<T> ParserErrors<T> {
     pub(super) fn new(io: T, service: web::Data<Service>, peer: Option<SocketAddr>) -> Self {
-        let (begun, ending) = (Instant::now(), Ending::default());
+        let (begun, ending) = (Instant::now(), ContentEnd::default());
         Self { io, service, peer, begun, first: None, ending, refusal: None }
     }
 
@@ -57,18 +57,18 @@ impl<T> ParserErrors<T> {
     }
 
     /// Where the ends of answers are noted.
-    pub(super) fn ending(&self) -> Ending {
+    pub(super) fn ending(&self) -> ContentEnd {
         self.ending.clone()
     }
 
     /// The parser's own answer at the end of `bytes`.
-    fn bare_answer<'a>(&self, bytes: &'a [u8]) -> Option<BareAnswer<'a>> {
+    fn bare_answer<'a>(&self, bytes: &'a [u8]) -> Option<ParserAnswer<'a>> {
         let is_kept = self.first == Some(HANDSHAKE) || self.ending.may_be_content();
-        BareAnswer::at_end_of(bytes).filter(|_| !is_kept)
+        ParserAnswer::at_end_of(bytes).filter(|_| !is_kept)
     }
 
     /// What is sent in the place of `answer`, which has `bare` bytes.
-    fn refusal(&self, answer: BareAnswer<'_>, bare: usize) -> Refusal {
+    fn refusal(&self, answer: ParserAnswer<'_>, bare: usize) -> Refusal {
         let address = self.peer.map(|peer| peer.ip().to_canonical());
         let answer = answer.in_full(&self.service, address, self.begun, self.first.is_some());
         Refusal { answer, written: 0, bare, end: None, is_shut_down: false }

@@ -13,32 +13,32 @@ use tokio::{
 };
 
 use super::connection_limit::ConnectionPermit;
-use crate::{http::Outlet, registry::BlobDelivery};
+use crate::{http::SendfileSlot, registry::BlobRegion};
 
 /// How many bytes one connection sends before the other connections of the same thread get to send.
 const SENT_AT_ONCE: u64 = 2 * 1024 * 1024;
 
-/// A connection, with the blob that it sends when it is flushed. TLS uses no outlet: its bytes must be encrypted here.
+/// A connection, with the blob that it sends when it is flushed. TLS uses no slot: its bytes must be encrypted here.
 #[derive(Debug)]
 pub(super) struct TcpConnection {
     io: TcpStream,
-    outlet: Outlet,
+    slot: SendfileSlot,
     _permit: ConnectionPermit,
 }
 
 impl TcpConnection {
     pub(super) fn new(io: TcpStream, permit: ConnectionPermit) -> Self {
-        Self { io, outlet: Outlet::default(), _permit: permit }
+        Self { io, slot: SendfileSlot::default(), _permit: permit }
     }
 
     /// Where an answer puts the blob that the kernel sends.
-    pub(super) fn outlet(&self) -> Outlet {
-        self.outlet.clone()
+    pub(super) fn slot(&self) -> SendfileSlot {
+        self.slot.clone()
     }
 }
 
 /// Sends as many bytes as the client accepts now, at most `most`.
-fn poll_send(io: &TcpStream, delivery: &mut BlobDelivery, most: u64, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
+fn poll_send(io: &TcpStream, delivery: &mut BlobRegion, most: u64, cx: &mut Context<'_>) -> Poll<io::Result<u64>> {
     ready!(delivery.poll_ready(cx))?;
     loop {
         ready!(io.poll_write_ready(cx))?;
@@ -74,9 +74,9 @@ impl AsyncWrite for TcpConnection {
 
     /// The kernel has the written bytes already, so the blob that follows them can be sent.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { io, outlet, .. } = &mut *self;
+        let Self { io, slot, .. } = &mut *self;
         let mut left = SENT_AT_ONCE;
-        let has_sent = ready!(outlet.poll_send(|delivery| {
+        let has_sent = ready!(slot.poll_send(|delivery| {
             if left == 0 {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

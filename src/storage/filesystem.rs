@@ -4,7 +4,6 @@
 //! exception: the page cache is read on the caller's thread (`nonblocking`), and so is the cache of small objects that
 //! were just read (`read_cache`).
 
-mod base;
 mod batch;
 mod changes;
 mod check;
@@ -21,6 +20,7 @@ mod lock;
 mod lookup;
 mod nonblocking;
 mod open;
+mod own_location;
 mod owner;
 mod pending_names;
 mod read_cache;

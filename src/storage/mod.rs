@@ -30,7 +30,6 @@ mod batch;
 mod commit;
 #[cfg(test)]
 mod conformance;
-mod delivery;
 mod error;
 mod filesystem;
 mod key;
@@ -38,6 +37,7 @@ mod memory;
 mod object;
 mod observer;
 mod operations;
+mod sendfile;
 mod staging;
 mod stat;
 
@@ -51,11 +51,11 @@ use {error::Result, filesystem::Filesystem, memory::Memory, staging::Upload};
 pub(crate) use filesystem::fuzz_hash_state;
 
 pub use commit::Step;
-pub use delivery::Delivery;
 pub use error::StorageError;
 pub use key::Key;
 pub use object::Object;
 pub use observer::{Action, Observer};
+pub use sendfile::FileRegion;
 pub use staging::{AppendError, Staged, Staging, Verified};
 pub use stat::{Child, Condition, FreeSpace, Stat, Version};
 

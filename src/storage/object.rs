@@ -17,7 +17,7 @@ use futures_util::Stream;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::task::JoinHandle;
 
-use super::{Delivery, Stat};
+use super::{FileRegion, Stat};
 
 /// The most bytes of a piece. The server copies each piece into a buffer that it frees when the buffer grows beyond
 /// twice this size.
@@ -56,9 +56,9 @@ impl Object {
     ///
     /// # Errors
     /// The object: it can be read all the same.
-    pub fn into_delivery(self, range: Range<u64>) -> Result<Delivery, Self> {
+    pub fn into_delivery(self, range: Range<u64>) -> Result<FileRegion, Self> {
         match &self.source {
-            Source::File(file) if is_cached(file, range.start).is_ok() => Ok(Delivery::new(Arc::clone(file), range)),
+            Source::File(file) if is_cached(file, range.start).is_ok() => Ok(FileRegion::new(Arc::clone(file), range)),
             _ => Err(self),
         }
     }

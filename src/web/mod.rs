@@ -1,4 +1,4 @@
-//! The page: a [`Door`] for people with a browser. It shows repositories, tags and images, and deletes them.
+//! The page: a [`Router`] for people with a browser. It shows repositories, tags and images, and deletes them.
 //!
 //! It works without scripts. Every page needs the right that the API asks for the same content, and reaches it through
 //! the same [`Authorized`](crate::http::Authorized) repositories. The cookie of a session identifies the viewer. The
@@ -35,7 +35,7 @@ use url::form_urlencoded::Serializer;
 use self::{error::PageError, routes::Page};
 use crate::{
     auth::{Principal, Sessions},
-    http::{Door, ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route},
+    http::{ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route, Router},
     registry::Registry,
 };
 
@@ -57,7 +57,7 @@ const PAGE: Fixed = &[
 const STYLE: &str = include_str!("style.css");
 const ICON: &str = include_str!("icon.svg");
 
-/// The door of the pages.
+/// The router of the pages.
 #[derive(Debug)]
 pub struct Web(Arc<State>);
 
@@ -87,7 +87,7 @@ impl State {
     }
 }
 
-impl Door for Web {
+impl Router for Web {
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>> {
         let page = Page::find(path.as_str(), &self.0.prefix)?;
         Some(Ok(Box::new(Named { page, state: Arc::clone(&self.0) })))

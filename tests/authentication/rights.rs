@@ -188,7 +188,7 @@ fn expect_refusal(answer: &Answer, mode: Mode, user: Option<&str>, right: Right,
     assert_eq!(answer.headers.contains_key("www-authenticate"), status == 401, "{what}: {answer:?}");
 }
 
-/// No route and no method is forgotten above: they are read from the tables of routes of both doors.
+/// No route and no method is forgotten above: they are read from the tables of routes of both routers.
 #[test]
 fn the_matrix_has_every_route() {
     let read = |path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();

@@ -14,7 +14,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 pub use self::text::{Kind, Text};
 use self::{content::Content, requests::Requests, storage::Actions};
 use crate::{
-    http::{Record, RecordListener, Route},
+    http::{RequestListener, RequestRecord, Route},
     registry::{
         Registry,
         events::{Event, Listener},
@@ -83,12 +83,12 @@ async fn write_store(text: &mut Text, registry: &Registry, is_writable: bool) {
     }
 }
 
-impl RecordListener for Metrics {
+impl RequestListener for Metrics {
     fn begun(&self, route: Route) {
         self.requests.begun(route);
     }
 
-    fn ended(&self, record: &Record) {
+    fn ended(&self, record: &RequestRecord) {
         self.requests.ended(record);
     }
 }

@@ -8,7 +8,7 @@ use super::{
     histogram::{Histogram, LATENCIES, SIZES},
     text::{Kind, Text},
 };
-use crate::http::{Record, Route};
+use crate::http::{RequestRecord, Route};
 
 /// registry:2's names of the routes, and ours beside them. The last is for all paths that none has.
 const HANDLERS: [(&str, &str); 11] = [
@@ -98,7 +98,7 @@ impl Requests {
     }
 
     /// A request has been answered.
-    pub(super) fn ended(&self, record: &Record) {
+    pub(super) fn ended(&self, record: &RequestRecord) {
         let handler = self.handler(record.route);
         if record.has_route() {
             handler.in_flight.fetch_sub(1, Relaxed);

@@ -14,7 +14,7 @@ use futures_util::Stream;
 use crate::{
     oci::{Digest, Hasher},
     registry::{Registry, Verify},
-    storage::{Delivery, Object, Stat},
+    storage::{FileRegion, Object, Stat},
 };
 
 /// A blob that is open for reading.
@@ -50,14 +50,14 @@ impl Blob {
     /// # Errors
     /// The blob: its bytes have to go through this process.
     #[expect(clippy::result_large_err, reason = "it is no failure, and is used at once")]
-    pub fn into_delivery(self, range: Range<u64>) -> Result<BlobDelivery, Self> {
+    pub fn into_delivery(self, range: Range<u64>) -> Result<BlobRegion, Self> {
         if self.registry.0.rules.verify == Verify::Whole {
             return Err(self);
         }
         let Self { registry, digest, target, object } = self;
         let stat = object.stat();
         match object.into_delivery(range) {
-            Ok(delivery) => Ok(BlobDelivery { registry, target, stat, delivery }),
+            Ok(delivery) => Ok(BlobRegion { registry, target, stat, delivery }),
             Err(object) => Err(Self { registry, digest, target, object }),
         }
     }
@@ -93,14 +93,14 @@ impl Blob {
 
 /// A part of a blob that the kernel sends.
 #[derive(Debug)]
-pub struct BlobDelivery {
+pub struct BlobRegion {
     registry: Registry,
     target: Digest,
     stat: Stat,
-    delivery: Delivery,
+    delivery: FileRegion,
 }
 
-impl BlobDelivery {
+impl BlobRegion {
     /// The digest that the store has the blob under.
     #[must_use]
     pub fn digest(&self) -> &Digest {
@@ -116,7 +116,7 @@ impl BlobDelivery {
     /// Waits until the next bytes can be sent without waiting for a disk.
     ///
     /// # Errors
-    /// As [`Delivery::poll_ready`].
+    /// As [`FileRegion::poll_ready`].
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.delivery.poll_ready(cx)
     }
@@ -124,7 +124,7 @@ impl BlobDelivery {
     /// Sends of what is ready as many bytes as `socket` takes, `most` at most; how many that were.
     ///
     /// # Errors
-    /// As [`Delivery::send`]; and instead of the last bytes, if the blob was found damaged.
+    /// As [`FileRegion::send`]; and instead of the last bytes, if the blob was found damaged.
     pub fn send(&mut self, socket: BorrowedFd<'_>, most: u64) -> io::Result<u64> {
         if self.left() <= most && self.registry.0.damaged.has(&self.target, self.stat) {
             return Err(damaged());

@@ -58,7 +58,7 @@ impl Registry {
     /// Reads content whose length is not what a client says, and sets it aside if its digest is not right either;
     /// whether it is right.
     pub(in crate::registry) async fn is_intact(&self, digest: &Digest) -> Result<bool, StorageError> {
-        let _permit = self.0.coordinator.reading().await;
+        let _permit = self.0.locks.reading().await;
         self.rehash(digest, &mut RateLimit::free()).await
     }
 
@@ -99,7 +99,7 @@ impl Registry {
         self.0.damaged.insert(digest, judged);
         let (this, digest) = (self.clone(), digest.clone());
         let work = async move {
-            let _alone = this.0.coordinator.content(&digest).await;
+            let _alone = this.0.locks.content(&digest).await;
             if this.is_read_only() || this.storage().stat(&layout::data(&digest)).await? != Some(judged) {
                 return Ok(());
             }
@@ -108,7 +108,7 @@ impl Registry {
             this.notify(&Event::Damaged(&digest));
             Ok(())
         };
-        match self.0.coordinator.own(work).await {
+        match self.0.locks.own(work).await {
             Err(RegistryError::Storage(error)) => Err(error),
             // Nothing but the store can fail here; what was not moved is found again.
             _ => Ok(()),

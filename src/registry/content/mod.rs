@@ -2,11 +2,11 @@
 
 mod integrity;
 mod pins;
-mod verified;
+mod verified_cache;
 
-pub use self::verified::CacheCounts;
+pub use self::verified_cache::CacheCounts;
 pub(super) use self::{
     integrity::DamagedContents,
     pins::{Fingerprints, Pins, Run, Taken},
-    verified::{VerifiedManifest, VerifiedManifests},
+    verified_cache::{VerifiedManifest, VerifiedManifests},
 };

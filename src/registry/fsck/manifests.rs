@@ -48,7 +48,7 @@ impl Inspector {
     }
 
     async fn check_manifest_again(&mut self, repository: &Repository, digest: &Digest) -> Result<(), FsckError> {
-        let mut state = repository.coordinator().exclusive(&repository.name).await;
+        let mut state = repository.locks().exclusive(&repository.name).await;
         let Some(fault) = repository.manifest_fault(digest).await? else { return Ok(()) };
         let place = format!("{}@{digest}", repository.name);
         let repair = self.may_remove();

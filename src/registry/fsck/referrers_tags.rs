@@ -126,10 +126,10 @@ impl Repository {
     /// Takes away the index that was under the tag, as clients do, unless it has another tag.
     async fn remove_untagged_index(&self, digest: Digest) -> Result<(), RegistryError> {
         let this = self.clone();
-        self.coordinator()
+        self.locks()
             .own(async move {
                 drop(this.with::<TagIndex>().await?);
-                let mut state = this.coordinator().exclusive(&this.name).await;
+                let mut state = this.locks().exclusive(&this.name).await;
                 if this.know::<TagIndex>(&mut state).await?.naming(&digest).next().is_some() {
                     return Ok(());
                 }

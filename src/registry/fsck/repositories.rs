@@ -70,7 +70,7 @@ impl Inspector {
         if repository.is_whole().await? {
             return Ok(());
         }
-        let alone = repository.coordinator().exclusive(&repository.name).await;
+        let alone = repository.locks().exclusive(&repository.name).await;
         if repository.is_whole().await? || !repository.is_there().await? {
             return Ok(());
         }
@@ -100,7 +100,7 @@ impl Inspector {
             if matches!(repository.layer_fault(&digest).await, Ok(None)) {
                 continue;
             }
-            let alone = repository.coordinator().exclusive(&repository.name).await;
+            let alone = repository.locks().exclusive(&repository.name).await;
             let place = format!("{}@{digest}", repository.name);
             let fault = match repository.layer_fault(&digest).await {
                 Ok(None) => continue,
@@ -154,7 +154,7 @@ impl Inspector {
 
     /// Looks again while nobody takes the tag away.
     async fn check_rest_of_tag(&mut self, repository: &Repository, tag: &Tag) -> Result<(), FsckError> {
-        let alone = repository.coordinator().exclusive(&repository.name).await;
+        let alone = repository.locks().exclusive(&repository.name).await;
         let is_rest = repository.resolve(tag).await?.is_none() && repository.tag_names().await?.contains(tag);
         drop(alone);
         if is_rest {
@@ -164,7 +164,7 @@ impl Inspector {
     }
 
     async fn check_tag_again(&mut self, repository: &Repository, tag: &Tag) -> Result<(), FsckError> {
-        let mut state = repository.coordinator().exclusive(&repository.name).await;
+        let mut state = repository.locks().exclusive(&repository.name).await;
         let Some(fault) = repository.tag_fault(tag).await? else { return Ok(()) };
         let lacks_link = repository.lacks_link_of(tag).await?;
         let what = match fault {

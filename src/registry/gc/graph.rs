@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::oci::{Digest, Ties};
+use crate::oci::{Digest, StoredReferences};
 
 /// The manifests of one repository, with what each keeps and what it stays for.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
-    ties: HashMap<Digest, Ties>,
+    ties: HashMap<Digest, StoredReferences>,
 }
 
 impl Graph {
-    pub(super) fn insert(&mut self, digest: Digest, ties: Ties) {
+    pub(super) fn insert(&mut self, digest: Digest, ties: StoredReferences) {
         self.ties.insert(digest, ties);
     }
 
@@ -98,7 +98,10 @@ mod tests {
         let mut graph = Graph::default();
         for (number, (children, subject)) in nodes.iter().enumerate() {
             let references = children.iter().map(|child| digest(number + 1 + child)).collect();
-            graph.insert(digest(number), Ties { references, subject: subject.map(digest), ..Ties::default() });
+            graph.insert(
+                digest(number),
+                StoredReferences { references, subject: subject.map(digest), ..StoredReferences::default() },
+            );
         }
         graph
     }

@@ -6,8 +6,8 @@ use futures_util::{StreamExt as _, stream};
 
 use super::{CollectionError, Collector, Phase};
 use crate::{
-    oci::{Algorithm, Digest, RepositoryName, Ties},
-    registry::{Registry, Repository, census::AT_A_TIME, content::Fingerprints, layout},
+    oci::{Algorithm, Digest, RepositoryName, StoredReferences},
+    registry::{Registry, Repository, content::Fingerprints, layout, repository_walk::AT_A_TIME},
     storage::StorageError,
 };
 
@@ -121,7 +121,7 @@ impl Repository {
         &self,
         digest: &Digest,
         held: &HashSet<Digest>,
-    ) -> Result<Result<Ties, String>, StorageError> {
+    ) -> Result<Result<StoredReferences, String>, StorageError> {
         let mut ties = match self.ties(digest).await? {
             Ok(ties) => ties,
             Err(why) => return Ok(Err(why)),
@@ -149,7 +149,10 @@ impl Repository {
     ///
     /// # Errors
     /// What the store met.
-    pub(in crate::registry) async fn ties(&self, digest: &Digest) -> Result<Result<Ties, String>, StorageError> {
+    pub(in crate::registry) async fn ties(
+        &self,
+        digest: &Digest,
+    ) -> Result<Result<StoredReferences, String>, StorageError> {
         let bytes = match self.storage().read(&layout::data(digest), Registry::MANIFEST_LIMIT).await {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Ok(Err("is not in the store".to_owned())),
@@ -159,6 +162,6 @@ impl Repository {
         if Digest::of(digest.algorithm(), &bytes) != *digest {
             return Ok(Err(DAMAGED.to_owned()));
         }
-        Ok(Ties::of(&bytes).map_err(|error| format!("can't be read ({error})")))
+        Ok(StoredReferences::of(&bytes).map_err(|error| format!("can't be read ({error})")))
     }
 }

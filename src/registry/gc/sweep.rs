@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use super::{CollectionError, Collector, Phase, Removal, Removed};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
-    registry::{Repository, census::AT_A_TIME, content::Taken, layout},
+    registry::{Repository, content::Taken, layout, repository_walk::AT_A_TIME},
     storage::{Key, Pace, Stat},
 };
 
@@ -195,7 +195,7 @@ impl Collector {
     async fn remove_contents(&mut self, digests: &[Digest]) -> Result<Vec<(Digest, u64)>, CollectionError> {
         let mut alone = Vec::new();
         for digest in digests {
-            alone.push(self.registry.0.coordinator.content(digest).await);
+            alone.push(self.registry.0.locks.content(digest).await);
         }
         let (taken, young) = self.take_old(digests, layout::data).await?;
         for young in &young {

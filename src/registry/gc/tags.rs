@@ -3,7 +3,7 @@
 use super::{CollectionError, Collector};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Tag},
-    registry::{Repository, blobs::absent_if_out_of_reach, census::AT_A_TIME, layout},
+    registry::{Repository, blobs::absent_if_out_of_reach, layout, repository_walk::AT_A_TIME},
     storage::{Key, StorageError},
 };
 
@@ -55,7 +55,7 @@ impl Collector {
         entries: &[(Key, Digest)],
     ) -> Result<usize, CollectionError> {
         // A push of one of these manifests stores it and sets the tag under the same lock.
-        let _alone = repository.coordinator().exclusive(&repository.name).await;
+        let _alone = repository.locks().exclusive(&repository.name).await;
         let mut prefixes = Vec::with_capacity(entries.len());
         for (prefix, digest) in entries {
             if !repository.is_held(digest).await? {
@@ -168,7 +168,7 @@ impl Repository {
     /// Whether the history of a tag that means nothing names a manifest of this repository; looked at while nobody
     /// changes that.
     async fn has_held_history(&self, tag: &Tag) -> Result<bool, StorageError> {
-        let _alone = self.coordinator().exclusive(&self.name).await;
+        let _alone = self.locks().exclusive(&self.name).await;
         if self.resolve(tag).await?.is_some() {
             return Ok(false);
         }
@@ -188,7 +188,7 @@ impl Repository {
     /// Whether a tag leads to a manifest whose bytes are in the store and whose link is not in the repository; looked
     /// at while nobody changes that.
     pub(in crate::registry) async fn is_tag_without_link(&self, tag: &Tag) -> Result<bool, StorageError> {
-        let _alone = self.coordinator().exclusive(&self.name).await;
+        let _alone = self.locks().exclusive(&self.name).await;
         self.lacks_link_of(tag).await
     }
 

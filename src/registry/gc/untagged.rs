@@ -52,7 +52,7 @@ impl Collector {
         for _ in 0..ATTEMPTS {
             // No tag changes and no manifest is added in between, and a push that waits for the lock has pinned what it
             // needs.
-            let _alone = repository.coordinator().exclusive(&repository.name).await;
+            let _alone = repository.locks().exclusive(&repository.name).await;
             if !self.read(repository, graph).await? {
                 return Ok(None);
             }
@@ -82,7 +82,7 @@ impl Collector {
             self.go_on()?;
             if !self.collection.dry_run {
                 drop(repository.with::<TagIndex>().await?);
-                let mut state = repository.coordinator().exclusive(&repository.name).await;
+                let mut state = repository.locks().exclusive(&repository.name).await;
                 self.remove(repository, &mut state, digests).await?;
             }
             for digest in digests {

@@ -7,7 +7,7 @@
 
 use super::RepositoryState;
 use crate::{
-    registry::{Repository, coordinator::Shared},
+    registry::{Repository, locks::Shared},
     storage::StorageError,
 };
 
@@ -85,19 +85,19 @@ impl Repository {
     /// Locks the repository, shared, with a list of it known. Changes to the repository do not wait while the list is
     /// read.
     pub(in crate::registry) async fn with<L: List>(&self) -> Result<Shared, StorageError> {
-        let state = self.coordinator().shared(&self.name).await;
+        let state = self.locks().shared(&self.name).await;
         if L::seen(&state).is_some() {
             return Ok(state);
         }
         drop(state);
         // One request reads the list, and the others wait for it.
-        let _listing = self.coordinator().listing(&self.name).await;
-        let mut state = self.coordinator().exclusive(&self.name).await;
+        let _listing = self.locks().listing(&self.name).await;
+        let mut state = self.locks().exclusive(&self.name).await;
         if L::seen(&state).is_none() {
             L::of(&mut state).begin();
             drop(state);
             let read = L::read(self).await;
-            state = self.coordinator().exclusive(&self.name).await;
+            state = self.locks().exclusive(&self.name).await;
             if !L::of(&mut state).end(read?) {
                 self.know::<L>(&mut state).await?;
             }

@@ -1,20 +1,20 @@
 //! Lists and figures of repositories that are kept in memory. Each is read from the store, and nothing of it is stored.
 
-mod catalog;
+mod catalog_index;
 mod holdings;
 mod known;
 mod push_times;
-mod referrers;
-mod tags;
+mod referrers_index;
+mod tags_index;
 
-pub use self::{catalog::Page, referrers::ReferrersPage};
+pub use self::{catalog_index::Page, referrers_index::ReferrersPage};
 pub(super) use self::{
-    catalog::{Catalog, load},
+    catalog_index::{Catalog, load},
     holdings::{Holds, digests},
     known::{Known, List},
     push_times::PushTimes,
-    referrers::{ReferrerChange, ReferrersIndex},
-    tags::{TagChange, TagIndex},
+    referrers_index::{ReferrerChange, ReferrersIndex},
+    tags_index::{TagChange, TagIndex},
 };
 
 /// The lists of one repository that were read from its store.

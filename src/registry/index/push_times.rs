@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::SystemTime};
 use super::{Known, List, RepositoryState, TagChange};
 use crate::{
     oci::Tag,
-    registry::{Repository, census::AT_A_TIME, layout},
+    registry::{Repository, layout, repository_walk::AT_A_TIME},
     storage::StorageError,
 };
 

@@ -12,11 +12,11 @@ use std::{
 
 use super::{
     super::{Durability, Result, StorageError},
-    base::{Base, migrate},
     batch::Threads,
     directories::Directories,
     lock,
     nonblocking::Nonblocking,
+    own_location::{OwnLocation, migrate},
     pending_names::PendingNames,
     read_cache::ReadCache,
     sync::Syncs,
@@ -35,14 +35,14 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume> {
         Ok((lock, base)) => (Some(lock), base),
         Err(why) => {
             tracing::warn!(path = %root.display(), why, "the store can't be written: it is served read-only");
-            (None, Base::found(&root))
+            (None, OwnLocation::found(&root))
         }
     };
     let base_path = base.path(&root);
     let run_id = uuid::Uuid::new_v4().simple().to_string();
     if lock.is_some() {
         refuse_folded_case(&base_path, &run_id)?;
-        if base == Base::Docker {
+        if base == OwnLocation::Docker {
             migrate(&root);
         }
     }
@@ -97,7 +97,7 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Locks the store, and finds where wharf's own files can be. The inner error is why it can only be read.
-fn claim(root: &Path, durability: Durability) -> Result<Result<(File, Base), String>> {
+fn claim(root: &Path, durability: Durability) -> Result<Result<(File, OwnLocation), String>> {
     let lock = match make_directory(&own(root)).and_then(|()| lock::take(root)) {
         Ok(lock) => lock?,
         Err(error) if refuses_writes(&error) => return Ok(Err(format!("{}: {error}", own(root).display()))),

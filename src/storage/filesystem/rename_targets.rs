@@ -9,7 +9,7 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::{base::is_beside, recovery::names_in, volume::own, write_check::Failure};
+use super::{own_location::is_beside, recovery::names_in, volume::own, write_check::Failure};
 use crate::oci::Algorithm;
 
 /// The most parts of a directory that are checked.

@@ -11,12 +11,12 @@ use std::{
 
 use super::{
     super::{FreeSpace, Key, OWN_PREFIX, StorageError},
-    base::Base,
     batch::Threads,
     changes::DirectoryVersion,
     directories::Directories,
     leases::Leases,
     nonblocking::Nonblocking,
+    own_location::OwnLocation,
     pending_names::PendingNames,
     read_cache::ReadCache,
     sync::Syncs,
@@ -27,7 +27,7 @@ use super::{
 pub(super) struct Volume {
     pub(super) root: PathBuf,
     /// Where wharf's own files are.
-    pub(super) base: Base,
+    pub(super) base: OwnLocation,
     pub(super) read_only: bool,
     pub(super) syncs: Arc<Syncs>,
     pub(super) directories: Arc<Directories>,
@@ -100,7 +100,7 @@ impl Volume {
     }
 }
 
-/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`Base`] it has `tmp` and
+/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`OwnLocation`] it has `tmp` and
 /// `hashes`, which are not keys.
 pub(super) fn own(base: &Path) -> PathBuf {
     base.join(OWN_PREFIX)

@@ -13,7 +13,7 @@ use rustix::{
 
 use super::{
     super::{Condition, Durability, StorageError},
-    base::{Base, in_the_way, mounts_in},
+    own_location::{OwnLocation, in_the_way, mounts_in},
     owner::{create_directory, create_file},
     rename_targets::{check_parts, shared, staging},
     temporary::Temporary,
@@ -35,7 +35,7 @@ pub(super) struct Failure {
 ///
 /// # Errors
 /// For the operator: the directory that cannot be written, and why.
-pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base, String> {
+pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<OwnLocation, String> {
     let mounts = mounts_in(root);
     if let Some(mount) = in_the_way(root, &mounts) {
         return Err(format!(
@@ -45,7 +45,7 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
         ));
     }
     let mut refusal = String::new();
-    for &base in Base::candidates(root, &mounts) {
+    for &base in OwnLocation::candidates(root, &mounts) {
         match try_commit(root, base, durability).and_then(|()| check_parts(root, &base.path(root))) {
             Ok(()) => return Ok(base),
             // A full store can still be read, and objects can be deleted.
@@ -58,7 +58,7 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
                 let in_staging = failure.at.parent().is_some_and(|above| above.starts_with(own(&base.path(root))));
                 let crosses = failure.error.kind() == io::ErrorKind::CrossesDevices && !in_staging;
                 refusal = failure.in_words(root);
-                if base == Base::Docker {
+                if base == OwnLocation::Docker {
                     remove_empty(root);
                 }
                 if !crosses {
@@ -71,7 +71,7 @@ pub(super) fn writable_base(root: &Path, durability: Durability) -> Result<Base,
 }
 
 /// Makes a file, syncs it, and renames it into each directory that a commit renames into.
-fn try_commit(root: &Path, base: Base, durability: Durability) -> Result<(), Failure> {
+fn try_commit(root: &Path, base: OwnLocation, durability: Durability) -> Result<(), Failure> {
     let at = |path: &Path| {
         let at = path.to_owned();
         move |error: io::Error| Failure { at, error }
@@ -119,7 +119,7 @@ fn sync_directory(directory: &Path, durability: Durability) -> io::Result<()> {
 
 /// Removes the empty directories of a trial that failed.
 fn remove_empty(root: &Path) {
-    let base = Base::Docker.path(root);
+    let base = OwnLocation::Docker.path(root);
     for directory in [hashes(&base), temporary(&base), own(&base)] {
         // One that is in use is not empty.
         let _ = fs::remove_dir(directory);
@@ -149,7 +149,7 @@ impl Failure {
             io::ErrorKind::CrossesDevices => format!(
                 "{at} is on another filesystem than what is above it, and a file can't be renamed into it; \
                  put the whole of {} on one",
-                if is_own { own(root) } else { Base::Docker.path(root) }.display()
+                if is_own { own(root) } else { OwnLocation::Docker.path(root) }.display()
             ),
             io::ErrorKind::NotADirectory if self.at.is_symlink() && !self.at.exists() => format!(
                 "{at} can't be written: it is a symbolic link that leads nowhere; mount what it leads to, or remove it"

@@ -127,7 +127,7 @@ async fn changes_go_on_while_the_tags_are_read() {
     let threads = storage.batch_threads().unwrap();
     let taken = threads.acquire_many(u32::try_from(threads.available_permits()).unwrap()).await.unwrap();
     let mut list = std::pin::pin!(repository.list_tags(None, 10));
-    while !matches!(repository.coordinator().shared(&repository.name).await.tags, Known::Changes(_)) {
+    while !matches!(repository.locks().shared(&repository.name).await.tags, Known::Changes(_)) {
         assert!(poll!(list.as_mut()).is_pending());
         tokio::task::yield_now().await;
     }

@@ -14,7 +14,7 @@ pub(super) const AT_A_TIME: usize = 1024;
 
 /// The repositories in a store.
 #[derive(Debug, Default)]
-pub(super) struct Census {
+pub(super) struct FoundRepositories {
     /// Those with a name that can be asked for.
     pub(super) names: Vec<RepositoryName>,
     /// What looks like a repository under a name that is none.
@@ -31,11 +31,11 @@ impl Registry {
     ///
     /// # Errors
     /// Those of `unlisted`.
-    pub(super) async fn census(
+    pub(super) async fn found(
         &self,
         unlisted: impl Fn(StorageError) -> Result<(), StorageError>,
-    ) -> Result<Census, StorageError> {
-        let mut census = Census::default();
+    ) -> Result<FoundRepositories, StorageError> {
+        let mut found = FoundRepositories::default();
         // Paths below the prefix of all repositories, and not keys, which are longer: there may be very many at a time.
         let mut unread: Vec<Box<str>> = vec![Box::default()];
         while !unread.is_empty() {
@@ -53,7 +53,7 @@ impl Registry {
                 let (mut is_repository, mut has_layers) = (false, false);
                 for child in children {
                     if !child.is_prefix {
-                        census.astray.push(prefix.join(&child.name));
+                        found.astray.push(prefix.join(&child.name));
                         continue;
                     }
                     has_layers |= child.name == "_layers";
@@ -69,16 +69,16 @@ impl Registry {
                 match path.parse() {
                     Ok(name) if is_repository => {
                         if !has_layers {
-                            census.without_layers.insert(RepositoryName::clone(&name));
+                            found.without_layers.insert(RepositoryName::clone(&name));
                         }
-                        census.names.push(name);
+                        found.names.push(name);
                     }
-                    Err(_) if is_repository => census.nameless.push(prefix),
+                    Err(_) if is_repository => found.nameless.push(prefix),
                     _ => {}
                 }
             }
         }
-        Ok(census)
+        Ok(found)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::oci::Digest;
 
 /// What a stored manifest keeps alive, and what keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ties {
+pub struct StoredReferences {
     /// What must stay for as long as the manifest does: blobs and children. Of a type that is not known, everything that it may mean.
     pub references: Vec<Digest>,
     /// Those of `references` that are meant to be manifests: the children of an index.
@@ -21,7 +21,7 @@ pub struct Ties {
     pub subject: Option<Digest>,
 }
 
-impl Ties {
+impl StoredReferences {
     /// Reads a stored body. One that names no type may have been pushed as any; one that is JSON and no manifest that would be taken today may be another registry's: everything in it that is a digest is kept.
     ///
     /// # Errors
@@ -134,8 +134,11 @@ mod tests {
             "subject": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": subject, "size": 1},
             "annotations": {"base": noted},
         });
-        let ties = Ties::of(body.to_string().as_bytes()).unwrap();
-        assert_eq!(ties, Ties { references: vec![config, layer], children: Vec::new(), subject: Some(subject) });
+        let ties = StoredReferences::of(body.to_string().as_bytes()).unwrap();
+        assert_eq!(
+            ties,
+            StoredReferences { references: vec![config, layer], children: Vec::new(), subject: Some(subject) }
+        );
     }
 
     #[test]
@@ -144,10 +147,11 @@ mod tests {
         let unknown = format!(
             r#"{{"mediaType": "application/vnd.test.thing+json", "x": {{"{a}": [1, null, true, -1, 1.5, "{b}"]}}, "y": "{c}", "y": "{d}", "z": "sha256:0"}}"#
         );
-        let texts: Vec<_> = Ties::of(unknown.as_bytes()).unwrap().references.iter().map(ToString::to_string).collect();
+        let texts: Vec<_> =
+            StoredReferences::of(unknown.as_bytes()).unwrap().references.iter().map(ToString::to_string).collect();
         assert_eq!(texts, [&a, &b, &c, &d].map(String::as_str));
         // No manifest, but JSON that somebody stored as one.
-        assert_eq!(Ties::of(format!(r#"["{a}"]"#).as_bytes()).unwrap().references, [digest(1)]);
+        assert_eq!(StoredReferences::of(format!(r#"["{a}"]"#).as_bytes()).unwrap().references, [digest(1)]);
     }
 
     #[test]
@@ -157,14 +161,14 @@ mod tests {
             "schemaVersion": 2, "config": {"mediaType": "a/b", "digest": config, "size": 1}, "layers": [],
             "parts": [{"digest": other}],
         });
-        let references = Ties::of(body.to_string().as_bytes()).unwrap().references;
+        let references = StoredReferences::of(body.to_string().as_bytes()).unwrap().references;
         assert!(references.contains(&config) && references.contains(&other), "{references:?}");
     }
 
     #[test]
     fn what_is_no_json_keeps_nobody_knows_what() {
         for body in ["", "{", "{} {}", "\u{feff}{}", &"[".repeat(100_000)] {
-            assert!(Ties::of(body.as_bytes()).is_err(), "{body:.20}");
+            assert!(StoredReferences::of(body.as_bytes()).is_err(), "{body:.20}");
         }
     }
 }

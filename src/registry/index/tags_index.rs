@@ -8,7 +8,7 @@ use std::{
 use super::{Known, List, Page, RepositoryState};
 use crate::{
     oci::{Digest, Tag},
-    registry::{Repository, blobs::absent_if_out_of_reach, census::AT_A_TIME, layout},
+    registry::{Repository, blobs::absent_if_out_of_reach, layout, repository_walk::AT_A_TIME},
     storage::StorageError,
 };
 

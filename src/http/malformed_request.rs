@@ -10,16 +10,16 @@ use actix_web::{HttpRequest, HttpResponse, body::MessageBody as _};
 use super::{
     ErrorAnswer, HttpError, Service, headers,
     observed_body::{BodyObserver, observe},
-    record::Record,
+    request_record::RequestRecord,
 };
 
 /// How the content ends that was put on a connection last. All clones are one.
 ///
 /// Content may end as an answer of the parser's does: somebody may have pushed just that. What does so is never taken for one.
 #[derive(Clone, Debug, Default)]
-pub struct Ending(Rc<Cell<bool>>);
+pub struct ContentEnd(Rc<Cell<bool>>);
 
-impl Ending {
+impl ContentEnd {
     /// Whether the end of what is written may be content, though it looks like the head of an answer.
     #[must_use]
     pub fn may_be_content(&self) -> bool {
@@ -34,11 +34,11 @@ impl Ending {
 
 /// Keeps account of how the content of an answer ends.
 pub(super) fn note_ending(request: &HttpRequest, response: HttpResponse) -> HttpResponse {
-    let Some(ending) = request.conn_data::<Ending>().cloned() else { return response };
+    let Some(ending) = request.conn_data::<ContentEnd>().cloned() else { return response };
     observe(response, ending)
 }
 
-impl BodyObserver for Ending {
+impl BodyObserver for ContentEnd {
     fn piece(&mut self, content: &[u8]) {
         self.note(content);
     }
@@ -46,7 +46,7 @@ impl BodyObserver for Ending {
 
 /// An answer that the parser made by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BareAnswer<'a> {
+pub struct ParserAnswer<'a> {
     /// Where it begins in what is written.
     pub at: usize,
     status: u16,
@@ -56,7 +56,7 @@ pub struct BareAnswer<'a> {
 /// The longest that such an answer is.
 const LONGEST: usize = 200;
 
-impl<'a> BareAnswer<'a> {
+impl<'a> ParserAnswer<'a> {
     /// The one at the end of what is about to be written, if there is one: a head of a 4xx or 5xx that has nothing but what every head has.
     #[must_use]
     pub fn at_end_of(written: &'a [u8]) -> Option<Self> {
@@ -90,10 +90,10 @@ impl<'a> BareAnswer<'a> {
             _ => HttpError::Internal,
         };
         let mut response = ErrorAnswer::from(error).to_response();
-        let own = service.doors.iter().map(|door| door.headers_without_path()).find(|own| !own.is_empty());
+        let own = service.routers.iter().map(|router| router.headers_without_path()).find(|own| !own.is_empty());
         headers::complete(service, [headers::DATA, own.unwrap_or_default()], &mut response);
         if is_request {
-            response = Record::of_no_request(service, address, begun).end_of(response);
+            response = RequestRecord::of_no_request(service, address, begun).end_of(response);
         }
         self.bytes(response)
     }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn report_a5_only_the_parsers_own_answers_are_recognised() {
-        let found = |text: &str| BareAnswer::at_end_of(text.as_bytes()).map(|answer| (answer.at, answer.status));
+        let found = |text: &str| ParserAnswer::at_end_of(text.as_bytes()).map(|answer| (answer.at, answer.status));
         assert_eq!(found(BARE), Some((0, 400)));
         assert_eq!(found(&format!("{{}}{BARE}")), Some((2, 400)));
         assert_eq!(found(&format!("{BARE}{BARE}")), Some((BARE.len(), 400)));
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn report_a5_content_that_looks_like_an_answer_is_content() {
-        let ending = Ending::default();
+        let ending = ContentEnd::default();
         for (content, may_be) in [
             ("", false),
             ("{}", false),

@@ -4,12 +4,12 @@
 //! so from then on, across starts and pushes, until the operator says that they were removed, or until they are back
 //! before anything is pushed.
 
-use super::{Registry, layout, record::Records};
+use super::{Registry, layout, repository_records::RepositoryRecords};
 use crate::storage::{Key, StorageError};
 
 /// How the record of repositories began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum ContentOrigin {
     /// It has not begun.
     #[default]
     Unknown,
@@ -31,7 +31,7 @@ impl Registry {
     /// # Errors
     /// What the store met; nothing may be pushed then.
     pub async fn mark_unexplained(&self) -> Result<(), StorageError> {
-        if self.is_read_only() || self.origin().await? != Origin::Unknown {
+        if self.is_read_only() || self.origin().await? != ContentOrigin::Unknown {
             return Ok(());
         }
         if !self.may_have_content().await {
@@ -55,14 +55,14 @@ impl Registry {
     /// What the store met.
     pub(super) async fn begin_record(&self) -> Result<(), StorageError> {
         match self.origin().await? {
-            Origin::Unknown => {
+            ContentOrigin::Unknown => {
                 if !self.may_have_content().await || self.some_repository(false).await {
                     return self.mark(BEGUN).await;
                 }
                 self.mark(UNEXPLAINED).await
             }
-            Origin::Explained => self.mark(BEGUN).await,
-            Origin::Unexplained => {
+            ContentOrigin::Explained => self.mark(BEGUN).await,
+            ContentOrigin::Unexplained => {
                 // In this order: wharf makes the record of a repository before the first link into it.
                 let is_linked = self.some_repository(true).await;
                 if !self.may_have_content().await || (is_linked && !self.has_records().await?) {
@@ -87,8 +87,8 @@ impl Registry {
         self.storage().make_prefixes(&[layout::records().then(mark)]).await
     }
 
-    async fn origin(&self) -> Result<Origin, StorageError> {
-        Ok(Records::origin_in(&self.storage().children(&layout::records()).await?))
+    async fn origin(&self) -> Result<ContentOrigin, StorageError> {
+        Ok(RepositoryRecords::origin_in(&self.storage().children(&layout::records()).await?))
     }
 
     async fn has_records(&self) -> Result<bool, StorageError> {

@@ -33,7 +33,7 @@ const AHEAD: u64 = 2 * STRETCH;
 /// The sending thread must not wait for a disk. So the next bytes are brought into the page cache first, on a blocking
 /// thread if necessary.
 #[derive(Debug)]
-pub struct Delivery {
+pub struct FileRegion {
     file: Arc<File>,
     /// The bytes that are not sent yet.
     left: Range<u64>,
@@ -42,7 +42,7 @@ pub struct Delivery {
     reading: Option<JoinHandle<io::Result<u64>>>,
 }
 
-impl Delivery {
+impl FileRegion {
     pub(super) fn new(file: Arc<File>, range: Range<u64>) -> Self {
         Self { ready: range.start, file, left: range, reading: None }
     }
@@ -166,12 +166,12 @@ mod tests {
         fadvise(file.as_file(), 0, None, Advice::DontNeed).unwrap();
     }
 
-    fn delivery(file: &tempfile::NamedTempFile, range: Range<u64>) -> Delivery {
-        Delivery::new(Arc::new(file.reopen().unwrap()), range)
+    fn delivery(file: &tempfile::NamedTempFile, range: Range<u64>) -> FileRegion {
+        FileRegion::new(Arc::new(file.reopen().unwrap()), range)
     }
 
     /// What comes out at the other end.
-    async fn sent(mut delivery: Delivery) -> io::Result<Vec<u8>> {
+    async fn sent(mut delivery: FileRegion) -> io::Result<Vec<u8>> {
         let (socket, mut other) = UnixStream::pair()?;
         let reader = thread::spawn(move || {
             let mut bytes = Vec::new();

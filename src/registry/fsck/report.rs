@@ -55,7 +55,7 @@ pub enum Outcome {
 
 /// What a check found, in figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Diagnosis {
+pub struct FsckReport {
     /// How many blobs and manifests were read.
     pub contents: u64,
     /// How many bytes they have.
@@ -79,14 +79,14 @@ pub struct Diagnosis {
 }
 
 /// Counts, and tells.
-pub(super) struct Account {
-    pub(super) figures: Diagnosis,
+pub(super) struct ReportBuilder {
+    pub(super) figures: FsckReport,
     pub(super) reporter: Reporter<Event>,
 }
 
-impl Account {
+impl ReportBuilder {
     pub(super) fn new(reporter: Reporter<Event>) -> Self {
-        Self { figures: Diagnosis::default(), reporter }
+        Self { figures: FsckReport::default(), reporter }
     }
 
     pub(super) fn progress(&self, phase: Phase, done: usize, of: usize) {
@@ -117,7 +117,7 @@ impl Account {
         self.reporter.tell(Event::Finding(Finding { place, what, outcome, advice: advice.to_owned() })).await;
     }
 
-    pub(super) fn close(self, took: Duration) -> Diagnosis {
-        Diagnosis { seconds: took.as_secs_f64(), ..self.figures }
+    pub(super) fn close(self, took: Duration) -> FsckReport {
+        FsckReport { seconds: took.as_secs_f64(), ..self.figures }
     }
 }

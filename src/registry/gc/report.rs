@@ -127,12 +127,12 @@ fn seconds(wait: Duration) -> u64 {
 }
 
 /// Counts, and tells.
-pub(super) struct Account {
+pub(super) struct ReportBuilder {
     report: Report,
     pub(super) reporter: Reporter<Event>,
 }
 
-impl Account {
+impl ReportBuilder {
     pub(super) fn new(reporter: Reporter<Event>) -> Self {
         Self { report: Report::default(), reporter }
     }

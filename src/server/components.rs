@@ -125,8 +125,8 @@ fn named_host(config: &Config) -> Option<&Url> {
 }
 
 /// Who is believed about where a request comes from.
-pub(super) fn proxies(config: &Config) -> http::Proxies {
-    let mut proxies = http::Proxies::default();
+pub(super) fn proxies(config: &Config) -> http::TrustedProxies {
+    let mut proxies = http::TrustedProxies::default();
     for proxy in &config.http.trusted_proxies {
         match *proxy {
             TrustedProxy::Unix => proxies.unix = true,

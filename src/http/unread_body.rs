@@ -11,9 +11,9 @@ use super::observed_body::{BodyObserver, keep};
 
 /// Where the body of a request is while nobody reads it.
 #[derive(Clone)]
-pub(super) struct Unread(Rc<RefCell<Option<Payload>>>);
+pub(super) struct UnreadBody(Rc<RefCell<Option<Payload>>>);
 
-impl Unread {
+impl UnreadBody {
     pub(super) fn new(payload: Payload) -> Self {
         Self(Rc::new(RefCell::new(Some(payload))))
     }

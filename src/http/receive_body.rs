@@ -16,7 +16,7 @@ use super::{
     Exchange, HttpError, Service,
     admission::{Client, Place},
     caller::{Caller, UNNAMED},
-    unread::Unread,
+    unread_body::UnreadBody,
 };
 use crate::registry::{Body, BodyError, BodySender, body};
 
@@ -49,7 +49,7 @@ impl Rate {
 pub(crate) struct Receiver {
     /// `None` once it has been read to its end.
     payload: Option<Payload>,
-    unread: Unread,
+    unread: UnreadBody,
     idle: Duration,
     waited: Duration,
     came: u64,

@@ -142,11 +142,11 @@ pub(in crate::registry) async fn load(registry: Registry) {
 }
 
 async fn read_names(registry: &Registry) -> BTreeMap<RepositoryName, Holds> {
-    let census = registry.census(|error| {
+    let found = registry.found(|error| {
         // One that can't be read must not hide all others.
         tracing::error!(%error, "a part of the store can't be listed");
         Ok(())
     });
-    let names = census.await.unwrap_or_default().names;
+    let names = found.await.unwrap_or_default().names;
     registry.holdings(names).await.into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! A census that says whether it is complete: what may be removed is worked out from nothing less.
+//! A found that says whether it is complete: what may be removed is worked out from nothing less.
 //!
 //! What is missing, can't be read or leads nowhere looks like what was never there. So everything that removes asks
 //! here first, and removes nothing while a part of the store can't be seen.
@@ -6,18 +6,17 @@
 use std::{collections::BTreeSet, sync::Mutex};
 
 use super::{
-    Registry, Repository,
-    census::{AT_A_TIME, Census},
-    layout,
-    origin::Origin,
-    record::{Recorded, Records},
+    Registry, Repository, layout,
+    repository_records::{RepositoryRecord, RepositoryRecords},
+    repository_walk::{AT_A_TIME, FoundRepositories},
+    unexplained_content::ContentOrigin,
 };
 use crate::{
     oci::RepositoryName,
     storage::{Child, Key, StorageError},
 };
 
-/// Why a census is not complete.
+/// Why a found is not complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
     /// Where.
@@ -27,12 +26,12 @@ pub(super) struct Gap {
     /// What to do.
     pub(super) advice: String,
     /// The operator's word that closes it.
-    pub(super) word: Option<Word>,
+    pub(super) word: Option<Forget>,
 }
 
 /// What the operator can say of a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub(super) enum Forget {
     /// The repository was removed on purpose.
     Forget(RepositoryName),
     /// The content belongs to nobody.
@@ -47,18 +46,18 @@ impl std::fmt::Display for Gap {
 
 /// All repositories of a store, and what of them can't be seen.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
+pub(super) struct Completeness {
     /// The repositories that are there.
     pub(super) names: Vec<RepositoryName>,
     /// Those whose record says less than what is there.
-    pub(super) unrecorded: Vec<(RepositoryName, Recorded)>,
+    pub(super) unrecorded: Vec<(RepositoryName, RepositoryRecord)>,
     /// What can't be seen; nothing may be removed unless this is empty.
     pub(super) gaps: Vec<Gap>,
 }
 
 const LOOK: &str = "bring it back, or mount what belongs there";
 
-impl Survey {
+impl Completeness {
     fn gap(&mut self, place: &impl ToString, what: impl Into<String>, advice: impl Into<String>) {
         self.gaps.push(Gap { place: place.to_string(), what: what.into(), advice: advice.into(), word: None });
     }
@@ -67,10 +66,10 @@ impl Survey {
     fn missing(&mut self, name: &RepositoryName, what: &str) {
         let advice = format!("{LOOK}; if it was removed on purpose: wharf gc --forget {name}");
         self.gap(name, what, advice);
-        self.takes(Word::Forget(name.clone()));
+        self.takes(Forget::Forget(name.clone()));
     }
 
-    fn takes(&mut self, word: Word) {
+    fn takes(&mut self, word: Forget) {
         if let Some(gap) = self.gaps.last_mut() {
             gap.word = Some(word);
         }
@@ -82,34 +81,34 @@ impl Registry {
     ///
     /// # Errors
     /// What the store met, where it can't be said which part is concerned.
-    pub(super) async fn survey(&self) -> Result<Survey, StorageError> {
+    pub(super) async fn survey(&self) -> Result<Completeness, StorageError> {
         // Before the repositories are listed: one that is made meanwhile is there when its record is.
         let records = self.records().await?;
         let unlisted = Mutex::new(Vec::new());
-        let census = self
-            .census(|error| {
+        let found = self
+            .found(|error| {
                 unlisted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(error.to_string());
                 Ok(())
             })
             .await?;
-        let mut survey = Survey::default();
+        let mut survey = Completeness::default();
         for error in unlisted.into_inner().unwrap_or_default() {
             survey.gap(&"a part of the store", format!("can't be read ({error})"), "give this process the right to it");
         }
-        for key in &census.nameless {
+        for key in &found.nameless {
             survey.gap(key, "looks like a repository, under a name that one can't have", "move it away");
         }
-        self.find_astray(&mut survey, &census).await?;
-        self.find_missing(&mut survey, &census, &records).await?;
-        self.find_unwhole(&mut survey, &census, &records).await?;
-        self.find_lost_content(&mut survey, &census, &records).await?;
-        survey.names = census.names;
+        self.find_astray(&mut survey, &found).await?;
+        self.find_missing(&mut survey, &found, &records).await?;
+        self.find_unwhole(&mut survey, &found, &records).await?;
+        self.find_lost_content(&mut survey, &found, &records).await?;
+        survey.names = found.names;
         Ok(survey)
     }
 
     /// Links and other things in the place of a directory.
-    async fn find_astray(&self, survey: &mut Survey, census: &Census) -> Result<(), StorageError> {
-        for key in &census.astray {
+    async fn find_astray(&self, survey: &mut Completeness, found: &FoundRepositories) -> Result<(), StorageError> {
+        for key in &found.astray {
             // A file in between is nobody's; in the place of a part of a repository it is in the way.
             if key.last().starts_with('_') || !self.is_object(key).await? {
                 survey.gap(key, "leads nowhere, or is no directory", LOOK);
@@ -119,12 +118,17 @@ impl Registry {
     }
 
     /// Repositories that are recorded, and not there.
-    async fn find_missing(&self, survey: &mut Survey, census: &Census, records: &Records) -> Result<(), StorageError> {
-        let there: BTreeSet<&RepositoryName> = census.names.iter().collect();
+    async fn find_missing(
+        &self,
+        survey: &mut Completeness,
+        found: &FoundRepositories,
+        records: &RepositoryRecords,
+    ) -> Result<(), StorageError> {
+        let there: BTreeSet<&RepositoryName> = found.names.iter().collect();
         for name in records.repositories.keys().filter(|name| !there.contains(name)) {
             let repository = self.repository(name.clone());
             // Looked at again while nobody makes or removes it.
-            let _alone = repository.coordinator().exclusive(name).await;
+            let _alone = repository.locks().exclusive(name).await;
             // What can't be read is told of already.
             if repository.is_there().await.unwrap_or(true) || !repository.is_recorded().await? {
                 continue;
@@ -135,8 +139,13 @@ impl Registry {
     }
 
     /// Repositories of which a part is missing that they had, or that can't be followed.
-    async fn find_unwhole(&self, survey: &mut Survey, census: &Census, records: &Records) -> Result<(), StorageError> {
-        for names in census.names.chunks(AT_A_TIME) {
+    async fn find_unwhole(
+        &self,
+        survey: &mut Completeness,
+        found: &FoundRepositories,
+        records: &RepositoryRecords,
+    ) -> Result<(), StorageError> {
+        for names in found.names.chunks(AT_A_TIME) {
             let prefixes: Vec<Key> = names.iter().map(layout::manifests).collect();
             let listed = self.storage().children_of(&prefixes, usize::MAX).await;
             for ((name, prefix), children) in names.iter().zip(prefixes).zip(listed) {
@@ -155,9 +164,12 @@ impl Registry {
                 }
                 let recorded = records.repositories.get(name).copied();
                 let has = |part| children.iter().any(|child| is_dir(child) && child.name == part);
-                let seems_whole = has("revisions") && has("tags") && !census.without_layers.contains(name);
-                let state = if seems_whole { Recorded::Whole } else { Recorded::Seen };
-                if state == Recorded::Seen && recorded == Some(Recorded::Whole) && !self.is_whole_now(name).await? {
+                let seems_whole = has("revisions") && has("tags") && !found.without_layers.contains(name);
+                let state = if seems_whole { RepositoryRecord::Whole } else { RepositoryRecord::Seen };
+                if state == RepositoryRecord::Seen
+                    && recorded == Some(RepositoryRecord::Whole)
+                    && !self.is_whole_now(name).await?
+                {
                     survey.missing(name, "had _layers, _manifests/revisions and _manifests/tags, and lacks one");
                 } else if recorded < Some(state) {
                     survey.unrecorded.push((name.clone(), state));
@@ -170,16 +182,16 @@ impl Registry {
     /// Looks again while nobody makes or removes it: one that is gone has nothing missing.
     async fn is_whole_now(&self, name: &RepositoryName) -> Result<bool, StorageError> {
         let repository = self.repository(name.clone());
-        let _alone = repository.coordinator().exclusive(name).await;
+        let _alone = repository.locks().exclusive(name).await;
         Ok(!repository.is_there().await? || repository.is_whole().await?)
     }
 
     /// Content without any repository, and repositories without any content.
     async fn find_lost_content(
         &self,
-        survey: &mut Survey,
-        census: &Census,
-        records: &Records,
+        survey: &mut Completeness,
+        found: &FoundRepositories,
+        records: &RepositoryRecords,
     ) -> Result<(), StorageError> {
         let mut has_content = false;
         for algorithm in self.storage().children(&layout::all_contents()).await? {
@@ -198,18 +210,18 @@ impl Registry {
             }
         }
         let is_unexplained = match records.origin {
-            Origin::Unknown => census.names.is_empty(),
+            ContentOrigin::Unknown => found.names.is_empty(),
             // Repositories that are recorded and not there are told of one by one.
-            Origin::Explained => false,
-            Origin::Unexplained => true,
+            ContentOrigin::Explained => false,
+            ContentOrigin::Unexplained => true,
         };
         if has_content && is_unexplained {
             let what = "held no repository when wharf first saw the content of the store";
             let word = "then, or if all of them were removed on purpose: wharf gc --forget-unexplained";
             survey.gap(&layout::repositories(), what, format!("{LOOK}; {word}"));
-            survey.takes(Word::ForgetUnexplained);
+            survey.takes(Forget::ForgetUnexplained);
         } else if !has_content {
-            for name in &census.names {
+            for name in &found.names {
                 if self.repository(name.clone()).has_any_link().await? {
                     let what = format!("holds nothing, and the repository {name} has links to content");
                     survey.gap(&layout::all_contents(), what, LOOK);
@@ -240,7 +252,7 @@ impl Repository {
     /// # Errors
     /// What the store met.
     pub(super) async fn forget_if_missing(&self, dry_run: bool) -> Result<bool, StorageError> {
-        let _alone = self.coordinator().exclusive(&self.name).await;
+        let _alone = self.locks().exclusive(&self.name).await;
         if !self.is_recorded().await? || (self.is_there().await? && self.is_whole().await?) {
             return Ok(false);
         }

@@ -1,7 +1,7 @@
 //! The way on which the kernel itself sends a blob to the client of a plain connection.
 //!
-//! The connection and the answer share an [`Outlet`]. When the server asks the answer's body for bytes, that leaves a delivery in the outlet
-//! and says that there are none yet. The server writes the head, and flushes the connection, which sends what is in the outlet. So all rests on the
+//! The connection and the answer share an [`SendfileSlot`]. When the server asks the answer's body for bytes, that leaves a delivery in the slot
+//! and says that there are none yet. The server writes the head, and flushes the connection, which sends what is in the slot. So all rests on the
 //! server flushing after it has written: were that to change, large downloads would stop after their heads.
 
 use std::{
@@ -16,27 +16,24 @@ use std::{
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 
-use crate::registry::BlobDelivery;
+use crate::registry::BlobRegion;
 
 /// What a connection is to send beside what is written to it. All clones are one.
 #[derive(Clone, Debug, Default)]
-pub struct Outlet(Rc<Inner>);
+pub struct SendfileSlot(Rc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    delivery: RefCell<Option<BlobDelivery>>,
+    delivery: RefCell<Option<BlobRegion>>,
     sent: Cell<u64>,
 }
 
-impl Outlet {
-    /// Sends all that is in the outlet with `send`, which sends some and answers how many bytes that were; whether there was anything.
+impl SendfileSlot {
+    /// Sends all that is in the slot with `send`, which sends some and answers how many bytes that were; whether there was anything.
     ///
     /// # Errors
     /// Those of `send`. The rest is not sent any more: the connection is to be cut, for its client was promised all.
-    pub fn poll_send(
-        &self,
-        mut send: impl FnMut(&mut BlobDelivery) -> Poll<io::Result<u64>>,
-    ) -> Poll<io::Result<bool>> {
+    pub fn poll_send(&self, mut send: impl FnMut(&mut BlobRegion) -> Poll<io::Result<u64>>) -> Poll<io::Result<bool>> {
         let mut slot = self.0.delivery.borrow_mut();
         let Some(delivery) = slot.as_mut() else { return Poll::Ready(Ok(false)) };
         while delivery.left() > 0 {
@@ -61,26 +58,26 @@ impl Outlet {
 }
 
 /// The client can only be cut off, so the operator has to be told; but not of a client that has gone.
-fn tell(error: &io::Error, delivery: &BlobDelivery) {
+fn tell(error: &io::Error, delivery: &BlobRegion) {
     let is_gone = matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::TimedOut);
     if !is_gone {
         tracing::error!(digest = %delivery.digest(), %error, "a download broke off");
     }
 }
 
-/// The body of an answer whose bytes go through the outlet. The answer has to say its length itself.
-pub(crate) struct Delivered {
-    outlet: Outlet,
-    delivery: Option<BlobDelivery>,
+/// The body of an answer whose bytes go through the slot. The answer has to say its length itself.
+pub(crate) struct SendfileBody {
+    slot: SendfileSlot,
+    delivery: Option<BlobRegion>,
 }
 
-impl Delivered {
-    pub(crate) fn new(outlet: Outlet, delivery: BlobDelivery) -> Self {
-        Self { outlet, delivery: Some(delivery) }
+impl SendfileBody {
+    pub(crate) fn new(slot: SendfileSlot, delivery: BlobRegion) -> Self {
+        Self { slot, delivery: Some(delivery) }
     }
 }
 
-impl MessageBody for Delivered {
+impl MessageBody for SendfileBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
@@ -89,15 +86,15 @@ impl MessageBody for Delivered {
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         if let Some(delivery) = self.delivery.take() {
-            *self.outlet.0.delivery.borrow_mut() = Some(delivery);
+            *self.slot.0.delivery.borrow_mut() = Some(delivery);
         }
-        // Whoever empties the outlet wakes the one who waits here: they are one task.
-        if self.outlet.0.delivery.borrow().is_some() { Poll::Pending } else { Poll::Ready(None) }
+        // Whoever empties the slot wakes the one who waits here: they are one task.
+        if self.slot.0.delivery.borrow().is_some() { Poll::Pending } else { Poll::Ready(None) }
     }
 }
 
-impl Drop for Delivered {
+impl Drop for SendfileBody {
     fn drop(&mut self) {
-        *self.outlet.0.delivery.borrow_mut() = None;
+        *self.slot.0.delivery.borrow_mut() = None;
     }
 }

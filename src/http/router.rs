@@ -1,7 +1,7 @@
-//! What a front door is: the distribution API, the operator's endpoints, and whatever is added to them.
+//! What a front router is: the distribution API, the operator's endpoints, and whatever is added to them.
 //!
-//! A door says which resources stand behind which paths, which right each needs, and how its answers look. All else that a request goes through is
-//! in this module and is the same for every door.
+//! A router says which resources stand behind which paths, which right each needs, and how its answers look. All else that a request goes through is
+//! in this module and is the same for every router.
 
 use std::fmt::Debug;
 
@@ -19,15 +19,15 @@ use crate::{
     oci::{Action, RepositoryName, ResourceScope},
 };
 
-/// A front door.
-pub trait Door: Debug + Send + Sync {
-    /// The resource that a path names; `None` if the path is behind another door.
+/// A front router.
+pub trait Router: Debug + Send + Sync {
+    /// The resource that a path names; `None` if the path is behind another router.
     ///
     /// # Errors
-    /// The answer to a path that names no resource, though it is behind this door.
+    /// The answer to a path that names no resource, though it is behind this router.
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>>;
 
-    /// The headers that protect the answers behind this door, errors included, from what a browser could be made to do with them.
+    /// The headers that protect the answers behind this router, errors included, from what a browser could be made to do with them.
     fn protection(&self) -> Fixed {
         DATA
     }
@@ -45,7 +45,7 @@ pub trait Door: Debug + Send + Sync {
 
 /// A resource that a path named.
 pub trait Resource: Debug {
-    /// The row of its door's table.
+    /// The row of its router's table.
     fn route(&self) -> Route;
 
     /// The right that a request needs. This is the one place that says it: permission, challenge and the scopes of a token follow from it.

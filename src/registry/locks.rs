@@ -36,10 +36,10 @@ pub(super) type Content = OwnedMutexGuard<()>;
 
 /// The locks of the repositories and of content, and the tasks that own a change.
 #[derive(Debug)]
-pub(super) struct Coordinator {
-    repositories: Locks<RepositoryName, RwLock<RepositoryState>>,
-    listings: Locks<RepositoryName, tokio::sync::Mutex<()>>,
-    contents: Locks<Digest, tokio::sync::Mutex<()>>,
+pub(super) struct Locks {
+    repositories: LockTable<RepositoryName, RwLock<RepositoryState>>,
+    listings: LockTable<RepositoryName, tokio::sync::Mutex<()>>,
+    contents: LockTable<Digest, tokio::sync::Mutex<()>>,
     /// Content is rehashed for one request at a time: every client that may push can cause it.
     readings: Semaphore,
     pins: Arc<Pins>,
@@ -47,14 +47,14 @@ pub(super) struct Coordinator {
     runtime: Handle,
 }
 
-impl Coordinator {
-    /// A coordinator that keeps content young for `grace`. Its tasks run on the runtime that this is called in, and so
+impl Locks {
+    /// Locks that keep content young for `grace`. Its tasks run on the runtime that this is called in, and so
     /// outlive a request's.
     pub(super) fn new(grace: Duration) -> Self {
         Self {
-            repositories: Locks::default(),
-            listings: Locks::default(),
-            contents: Locks::default(),
+            repositories: LockTable::default(),
+            listings: LockTable::default(),
+            contents: LockTable::default(),
             readings: Semaphore::new(1),
             pins: Pins::new(grace),
             tasks: TaskTracker::new(),
@@ -121,15 +121,15 @@ impl Coordinator {
 
 /// The locks that were used lately, by key.
 #[derive(Debug)]
-struct Locks<K, L>(Mutex<HashMap<K, Arc<L>>>);
+struct LockTable<K, L>(Mutex<HashMap<K, Arc<L>>>);
 
-impl<K, L> Default for Locks<K, L> {
+impl<K, L> Default for LockTable<K, L> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Clone + Eq + Hash, L: Default> Locks<K, L> {
+impl<K: Clone + Eq + Hash, L: Default> LockTable<K, L> {
     fn of(&self, key: &K) -> Arc<L> {
         let mut locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(lock) = locks.get(key) {
@@ -153,12 +153,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_ends_though_its_caller_went_away() {
-        let coordinator = Arc::new(Coordinator::new(Duration::ZERO));
+        let locks = Arc::new(Locks::new(Duration::ZERO));
         let (started, begun) = tokio::sync::oneshot::channel();
         let (go_on, gate) = tokio::sync::oneshot::channel::<()>();
         let (done, ended) = tokio::sync::oneshot::channel();
         let caller = {
-            let coordinator = Arc::clone(&coordinator);
+            let locks = Arc::clone(&locks);
             tokio::spawn(async move {
                 let work = async move {
                     started.send(()).unwrap();
@@ -166,26 +166,26 @@ mod tests {
                     done.send(()).unwrap();
                     Ok(())
                 };
-                coordinator.own(work).await
+                locks.own(work).await
             })
         };
         begun.await.unwrap();
         caller.abort();
         go_on.send(()).unwrap();
         ended.await.unwrap();
-        tokio::time::timeout(Duration::from_secs(10), coordinator.finish()).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), locks.finish()).await.unwrap();
     }
 
     #[tokio::test]
     async fn locks_of_idle_repositories_are_forgotten_and_held_ones_are_not() {
-        let coordinator = Coordinator::new(Duration::ZERO);
+        let locks = Locks::new(Duration::ZERO);
         let held: RepositoryName = "held".parse().unwrap();
-        let guard = coordinator.exclusive(&held).await;
+        let guard = locks.exclusive(&held).await;
         for n in 0..2 * KNOWN {
-            drop(coordinator.shared(&format!("r{n}").parse().unwrap()).await);
+            drop(locks.shared(&format!("r{n}").parse().unwrap()).await);
         }
-        assert!(coordinator.repositories.0.lock().unwrap().len() <= KNOWN + 1);
-        let lock = coordinator.repositories.of(&held);
+        assert!(locks.repositories.0.lock().unwrap().len() <= KNOWN + 1);
+        let lock = locks.repositories.of(&held);
         assert!(lock.try_read().is_err());
         drop(guard);
         assert!(lock.try_read().is_ok());

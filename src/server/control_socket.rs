@@ -58,7 +58,7 @@ pub(crate) enum Answer<E, R> {
 
 /// The socket of a server. It is taken away when this is dropped.
 #[derive(Debug)]
-pub(super) struct Control {
+pub(super) struct ControlSocket {
     listener: UnixListener,
     directory: Directory,
 }
@@ -101,19 +101,19 @@ pub(crate) fn connect(root: &Path) -> io::Result<Option<Connection>> {
 }
 
 /// Makes the socket, if there is a place for one: a store that is written to.
-pub(super) fn open(config: &Config, registry: &Registry) -> Option<Control> {
+pub(super) fn open(config: &Config, registry: &Registry) -> Option<ControlSocket> {
     let Store::Filesystem { root } = &config.storage.store else { return None };
     if registry.is_read_only() {
         return None;
     }
     let opened = Directory::open(root).and_then(|directory| {
         // The store is locked, so a socket that exists was left by a killed process.
-        Ok(Control { listener: files::bind(&directory.socket())?, directory })
+        Ok(ControlSocket { listener: files::bind(&directory.socket())?, directory })
     });
     opened.inspect_err(|error| tracing::warn!(%error, "commands such as `wharf gc` can't ask this server: its socket in the store can't be made")).ok()
 }
 
-impl Control {
+impl ControlSocket {
     /// Answers commands for as long as the server runs.
     pub(super) async fn follow(self, registry: Registry) {
         loop {
@@ -130,7 +130,7 @@ impl Control {
     }
 }
 
-impl Drop for Control {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         // Whoever finds it nevertheless is refused, and knows that nobody listens.
         let _ = files::remove(&self.directory.socket());

@@ -1,4 +1,4 @@
-//! Which paths lead where, through all doors of a server.
+//! Which paths lead where, through all routers of a server.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::{
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 
-/// A service with the doors of a server.
+/// A service with the routers of a server.
 fn service(prefix: &str) -> Service {
     let mut config = Config::default();
     config.http.prefix = prefix.to_owned();

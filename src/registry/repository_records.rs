@@ -9,10 +9,9 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{
-    Registry, Repository,
-    census::AT_A_TIME,
-    layout,
-    origin::{BEGUN, Origin, UNEXPLAINED},
+    Registry, Repository, layout,
+    repository_walk::AT_A_TIME,
+    unexplained_content::{BEGUN, ContentOrigin, UNEXPLAINED},
 };
 use crate::{
     oci::RepositoryName,
@@ -24,14 +23,14 @@ const AT_ONCE: usize = 16;
 
 /// What is recorded of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Recorded {
+pub(super) enum RepositoryRecord {
     /// It was there. Parts of it may have been missing: registry:2 leaves such repositories.
     Seen,
     /// All parts of it were there.
     Whole,
 }
 
-impl Recorded {
+impl RepositoryRecord {
     const ALL: [Self; 2] = [Self::Seen, Self::Whole];
 
     /// The last component of the record's key. No name begins so.
@@ -45,24 +44,24 @@ impl Recorded {
 
 /// What the store has had.
 #[derive(Debug, Default)]
-pub(super) struct Records {
+pub(super) struct RepositoryRecords {
     /// By name.
-    pub(super) repositories: BTreeMap<RepositoryName, Recorded>,
+    pub(super) repositories: BTreeMap<RepositoryName, RepositoryRecord>,
     /// How the record began.
-    pub(super) origin: Origin,
+    pub(super) origin: ContentOrigin,
 }
 
-impl Records {
+impl RepositoryRecords {
     /// What the children of the prefix of all records say. A record of a repository is one of a store that an earlier
     /// version began.
-    pub(super) fn origin_in(children: &[Child]) -> Origin {
+    pub(super) fn origin_in(children: &[Child]) -> ContentOrigin {
         let has = |mark| children.iter().any(|child| child.name == mark);
         if has(UNEXPLAINED) {
-            Origin::Unexplained
+            ContentOrigin::Unexplained
         } else if has(BEGUN) || children.iter().any(|child| !child.name.starts_with('_')) {
-            Origin::Explained
+            ContentOrigin::Explained
         } else {
-            Origin::Unknown
+            ContentOrigin::Unknown
         }
     }
 }
@@ -72,8 +71,8 @@ impl Registry {
     ///
     /// # Errors
     /// What the store met.
-    pub(super) async fn records(&self) -> Result<Records, StorageError> {
-        let mut records = Records::default();
+    pub(super) async fn records(&self) -> Result<RepositoryRecords, StorageError> {
+        let mut records = RepositoryRecords::default();
         let mut unread: Vec<Box<str>> = vec![Box::default()];
         while !unread.is_empty() {
             let paths = unread.split_off(unread.len().saturating_sub(AT_A_TIME));
@@ -81,10 +80,10 @@ impl Registry {
             for (path, children) in paths.iter().zip(self.storage().children_of(&prefixes, usize::MAX).await) {
                 let children = children?;
                 if path.is_empty() {
-                    records.origin = Records::origin_in(&children);
+                    records.origin = RepositoryRecords::origin_in(&children);
                 }
-                let is = |kind: &Recorded| children.iter().any(|child| child.name == kind.component());
-                if let (Some(recorded), Ok(name)) = (Recorded::ALL.into_iter().rfind(is), path.parse()) {
+                let is = |kind: &RepositoryRecord| children.iter().any(|child| child.name == kind.component());
+                if let (Some(recorded), Ok(name)) = (RepositoryRecord::ALL.into_iter().rfind(is), path.parse()) {
                     records.repositories.insert(name, recorded);
                 }
                 for child in children.iter().filter(|child| child.is_prefix && !child.name.starts_with('_')) {
@@ -100,7 +99,7 @@ impl Registry {
     ///
     /// # Errors
     /// What the store met.
-    pub(super) async fn record(&self, found: Vec<(RepositoryName, Recorded)>) -> Result<(), StorageError> {
+    pub(super) async fn record(&self, found: Vec<(RepositoryName, RepositoryRecord)>) -> Result<(), StorageError> {
         stream::iter(found)
             .map(|(name, recorded)| self.repository(name).record(recorded))
             .buffer_unordered(AT_ONCE)
@@ -110,9 +109,9 @@ impl Registry {
 }
 
 impl Repository {
-    async fn record(self, recorded: Recorded) -> Result<(), StorageError> {
+    async fn record(self, recorded: RepositoryRecord) -> Result<(), StorageError> {
         // One that is removed meanwhile must not be recorded after that.
-        let _shared = self.coordinator().shared(&self.name).await;
+        let _shared = self.locks().shared(&self.name).await;
         if !self.is_there().await? {
             return Ok(());
         }
@@ -121,7 +120,7 @@ impl Repository {
 
     /// Takes the record away. The caller has the repository alone.
     pub(super) async fn remove_record(&self) -> Result<(), StorageError> {
-        for recorded in Recorded::ALL {
+        for recorded in RepositoryRecord::ALL {
             self.storage().remove_empty_prefixes(&[layout::record(&self.name, recorded)]).await?;
         }
         self.storage().remove_empty_prefixes(&layout::above_record(&self.name)).await?;

@@ -6,14 +6,14 @@ use actix_web::{HttpRequest, http::header};
 
 /// The proxies that are believed when they say from whom they pass a request on; by default there are none.
 #[derive(Clone, Debug, Default)]
-pub struct Proxies {
+pub struct TrustedProxies {
     /// Networks: an address, and how many bits at its beginning all addresses share. IPv4 is never a part of IPv6.
     pub networks: Vec<(IpAddr, u8)>,
     /// Whether the clients of a Unix socket are proxies.
     pub unix: bool,
 }
 
-impl Proxies {
+impl TrustedProxies {
     /// Whether what comes from `address` is believed.
     #[must_use]
     pub fn trusts(&self, address: IpAddr) -> bool {
@@ -76,9 +76,9 @@ mod tests {
 
     use super::*;
 
-    fn proxies() -> Proxies {
+    fn proxies() -> TrustedProxies {
         let network = |address: &str, bits| (address.parse().unwrap(), bits);
-        Proxies { networks: vec![network("10.1.0.0", 15), network("2001:db8::", 33)], unix: false }
+        TrustedProxies { networks: vec![network("10.1.0.0", 15), network("2001:db8::", 33)], unix: false }
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
     fn clients_of_a_socket_are_believed_where_they_are_proxies() {
         let request = TestRequest::default().append_header((header::X_FORWARDED_FOR, "192.0.2.1")).to_http_request();
         for (unix, expected) in [(false, None), (true, Some([192, 0, 2, 1].into()))] {
-            assert_eq!(Proxies { unix, ..proxies() }.client(&request), expected, "{unix}");
+            assert_eq!(TrustedProxies { unix, ..proxies() }.client(&request), expected, "{unix}");
         }
     }
 }

@@ -23,14 +23,14 @@ const BESIDE: [&str; 4] = ["lock", "control", "token-keys", "identity-tokens"];
 
 /// The directory that `wharf/` is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Base {
+pub(super) enum OwnLocation {
     /// The root of the store.
     Root,
     /// `docker/`, if it is on a filesystem of its own, or was. registry:2 and registry:3 read only `docker/registry/`.
     Docker,
 }
 
-impl Base {
+impl OwnLocation {
     /// Its path in the store at `root`; it is on the filesystem of all objects.
     pub(super) fn path(self, root: &Path) -> PathBuf {
         match self {
@@ -71,7 +71,7 @@ pub(super) fn in_the_way<'a>(root: &Path, mounts: &'a [PathBuf]) -> Option<&'a P
     let is_below = |mount: &Path, top: &Path| mount != top && mount.starts_with(top);
     mounts.iter().find(|mount| {
         let stays = BESIDE.iter().any(|name| mount.starts_with(own(root).join(name)));
-        is_below(mount, &Base::Docker.path(root)) || (is_below(mount, &own(root)) && !stays)
+        is_below(mount, &OwnLocation::Docker.path(root)) || (is_below(mount, &own(root)) && !stays)
     })
 }
 
@@ -94,7 +94,7 @@ fn unescaped(mut text: &[u8]) -> Vec<u8> {
 /// Moves to `docker/wharf` the files that an earlier start kept beside `docker/`, above all unfinished uploads. A file
 /// that cannot be moved stays for the next start.
 pub(super) fn migrate(root: &Path) {
-    let (from, base) = (own(root), Base::Docker.path(root));
+    let (from, base) = (own(root), OwnLocation::Docker.path(root));
     let stays = |name: &std::ffi::OsString| is_beside(name);
     for name in names_in(&from).into_iter().filter(|name| !stays(name)) {
         let (old, new) = (from.join(&name), own(&base).join(&name));
@@ -168,7 +168,7 @@ mod tests {
     fn report_s4_what_was_beside_docker_is_taken_up() {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path();
-        let (old, new) = (own(root), own(&Base::Docker.path(root)));
+        let (old, new) = (own(root), own(&OwnLocation::Docker.path(root)));
         let moved = ["uploads/r/_uploads/1", "repositories/r/_content_types/x", "hashes/h"];
         let stay = ["lock", "token-keys/k"];
         for path in moved.iter().chain(&stay).chain(&["tmp/x", "uploads/r/_uploads/both"]) {

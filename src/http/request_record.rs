@@ -13,7 +13,7 @@ use actix_web::{
 };
 
 use super::{
-    Outlet, Route, Service,
+    Route, SendfileSlot, Service,
     observed_body::{BodyObserver, observe},
 };
 use crate::oci::RepositoryName;
@@ -32,12 +32,12 @@ const CLIENT_GONE: u16 = 499;
 
 /// What is known of a request and its answer. It never has the query, a header or a body: they may hold secrets.
 #[derive(Debug)]
-pub struct Record {
-    listeners: Arc<[Arc<dyn RecordListener>]>,
+pub struct RequestRecord {
+    listeners: Arc<[Arc<dyn RequestListener>]>,
     begun: Instant,
     /// The method; `None` for bytes that are no request.
     pub method: Option<Method>,
-    /// The row of a door's table; `-` if the path names nothing.
+    /// The row of a router's table; `-` if the path names nothing.
     pub route: &'static str,
     /// The path, if it names nothing.
     pub path: Option<String>,
@@ -62,22 +62,22 @@ pub struct Record {
 }
 
 /// Is told of each request when its answer has been sent. Its methods must not block.
-pub trait RecordListener: Debug + Send + Sync {
+pub trait RequestListener: Debug + Send + Sync {
     /// The resource of a request is known. [`ended`](Self::ended) follows.
     fn begun(&self, route: Route) {
         let _ = route;
     }
 
     /// A request has ended.
-    fn ended(&self, record: &Record);
+    fn ended(&self, record: &RequestRecord);
 }
 
 /// The listener that writes one line in the log for each request.
 #[derive(Debug)]
 pub struct AccessLog;
 
-impl RecordListener for AccessLog {
-    fn ended(&self, record: &Record) {
+impl RequestListener for AccessLog {
+    fn ended(&self, record: &RequestRecord) {
         tracing::info!(
             target: "wharf::access",
             method = record.method.as_ref().map_or("-", Method::as_str),
@@ -95,7 +95,7 @@ impl RecordListener for AccessLog {
     }
 }
 
-impl Record {
+impl RequestRecord {
     pub(super) fn begin(request: &HttpRequest, service: &Service, address: Option<IpAddr>) -> Self {
         let mut record = Self::of_no_request(service, address, Instant::now());
         record.method = Some(request.method().clone());
@@ -164,7 +164,7 @@ impl Record {
         self.end_with(None, response)
     }
 
-    fn end_with(mut self, outlet: Option<Outlet>, mut response: HttpResponse) -> HttpResponse {
+    fn end_with(mut self, slot: Option<SendfileSlot>, mut response: HttpResponse) -> HttpResponse {
         if !self.is_due {
             return response;
         }
@@ -173,7 +173,7 @@ impl Record {
             let reason = response.extensions_mut().remove::<Reason>();
             self.reason = reason.map(|Reason(text)| text.chars().take(LONGEST).collect());
         }
-        observe(response, Ended { record: self, outlet })
+        observe(response, Ended { record: self, slot })
     }
 
     fn tell(&mut self) {
@@ -207,7 +207,7 @@ fn is_traceparent(text: &str) -> bool {
     }
 }
 
-impl Drop for Record {
+impl Drop for RequestRecord {
     /// A request whose client went away while it was worked on has a line as well: what it asked for may have been done.
     fn drop(&mut self) {
         if self.is_due {
@@ -221,9 +221,9 @@ impl Drop for Record {
 
 /// Ends a record with the body of its answer.
 struct Ended {
-    record: Record,
+    record: RequestRecord,
     /// Where bytes may go that are not seen here.
-    outlet: Option<Outlet>,
+    slot: Option<SendfileSlot>,
 }
 
 impl BodyObserver for Ended {
@@ -234,7 +234,7 @@ impl BodyObserver for Ended {
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.record.bytes += self.outlet.as_ref().map_or(0, Outlet::take_sent);
+        self.record.bytes += self.slot.as_ref().map_or(0, SendfileSlot::take_sent);
         self.record.tell();
     }
 }

@@ -74,7 +74,8 @@ const OF_OTHERS: [&str; 8] = [
     "histogram_quantile(0.9, sum by (le, action, driver) (rate(registry_storage_action_seconds_bucket[1m])))",
     "sum by (action) (increase(registry_storage_action_seconds_sum{action=\"URLFor\"}[1m]))",
     "sum by (handler) (registry_http_in_flight_requests{handler=\"manifest\"})",
-    "sum(rate(registry_storage_cache_total{type=\"Hit\"}[1m])) / sum(rate(registry_storage_cache_total{type=\"Request\"}[1m]))",
+    "sum(rate(registry_storage_cache_total{type=\"Hit\"}[1m])) \
+     / sum(rate(registry_storage_cache_total{type=\"Request\"}[1m]))",
     "rate(registry_storage_cache_hits_total[1m]) / rate(registry_storage_cache_requests_total[1m])",
 ];
 

@@ -44,7 +44,7 @@ pub enum Probe {
     /// A TCP connection to an address, `host:port`, can be made in time.
     Connection(String, Duration),
     /// A server answers a HEAD with a status.
-    Http(HttpProbe),
+    Http(Box<HttpProbe>),
 }
 
 /// A HEAD to a server.
@@ -150,8 +150,8 @@ impl Probe {
                     Err(_) => Err(format!("connection to {address} timed out")),
                 }
             }
-            Self::Http(HttpProbe { client, request, status }) => match client.send(request.clone()).await {
-                Ok(response) if response.status.as_u16() == *status => Ok(()),
+            Self::Http(http) => match http.client.send(http.request.clone()).await {
+                Ok(response) if response.status.as_u16() == http.status => Ok(()),
                 Ok(response) => {
                     Err(format!("downstream service returned unexpected status: {}", response.status.as_u16()))
                 }

@@ -19,7 +19,7 @@ pub(super) fn open(config: &Config) -> Result<Checks, StartError> {
             config::Probe::Connection(address, timeout) => {
                 (address.to_string(), Probe::Connection(address.to_string(), *timeout))
             }
-            config::Probe::Http(http) => (name_of(&http.url), Probe::Http(probe(http)?)),
+            config::Probe::Http(http) => (name_of(&http.url), Probe::Http(Box::new(probe(http)?))),
         };
         Ok(Check { name, probe, interval: check.interval, threshold: check.threshold })
     };

@@ -7,6 +7,7 @@
 //! ```text
 //! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
 //! auth, server and cli -> files                        cli -> client
+//! cli and server -> archive -> registry
 //! config is read by cli and server                     every module may use oci; oci uses none
 //! ```
 //!
@@ -20,6 +21,7 @@
 //! | [`api`] | the door of the distribution API: one file a resource, one table of routes | touch the store but through the registry |
 //! | [`ops`] | the door of operators: health | tell anything about content |
 //! | [`web`] | the door of people with a browser: the page | show or do more than the API would for the same user |
+//! | [`archive`] | images from OCI layouts and archives, put into a registry before it serves | speak HTTP |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
 //! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
 //! | [`files`] | files that are watched, files that are private | know what is in a file |
@@ -111,6 +113,7 @@
 //! ```
 
 pub mod api;
+pub mod archive;
 pub mod auth;
 pub mod cli;
 pub mod client;

@@ -57,6 +57,7 @@ use self::{
 };
 use crate::{
     api::Api,
+    archive::Archive,
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
@@ -109,6 +110,14 @@ struct Started {
 /// # Errors
 /// [`StartError`], which says what to do: an address is taken, the store can't be opened.
 pub fn start(config: Config) -> Result<Server, StartError> {
+    start_with(config, Vec::new())
+}
+
+/// [`start`], with the images of these archives in the store before anything is answered.
+///
+/// # Errors
+/// As [`start`], and [`StartError::Archive`].
+pub fn start_with(config: Config, archives: Vec<Archive>) -> Result<Server, StartError> {
     let sockets = match systemd::sockets()? {
         Some(sockets) => sockets,
         None => listen::bind(&config.http.listen)?,
@@ -120,7 +129,7 @@ pub fn start(config: Config) -> Result<Server, StartError> {
     let (report, started) = mpsc::channel();
     let thread = thread::Builder::new()
         .name("wharf".to_owned())
-        .spawn(move || serve(&config, sockets, debug, &report))
+        .spawn(move || serve(&config, sockets, debug, &archives, &report))
         .map_err(StartError::Thread)?;
     let Started { handle, authenticator } = started.recv().unwrap_or(Err(StartError::Died))?;
     Ok(Server { addresses, debug_addresses, handle, authenticator, mode, thread: Some(thread) })
@@ -191,6 +200,7 @@ fn serve(
     config: &Config,
     sockets: Sockets,
     debug: Option<Sockets>,
+    archives: &[Archive],
     report: &mpsc::Sender<Result<Started, StartError>>,
 ) {
     // Workers each have a runtime of their own. This one, which outlives them, is for what must not end with a request.
@@ -201,7 +211,7 @@ fn serve(
     };
     let system = System::with_tokio_rt(|| runtime);
     let weak = system.block_on(async move {
-        let (server, registry, authenticator) = match run(config, sockets, debug).await {
+        let (server, registry, authenticator) = match run(config, sockets, debug, archives).await {
             Ok(parts) => parts,
             Err(error) => {
                 drop(report.send(Err(error)));
@@ -234,10 +244,14 @@ async fn run(
     config: &Config,
     sockets: Sockets,
     debug: Option<Sockets>,
+    archives: &[Archive],
 ) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let metrics = components::metrics(config);
     let registry = components::registry(config, metrics.as_ref()).await?;
+    for archive in archives {
+        archive.push(&registry).await?;
+    }
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));

@@ -20,20 +20,21 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 15] = [
+const USES: [(&str, &[&str]); 16] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),
     ("client", &[]),
     ("auth", &["oci", "files"]),
     ("registry", &["oci", "storage"]),
+    ("archive", &["oci", "registry"]),
     ("http", &["oci", "registry", "auth"]),
     ("api", &["oci", "registry", "auth", "http"]),
     ("ops", &["storage", "registry", "http", "client"]),
     ("web", &["oci", "registry", "auth", "http"]),
     ("config", &["oci"]),
-    ("server", &["storage", "registry", "auth", "http", "api", "ops", "web", "client", "config", "files"]),
-    ("cli", &["oci", "registry", "auth", "client", "config", "server", "files"]),
+    ("server", &["storage", "registry", "archive", "auth", "http", "api", "ops", "web", "client", "config", "files"]),
+    ("cli", &["oci", "registry", "archive", "auth", "client", "config", "server", "files"]),
     ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("main", &["cli"]),
 ];
@@ -44,7 +45,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["actix_http", "actix_server", "actix_service", "listenfd"], &["server"]),
     (&["hyper", "hyper_util", "http_body_util", "tower_service", "rustls_native_certs"], &["client"]),
     (&["tokio_rustls"], &["server", "client"]),
-    (&["std::fs"], &["storage", "files", "config"]),
+    (&["std::fs"], &["storage", "files", "config", "archive"]),
     (&["rustix"], &["storage", "files", "server"]),
     (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "hmac", "subtle"], &["auth"]),
     (&["base64"], &["auth", "client"]),
@@ -59,6 +60,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["tokio_util"], &["registry"]),
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),
+    (&["tar"], &["archive"]),
     (&["percent_encoding"], &["http", "api", "client"]),
     (&["url"], &["config", "http", "auth", "client", "web", "server", "cli"]),
     (&["maud"], &["web"]),

@@ -152,7 +152,7 @@ async fn answer(
         resource: resource.as_deref(),
     };
     match &resource {
-        Some(resource) => record.route(resource.route()),
+        Some(resource) => record.route(resource.route(), request),
         None => record.path(path.as_str()),
     }
     match asked.answer(path, fault, record).await {

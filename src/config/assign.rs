@@ -1,6 +1,7 @@
 //! Assigns each value of a file or variable to its setting.
 
 use super::node::{Node, Value};
+use super::setting::is_below;
 use super::values::Values;
 use super::{ConfigError, table};
 
@@ -29,7 +30,7 @@ impl Values {
 
     /// Removes the values of a table that is about to be replaced.
     pub(super) fn forget(&mut self, key: &str) {
-        let below = |name: &str| name == key || table::is_below(name, key);
+        let below = |name: &str| name == key || is_below(name, key);
         self.set.retain(|name, _| !below(name));
         self.tables.retain(|name, _| !below(name));
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::auth_token::{self, Token};
 use super::values::Values;
-use super::{ConfigError, Kind, Notice, Setting, Source, table::is_below};
+use super::{ConfigError, Kind, Notice, Setting, Source, setting::is_below};
 
 /// How callers authenticate.
 #[derive(Clone, Debug)]

@@ -35,7 +35,8 @@ impl Values {
         self.tables.retain(|name, _| !below(name));
     }
 
-    /// Sets one entry of a table of texts or lists, without touching the others. Names are compared without regard to case.
+    /// Sets one entry of a table of texts or lists, without touching the others. Names are compared without regard to
+    /// case.
     pub(super) fn put_entry(&mut self, key: &'static str, name: &str, node: Node) {
         let table = self.set.entry(key).or_insert_with(|| Node { value: Value::Null, source: node.source.clone() });
         table.source = node.source.clone();
@@ -59,8 +60,8 @@ impl Values {
 
     fn put(&mut self, key: &'static str, node: Node) {
         let marks = table::find(key).is_some_and(|setting| setting.kind == super::Kind::EmptyTable);
-        // A null value has the meaning of a missing line, except for settings whose presence is the value, and for settings whose
-        // default is less safe than any value.
+        // A null value has the meaning of a missing line, except for settings whose presence is the value, and for
+        // settings whose default is less safe than any value.
         if node.value == Value::Null && table::refuses_empty(key) {
             self.bad::<()>(key, node.source, "this is empty; give it a value, or remove the line to get the default");
         } else if marks || node.value != Value::Null {

@@ -98,8 +98,8 @@ pub(super) fn defaults() -> Config {
     sections(&mut Values::new(table::find))
 }
 
-/// What a text in a file of this name and these variables come to, for tests: settings, errors, notices. What is only "not
-/// there yet" is no error here, so that the rules are tested before they are switched on.
+/// What a text in a file of this name and these variables come to, for tests: settings, errors, notices. What is only
+/// "not there yet" is no error here, so that the rules are tested before they are switched on.
 #[cfg(any(test, fuzzing))]
 pub(super) fn tried(name: &str, text: &str, variables: &[(&str, &str)]) -> (Config, Vec<String>, Vec<String>) {
     let mut values = Values::new(table::find);

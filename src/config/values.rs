@@ -9,7 +9,8 @@ use url::Url;
 use super::node::{Node, Value};
 use super::{Address, ConfigError, Kind, Notice, Setting, Source, Status, duration, size};
 
-/// The values from the file, the variables and the flags, of which the later ones override the earlier ones, and their errors.
+/// The values from the file, the variables and the flags, of which the later ones override the earlier ones, and their
+/// errors.
 #[derive(Debug)]
 pub(super) struct Values {
     /// Finds the row of a key. The table is made of the rows of the sections, so no section names it.
@@ -150,7 +151,8 @@ impl Values {
         T::default()
     }
 
-    /// Reads a scalar. If it is wrong, the error is recorded and the default is used, so that the rest can be checked too.
+    /// Reads a scalar. If it is wrong, the error is recorded and the default is used, so that the rest can be checked
+    /// too.
     pub(super) fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let node = self.node(key)?;
         let read = match &node.value {

@@ -70,7 +70,8 @@ struct Found<'a> {
 }
 
 impl Service {
-    /// Finds what a raw path names. Some clients append their parameters to it with `&`, as if it had a query: [`Query::of`] reads those.
+    /// Finds what a raw path names. Some clients append their parameters to it with `&`, as if it had a query:
+    /// [`Query::of`] reads those.
     fn find(&self, raw: &str) -> Found<'_> {
         let appended = before_appended(raw).map(|raw| self.find_whole(raw));
         match appended {

@@ -195,7 +195,8 @@ fn is_traceparent(text: &str) -> bool {
 }
 
 impl Drop for RequestRecord {
-    /// A request whose client went away while it was worked on has a line as well: what it asked for may have been done.
+    /// A request whose client went away while it was worked on has a line as well: what it asked for may have been
+    /// done.
     fn drop(&mut self) {
         if self.is_due {
             self.status = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);

@@ -187,10 +187,14 @@ impl Requests {
 /// The size of a request, as clients of Prometheus count it: the first line, the headers, and the length of the body
 /// that they announce.
 fn size(request: &HttpRequest) -> u64 {
-    let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    let line = request.path().len() + request.method().as_str().len() + "HTTP/1.1".len();
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    (head + line) as u64 + length.unwrap_or(0)
+    let mut size = (request.path().len() + request.method().as_str().len() + "HTTP/1.1".len()) as u64;
+    for (name, value) in request.headers() {
+        size += (name.as_str().len() + value.len()) as u64;
+        if name == CONTENT_LENGTH {
+            size += value.to_str().ok().and_then(|length| length.parse().ok()).unwrap_or(0);
+        }
+    }
+    size
 }
 
 fn method(method: Option<&Method>) -> usize {

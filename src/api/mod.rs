@@ -122,7 +122,8 @@ impl Resource for Named {
     }
 }
 
-/// The handler of each row and method of the table. The right that it needs stands in its signature, and comes from [`Name::right`].
+/// The handler of each row and method of the table. The right that it needs stands in its signature, and comes from
+/// [`Name::right`].
 async fn dispatch(
     name: &Name,
     state: &State,

@@ -37,8 +37,8 @@ impl Exchange<'_> {
         (!lines.is_empty()).then(|| EntityTags::parse(lines.iter().map(AsRef::as_ref)))
     }
 
-    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only for the same
-    /// content (RFC 9110, section 13.1.5).
+    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only
+    /// for the same content (RFC 9110, section 13.1.5).
     pub(super) fn range(&self, digest: &Digest) -> Option<&str> {
         let field = |name| self.request().headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         if self.request().method() != Method::GET {

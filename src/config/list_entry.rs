@@ -5,8 +5,8 @@ use super::values::Values;
 use super::{Kind, table};
 
 impl Values {
-    /// Sets one entry of a list, or a part of a rule. `path` follows the name of the list: `0`, for a rule also `0_USERS` and
-    /// `0_USERS_1`. An existing entry is replaced; the next index adds one.
+    /// Sets one entry of a list, or a part of a rule. `path` follows the name of the list: `0`, for a rule also
+    /// `0_USERS` and `0_USERS_1`. An existing entry is replaced; the next index adds one.
     pub(super) fn put_item(&mut self, key: &'static str, path: &str, node: Node) {
         let place = node.source.clone();
         let most = if table::find(key).is_some_and(|setting| setting.kind == Kind::Rules) { 3 } else { 1 };

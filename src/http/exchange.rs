@@ -70,7 +70,8 @@ struct Found<'a> {
 }
 
 impl Service {
-    /// Finds what a raw path names. Some clients append their parameters to it with `&`, as if it had a query: [`Query::of`] reads those.
+    /// Finds what a raw path names. Some clients append their parameters to it with `&`, as if it had a query:
+    /// [`Query::of`] reads those.
     fn find(&self, raw: &str) -> Found<'_> {
         let appended = before_appended(raw).map(|raw| self.find_whole(raw));
         match appended {
@@ -152,7 +153,7 @@ async fn answer(
         resource: resource.as_deref(),
     };
     match &resource {
-        Some(resource) => record.route(resource.route()),
+        Some(resource) => record.route(resource.route(), request),
         None => record.path(path.as_str()),
     }
     match asked.answer(path, fault, record).await {

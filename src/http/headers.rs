@@ -38,7 +38,8 @@ pub static DATA: [(HeaderName, HeaderValue); 5] = [
 
 static STRICT_TRANSPORT_SECURITY: (HeaderName, HeaderValue) = field("strict-transport-security", "max-age=31536000");
 
-/// Adds the headers that an answer still lacks: `fixed` are those of its router. The operator's own stand over all others.
+/// Adds the headers that an answer still lacks: `fixed` are those of its router. The operator's own stand over all
+/// others.
 pub(super) fn complete(service: &Service, fixed: [Fixed; 2], response: &mut HttpResponse) {
     let (settings, headers) = (&service.settings, response.headers_mut());
     for (name, value) in fixed.into_iter().flatten() {

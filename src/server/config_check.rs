@@ -6,11 +6,11 @@ use crate::{
     storage::Storage,
 };
 
-/// Meets what [`start`](super::start) would meet with these settings, by the same functions and in the same order; says what is worth saying of
-/// what is right. Warnings go to the log, as those of a start do.
+/// Meets what [`start`](super::start) would meet with these settings, by the same functions and in the same order; says
+/// what is worth saying of what is right. Warnings go to the log, as those of a start do.
 ///
-/// Three things only a start can find out: that an address is taken (by a server that runs with these very settings, as a rule), that a port is
-/// not for this user, and that a store can be locked and written.
+/// Three things only a start can find out: that an address is taken (by a server that runs with these very settings, as
+/// a rule), that a port is not for this user, and that a store can be locked and written.
 ///
 /// # Errors
 /// [`StartError`], in the words of a start.

@@ -129,7 +129,8 @@ fn of_debug(error: StartError) -> StartError {
     }
 }
 
-/// The addresses that [`bind`] would take, without taking them: each host is one of this machine's, and a socket can be where it is to be.
+/// The addresses that [`bind`] would take, without taking them: each host is one of this machine's, and a socket can be
+/// where it is to be.
 pub(super) fn check(listen: &Listen) -> Result<Vec<SocketAddr>, StartError> {
     match listen {
         Listen::Unix(path) => check_unix(path).map(|()| Vec::new()),
@@ -240,7 +241,8 @@ fn is_missing(error: &io::Error) -> bool {
     is_loopback_off || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-/// A socket that nobody listens on any more is left by a process that was killed, and is replaced. Nothing else ever is.
+/// A socket that nobody listens on any more is left by a process that was killed, and is replaced. Nothing else ever
+/// is.
 fn unix(path: &Path) -> Result<UnixListener, StartError> {
     let address = path.display().to_string();
     let source = match UnixListener::bind(path) {

@@ -14,7 +14,9 @@ mod maintenance;
 mod output;
 mod progress_bar;
 mod reload;
+mod run;
 mod serve;
+mod throwaway;
 mod token;
 mod user;
 
@@ -46,6 +48,8 @@ enum Command {
     Version,
     /// Serve the registry; the default command
     Serve(serve::Serve),
+    /// Run a command beside a registry in memory, whose address it finds in `WHARF_REGISTRY`
+    Run(run::Run),
     /// Check or show the settings
     Config {
         #[command(subcommand)]
@@ -138,6 +142,7 @@ fn run_command(cli: Cli) -> ExitCode {
     let outcome = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Version => Ok(output::answer(concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n"))),
         Command::Serve(command) => command.run(),
+        Command::Run(command) => command.run(),
         Command::Config { command } => command.run(),
         Command::User { command } => command.run(),
         Command::Token { command } => command.run(),

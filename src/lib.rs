@@ -119,6 +119,8 @@ pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
+
+pub mod notify;
 pub mod oci;
 pub mod ops;
 pub mod registry;

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
-//! auth, server and cli -> files                        cli -> client
+//! auth, server and cli -> files                        cli, notify -> client; server -> notify -> registry
 //! config is read by cli and server                     every module may use oci; oci uses none
 //! ```
 //!
@@ -22,6 +22,7 @@
 //! | [`web`] | the door of people with a browser: the page | show or do more than the API would for the same user |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
 //! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
+//! | [`notify`] | reports what happens to endpoints, from an outbox | delay a request |
 //! | [`files`] | files that are watched, files that are private | know what is in a file |
 //! | [`config`] | the settings, each with where it came from | act on them |
 //! | [`cli`] | one file a command | anything that a library user would miss |
@@ -72,7 +73,6 @@
 //!
 //! | change | files |
 //! |---|---|
-//! | a webhook | a new `notify/`: a [`Listener`](registry::events::Listener); its settings in `config/`; its row in `server/open.rs` |
 //! | an object store | a new `storage/s3/`; its variant in `storage/operations.rs` and `batch.rs`; `config/storage.rs`; `server/open.rs` |
 //! | `/metrics` | `ops/`: a resource, a [`RequestListener`](http::RequestListener), an [`Observer`](storage::Observer); `config/http.rs`; rows in `server.rs` |
 //! | certificates by ACME | `server/tls.rs`; `config/tls.rs` |

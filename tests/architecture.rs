@@ -20,7 +20,7 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 15] = [
+const USES: [(&str, &[&str]); 16] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),
@@ -31,9 +31,10 @@ const USES: [(&str, &[&str]); 15] = [
     ("api", &["oci", "registry", "auth", "http"]),
     ("ops", &["storage", "registry", "http"]),
     ("web", &["oci", "registry", "auth", "http"]),
+    ("notify", &["oci", "registry", "client"]),
     ("config", &["oci"]),
-    ("server", &["storage", "registry", "auth", "http", "api", "ops", "web", "config", "files"]),
-    ("cli", &["oci", "registry", "auth", "client", "config", "server", "files"]),
+    ("server", &["storage", "registry", "auth", "http", "api", "ops", "web", "notify", "client", "config", "files"]),
+    ("cli", &["oci", "registry", "auth", "client", "notify", "config", "server", "files"]),
     ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("main", &["cli"]),
 ];
@@ -46,21 +47,22 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["tokio_rustls"], &["server", "client"]),
     (&["std::fs"], &["storage", "files", "config"]),
     (&["rustix"], &["storage", "files", "server"]),
-    (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "hmac", "subtle"], &["auth"]),
+    (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "subtle"], &["auth"]),
+    (&["hmac"], &["auth", "notify"]),
     (&["base64"], &["auth", "client"]),
     (&["rustls", "aws_lc_rs"], &["auth", "server", "client"]),
     (&["x509_parser"], &["auth", "server"]),
-    (&["sha2"], &["oci", "auth"]),
+    (&["sha2"], &["oci", "auth", "notify"]),
     (&["quick_cache"], &["storage", "registry"]),
     (&["tempfile"], &["files"]),
-    (&["uuid"], &["storage", "registry", "auth", "http", "api"]),
-    (&["rand"], &["auth", "http"]),
+    (&["uuid"], &["storage", "registry", "auth", "http", "api", "notify", "server"]),
+    (&["rand"], &["auth", "http", "notify"]),
     (&["arc_swap"], &["files", "auth"]),
     (&["tokio_util"], &["registry"]),
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),
     (&["percent_encoding"], &["http", "api", "client"]),
-    (&["url"], &["config", "http", "auth", "client", "web", "server", "cli"]),
+    (&["url"], &["config", "http", "auth", "client", "notify", "web", "server", "cli"]),
     (&["maud"], &["web"]),
     (&["procfs"], &["ops"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
@@ -88,7 +90,7 @@ const CIRCLES: [(&str, usize, &str); 8] = [
     ),
     ("auth", 5, "the modes answer with the refusals of the authenticator, which chooses among them"),
     ("cli", 2, "what is printed comes after the log, and a log that can't be opened is printed"),
-    ("config", 15, "each section reads values by the table of all settings, which is made of the sections' own"),
+    ("config", 17, "each section reads values by the table of all settings, which is made of the sections' own"),
     ("http", 11, "an exchange goes to a door, and a door answers exchanges"),
     (
         "registry",

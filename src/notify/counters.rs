@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::Notifier;
+use crate::client::StatusCode;
 
 #[derive(Debug, Default)]
 pub(super) struct Counters {
@@ -36,8 +37,8 @@ pub struct EndpointCounts {
     pub errors: u64,
     /// Events that were given up.
     pub lost: u64,
-    /// How often each status was answered.
-    pub statuses: BTreeMap<u16, u64>,
+    /// How often each status was answered, as `200 OK`.
+    pub statuses: Vec<(String, u64)>,
     /// Changes and pulls that wait to be sent.
     pub pending: usize,
 }
@@ -45,6 +46,15 @@ pub struct EndpointCounts {
 impl Counters {
     pub(super) fn status(&self, status: u16) {
         *self.statuses.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
+    }
+
+    fn statuses(&self) -> Vec<(String, u64)> {
+        let statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = |status: u16| match StatusCode::from_u16(status) {
+            Ok(status) => format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default()),
+            Err(_) => status.to_string(),
+        };
+        statuses.iter().map(|(status, count)| (text(*status).trim_end().to_owned(), *count)).collect()
     }
 
     pub(super) fn lost(&self, count: u64) {
@@ -64,7 +74,7 @@ impl Notifier {
             failures: state.counters.failures.load(Relaxed),
             errors: state.counters.errors.load(Relaxed),
             lost: state.counters.lost.load(Relaxed),
-            statuses: state.counters.statuses.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            statuses: state.counters.statuses(),
             pending: self.queue.waiting(index).count,
         });
         counts.collect()

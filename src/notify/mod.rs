@@ -32,7 +32,7 @@ pub use self::{
     counters::EndpointCounts,
     settings::{Endpoint, EnvelopeVersion, Ignore, Settings, Signature},
     start::remove_all,
-    status::{EndpointStatus, EventsError, EventsReport, EventsRequest, answer_at_rest},
+    status::{EndpointStatus, EventsAction, EventsError, EventsReport, EventsRequest, answer_at_rest},
 };
 
 /// Reports what happens in a registry.

@@ -79,7 +79,7 @@ pub struct Signature(Hmac<Sha256>);
 impl Signature {
     /// The signature with this key.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "HMAC takes a key of any length")]
+    #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "HMAC takes a key of any length")]
     pub fn new(key: &[u8]) -> Self {
         Self(Hmac::new_from_slice(key).expect("HMAC takes a key of any length"))
     }

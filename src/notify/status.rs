@@ -12,28 +12,36 @@ use crate::registry::{Registry, StorageError};
 
 /// What an operator asks of the notifications.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventsRequest {
+    /// What is to be done.
+    pub action: EventsAction,
+    /// The endpoint that it is done for; `None`: for all.
+    pub endpoint: Option<String>,
+}
+
+/// What is to be done with what waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum EventsRequest {
-    /// What waits.
+pub enum EventsAction {
+    /// Nothing: it is only listed.
     List,
-    /// Give up what waits for this endpoint, or for all.
-    Drop(Option<String>),
-    /// Send what waits for this endpoint, or for all, now.
-    Retry(Option<String>),
+    /// It is given up.
+    Drop,
+    /// It is sent now.
+    Retry,
 }
 
 impl EventsRequest {
     fn names(&self, endpoint: &str) -> bool {
-        match self {
-            Self::List => false,
-            Self::Drop(name) | Self::Retry(name) => name.as_ref().is_none_or(|name| name == endpoint),
-        }
+        self.endpoint.as_ref().is_none_or(|name| name == endpoint)
     }
 
-    fn name(&self) -> Option<&String> {
-        match self {
-            Self::List => None,
-            Self::Drop(name) | Self::Retry(name) => name.as_ref(),
+    /// # Errors
+    /// [`EventsError::NoEndpoint`] if none of `names` is the one that is asked for.
+    fn must_be_among<'a>(&self, mut names: impl Iterator<Item = &'a String>) -> Result<(), EventsError> {
+        match &self.endpoint {
+            Some(name) if !names.any(|other| other == name) => Err(EventsError::NoEndpoint(name.clone())),
+            _ => Ok(()),
         }
     }
 }
@@ -78,19 +86,17 @@ impl Notifier {
     /// [`EventsError::NoEndpoint`].
     pub fn answer(&self, request: &EventsRequest) -> Result<EventsReport, EventsError> {
         let names = self.settings.endpoints.iter().map(|endpoint| &endpoint.name);
-        if let Some(name) = request.name().filter(|name| !names.clone().any(|other| other == *name)) {
-            return Err(EventsError::NoEndpoint(name.clone()));
-        }
+        request.must_be_among(names.clone())?;
         let mut report = EventsReport::default();
-        for (index, name) in names.enumerate() {
+        for (index, name) in names.enumerate().filter(|(_, name)| request.names(name)) {
             let state = &self.endpoints[index];
             let mut dropped = 0;
-            if request.names(name) {
-                if let EventsRequest::Drop(_) = request {
-                    dropped = self.queue.give_up(index);
-                    state.counters.lost(dropped as u64);
-                    tracing::warn!(endpoint = name, dropped, "notifications were given up, as a command asked for");
-                }
+            if request.action == EventsAction::Drop {
+                dropped = self.queue.give_up(index);
+                state.counters.lost(dropped as u64);
+                tracing::warn!(endpoint = name, dropped, "notifications were given up, as a command asked for");
+            }
+            if request.action != EventsAction::List {
                 state.retry.notify_one();
             }
             let waiting = self.queue.waiting(index);
@@ -114,16 +120,14 @@ impl Notifier {
 /// [`EventsError`].
 pub async fn answer_at_rest(registry: &Registry, request: &EventsRequest) -> Result<EventsReport, EventsError> {
     let mut state = stored_state(registry).await?;
-    if let Some(name) = request.name().filter(|name| !state.endpoints.contains_key(*name)) {
-        return Err(EventsError::NoEndpoint(name.clone()));
-    }
+    request.must_be_among(state.endpoints.keys())?;
     let records = registry.outbox_records().await?;
     let last = records.last().map_or(0, |record| record.number);
     let mut report = EventsReport::default();
-    for (name, cursor) in &mut state.endpoints {
+    for (name, cursor) in state.endpoints.iter_mut().filter(|(name, _)| request.names(name)) {
         let mut waiting: Vec<_> = records.iter().filter(|record| record.number > *cursor).collect();
         let mut dropped = 0;
-        if let (EventsRequest::Drop(_), true) = (request, request.names(name)) {
+        if request.action == EventsAction::Drop {
             (dropped, *cursor) = (waiting.len(), last.max(*cursor));
             waiting.clear();
         }
@@ -135,7 +139,7 @@ pub async fn answer_at_rest(registry: &Registry, request: &EventsRequest) -> Res
             dropped,
         });
     }
-    if let EventsRequest::Drop(_) = request
+    if request.action == EventsAction::Drop
         && let Ok(content) = serde_json::to_vec(&state)
     {
         registry.set_outbox_state(content.into()).await?;

@@ -96,10 +96,10 @@ impl Notifier {
                 tracing::error!(endpoint = endpoint.name, lost, "notifications were lost: the server stops");
             }
         }
-        if !self.is_read_only.load(Relaxed) {
-            if let Err(error) = self.store(registry).await {
-                tracing::warn!(%error, "it can't be stored how far notifications are; some will be sent again");
-            }
+        if !self.is_read_only.load(Relaxed)
+            && let Err(error) = self.store(registry).await
+        {
+            tracing::warn!(%error, "it can't be stored how far notifications are; some will be sent again");
         }
     }
 }

@@ -223,15 +223,12 @@ impl Repository {
 impl Change<'_> {
     /// Ends the change. If it was made, the listeners get the event; else what was prepared is removed.
     pub(super) async fn end<T>(mut self, done: Result<T, StorageError>) -> Result<T, StorageError> {
-        match done {
-            Ok(_) => {
-                self.tell(ChangeEnd::Made);
-                self.repository.notify(self.action);
-            }
-            Err(_) => {
-                self.undo().await;
-                self.tell(ChangeEnd::Failed);
-            }
+        if done.is_ok() {
+            self.tell(ChangeEnd::Made);
+            self.repository.notify(self.action);
+        } else {
+            self.undo().await;
+            self.tell(ChangeEnd::Failed);
         }
         done
     }

@@ -48,6 +48,14 @@ pub enum StartError {
         /// The address, and what is wrong.
         problem: String,
     },
+    /// Notifications can't be sent.
+    #[error("notifications.endpoints, {endpoint}: {problem}")]
+    Notifications {
+        /// The name of the endpoint.
+        endpoint: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The sockets could not be given to the server.
     #[error("can't listen: {0}")]
     Listen(io::Error),

@@ -21,6 +21,7 @@ mod config_check;
 mod connection;
 mod connection_limit;
 pub(crate) mod control_socket;
+mod health_checks;
 mod listen;
 mod metrics;
 mod notifications;
@@ -69,7 +70,8 @@ use crate::{
 /// How long is waited for the workers' threads when the server has stopped.
 const WORKERS_END: Duration = Duration::from_secs(5);
 
-/// A registry that answers. It stops when this is dropped: [`Server::stop`] lets what is under way come to its end first.
+/// A registry that answers. It stops when this is dropped: [`Server::stop`] lets what is under way come to its end
+/// first.
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<SocketAddr>,
@@ -82,7 +84,8 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Why other rules are not put in force while the server runs: nothing is ever opened by a file that was emptied or cut off.
+/// Why other rules are not put in force while the server runs: nothing is ever opened by a file that was emptied or cut
+/// off.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// A rule is bad.
@@ -115,8 +118,8 @@ struct Running {
 
 /// Starts a registry, and returns when connections are accepted.
 ///
-/// It has threads of its own, so it can be started from a test, with a runtime or without; the call itself blocks for as long as opening the
-/// store takes.
+/// It has threads of its own, so it can be started from a test, with a runtime or without; the call itself blocks for
+/// as long as opening the store takes.
 ///
 /// # Errors
 /// [`StartError`], which says what to do: an address is taken, the store can't be opened.
@@ -157,7 +160,8 @@ impl Server {
         self.addresses.first().map_or(0, SocketAddr::port)
     }
 
-    /// Puts the rules and groups of `config` in force, and reads users and keys again. Nothing else of `config` is looked at.
+    /// Puts the rules and groups of `config` in force, and reads users and keys again. Nothing else of `config` is
+    /// looked at.
     ///
     /// # Errors
     /// [`ReloadError`]; the rules that were in force stay so.
@@ -174,7 +178,8 @@ impl Server {
         Ok(())
     }
 
-    /// Takes no more connections, lets the requests that are under way end, for as long as `http.draintimeout` says, and stops.
+    /// Takes no more connections, lets the requests that are under way end, for as long as `http.draintimeout` says,
+    /// and stops.
     pub fn stop(mut self) {
         self.end(true);
     }
@@ -257,7 +262,7 @@ async fn run(config: &Config, sockets: Sockets, debug: Option<Sockets>) -> Resul
     let notifier = notifications::notifier(config, &sockets.addresses())?;
     let registry = components::registry(config, metrics.as_ref(), notifier.as_ref()).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
-    let checks = Arc::new(components::checks(config));
+    let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
     let peers = ConnectionLimit::new(config.limits.connections_per_address, components::proxies(config));
     startup_log::store(config);

@@ -13,9 +13,11 @@ use crate::{
     oci::{Digest, EntityTags, Preconditions},
 };
 
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
 /// Says which content this is.
 pub(super) fn identify(response: &mut HttpResponseBuilder, digest: &Digest) {
-    response.insert_header(("Docker-Content-Digest", digest.to_string()));
+    response.insert_header((CONTENT_DIGEST, digest.to_string()));
     response.insert_header((header::ETAG, format!("\"{digest}\"")));
 }
 
@@ -35,8 +37,8 @@ impl Exchange<'_> {
         (!lines.is_empty()).then(|| EntityTags::parse(lines.iter().map(AsRef::as_ref)))
     }
 
-    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only for the same
-    /// content (RFC 9110, section 13.1.5).
+    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only
+    /// for the same content (RFC 9110, section 13.1.5).
     pub(super) fn range(&self, digest: &Digest) -> Option<&str> {
         let field = |name| self.request().headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         if self.request().method() != Method::GET {

@@ -14,8 +14,8 @@ use crate::{
     server::{self, Server, systemd},
 };
 
-/// Serves until SIGTERM or SIGINT, then waits for requests in progress; a second signal ends the process at once. SIGHUP, or a
-/// change of the settings file, puts changed rules in force.
+/// Serves until SIGTERM or SIGINT, then waits for requests in progress; a second signal ends the process at once.
+/// SIGHUP, or a change of the settings file, puts changed rules in force.
 pub(super) fn serve(sources: Sources, loaded: Loaded, ready_file: Option<&Path>) -> CommandResult {
     let rules = Rules::new(sources, loaded.file);
     // Signals are handled before the server starts, so that none is missed.

@@ -27,7 +27,8 @@ use crate::config::Sources;
 
 /// An OCI container registry in one small binary, a replacement for registry:2.
 ///
-/// Without a command, wharf serves. Without settings, it is an open registry on localhost:5000 with its store in ./data.
+/// Without a command, wharf serves. Without settings, it is an open registry on localhost:5000 with its store in
+/// ./data.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 struct Cli {
@@ -81,8 +82,8 @@ enum Command {
 /// The choice of the settings file.
 #[derive(Clone, Debug, Args)]
 struct FileArguments {
-    /// The settings file: TOML, or the YAML of registry:2 [default: `$REGISTRY_CONFIGURATION_PATH`, else ./registry.toml if
-    /// it exists]
+    /// The settings file: TOML, or the YAML of registry:2 [default: `$REGISTRY_CONFIGURATION_PATH`, else
+    /// ./registry.toml if it exists]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The same, as an option

@@ -1,7 +1,8 @@
 //! The HTTP/1.1 client for the requests that wharf itself makes.
 //!
-//! A [`Client`] keeps connections open for later requests. It follows no redirect: a response with one is returned as it
-//! is. It asks for content as it is stored (`Accept-Encoding: identity`) and decodes nothing. Every wait has a bound.
+//! A [`Client`] keeps connections open for later requests. It follows no redirect: a response with one is returned as
+//! it is. It asks for content as it is stored (`Accept-Encoding: identity`) and decodes nothing. Every wait has a
+//! bound.
 //!
 //! ```no_run
 //! use wharf::client::{Client, Method, Options, Request};
@@ -47,7 +48,10 @@ pub use self::{
     request::Request,
     response::Response,
 };
-pub use hyper::{HeaderMap, Method, StatusCode, header};
+pub use hyper::{
+    HeaderMap, Method, StatusCode,
+    header::{self, HeaderName, HeaderValue},
+};
 
 /// How long a connection that is not in use is kept.
 const IDLE: Duration = Duration::from_secs(30);

@@ -17,8 +17,8 @@ pub struct EffectiveSetting {
     pub ignored: bool,
 }
 
-/// Every setting that is honoured or was set, except for those that select another (`REGISTRY_STORAGE`): the selected one is
-/// shown. The whole is a settings file with the same meaning.
+/// Every setting that is honoured or was set, except for those that select another (`REGISTRY_STORAGE`): the selected
+/// one is shown. The whole is a settings file with the same meaning.
 pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
     let in_memory = values.is_set("storage.inmemory");
     let selects = |key: &str| matches!(key, "storage" | "auth" | "version");

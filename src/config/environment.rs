@@ -1,5 +1,5 @@
-//! `REGISTRY_*` variables, which override the file, by the rules of registry:2: the name is the path of the setting in upper
-//! case, variables apply in the order of their names, and values are YAML.
+//! `REGISTRY_*` variables, which override the file, by the rules of registry:2: the name is the path of the setting in
+//! upper case, variables apply in the order of their names, and values are YAML.
 
 use std::sync::Arc;
 
@@ -88,8 +88,8 @@ fn in_order(name: &str) -> String {
     name.split('_').map(padded).collect::<Vec<_>>().join("_")
 }
 
-/// Reads the value as YAML. If the setting is a text, a value that is not a YAML scalar (`[::1]:5000`, `Registry: ours`) is
-/// taken literally.
+/// Reads the value as YAML. If the setting is a text, a value that is not a YAML scalar (`[::1]:5000`, `Registry:
+/// ours`) is taken literally.
 fn read(payload: &str, target: &Target, source: &Source) -> Result<Node, ConfigError> {
     let node = yaml::read(payload, &|_| source.clone());
     let plain = |node: &Node| matches!(node.value, Value::Scalar(_) | Value::Null);

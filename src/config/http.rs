@@ -18,7 +18,8 @@ pub struct Http {
     pub host: Option<Url>,
     /// `http.prefix`: empty, or a path such as `/registry`, without a trailing slash.
     pub prefix: String,
-    /// `http.relativeurls`. `true`: `Location` is a path even if `host` is set. `false`: it is absolute even if `host` is not set.
+    /// `http.relativeurls`. `true`: `Location` is a path even if `host` is set. `false`: it is absolute even if `host`
+    /// is not set.
     pub relative_urls: Option<bool>,
     /// `http.draintimeout`: the time that requests in progress get to end when the server stops.
     pub drain_timeout: Duration,
@@ -151,7 +152,8 @@ fn prefix(values: &mut Values) -> String {
     prefix.unwrap_or_default()
 }
 
-/// Warns if both are set: a path in `host` is one that a proxy removes, `prefix` one that it keeps, and links have both.
+/// Warns if both are set: a path in `host` is one that a proxy removes, `prefix` one that it keeps, and links have
+/// both.
 fn warn_of_two_paths(values: &mut Values, host: Option<&Url>, prefix: &str) {
     let Some(host) = host.filter(|host| host.path() != "/" && !prefix.is_empty()) else { return };
     let text = format!(

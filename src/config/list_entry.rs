@@ -5,8 +5,8 @@ use super::values::Values;
 use super::{Kind, table};
 
 impl Values {
-    /// Sets one entry of a list, or a part of a rule. `path` follows the name of the list: `0`, for a rule also `0_USERS` and
-    /// `0_USERS_1`. An existing entry is replaced; the next index adds one.
+    /// Sets one entry of a list, or a part of a rule. `path` follows the name of the list: `0`, for a rule also
+    /// `0_USERS` and `0_USERS_1`. An existing entry is replaced; the next index adds one.
     pub(super) fn put_item(&mut self, key: &'static str, path: &str, node: Node) {
         let place = node.source.clone();
         let most = match table::find(key).map(|setting| setting.kind) {
@@ -137,6 +137,7 @@ mod tests {
             "health.file" => (["{file: /a}", "{file: /b}"], ""),
             "notifications.endpoints" => (["{url: 'http://a'}", "{url: 'http://b'}"], ""),
             "health.tcp" => (["{addr: 'a:1'}", "{addr: 'b:2'}"], ""),
+            "health.http" => (["{uri: 'http://a'}", "{uri: 'http://b'}"], ""),
             "http.debug.addr" => (["localhost:5003", "[::1]:5004"], ""),
             other => panic!("{other} is a list without an example"),
         }

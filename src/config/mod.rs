@@ -1,5 +1,5 @@
-//! The settings: one checked [`Config`] from the defaults, a file, `REGISTRY_*` variables and the command line. Each source
-//! overrides the one before.
+//! The settings: one checked [`Config`] from the defaults, a file, `REGISTRY_*` variables and the command line. Each
+//! source overrides the one before.
 //!
 //! ```text
 //! registry.toml | config.yml --> node --.
@@ -56,7 +56,7 @@ pub use effective::EffectiveSetting;
 pub use environment::CONFIGURATION_PATH;
 pub use error::{ConfigError, ConfigErrors, Notice};
 pub use file::DEFAULT_FILE;
-pub use health::{HealthCheck, Probe};
+pub use health::{HealthCheck, HttpProbe, Probe};
 pub use http::{Http, Listen};
 pub use limits::Limits;
 pub use load::{Loaded, Sources};
@@ -101,8 +101,8 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The settings of `wharf` without a file, variables or options: an open registry on `localhost:5000` with its store in
-    /// `./data`.
+    /// The settings of `wharf` without a file, variables or options: an open registry on `localhost:5000` with its
+    /// store in `./data`.
     fn default() -> Self {
         load::defaults()
     }

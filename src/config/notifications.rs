@@ -203,22 +203,13 @@ fn time(entry: &mut TableEntry<'_>, name: &str) -> Duration {
 }
 
 fn headers(entry: &mut TableEntry<'_>) -> Vec<(String, Vec<Hidden>)> {
-    let Some(node) = entry.node("headers") else { return Vec::new() };
-    let Value::Table(fields) = node.value else {
-        return entry.bad("headers", node.source.clone(), format!("a table was expected, not {}", node.kind()));
-    };
-    let mut headers = Vec::new();
-    for (name, node) in fields {
-        let read = texts(&node).and_then(|list| match header_problem(&name, &list) {
-            Some(problem) => Err(problem.to_owned()),
-            None => Ok(list),
-        });
-        match read {
-            Ok(list) => headers.push((name, list.into_iter().map(Hidden).collect())),
-            Err(problem) => entry.bad(&format!("headers.{name}"), node.source, problem),
+    let headers = entry.lists("headers");
+    for (name, texts) in &headers {
+        if let Some(problem) = header_problem(name, texts) {
+            entry.bad::<()>(&format!("headers.{name}"), entry.place.clone(), problem);
         }
     }
-    headers
+    headers.into_iter().map(|(name, texts)| (name, texts.into_iter().map(Hidden).collect())).collect()
 }
 
 /// The media types and the actions of events that are not sent.

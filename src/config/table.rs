@@ -1,6 +1,7 @@
 //! The table of all settings, and the lookup of keys in it.
 
 use super::nearest::nearest;
+use super::setting::is_below;
 use super::{
     Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, storage, tls, ui, unsupported,
     validation,
@@ -40,11 +41,6 @@ pub(super) fn tables() -> impl Iterator<Item = &'static str> {
 /// Whether settings are below this key.
 pub(super) fn is_table(key: &str) -> bool {
     settings().any(|setting| is_below(setting.key, key))
-}
-
-/// Whether a key is below a table.
-pub(super) fn is_below(key: &str, table: &str) -> bool {
-    key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Whether an empty value of this setting, or of one in this table, is an error.
@@ -115,6 +111,7 @@ mod tests {
             Kind::Lists => "{name: [text]}".to_owned(),
             Kind::Rules if setting.key == "health.file" => "[{file: /f}]".to_owned(),
             Kind::Rules if setting.key == "notifications.endpoints" => "[{url: 'http://a'}]".to_owned(),
+            Kind::Rules if setting.key == "health.http" => "[{uri: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.tcp" => "[{addr: 'a:1'}]".to_owned(),
             Kind::Rules => "[{users: [u], repositories: [r], actions: [pull]}]".to_owned(),
             Kind::EmptyTable | Kind::Anything => "{}".to_owned(),

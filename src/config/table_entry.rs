@@ -55,6 +55,18 @@ impl TableEntry<'_> {
         Some(self.fields.remove(at).1).filter(|node| node.value != Value::Null)
     }
 
+    /// Lists of texts by name.
+    pub(super) fn lists(&mut self, name: &str) -> Vec<(String, Vec<String>)> {
+        let Some(node) = self.node(name) else { return Vec::new() };
+        let read = match &node.value {
+            Value::Table(entries) => {
+                entries.iter().map(|(name, list)| texts(list).map(|list| (name.clone(), list))).collect()
+            }
+            _ => Err(format!("a table was expected, not {}", node.kind())),
+        };
+        read.unwrap_or_else(|problem| self.bad(name, node.source, problem))
+    }
+
     /// A list of texts.
     pub(super) fn list(&mut self, name: &str) -> Vec<String> {
         let Some(node) = self.node(name) else { return Vec::new() };

@@ -101,7 +101,8 @@ pub(crate) struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// Authenticates a request, unless its `sender` is known already. A sender without credentials is let through as nobody, to what everybody may do.
+    /// Authenticates a request, unless its `sender` is known already. A sender without credentials is let through as
+    /// nobody, to what everybody may do.
     ///
     /// # Errors
     /// 401 for credentials that don't hold, 429 for too many of them.
@@ -219,7 +220,8 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// What a password does not allow is denied. With a token, another token may allow it. A sender who said nothing may say who it is.
+    /// What a password does not allow is denied. With a token, another token may allow it. A sender who said nothing
+    /// may say who it is.
     fn must(&self, allowed: bool) -> Result<(), HttpError> {
         if allowed {
             return Ok(());

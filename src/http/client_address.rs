@@ -38,8 +38,8 @@ impl TrustedProxies {
         self.farthest_known(peer, fields.iter().rev().flat_map(|field| field.rsplit(',')))
     }
 
-    /// Goes back over the hops, the nearest first, to the one that no proxy of ours vouches to have passed on. What stands before that
-    /// one, anybody may have written.
+    /// Goes back over the hops, the nearest first, to the one that no proxy of ours vouches to have passed on. What
+    /// stands before that one, anybody may have written.
     fn farthest_known<'a>(&self, peer: Option<IpAddr>, mut hops: impl Iterator<Item = &'a str>) -> Option<IpAddr> {
         let mut known = peer;
         while let Some(hop) = hops.next().and_then(address) {

@@ -1,4 +1,5 @@
-//! The errors that a request can meet before and beside its resource: the first half of the table of statuses. `api::error` has the rest.
+//! The errors that a request can meet before and beside its resource: the first half of the table of statuses.
+//! `api::error` has the rest.
 
 use actix_web::http::{StatusCode, header};
 use serde_json::{Value, json};
@@ -35,7 +36,8 @@ pub(crate) enum HttpError {
     HeadTimeout,
     #[error("Authorization is given more than once")]
     AuthorizationTwice,
-    /// The sender has not shown who it is, or not rightly. `wanted` is what the request needs; `None` for the check whether there is a registry.
+    /// The sender has not shown who it is, or not rightly. `wanted` is what the request needs; `None` for the check
+    /// whether there is a registry.
     #[error("authentication required")]
     Unauthorized { challenge: Option<String>, wanted: Option<Vec<ResourceScope>>, refusal: Option<Refusal> },
     /// A token does not carry what is needed; another one may.
@@ -128,7 +130,8 @@ impl From<HttpError> for ErrorAnswer {
 /// The row of an error of the store.
 pub(crate) fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
     match error {
-        // A store that was read-only from the start is not asked to write: this one has become so, as a failing disk does.
+        // A store that was read-only from the start is not asked to write: this one has become so, as a failing disk
+        // does.
         StorageError::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
         StorageError::Busy => (StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid),
         StorageError::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),

@@ -18,31 +18,40 @@ use serde::Serialize;
 
 use super::{Service, Settings};
 
-/// Headers of a kind of answers.
-pub type Fixed = &'static [(&'static str, &'static str)];
+/// Headers of a kind of answers. They are made when the program is compiled, and so cost a request no parsing.
+pub type Fixed = &'static [(HeaderName, HeaderValue)];
+
+/// One of them. The name is in lower case.
+#[must_use]
+pub const fn field(name: &'static str, value: &'static str) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), HeaderValue::from_static(value))
+}
 
 /// What protects content and data: no browser is meant to show, run or embed them.
-pub const DATA: Fixed = &[
-    ("x-content-type-options", "nosniff"),
-    ("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-resource-policy", "same-origin"),
+pub static DATA: [(HeaderName, HeaderValue); 5] = [
+    field("x-content-type-options", "nosniff"),
+    field("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
+    field("x-frame-options", "DENY"),
+    field("referrer-policy", "no-referrer"),
+    field("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// Adds the headers that an answer still lacks: `fixed` are those of its router. The operator's own stand over all others.
+static STRICT_TRANSPORT_SECURITY: (HeaderName, HeaderValue) = field("strict-transport-security", "max-age=31536000");
+
+/// Adds the headers that an answer still lacks: `fixed` are those of its router. The operator's own stand over all
+/// others.
 pub(super) fn complete(service: &Service, fixed: [Fixed; 2], response: &mut HttpResponse) {
     let (settings, headers) = (&service.settings, response.headers_mut());
     for (name, value) in fixed.into_iter().flatten() {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(name.clone(), value.clone());
     }
     if !service.authenticator.is_open() {
         // An answer to one sender is not for another (RFC 9110, section 12.5.5).
         headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
     }
     if settings.tls {
-        let name = HeaderName::from_static("strict-transport-security");
-        headers.insert(name, HeaderValue::from_static("max-age=31536000"));
+        let (name, value) = STRICT_TRANSPORT_SECURITY.clone();
+        headers.insert(name, value);
     }
     add_own(settings, headers);
 }

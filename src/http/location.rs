@@ -1,4 +1,5 @@
-//! What stands before the path of a `Location` ([RFC 9110, section 10.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2)).
+//! What stands before the path of a `Location` ([RFC 9110, section
+//! 10.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2)).
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -48,7 +49,8 @@ pub(super) fn asked_origin(settings: &Settings, request: &HttpRequest) -> Option
     if settings.location_base == LocationBase::Request { origin_of(settings, request) } else { None }
 }
 
-/// The scheme and the host that the client used, as far as anybody knows: what a trusted proxy says of them, else the request itself.
+/// The scheme and the host that the client used, as far as anybody knows: what a trusted proxy says of them, else the
+/// request itself.
 pub(super) fn origin_of(settings: &Settings, request: &HttpRequest) -> Option<String> {
     const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
     const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");

@@ -1,8 +1,8 @@
-//! The way of every request, whichever [`Router`] it came through: bounds on its head, its path, its sender, the right that it needs, its body, the headers
-//! of its answer, and its record. Nothing here knows the distribution API.
+//! The way of every request, whichever [`Router`] it came through: bounds on its head, its path, its sender, the right
+//! that it needs, its body, the headers of its answer, and its record. Nothing here knows the distribution API.
 //!
-//! The sender is known before the request is told whether what it asks for makes sense. So nobody learns anything without the right to it, not even that
-//! a digest is malformed.
+//! The sender is known before the request is told whether what it asks for makes sense. So nobody learns anything
+//! without the right to it, not even that a digest is malformed.
 
 mod admission;
 mod caller;
@@ -43,7 +43,7 @@ pub use self::{
     error_body::ErrorAnswer,
     exchange::{Exchange, serve},
     head_limits::HeadLimits,
-    headers::{DATA, Fixed},
+    headers::{DATA, Fixed, field},
     location::LocationBase,
     malformed_request::{ContentEnd, ParserAnswer},
     path::Path,
@@ -116,8 +116,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Serves `registry` through `routers` to those whom `authenticator` lets in. The first router that has a path answers it. Each of `listeners` is told of
-    /// each request.
+    /// Serves `registry` through `routers` to those whom `authenticator` lets in. The first router that has a path
+    /// answers it. Each of `listeners` is told of each request.
     #[must_use]
     pub fn new(
         registry: Registry,

@@ -12,8 +12,8 @@ use super::{Path, Right, Route};
 /// Every method that a route has.
 const ALL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// The answer to a request that needs no login: to an open resource, to the server as a whole (`*`), and to what a browser asks before it sends a
-/// request, which never has a login with it (Fetch, section 4.8, CORS-preflight fetch).
+/// The answer to a request that needs no login: to an open resource, to the server as a whole (`*`), and to what a
+/// browser asks before it sends a request, which never has a login with it (Fetch, section 4.8, CORS-preflight fetch).
 pub(super) fn answer_without_login(
     request: &HttpRequest,
     path: &Path,

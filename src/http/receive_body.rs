@@ -67,7 +67,8 @@ impl Exchange<'_> {
         value.to_str().ok()?.parse().ok()
     }
 
-    /// The body, if there is a place for it. Places are counted for each user, or for each address of those who are nobody.
+    /// The body, if there is a place for it. Places are counted for each user, or for each address of those who are
+    /// nobody.
     ///
     /// # Errors
     /// 429 if there is none; 415 for an encoded body.
@@ -101,7 +102,8 @@ impl Drop for Receiver {
     }
 }
 
-/// Whether a `Content-Encoding` says that the content is as it is (RFC 9110, section 8.4): a list of nothing, or of `identity`.
+/// Whether a `Content-Encoding` says that the content is as it is (RFC 9110, section 8.4): a list of nothing, or of
+/// `identity`.
 fn is_identity(encodings: &[u8]) -> bool {
     let mut encodings = encodings.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     encodings.all(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"))
@@ -123,7 +125,8 @@ impl Receiver {
         Ok(whole.freeze())
     }
 
-    /// Passes the body on to `work`, which runs beside and to its end: if the request is given up meanwhile, it sees a body that broke off.
+    /// Passes the body on to `work`, which runs beside and to its end: if the request is given up meanwhile, it sees a
+    /// body that broke off.
     pub(crate) async fn feed<T>(self, work: impl AsyncFnOnce(Body) -> T) -> T {
         let (sender, body) = body();
         let (work, pump) = (pin!(work(body)), pin!(self.pump(sender)));

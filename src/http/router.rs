@@ -1,7 +1,7 @@
 //! What a front router is: the distribution API, the operator's endpoints, and whatever is added to them.
 //!
-//! A router says which resources stand behind which paths, which right each needs, and how its answers look. All else that a request goes through is
-//! in this module and is the same for every router.
+//! A router says which resources stand behind which paths, which right each needs, and how its answers look. All else
+//! that a request goes through is in this module and is the same for every router.
 
 use std::fmt::Debug;
 
@@ -27,9 +27,10 @@ pub trait Router: Debug + Send + Sync {
     /// The answer to a path that names no resource, though it is behind this router.
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>>;
 
-    /// The headers that protect the answers behind this router, errors included, from what a browser could be made to do with them.
+    /// The headers that protect the answers behind this router, errors included, from what a browser could be made to
+    /// do with them.
     fn protection(&self) -> Fixed {
-        DATA
+        &DATA
     }
 
     /// Other headers of the answers to a path, errors included.
@@ -48,7 +49,8 @@ pub trait Resource: Debug {
     /// The row of its router's table.
     fn route(&self) -> Route;
 
-    /// The right that a request needs. This is the one place that says it: permission, challenge and the scopes of a token follow from it.
+    /// The right that a request needs. This is the one place that says it: permission, challenge and the scopes of a
+    /// token follow from it.
     fn right(&self, method: &Method, query: &Query) -> Right;
 
     /// The sender of a request, for a resource that does not use `Authorization`; `None` if that field decides.
@@ -109,7 +111,8 @@ pub enum Right {
     Push {
         /// The repository.
         to: RepositoryName,
-        /// The repository that a blob is to be mounted from. It is asked for, and not required: without it the blob is uploaded.
+        /// The repository that a blob is to be mounted from. It is asked for, and not required: without it the blob is
+        /// uploaded.
         mount_from: Option<RepositoryName>,
     },
     /// To delete from a repository.

@@ -1,7 +1,7 @@
 //! The body of a request, until it has been read to its end.
 //!
-//! What was not read is kept with the answer. The server sees so that the connection is of no more use, says so, and ends it in its own time; else
-//! it would wait for the end of a chunked body for as long as the client likes.
+//! What was not read is kept with the answer. The server sees so that the connection is of no more use, says so, and
+//! ends it in its own time; else it would wait for the end of a chunked body for as long as the client likes.
 
 use std::{cell::RefCell, rc::Rc};
 

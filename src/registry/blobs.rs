@@ -17,7 +17,8 @@ use crate::{
 pub use reading::{Blob, BlobRegion};
 
 impl Repository {
-    /// What is known of a blob without reading it. Like registry:2, this counts as a pull ([distribution-spec, checking if content exists]).
+    /// What is known of a blob without reading it. Like registry:2, this counts as a pull ([distribution-spec, checking
+    /// if content exists]).
     ///
     /// # Errors
     /// [`RegistryError::BlobUnknown`] if the repository does not have it.

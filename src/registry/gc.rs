@@ -1,9 +1,9 @@
 //! Garbage collection, while serving.
 //!
-//! *Mark*: everything that a manifest refers to, read from the disk. *Sweep*: what is not marked, older than the grace time, and relied on by nobody;
-//! it is taken alone and looked at once more before it goes, the links to it first and its bytes last. Manifests go
-//! only when that is asked for, in a pass of its own before the mark. What can't be read stops all of it: then nobody
-//! knows what it refers to.
+//! *Mark*: everything that a manifest refers to, read from the disk. *Sweep*: what is not marked, older than the grace
+//! time, and relied on by nobody; it is taken alone and looked at once more before it goes, the links to it first and
+//! its bytes last. Manifests go only when that is asked for, in a pass of its own before the mark. What can't be read
+//! stops all of it: then nobody knows what it refers to.
 
 mod graph;
 mod mark;

@@ -32,7 +32,8 @@ impl Repository {
     /// refused.
     ///
     /// # Errors
-    /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed; [`RegistryError::ManifestInvalid`].
+    /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed;
+    /// [`RegistryError::ManifestInvalid`].
     pub(super) async fn check_references(&self, manifest: &Manifest) -> Result<(), RegistryError> {
         if self.is_filled {
             return Ok(());
@@ -49,7 +50,8 @@ impl Repository {
     /// What a manifest needs and is not here.
     ///
     /// # Errors
-    /// [`RegistryError::ManifestInvalid`] if something is here, and not as long as the manifest says, and that is to be refused.
+    /// [`RegistryError::ManifestInvalid`] if something is here, and not as long as the manifest says, and that is to be
+    /// refused.
     pub(super) async fn missing_references(&self, manifest: &Manifest) -> Result<Vec<Digest>, RegistryError> {
         stream::iter(needed_by(manifest))
             .map(|needed| self.look_up(needed))

@@ -103,7 +103,8 @@ impl Repository {
     ///
     /// # Errors
     /// [`RegistryError::ManifestInvalid`], [`RegistryError::DigestMismatch`], [`RegistryError::ManifestBlobUnknown`],
-    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`], [`RegistryError::PreconditionFailed`]; nothing is stored then.
+    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`], [`RegistryError::PreconditionFailed`];
+    /// nothing is stored then.
     ///
     /// [distribution-spec, pushing manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
     pub async fn put_manifest(&self, push: ManifestPush) -> Result<PushedManifest, RegistryError> {

@@ -122,7 +122,8 @@ fn own_name(config: &Config, addresses: &[SocketAddr]) -> String {
     host.unwrap_or_else(|| format!("localhost:{}", addresses.first().map_or(0, SocketAddr::port)))
 }
 
-/// Where the server keeps what is its own: beside the registry's tree, or, if that is in memory, in a folder that is gone with the machine's next start.
+/// Where the server keeps what is its own: beside the registry's tree, or, if that is in memory, in a folder that is
+/// gone with the machine's next start.
 fn own_folder(config: &Config) -> Result<PathBuf, StartError> {
     match &config.storage.store {
         Store::Filesystem { root } => Ok(root.join(OWN_PREFIX)),

@@ -11,7 +11,7 @@ use crate::{
     config::{self, Config, Store, TrustedProxy},
     http::{self, LocationBase},
     notify::{self, Notifier},
-    ops::{self, Checks, Metrics},
+    ops::Metrics,
     registry::{Expiry, Extensions, Gc, Missing, Registry, Rules, Sizes, Verify},
     storage::{Durability, Storage, StorageError},
     web::Web,
@@ -43,21 +43,6 @@ pub(super) async fn registry(
 pub(super) fn metrics(config: &Config) -> Option<Arc<Metrics>> {
     let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.as_ref());
     path.map(|_| Arc::default())
-}
-
-/// The checks of `health`.
-pub(super) fn checks(config: &Config) -> Checks {
-    let check = |check: &config::HealthCheck| {
-        let (name, probe) = match &check.probe {
-            config::Probe::Store => ("storagedriver".to_owned(), ops::Probe::Store),
-            config::Probe::NoFile(path) => (path.display().to_string(), ops::Probe::NoFile(path.clone())),
-            config::Probe::Connection(address, timeout) => {
-                (address.to_string(), ops::Probe::Connection(address.to_string(), *timeout))
-            }
-        };
-        ops::Check { name, probe, interval: check.interval, threshold: check.threshold }
-    };
-    Checks::new(config.health.iter().map(check).collect())
 }
 
 /// Opens the store for work on it, while no server has it.

@@ -1,7 +1,8 @@
 //! What becomes of a connection: HTTP at once, or after a TLS handshake.
 //!
-//! The same HTTP service stands behind every kind of socket. It is put together here, and not by `actix_web::HttpServer`, which has no
-//! place for a look at the first byte, nor for a TLS configuration that changes while it serves.
+//! The same HTTP service stands behind every kind of socket. It is put together here, and not by
+//! `actix_web::HttpServer`, which has no place for a look at the first byte, nor for a TLS configuration that changes
+//! while it serves.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -60,7 +61,8 @@ const TOO_MANY: &str = concat!(
     "{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"too many connections from this address: use fewer\",\"detail\":null}]}\n"
 );
 
-/// The HTTP service for a stream of any kind; `data` puts what requests are to know of their connection where they find it.
+/// The HTTP service for a stream of any kind; `data` puts what requests are to know of their connection where they find
+/// it.
 fn stack<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     service: web::Data<Service>,
     shutdown: GracefulShutdownSignal,
@@ -190,8 +192,8 @@ async fn handshake(
     TlsAcceptor::from(config).accept(TcpConnection::new(io, permit)).await
 }
 
-/// Sets what every TCP connection has. Answers are written whole, so there is nothing to wait for; and a client that takes nothing of one for too
-/// long is given up by the system itself.
+/// Sets what every TCP connection has. Answers are written whole, so there is nothing to wait for; and a client that
+/// takes nothing of one for too long is given up by the system itself.
 fn prepare(io: &TcpStream) {
     let stall = u32::try_from(WRITE_STALL.as_millis()).unwrap_or(u32::MAX);
     let set = io.set_nodelay(true).and_then(|()| Ok(sockopt::set_tcp_user_timeout(io, stall)?));

@@ -1,7 +1,8 @@
 //! The socket by which a command asks the server that has the store.
 //!
-//! It is in the store, so that whoever knows the store finds its server. One line of JSON asks ([`Request`]); lines of JSON answer
-//! ([`Answer`]), the last of which is a report or a refusal. A command that goes away ends what it has asked for.
+//! It is in the store, so that whoever knows the store finds its server. One line of JSON asks ([`Request`]); lines of
+//! JSON answer ([`Answer`]), the last of which is a report or a refusal. A command that goes away ends what it has
+//! asked for.
 
 use std::{
     fs::File,
@@ -210,7 +211,8 @@ async fn say(write: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<
     tokio::time::timeout(PATIENCE, write.write_all(&line)).await?
 }
 
-/// Asks the server at the other end of `connection`, and hands each event to `tell`; its report, or in words why there is none.
+/// Asks the server at the other end of `connection`, and hands each event to `tell`; its report, or in words why there
+/// is none.
 ///
 /// # Errors
 /// What the server says, or that it went away.

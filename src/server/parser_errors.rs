@@ -1,7 +1,7 @@
 //! A connection on which the parser's own answers are given in full.
 //!
-//! actix-http answers what it can't parse by itself and has no hook for that. It is the last thing that it writes, so it stands at the end of what is
-//! written; see [`ParserAnswer`].
+//! actix-http answers what it can't parse by itself and has no hook for that. It is the last thing that it writes, so
+//! it stands at the end of what is written; see [`ParserAnswer`].
 
 use std::{
     io,
@@ -19,9 +19,11 @@ use tokio::{
 
 use crate::http::{ContentEnd, ParserAnswer, Service};
 
-/// How long is waited for the client to take the answer while it still sends: without that, the system would take back what was said.
+/// How long is waited for the client to take the answer while it still sends: without that, the system would take back
+/// what was said.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). Whoever sends one can't read what is said.
+/// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). Whoever sends one can't read what is
+/// said.
 const HANDSHAKE: u8 = 22;
 
 /// A connection.

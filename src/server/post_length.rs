@@ -1,7 +1,8 @@
 //! A connection on which a POST of HTTP/1.0 that says no length gets one.
 //!
-//! A request without a length has no body (RFC 9112, section 6.3), and so nginx passes on one that has none. actix-http refuses a POST for that, so it
-//! is told the length, 0, in so many words. HTTP/1.1, and whatever a connection does not begin with, goes by untouched.
+//! A request without a length has no body (RFC 9112, section 6.3), and so nginx passes on one that has none. actix-http
+//! refuses a POST for that, so it is told the length, 0, in so many words. HTTP/1.1, and whatever a connection does not
+//! begin with, goes by untouched.
 
 use std::{
     io,
@@ -40,8 +41,8 @@ impl<T> PostLength<T> {
         &self.io
     }
 
-    /// Looks at what is held, `before` bytes of which were looked at before: how much of it can go on. What comes a byte at a time is not read from
-    /// its beginning each time.
+    /// Looks at what is held, `before` bytes of which were looked at before: how much of it can go on. What comes a
+    /// byte at a time is not read from its beginning each time.
     fn look(&mut self, before: usize) {
         let added = &self.held[before.saturating_sub(3)..];
         let end = if self.is_wanted { end_of_head(added) } else { end_of_line(added) };

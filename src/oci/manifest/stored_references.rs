@@ -13,7 +13,8 @@ use crate::oci::Digest;
 /// What a stored manifest keeps alive, and what keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredReferences {
-    /// What must stay for as long as the manifest does: blobs and children. Of a type that is not known, everything that it may mean.
+    /// What must stay for as long as the manifest does: blobs and children. Of a type that is not known, everything
+    /// that it may mean.
     pub references: Vec<Digest>,
     /// Those of `references` that are meant to be manifests: the children of an index.
     pub children: Vec<Digest>,
@@ -22,7 +23,8 @@ pub struct StoredReferences {
 }
 
 impl StoredReferences {
-    /// Reads a stored body. One that names no type may have been pushed as any; one that is JSON and no manifest that would be taken today may be another registry's: everything in it that is a digest is kept.
+    /// Reads a stored body. One that names no type may have been pushed as any; one that is JSON and no manifest that
+    /// would be taken today may be another registry's: everything in it that is a digest is kept.
     ///
     /// # Errors
     /// [`InvalidManifest`] if it is not JSON, so that what it refers to can't be known.

@@ -111,9 +111,9 @@ impl Collector {
 }
 
 impl Repository {
-    /// [`Repository::ties`], and what its children keep that the repository has no link to: such a child may be pulled again once its link is back,
-    /// so its bytes, where they are in the store, are followed. `held` are the manifests that the repository has links
-    /// to.
+    /// [`Repository::ties`], and what its children keep that the repository has no link to: such a child may be pulled
+    /// again once its link is back, so its bytes, where they are in the store, are followed. `held` are the manifests
+    /// that the repository has links to.
     ///
     /// # Errors
     /// What the store met.

@@ -100,8 +100,8 @@ impl Volume {
     }
 }
 
-/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`OwnLocation`] it has `tmp` and
-/// `hashes`, which are not keys.
+/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`OwnLocation`] it has `tmp`
+/// and `hashes`, which are not keys.
 pub(super) fn own(base: &Path) -> PathBuf {
     base.join(OWN_PREFIX)
 }

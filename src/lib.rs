@@ -8,6 +8,7 @@
 //! ```text
 //! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
 //! auth, server and cli -> files                   ops, notify, server and cli -> client     server -> notify -> registry
+//! cli and server -> archive -> registry
 //! config is read by cli and server                every module may use oci; oci uses none
 //! ```
 //!
@@ -21,6 +22,7 @@
 //! | [`api`] | the router of the distribution API: one file a resource, one table of routes | touch the store but through the registry |
 //! | [`ops`] | the routers of operators: health, metrics | tell anything about content |
 //! | [`web`] | the router of people with a browser: the page | show or do more than the API would for the same user |
+//! | [`archive`] | images from OCI layouts and archives, put into a registry before it serves | speak HTTP |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
 //! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
 //! | [`notify`] | reports what happens to endpoints, from an outbox | delay a request |
@@ -122,6 +124,7 @@
 //! ```
 
 pub mod api;
+pub mod archive;
 pub mod auth;
 pub mod cli;
 pub mod client;

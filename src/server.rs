@@ -58,6 +58,7 @@ use self::{
 };
 use crate::{
     api::Api,
+    archive::Archive,
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
@@ -124,6 +125,14 @@ struct Running {
 /// # Errors
 /// [`StartError`], which says what to do: an address is taken, the store can't be opened.
 pub fn start(config: Config) -> Result<Server, StartError> {
+    start_with(config, Vec::new())
+}
+
+/// [`start`], with the images of these archives in the store before anything is answered.
+///
+/// # Errors
+/// As [`start`], and [`StartError::Archive`].
+pub fn start_with(config: Config, archives: Vec<Archive>) -> Result<Server, StartError> {
     let sockets = match systemd::sockets()? {
         Some(sockets) => sockets,
         None => listen::bind(&config.http.listen)?,
@@ -135,7 +144,7 @@ pub fn start(config: Config) -> Result<Server, StartError> {
     let (report, started) = mpsc::channel();
     let thread = thread::Builder::new()
         .name("wharf".to_owned())
-        .spawn(move || serve(&config, sockets, debug, &report))
+        .spawn(move || serve(&config, sockets, debug, &archives, &report))
         .map_err(StartError::Thread)?;
     let Started { handle, authenticator, stopping } = started.recv().unwrap_or(Err(StartError::Died))?;
     Ok(Server { addresses, debug_addresses, handle, authenticator, mode, stopping, thread: Some(thread) })
@@ -209,6 +218,7 @@ fn serve(
     config: &Config,
     sockets: Sockets,
     debug: Option<Sockets>,
+    archives: &[Archive],
     report: &mpsc::Sender<Result<Started, StartError>>,
 ) {
     // Workers each have a runtime of their own. This one, which outlives them, is for what must not end with a request.
@@ -219,7 +229,7 @@ fn serve(
     };
     let system = System::with_tokio_rt(|| runtime);
     let weak = system.block_on(async move {
-        let Running { server, registry, authenticator, notifier } = match run(config, sockets, debug).await {
+        let Running { server, registry, authenticator, notifier } = match run(config, sockets, debug, archives).await {
             Ok(running) => running,
             Err(error) => {
                 drop(report.send(Err(error)));
@@ -256,11 +266,19 @@ fn wait_for(registry: &WeakRegistry) {
     }
 }
 
-async fn run(config: &Config, sockets: Sockets, debug: Option<Sockets>) -> Result<Running, StartError> {
+async fn run(
+    config: &Config,
+    sockets: Sockets,
+    debug: Option<Sockets>,
+    archives: &[Archive],
+) -> Result<Running, StartError> {
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let metrics = components::metrics(config);
     let notifier = notifications::notifier(config, &sockets.addresses())?;
     let registry = components::registry(config, metrics.as_ref(), notifier.as_ref()).await?;
+    for archive in archives {
+        archive.push(&registry).await?;
+    }
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{CommandResult, FileArguments, foreground, logging};
+use crate::archive::Archive;
 
 /// Serve the registry.
 #[derive(Debug, Args)]
@@ -17,6 +18,10 @@ pub(super) struct Serve {
     /// Write this file (JSON: addr, pid) once connections are accepted
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
+    /// Load images before the first answer: the directory of an OCI layout, or a tar archive of one or of `docker save`.
+    /// The repository replaces the names in the archive; can be given more than once
+    #[arg(long, value_name = "[oci:]PATH[=REPOSITORY]")]
+    load: Vec<String>,
 }
 
 impl Serve {
@@ -41,6 +46,7 @@ impl Serve {
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }
-        foreground::serve(sources, loaded, self.ready_file.as_deref())
+        let archives = self.load.iter().map(|argument| Archive::open(argument)).collect::<Result<_, _>>()?;
+        foreground::serve(sources, loaded, archives, self.ready_file.as_deref())
     }
 }

@@ -12,6 +12,7 @@ use std::{
 
 use super::TlsError;
 use crate::{
+    archive::ArchiveError,
     auth::AuthError,
     config::{Address, Host, Listen},
     storage::StorageError,
@@ -67,6 +68,9 @@ pub enum StartError {
     /// The sockets could not be given to the server.
     #[error("can't listen: {0}")]
     Listen(io::Error),
+    /// An archive can't be loaded.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StorageError),

@@ -20,7 +20,7 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 16] = [
+const USES: [(&str, &[&str]); 17] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),

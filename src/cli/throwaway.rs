@@ -61,7 +61,8 @@ impl Throwaway {
         for (source, user) in users {
             let (name, password) = user.split_once(':').ok_or(format!("{source}: a user is NAME:PASSWORD"))?;
             let line = password_line(name, &Secret::new(password), COST);
-            file += &format!("{}\n", line.map_err(|error| format!("{source}: {error}"))?);
+            file.push_str(&line.map_err(|error| format!("{source}: {error}"))?);
+            file.push('\n');
         }
         let file = MemoryFile::new("users", file.as_bytes())?;
         sources.flags.push(("--user", "auth.mode", "htpasswd".to_owned()));

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
-//! auth, server and cli -> files                   ops, server and cli -> client
+//! auth, server and cli -> files                   ops, notify, server and cli -> client     server -> notify -> registry
 //! cli and server -> archive -> registry
 //! config is read by cli and server                every module may use oci; oci uses none
 //! ```
@@ -25,6 +25,7 @@
 //! | [`archive`] | images from OCI layouts and archives, put into a registry before it serves | speak HTTP |
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
 //! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
+//! | [`notify`] | reports what happens to endpoints, from an outbox | delay a request |
 //! | [`files`] | files that are watched, files that are private | know what is in a file |
 //! | [`config`] | the settings, each with where it came from | act on them |
 //! | [`cli`] | one file a command | anything that a library user would miss |
@@ -82,7 +83,6 @@
 //!
 //! | change | files |
 //! |---|---|
-//! | a webhook | a new `notify/`: a [`Listener`](registry::events::Listener); its settings in `config/`; its row in `server/components.rs` |
 //! | an object store | a new `storage/s3/`; its variant in `storage/operations.rs` and `batch.rs`; `config/storage.rs`; `server/components.rs` |
 //! | a metric | `ops/metrics/`; or, where another part counts, a [`MetricSource`](ops::MetricSource) in `server/metrics.rs` |
 //! | a health check | `ops/checks.rs`, `config/health.rs`, `server/health_checks.rs` |
@@ -133,6 +133,8 @@ pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
+
+pub mod notify;
 pub mod oci;
 pub mod ops;
 pub mod registry;

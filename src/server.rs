@@ -24,6 +24,7 @@ pub(crate) mod control_socket;
 mod health_checks;
 mod listen;
 mod metrics;
+mod notifications;
 mod parser_errors;
 mod post_length;
 #[cfg(test)]
@@ -37,7 +38,7 @@ use std::{
     io,
     mem::{Discriminant, discriminant},
     net::SocketAddr,
-    sync::{Arc, mpsc},
+    sync::{Arc, OnceLock, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -62,6 +63,7 @@ use crate::{
     config::{Config, Limits, Mode},
     files::{self, Watched},
     http::{AccessLog, RequestListener, Router, Service},
+    notify::Notifier,
     ops::{Checks, Debug, MetricSource, Metrics, Ops, Unhealthy},
     registry::{Registry, WeakRegistry},
 };
@@ -77,6 +79,8 @@ pub struct Server {
     handle: ServerHandle,
     authenticator: Arc<Authenticator>,
     mode: Discriminant<Mode>,
+    /// When the server was told to stop, and whether what is under way may end.
+    stopping: Arc<OnceLock<(Instant, bool)>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -101,6 +105,15 @@ pub enum ReloadError {
 struct Started {
     handle: ServerHandle,
     authenticator: Arc<Authenticator>,
+    stopping: Arc<OnceLock<(Instant, bool)>>,
+}
+
+/// What answers requests, and what has to end after it.
+struct Running {
+    server: actix_server::Server,
+    registry: Registry,
+    authenticator: Arc<Authenticator>,
+    notifier: Option<Arc<Notifier>>,
 }
 
 /// Starts a registry, and returns when connections are accepted.
@@ -132,8 +145,8 @@ pub fn start_with(config: Config, archives: Vec<Archive>) -> Result<Server, Star
         .name("wharf".to_owned())
         .spawn(move || serve(&config, sockets, debug, &archives, &report))
         .map_err(StartError::Thread)?;
-    let Started { handle, authenticator } = started.recv().unwrap_or(Err(StartError::Died))?;
-    Ok(Server { addresses, debug_addresses, handle, authenticator, mode, thread: Some(thread) })
+    let Started { handle, authenticator, stopping } = started.recv().unwrap_or(Err(StartError::Died))?;
+    Ok(Server { addresses, debug_addresses, handle, authenticator, mode, stopping, thread: Some(thread) })
 }
 
 impl Server {
@@ -180,6 +193,7 @@ impl Server {
     }
 
     fn end(&mut self, graceful: bool) {
+        let _ = self.stopping.set((Instant::now(), graceful));
         // The command is sent when `stop` is called; the thread's end is the answer to it.
         drop(self.handle.stop(graceful));
         if let Some(thread) = self.thread.take()
@@ -214,19 +228,27 @@ fn serve(
     };
     let system = System::with_tokio_rt(|| runtime);
     let weak = system.block_on(async move {
-        let (server, registry, authenticator) = match run(config, sockets, debug, archives).await {
-            Ok(parts) => parts,
+        let Running { server, registry, authenticator, notifier } = match run(config, sockets, debug, archives).await {
+            Ok(running) => running,
             Err(error) => {
                 drop(report.send(Err(error)));
                 return None;
             }
         };
         // If this fails, the thread that started the server has dropped the handle. The server then stops below.
-        let wanted = report.send(Ok(Started { handle: server.handle(), authenticator })).is_ok();
+        let stopping = Arc::new(OnceLock::new());
+        let started = Started { handle: server.handle(), authenticator, stopping: Arc::clone(&stopping) };
+        let wanted = report.send(Ok(started)).is_ok();
         if wanted && let Err(error) = server.await {
             tracing::error!(%error, "the server ended");
         }
         registry.finish().await;
+        if let Some(notifier) = notifier {
+            // What requests have left of the time that they have to end.
+            let (begun, graceful) = stopping.get().copied().unwrap_or((Instant::now(), false));
+            let time = if graceful { config.http.drain_timeout } else { Duration::ZERO };
+            notifier.drain(&registry, (begun + time).into()).await;
+        }
         Some(registry.downgrade())
     });
     drop(system);
@@ -248,10 +270,11 @@ async fn run(
     sockets: Sockets,
     debug: Option<Sockets>,
     archives: &[Archive],
-) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
+) -> Result<Running, StartError> {
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let metrics = components::metrics(config);
-    let registry = components::registry(config, metrics.as_ref()).await?;
+    let notifier = notifications::notifier(config, &sockets.addresses())?;
+    let registry = components::registry(config, metrics.as_ref(), notifier.as_ref()).await?;
     for archive in archives {
         archive.push(&registry).await?;
     }
@@ -263,7 +286,7 @@ async fn run(
     startup_log::addresses(config, &sockets);
     let debug = debug.map(|sockets| {
         startup_log::debug(&sockets);
-        let others = others(&authenticator, &peers, tls.as_ref());
+        let others = others(&authenticator, &peers, tls.as_ref(), notifier.as_ref());
         let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.clone());
         let router = Debug::new(path, registry.clone(), metrics.unwrap_or_default(), others, Arc::clone(&checks));
         let routers: Vec<Box<dyn Router>> = vec![Box::new(router)];
@@ -278,9 +301,9 @@ async fn run(
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
     if let Some(control) = control_socket::open(config, &registry) {
-        tokio::spawn(control.follow(registry.clone()));
+        tokio::spawn(control.follow(registry.clone(), notifier.clone()));
     }
-    Ok((server, registry, authenticator))
+    Ok(Running { server, registry, authenticator, notifier })
 }
 
 /// The service that answers requests: one row for each router and each listener.
@@ -315,11 +338,13 @@ fn others(
     authenticator: &Arc<Authenticator>,
     peers: &Arc<ConnectionLimit>,
     tls: Option<&Arc<Watched<TlsConfig>>>,
+    notifier: Option<&Arc<Notifier>>,
 ) -> Vec<Arc<dyn MetricSource>> {
     let mut sources: Vec<Arc<dyn MetricSource>> = vec![authenticator.clone(), peers.clone(), Arc::new(NoProxy)];
     if let Some(tls) = tls {
         sources.push(Arc::new(CertificateEnd(Arc::clone(tls))));
     }
+    sources.extend(notifier.map(|notifier| notifier.clone() as _));
     sources
 }
 

@@ -20,7 +20,7 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 16] = [
+const USES: [(&str, &[&str]); 17] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),
@@ -32,9 +32,13 @@ const USES: [(&str, &[&str]); 16] = [
     ("api", &["oci", "registry", "auth", "http"]),
     ("ops", &["storage", "registry", "http", "client"]),
     ("web", &["oci", "registry", "auth", "http"]),
+    ("notify", &["oci", "registry", "client"]),
     ("config", &["oci"]),
-    ("server", &["storage", "registry", "archive", "auth", "http", "api", "ops", "web", "client", "config", "files"]),
-    ("cli", &["oci", "registry", "archive", "auth", "client", "config", "server", "files"]),
+    (
+        "server",
+        &["storage", "registry", "archive", "auth", "http", "api", "ops", "web", "notify", "client", "config", "files"],
+    ),
+    ("cli", &["oci", "registry", "archive", "auth", "client", "notify", "config", "server", "files"]),
     ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
     ("main", &["cli"]),
 ];
@@ -47,22 +51,23 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["tokio_rustls"], &["server", "client"]),
     (&["std::fs"], &["storage", "files", "config", "archive"]),
     (&["rustix"], &["storage", "files", "server"]),
-    (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "hmac", "subtle"], &["auth"]),
+    (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "subtle"], &["auth"]),
+    (&["hmac"], &["auth", "notify"]),
     (&["base64"], &["auth", "client"]),
     (&["rustls", "aws_lc_rs"], &["auth", "server", "client"]),
     (&["x509_parser"], &["auth", "server"]),
-    (&["sha2"], &["oci", "auth"]),
+    (&["sha2"], &["oci", "auth", "notify"]),
     (&["quick_cache"], &["storage", "registry"]),
     (&["tempfile"], &["files"]),
-    (&["uuid"], &["storage", "registry", "auth", "http", "api"]),
-    (&["rand"], &["auth", "http"]),
+    (&["uuid"], &["storage", "registry", "auth", "http", "api", "notify", "server"]),
+    (&["rand"], &["auth", "http", "notify"]),
     (&["arc_swap"], &["files", "auth"]),
     (&["tokio_util"], &["registry"]),
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),
     (&["tar"], &["archive"]),
     (&["percent_encoding"], &["http", "api", "client"]),
-    (&["url"], &["config", "http", "auth", "client", "web", "server", "cli"]),
+    (&["url"], &["config", "http", "auth", "client", "notify", "web", "server", "cli"]),
     (&["maud"], &["web"]),
     (&["procfs"], &["ops"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),

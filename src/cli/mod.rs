@@ -2,6 +2,7 @@
 
 mod access;
 mod config;
+mod events;
 mod foreground;
 mod fsck;
 mod gc;
@@ -74,6 +75,8 @@ enum Command {
     Gc(gc::Gc),
     /// The same, with the name and the arguments of registry:2
     GarbageCollect(gc::GarbageCollect),
+    /// Show what waits for each endpoint of notifications, give it up, or send it now
+    Events(events::Events),
 }
 
 /// The choice of the settings file.
@@ -145,6 +148,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Healthcheck(command) => command.run(),
         Command::Fsck(command) => Ok(command.run()),
         Command::Gc(command) => command.run(),
+        Command::Events(command) => command.run(),
         Command::GarbageCollect(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {

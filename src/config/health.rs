@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::node::{Node, Value};
-use super::values::{Values, texts};
-use super::{Address, ConfigError, Kind, Setting, Source, duration, nearest};
+use super::table_entry::{TableEntry, entries};
+use super::values::Values;
+use super::{Address, Kind, Setting};
 
 /// A check, how often it is made, and what a failure means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,106 +90,26 @@ pub(super) fn read(values: &mut Values) -> Vec<HealthCheck> {
     checks
 }
 
-/// The names in a table of a list, each read at most once.
-struct Entry<'a> {
-    key: &'static str,
-    values: &'a mut Values,
-    fields: Vec<(String, Node)>,
-    place: Source,
-}
-
-impl Entry<'_> {
-    fn take<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let at = self.fields.iter().position(|(field, _)| field == name)?;
-        let (_, node) = self.fields.remove(at);
-        let read = match &node.value {
-            Value::Scalar(text) if !text.is_empty() => parse(text),
-            _ => Err(format!("a text was expected, not {}", node.kind())),
-        };
-        read.map_err(|problem| self.values.bad::<()>(&format!("{}.{name}", self.key), node.source, problem)).ok()
-    }
-
-    fn must<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        if self.fields.iter().any(|(field, _)| field == name) {
-            return self.take(name, parse);
-        }
-        self.values.bad::<()>(self.key, self.place.clone(), format!("this entry has no {name}"));
-        None
-    }
-
-    /// Lists of texts by name.
-    fn lists(&mut self, name: &str) -> Vec<(String, Vec<String>)> {
-        let Some(at) = self.fields.iter().position(|(field, _)| field == name) else { return Vec::new() };
-        let (_, node) = self.fields.remove(at);
-        let read = match &node.value {
-            Value::Table(entries) => {
-                entries.iter().map(|(name, list)| texts(list).map(|list| (name.clone(), list))).collect()
-            }
-            _ => Err(format!("a table was expected, not {}", node.kind())),
-        };
-        read.unwrap_or_else(|problem| self.values.bad(&format!("{}.{name}", self.key), node.source, problem))
-    }
-
-    fn time(&mut self, name: &str, default: Duration) -> Duration {
-        let longer_than_0 = |text: &str| match duration::parse(text)? {
-            Duration::ZERO => Err("it must be longer than 0".to_owned()),
-            time => Ok(time),
-        };
-        self.take(name, longer_than_0).unwrap_or(default)
-    }
-
-    fn threshold(&mut self) -> u32 {
-        let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is not a whole number of 0 or more"));
-        self.take("threshold", number).unwrap_or_default()
-    }
-
-    /// Refuses what was not read.
-    fn end(self, names: &'static [&'static str]) {
-        for (name, node) in self.fields {
-            let near = nearest::nearest(&name, names.iter().copied()).map(|near| format!("{}.{near}", self.key));
-            let key = format!("{}.{name}", self.key);
-            self.values.errors.push(ConfigError::UnknownKey { place: node.source, key, nearest: near });
-        }
-    }
-}
-
 const INTERVAL: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(1);
 const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
-fn entries(values: &mut Values, key: &'static str, read: fn(Entry<'_>) -> Option<HealthCheck>) -> Vec<HealthCheck> {
-    let Some(node) = values.node(key) else { return Vec::new() };
-    let tables = match node.value {
-        Value::Null => Vec::new(),
-        Value::List(tables) => tables,
-        _ => return values.bad(key, node.source, "a list of tables was expected"),
-    };
-    let mut checks = Vec::new();
-    for table in tables {
-        match table.value {
-            Value::Table(fields) => checks.extend(read(Entry { key, values, fields, place: table.source })),
-            _ => values.bad::<()>(key, table.source.clone(), format!("a table was expected, not {}", table.kind())),
-        }
-    }
-    checks
-}
-
-fn file(mut entry: Entry<'_>) -> Option<HealthCheck> {
+fn file(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
     let path = entry.must("file", |text| Ok(PathBuf::from(text)));
     let interval = entry.time("interval", INTERVAL);
     entry.end(&["file", "interval"]);
     Some(HealthCheck { probe: Probe::NoFile(path?), interval, threshold: 0 })
 }
 
-fn tcp(mut entry: Entry<'_>) -> Option<HealthCheck> {
+fn tcp(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
     let address = entry.must("addr", Address::parse);
     let timeout = entry.time("timeout", TIMEOUT);
-    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.threshold());
+    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.count("threshold", 0));
     entry.end(&["addr", "interval", "timeout", "threshold"]);
     Some(HealthCheck { probe: Probe::Connection(address?, timeout), interval, threshold })
 }
 
-fn http(mut entry: Entry<'_>) -> Option<HealthCheck> {
+fn http(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
     let url = entry.must("uri", |text| match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(format!("`{text}` is not a URL; write it whole, like https://registry.example.com")),
@@ -200,7 +120,7 @@ fn http(mut entry: Entry<'_>) -> Option<HealthCheck> {
         _ => Err(format!("`{text}` is not a status of HTTP, such as 200")),
     });
     let timeout = entry.time("timeout", HTTP_TIMEOUT);
-    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.threshold());
+    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.count("threshold", 0));
     entry.end(&["uri", "headers", "statuscode", "timeout", "interval", "threshold"]);
     let probe = HttpProbe { url: url?, headers, status: status.unwrap_or(200), timeout };
     Some(HealthCheck { probe: Probe::Http(probe), interval, threshold })

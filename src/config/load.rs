@@ -8,7 +8,7 @@ use super::node::Node;
 use super::values::Values;
 use super::{
     CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, access, auth, effective, environment,
-    health, http, limits, log, storage, table, ui, validation,
+    health, http, limits, log, notifications, storage, table, ui, validation,
 };
 
 /// The sources of settings.
@@ -160,6 +160,7 @@ fn sections(values: &mut Values) -> Config {
         access,
         groups,
         health: health::read(values),
+        notifications: notifications::read(values),
         ui: ui::read(values),
         log: log::read(values),
         limits: limits::read(values),

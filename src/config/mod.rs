@@ -31,11 +31,13 @@ mod log;
 mod markdown;
 mod nearest;
 mod node;
+mod notifications;
 mod setting;
 mod size;
 mod source;
 mod storage;
 mod table;
+mod table_entry;
 mod tls;
 mod toml_file;
 mod trusted_proxies;
@@ -60,6 +62,7 @@ pub use limits::Limits;
 pub use load::{Loaded, Sources};
 pub use log::{Level, Log, LogFormat};
 pub use markdown::reference;
+pub use notifications::{EventEndpoint, EventSecret, EventsForm, Hidden, Notifications};
 pub use setting::{Kind, Setting, Status};
 pub use size::parse as parse_size;
 pub use source::Source;
@@ -85,6 +88,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// The checks that refuse every request while they fail.
     pub health: Vec<HealthCheck>,
+    /// Where events are sent.
+    pub notifications: Notifications,
     /// The page for people with a browser.
     pub ui: Ui,
     /// The level and the form of the log.

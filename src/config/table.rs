@@ -3,12 +3,13 @@
 use super::nearest::nearest;
 use super::setting::is_below;
 use super::{
-    Setting, access, auth, auth_token, debug, health, http, limits, log, storage, tls, ui, unsupported, validation,
+    Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, storage, tls, ui, unsupported,
+    validation,
 };
 
 /// Every setting, in the order of the documentation.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    const SECTIONS: [&[Setting]; 13] = [
+    const SECTIONS: [&[Setting]; 14] = [
         http::SETTINGS,
         debug::SETTINGS,
         tls::SETTINGS,
@@ -18,6 +19,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         access::SETTINGS,
         ui::SETTINGS,
         health::SETTINGS,
+        notifications::SETTINGS,
         log::SETTINGS,
         limits::SETTINGS,
         validation::SETTINGS,
@@ -108,6 +110,7 @@ mod tests {
             Kind::Texts => "{name: text}".to_owned(),
             Kind::Lists => "{name: [text]}".to_owned(),
             Kind::Rules if setting.key == "health.file" => "[{file: /f}]".to_owned(),
+            Kind::Rules if setting.key == "notifications.endpoints" => "[{url: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.http" => "[{uri: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.tcp" => "[{addr: 'a:1'}]".to_owned(),
             Kind::Rules => "[{users: [u], repositories: [r], actions: [pull]}]".to_owned(),

@@ -80,13 +80,7 @@ impl Values {
     }
 
     pub(super) fn flag(&mut self, key: &'static str) -> bool {
-        // The words of YAML 1.1, which registry:2 reads.
-        self.parsed(key, |text| match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "y" => Ok(true),
-            "false" | "no" | "off" | "n" => Ok(false),
-            _ => Err(format!("`{text}` is neither true nor false")),
-        })
-        .unwrap_or_default()
+        self.parsed(key, flag).unwrap_or_default()
     }
 
     pub(super) fn count(&mut self, key: &'static str) -> usize {
@@ -198,6 +192,15 @@ impl Values {
                 Status::Refused(reason) => self.errors.push(ConfigError::Refused { place, key, reason }),
             }
         }
+    }
+}
+
+/// `true` or `false`, in the words of YAML 1.1, which registry:2 reads.
+pub(super) fn flag(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" => Ok(true),
+        "false" | "no" | "off" | "n" => Ok(false),
+        _ => Err(format!("`{text}` is neither true nor false")),
     }
 }
 

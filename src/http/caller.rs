@@ -8,7 +8,7 @@ use std::{
 use actix_web::{HttpRequest, http::header};
 use uuid::Uuid;
 
-use super::{Service, error::HttpError, router::Right};
+use super::{Service, error::HttpError, location, router::Right};
 use crate::{
     auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},
@@ -216,6 +216,7 @@ impl<'a> Caller<'a> {
             host: header(header::HOST).to_owned(),
             method: self.request.method().to_string(),
             user_agent: header(header::USER_AGENT).to_owned(),
+            origin: location::asked_origin(&self.service.settings, self.request),
         }
     }
 

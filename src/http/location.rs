@@ -35,13 +35,18 @@ pub(super) fn complete(settings: &Settings, request: &HttpRequest, mut response:
     let origin = match &settings.location_base {
         LocationBase::Path => None,
         LocationBase::Origin(origin) => Some(origin.clone()),
-        LocationBase::Request => origin_of(settings, request),
+        LocationBase::Request => asked_origin(settings, request),
     };
     let absolute = origin.filter(|_| path.starts_with('/')).and_then(|origin| (origin + path).parse().ok());
     if let Some(absolute) = absolute {
         response.headers_mut().insert(header::LOCATION, absolute);
     }
     response
+}
+
+/// The scheme and the host that the request came with, if the operator wants links to begin with them.
+pub(super) fn asked_origin(settings: &Settings, request: &HttpRequest) -> Option<String> {
+    if settings.location_base == LocationBase::Request { origin_of(settings, request) } else { None }
 }
 
 /// The scheme and the host that the client used, as far as anybody knows: what a trusted proxy says of them, else the

@@ -124,6 +124,8 @@ pub struct Source {
     pub method: String,
     /// The `User-Agent` of the request.
     pub user_agent: String,
+    /// The scheme and the host that the request came with, if the operator wants links to begin with them.
+    pub origin: Option<String>,
 }
 
 /// Gets the events of a registry. Its methods are called while the change's client waits and, for manifests and
@@ -144,13 +146,30 @@ pub trait Listener: fmt::Debug + Send + Sync {
         let _ = event;
         Vec::new()
     }
+
+    /// A change ended for which some listener prepared what is at `keys`. After [`ChangeEnd::Made`], the event has
+    /// happened as well.
+    fn ended(&self, keys: &[Key], end: ChangeEnd) {
+        let _ = (keys, end);
+    }
+}
+
+/// How a change ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeEnd {
+    /// It was made, and is durable.
+    Made,
+    /// It failed. What was prepared is removed, if the store can do so.
+    Failed,
+    /// Its task was ended in the middle: only the store can tell whether it was made.
+    Unknown,
 }
 
 /// A change that is about to be made, from its preparation to its end.
 pub(super) struct Change<'a> {
     repository: &'a Repository,
     action: Action<'a>,
-    /// Where the prepared steps store something.
+    /// Where the prepared steps store something; empty when the listeners know the end.
     prepared: Vec<Key>,
 }
 
@@ -203,12 +222,23 @@ impl Repository {
 
 impl Change<'_> {
     /// Ends the change. If it was made, the listeners get the event; else what was prepared is removed.
-    pub(super) async fn end<T>(self, done: Result<T, StorageError>) -> Result<T, StorageError> {
-        match done {
-            Ok(_) => self.repository.notify(self.action),
-            Err(_) => self.undo().await,
+    pub(super) async fn end<T>(mut self, done: Result<T, StorageError>) -> Result<T, StorageError> {
+        if done.is_ok() {
+            self.tell(ChangeEnd::Made);
+            self.repository.notify(self.action);
+        } else {
+            self.undo().await;
+            self.tell(ChangeEnd::Failed);
         }
         done
+    }
+
+    /// Tells the listeners the end, once.
+    fn tell(&mut self, end: ChangeEnd) {
+        let keys = std::mem::take(&mut self.prepared);
+        if !keys.is_empty() {
+            self.repository.registry.0.extensions.listeners.iter().for_each(|listener| listener.ended(&keys, end));
+        }
     }
 
     async fn undo(&self) {
@@ -222,6 +252,12 @@ impl Change<'_> {
                 tracing::error!(%error, %key, "a record of a change that failed can't be removed");
             }
         }
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.tell(ChangeEnd::Unknown);
     }
 }
 

@@ -16,6 +16,7 @@ mod links;
 mod locks;
 mod manifest_references;
 mod manifests;
+mod outbox;
 mod progress;
 mod referrers;
 mod repository_records;
@@ -47,6 +48,7 @@ pub use gc::{
 };
 pub use index::{Page, ReferrersPage};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
+pub use outbox::{OutboxRecord, Outcome as ChangeOutcome};
 pub use progress::Progress;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};

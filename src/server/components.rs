@@ -10,6 +10,7 @@ use crate::{
     auth::{Authenticator, Sessions},
     config::{self, Config, Store, TrustedProxy},
     http::{self, LocationBase},
+    notify::{self, Notifier},
     ops::Metrics,
     registry::{Expiry, Extensions, Gc, Missing, Registry, Rules, Sizes, Verify},
     storage::{Durability, Storage, StorageError},
@@ -17,7 +18,11 @@ use crate::{
 };
 
 /// Opens the store, and begins what runs in its background.
-pub(super) async fn registry(config: &Config, metrics: Option<&Arc<Metrics>>) -> Result<Registry, StartError> {
+pub(super) async fn registry(
+    config: &Config,
+    metrics: Option<&Arc<Metrics>>,
+    notifier: Option<&Arc<Notifier>>,
+) -> Result<Registry, StartError> {
     let (mut storage, rules) = (storage(config).await?, rules(config));
     Registry::at_rest(storage.clone(), rules).mark_unexplained().await?;
     let mut extensions = Extensions::default();
@@ -25,7 +30,13 @@ pub(super) async fn registry(config: &Config, metrics: Option<&Arc<Metrics>>) ->
         storage = storage.observed_by(metrics.clone());
         extensions.listeners.push(metrics.clone());
     }
-    Ok(Registry::extended(storage, rules, extensions))
+    extensions.listeners.extend(notifier.map(|notifier| notifier.clone() as _));
+    let registry = Registry::extended(storage, rules, extensions);
+    match notifier {
+        Some(notifier) => notifier.start(&registry).await?,
+        None => notify::remove_all(&registry).await?,
+    }
+    Ok(registry)
 }
 
 /// The counters, if metrics are served.
@@ -99,13 +110,13 @@ pub(super) fn page(config: &Config, registry: &Registry, authenticator: &Arc<Aut
 }
 
 /// The beginning of the paths of all links: the path that a proxy removes, then the prefix of all paths.
-fn path_base(config: &Config) -> String {
+pub(super) fn path_base(config: &Config) -> String {
     let outer_path = named_host(config).map_or("", |host| host.path().trim_end_matches('/'));
     format!("{outer_path}{}", config.http.prefix)
 }
 
 /// The URL that links begin with, if the operator named one and they are not to be relative.
-fn named_host(config: &Config) -> Option<&Url> {
+pub(super) fn named_host(config: &Config) -> Option<&Url> {
     config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true))
 }
 

@@ -1,6 +1,6 @@
 //! Finds the errors of a start without starting: all files are read, and nothing is written, bound or kept.
 
-use super::{StartError, authentication, health_checks, listen, tls};
+use super::{StartError, authentication, health_checks, listen, notifications, tls};
 use crate::{
     config::{Config, Store},
     storage::Storage,
@@ -24,6 +24,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
     if let Store::Filesystem { root } = &config.storage.store {
         Storage::check_filesystem(root)?;
     }
+    notifications::notifier(config, &addresses)?;
     let users = authentication::check(config, &addresses)?;
     Ok(tls.map(|tls| tls.current().value.end.clone()).into_iter().chain(users).collect())
 }

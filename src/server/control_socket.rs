@@ -9,6 +9,7 @@ use std::{
     io,
     os::{fd::AsRawFd as _, unix::net::UnixStream as Connection},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -22,6 +23,7 @@ use tokio::{
 use crate::{
     config::{Config, Store},
     files,
+    notify::{EventsReport, EventsRequest, Notifier},
     registry::{Collection, Inspection, Registry},
     storage::OWN_PREFIX,
 };
@@ -43,6 +45,8 @@ pub(crate) enum Request {
     Collect(Collection),
     /// A check of the whole store.
     Fsck(Inspection),
+    /// What waits to be reported.
+    Events(EventsRequest),
 }
 
 /// A line of what a server answers.
@@ -116,12 +120,12 @@ pub(super) fn open(config: &Config, registry: &Registry) -> Option<ControlSocket
 
 impl ControlSocket {
     /// Answers commands for as long as the server runs.
-    pub(super) async fn follow(self, registry: Registry) {
+    pub(super) async fn follow(self, registry: Registry, notifier: Option<Arc<Notifier>>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) if is_trusted(&stream) => {
-                    let registry = registry.clone();
-                    tokio::spawn(async move { answer(stream, registry).await });
+                    let (registry, notifier) = (registry.clone(), notifier.clone());
+                    tokio::spawn(async move { answer(stream, registry, notifier).await });
                 }
                 Ok(_) => tracing::warn!("a command of another user was turned away from the store's socket"),
                 // Out of descriptors, as a rule: they come back.
@@ -144,7 +148,7 @@ fn is_trusted(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn answer(stream: UnixStream, registry: Registry) {
+async fn answer(stream: UnixStream, registry: Registry, notifier: Option<Arc<Notifier>>) {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut read = BufReader::new(read.take(REQUEST));
@@ -161,6 +165,14 @@ async fn answer(stream: UnixStream, registry: Registry) {
             let (sender, events) = mpsc::channel(EVENTS);
             let work = async { registry.fsck(inspection, sender).await };
             relay(&mut write, events, work).await;
+        }
+        Ok(Request::Events(request)) => {
+            let answered = match notifier {
+                Some(notifier) => notifier.answer(&request),
+                None => Ok(EventsReport::default()),
+            };
+            let (_, events) = mpsc::channel::<()>(1);
+            relay(&mut write, events, async { answered }).await;
         }
         Err(_) => {
             let refused =

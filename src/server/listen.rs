@@ -49,6 +49,14 @@ pub enum StartError {
         /// The address, and what is wrong.
         problem: String,
     },
+    /// Notifications can't be sent.
+    #[error("notifications.endpoints, {endpoint}: {problem}")]
+    Notifications {
+        /// The name of the endpoint.
+        endpoint: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A health check can't be made.
     #[error("the health check of {url} can't be made: {problem} (health.http in the settings)")]
     HealthCheck {

@@ -101,7 +101,7 @@ impl FileArguments {
     }
 }
 
-/// What a command comes to: its exit code, or the error to print before exit code 1.
+/// The result of a command: its exit code, or the error to print before exit code 1.
 type CommandResult = Result<ExitCode, Box<dyn Error>>;
 
 /// The exit code for a wrong command line, the same as clap's.

@@ -1,5 +1,7 @@
 //! `wharf run`, and the users and images of a throw-away registry.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::{
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},

@@ -1,7 +1,7 @@
-//! What a front router is: the distribution API, the operator's endpoints, and whatever is added to them.
+//! A router: it says which resources stand at which paths, which right each needs, and how its answers look.
 //!
-//! A router says which resources stand behind which paths, which right each needs, and how its answers look. All else that a request goes through is
-//! in this module and is the same for every router.
+//! The distribution API, the endpoints of operators and the page are routers. All else that a request goes through is in
+//! this module, and is the same for every router.
 
 use std::fmt::Debug;
 
@@ -19,15 +19,15 @@ use crate::{
     oci::{Action, RepositoryName, ResourceScope},
 };
 
-/// A front router.
+/// Resources at paths: the distribution API, the endpoints of operators, or the page.
 pub trait Router: Debug + Send + Sync {
-    /// The resource that a path names; `None` if the path is behind another router.
+    /// The resource that a path names; `None` if the path is of another router.
     ///
     /// # Errors
-    /// The answer to a path that names no resource, though it is behind this router.
+    /// The answer to a path that names no resource, though it is of this router.
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>>;
 
-    /// The headers that protect the answers behind this router, errors included, from what a browser could be made to do with them.
+    /// The headers that protect the answers of this router, errors included, from what a browser could be made to do with them.
     fn protection(&self) -> Fixed {
         DATA
     }

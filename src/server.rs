@@ -68,11 +68,10 @@ use crate::{
     registry::{Registry, WeakRegistry},
 };
 
-/// How long is waited for the workers' threads when the server has stopped.
+/// How long a stop waits for the threads of the workers.
 const WORKERS_END: Duration = Duration::from_secs(5);
 
-/// A registry that answers. It stops when this is dropped: [`Server::stop`] lets what is under way come to its end
-/// first.
+/// A registry that answers. It stops when this is dropped. [`Server::stop`] first lets requests in progress end.
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<SocketAddr>,
@@ -85,8 +84,8 @@ pub struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Why other rules are not put in force while the server runs: nothing is ever opened by a file that was emptied or cut
-/// off.
+/// Why new rules are not put in force while the server runs. A file that was emptied or cut off never gives more
+/// rights.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// A rule is bad.
@@ -102,7 +101,7 @@ pub enum ReloadError {
     NoRules,
 }
 
-/// What the server's thread gives to who started it.
+/// The message of the server's thread to the thread that started it.
 struct Started {
     handle: ServerHandle,
     authenticator: Arc<Authenticator>,
@@ -236,7 +235,7 @@ fn serve(
                 return None;
             }
         };
-        // Whoever started it is gone if this fails, and then has dropped the handle: the server is stopped below.
+        // If this fails, the thread that started the server has dropped the handle. The server then stops below.
         let stopping = Arc::new(OnceLock::new());
         let started = Started { handle: server.handle(), authenticator, stopping: Arc::clone(&stopping) };
         let wanted = report.send(Ok(started)).is_ok();
@@ -307,7 +306,7 @@ async fn run(
     Ok(Running { server, registry, authenticator, notifier })
 }
 
-/// What answers requests, and hears of them: one row for each router and each listener.
+/// The service that answers requests: one row for each router and each listener.
 fn service(
     config: &Config,
     registry: &Registry,
@@ -334,7 +333,7 @@ fn service(
     Service::new(registry.clone(), Arc::clone(authenticator), components::http(config), routers, listeners)
 }
 
-/// What is counted beside the [`Metrics`]: one row for each part.
+/// The sources of metrics beside [`Metrics`]: one row for each part.
 fn others(
     authenticator: &Arc<Authenticator>,
     peers: &Arc<ConnectionLimit>,

@@ -50,7 +50,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["hyper", "hyper_util", "http_body_util", "tower_service", "rustls_native_certs"], &["client"]),
     (&["tokio_rustls"], &["server", "client"]),
     (&["std::fs"], &["storage", "files", "config", "archive"]),
-    (&["rustix"], &["storage", "files", "server"]),
+    (&["rustix"], &["storage", "files", "server", "cli"]),
     (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "subtle"], &["auth"]),
     (&["hmac"], &["auth", "notify"]),
     (&["base64"], &["auth", "client"]),

@@ -36,10 +36,10 @@ use crate::{
 /// The version of the API, which clients look for.
 static API_VERSION: [(HeaderName, HeaderValue); 1] = [field("docker-distribution-api-version", "registry/2.0")];
 
-/// What the operator decides about the API.
+/// The settings of the API.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What stands before `/v2/` in every path; empty, or a slash and what follows it, without one at the end.
+    /// The prefix of every path: empty, or a path such as `/registry`, without a slash at the end.
     pub prefix: String,
     /// The most repositories in one page.
     pub catalog_max: usize,

@@ -12,7 +12,7 @@ use crate::{
     registry::SessionId,
 };
 
-/// What a path names.
+/// The target of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Token,
@@ -120,7 +120,7 @@ impl Name {
     }
 }
 
-/// Where a blob is to be mounted from, if the request says it rightly. What it says wrongly is answered later.
+/// Where a blob is to be mounted from, if the request says it rightly. An invalid value is answered later.
 fn source_of_mount(query: &Query) -> Option<RepositoryName> {
     query.one("mount").ok()??;
     query.one("from").ok()??.parse().ok()

@@ -70,7 +70,7 @@ fn streamed(
     response
 }
 
-/// What comes next of a list.
+/// The next page of a list.
 enum Next {
     Page(Page<Tag>),
     After(Tag),

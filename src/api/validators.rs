@@ -31,7 +31,7 @@ impl Exchange<'_> {
     }
 
     fn entity_tags(&self, name: &HeaderName) -> Option<EntityTags> {
-        // What is no text is no tag of ours, and stays a member of the list.
+        // A value that is no text matches no tag, and stays a member of the list.
         let lines = self.request().headers().get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let lines: Vec<_> = lines.collect();
         (!lines.is_empty()).then(|| EntityTags::parse(lines.iter().map(AsRef::as_ref)))

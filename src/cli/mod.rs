@@ -15,7 +15,9 @@ mod maintenance;
 mod output;
 mod progress_bar;
 mod reload;
+mod run;
 mod serve;
+mod throwaway;
 mod token;
 mod user;
 
@@ -47,6 +49,8 @@ enum Command {
     Version,
     /// Serve the registry; the default command
     Serve(serve::Serve),
+    /// Run a command beside a registry in memory, whose address it finds in `WHARF_REGISTRY`
+    Run(run::Run),
     /// Check or show the settings
     Config {
         #[command(subcommand)]
@@ -97,7 +101,7 @@ impl FileArguments {
     }
 }
 
-/// What a command comes to: its exit code, or the error to print before exit code 1.
+/// The result of a command: its exit code, or the error to print before exit code 1.
 type CommandResult = Result<ExitCode, Box<dyn Error>>;
 
 /// The exit code for a wrong command line, the same as clap's.
@@ -141,6 +145,7 @@ fn run_command(cli: Cli) -> ExitCode {
     let outcome = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Version => Ok(output::answer(concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n"))),
         Command::Serve(command) => command.run(),
+        Command::Run(command) => command.run(),
         Command::Config { command } => command.run(),
         Command::User { command } => command.run(),
         Command::Token { command } => command.run(),

@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CommandResult, FileArguments, foreground, logging};
-use crate::archive::Archive;
+use super::{CommandResult, FileArguments, foreground, logging, throwaway::Throwaway};
 
 /// Serve the registry.
 #[derive(Debug, Args)]
@@ -18,10 +17,8 @@ pub(super) struct Serve {
     /// Write this file (JSON: addr, pid) once connections are accepted
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
-    /// Load images before the first answer: the directory of an OCI layout, or a tar archive of one or of `docker save`.
-    /// The repository replaces the names in the archive; can be given more than once
-    #[arg(long, value_name = "[oci:]PATH[=REPOSITORY]")]
-    load: Vec<String>,
+    #[command(flatten)]
+    throwaway: Throwaway,
 }
 
 impl Serve {
@@ -38,6 +35,8 @@ impl Serve {
         if let Some(addr) = self.addr {
             sources.flags.push(("--addr", "http.addr", addr));
         }
+        // It has to stay until the server ends: the users are read again at each reload.
+        let _users = self.throwaway.users(&mut sources)?;
         let loaded = sources.load()?;
         logging::start(&loaded.config.log);
         if let Some(file) = &loaded.file {
@@ -46,7 +45,7 @@ impl Serve {
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }
-        let archives = self.load.iter().map(|argument| Archive::open(argument)).collect::<Result<_, _>>()?;
+        let archives = self.throwaway.archives()?;
         foreground::serve(sources, loaded, archives, self.ready_file.as_deref())
     }
 }

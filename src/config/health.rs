@@ -12,7 +12,7 @@ use super::{Address, Kind, Setting};
 /// A check, how often it is made, and what a failure means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// What is checked.
+    /// The target of the check.
     pub probe: Probe,
     /// The time between two checks.
     pub interval: Duration,
@@ -20,7 +20,7 @@ pub struct HealthCheck {
     pub threshold: u32,
 }
 
-/// What is checked.
+/// The target of the check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// The store can be read.

@@ -238,14 +238,14 @@ impl<'a> Caller<'a> {
         HttpError::Unauthorized { challenge: self.challenge(), wanted: self.wanted.clone(), refusal: None }
     }
 
-    /// What a 401 to this request says.
+    /// The challenge of a 401 to this request.
     fn challenge(&self) -> Option<String> {
         let error = (self.principal.method() == auth::Method::Bearer).then_some("insufficient_scope");
         self.service.challenge(self.request, self.wanted.as_deref(), error)
     }
 }
 
-/// What a request from an address says of its sender.
+/// The credentials of a request from an address.
 ///
 /// # Errors
 /// 400 if it says it twice.

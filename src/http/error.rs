@@ -119,7 +119,7 @@ impl From<HttpError> for ErrorAnswer {
             HttpError::TooManyRequests { retry_after } => {
                 answer.add_header(header::RETRY_AFTER, retry_after.to_string());
             }
-            // What comes after it is not known to be a request.
+            // The bytes after it may be no request.
             HttpError::Upgrade => answer.end_connection(),
             _ => {}
         }
@@ -144,7 +144,7 @@ pub(crate) fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
     }
 }
 
-/// What a request would have needed, in registry:2's form.
+/// The access that a request would have needed, in registry:2's form.
 fn access_list(wanted: &[ResourceScope]) -> Value {
     let entry = |scope: &ResourceScope| {
         let action = |action: &ScopeAction| json!({ "Type": scope.kind.as_str(), "Class": "", "Name": scope.name, "Action": action.as_str() });

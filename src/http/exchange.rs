@@ -42,7 +42,7 @@ impl<'a> Exchange<'a> {
         self.caller.as_ref()
     }
 
-    /// What the request says of its sender.
+    /// The credentials of the request.
     ///
     /// # Errors
     /// 400 if it says it twice.
@@ -55,13 +55,13 @@ impl<'a> Exchange<'a> {
         !self.service.authenticator.is_open()
     }
 
-    /// What stands before the path of a `Location` or a `Link`, as clients have to ask for it.
+    /// The beginning of the path of a `Location` or a `Link`, as clients have to request it.
     pub(crate) fn path_base(&self) -> &str {
         &self.service.settings.path_base
     }
 }
 
-/// What a path names.
+/// The target of a path.
 struct Found<'a> {
     path: Path,
     /// The router that has the path.

@@ -27,7 +27,7 @@ pub const fn field(name: &'static str, value: &'static str) -> (HeaderName, Head
     (HeaderName::from_static(name), HeaderValue::from_static(value))
 }
 
-/// What protects content and data: no browser is meant to show, run or embed them.
+/// The headers that protect content and data: browsers neither show, run nor embed them.
 pub static DATA: [(HeaderName, HeaderValue); 5] = [
     field("x-content-type-options", "nosniff"),
     field("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
@@ -70,14 +70,14 @@ fn add_own(settings: &Settings, headers: &mut HeaderMap) {
 /// How long an answer stays right.
 #[derive(Clone, Copy)]
 pub(crate) enum Freshness {
-    /// What is named by its digest never changes.
+    /// Content that is named by its digest never changes.
     ForEver,
-    /// What a tag means may change at any time.
+    /// The target of a tag may change at any time.
     AskAgain,
 }
 
 impl Freshness {
-    /// The value of `Cache-Control`. What not everybody may read is kept out of caches that serve several.
+    /// The value of `Cache-Control`. Shared caches do not keep content that not everybody may read.
     pub(crate) fn of(self, private: bool) -> &'static str {
         match (self, private) {
             (Self::ForEver, false) => "max-age=31536000, immutable",
@@ -90,7 +90,7 @@ impl Freshness {
 
 /// An answer in JSON, which ends with a newline as registry:2's do.
 pub(crate) fn json(mut response: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
-    // What is answered is made of strings and lists, which can always be written.
+    // The answers are made of strings and lists, which can always be written.
     let mut body = serde_json::to_vec(value).unwrap_or_default();
     body.push(b'\n');
     response.content_type("application/json; charset=utf-8").body(body)

@@ -126,7 +126,7 @@ mod tests {
             (STRANGER, false, &[host], "http://r.test:5000/v2/a"),
             (STRANGER, true, &[host], "https://r.test:5000/v2/a"),
             (STRANGER, false, &[("host", "[::1]:5000")], "http://[::1]:5000/v2/a"),
-            // Whoever is no proxy of ours is not believed.
+            // Only a trusted proxy is believed.
             (STRANGER, false, &[host, proto("https"), forwarded("evil.test")], "http://r.test:5000/v2/a"),
             (PROXY, false, &[host, proto("https")], "https://r.test:5000/v2/a"),
             (PROXY, true, &[host, proto("http")], "http://r.test:5000/v2/a"),
@@ -134,7 +134,7 @@ mod tests {
             (PROXY, false, &[host, proto("https, http"), forwarded("pub.test, in.test")], "https://pub.test/v2/a"),
             (PROXY, false, &[host, proto("ftp"), forwarded("a b")], "http://r.test:5000/v2/a"),
             (PROXY, false, &[host, forwarded("")], "http://r.test:5000/v2/a"),
-            // What is no host leaves a path.
+            // Without a valid host, the location is a path.
             (STRANGER, false, &[], "/v2/a"),
             (STRANGER, false, &[("host", "")], "/v2/a"),
             (STRANGER, false, &[("host", "user@evil.test")], "/v2/a"),

@@ -1,4 +1,4 @@
-//! What is answered to bytes that are no request.
+//! The answers to bytes that are no request.
 //!
 //! The server's parser refuses these itself, with a bare status, and asks nobody. Its answer is recognised by the
 //! connection, which puts what is made here in its place: a body and fields as all answers have them, and a line in the

@@ -55,10 +55,10 @@ pub use self::{
 };
 use crate::{auth::Authenticator, registry::Registry};
 
-/// What the operator decides about the way that requests are served.
+/// The settings of the way that requests are served.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What stands before the path in every `Location`.
+    /// The beginning of every `Location`.
     pub location_base: LocationBase,
     /// What stands before the path in every `Location` and `Link`, as clients have to ask for it: the path that a proxy
     /// takes away, then the prefix of all paths. Empty, or a slash and what follows it, without one at the end.

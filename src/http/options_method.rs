@@ -1,6 +1,6 @@
 //! OPTIONS (RFC 9110, section 9.3.7): what may be done, and to which other origins a browser may give the answers.
 //!
-//! What other origins may do is the operator's to say, in `http.headers`, which every answer has.
+//! The operator says in `http.headers`, which every answer has, what other origins may do.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -28,7 +28,7 @@ pub(super) fn answer_without_login(
     }
 }
 
-/// What may be done to a resource of this row.
+/// The methods of a resource of this row.
 pub(super) fn answer(route: Route) -> HttpResponse {
     allow(&route.allow())
 }

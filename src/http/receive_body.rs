@@ -130,7 +130,7 @@ impl Receiver {
     pub(crate) async fn feed<T>(self, work: impl AsyncFnOnce(Body) -> T) -> T {
         let (sender, body) = body();
         let (work, pump) = (pin!(work(body)), pin!(self.pump(sender)));
-        // What has come already is there when the work begins, which then need not be woken for it.
+        // Bytes that have arrived are there when the work begins, so it need not be woken for them.
         match select(pump, work).await {
             Either::Left(((), work)) => work.await,
             // An answer does not wait for the rest of a body that nobody reads.
@@ -173,7 +173,7 @@ impl Receiver {
         self.until_look = self.until_look.saturating_sub(piece.len() as u64);
         if self.until_look == 0 {
             self.until_look = LOOK;
-            // What can't be told now is no reason to break off.
+            // An error of this look is no reason to break off.
             if !self.service.has_room().await.unwrap_or(true) {
                 return Err(BodyError::NoRoom);
             }

@@ -24,13 +24,13 @@ pub(super) struct Reason(pub(super) String);
 /// The most characters of a path or a reason in the log.
 const LONGEST: usize = 300;
 
-/// What stands for the route of a request whose path names nothing.
+/// The route of a request whose path names nothing.
 const NO_ROUTE: &str = "-";
 
 /// The status in the log of a request that nobody waited for. No answer has it; nginx uses the same number.
 const CLIENT_GONE: u16 = 499;
 
-/// What is known of a request and its answer. It never has the query, a header or a body: they may hold secrets.
+/// The facts about a request and its answer. It never has the query, a header or a body: they may hold secrets.
 #[derive(Debug)]
 pub struct RequestRecord {
     listeners: Arc<[Arc<dyn RequestListener>]>,

@@ -1,4 +1,4 @@
-//! What a front router is: the distribution API, the operator's endpoints, and whatever is added to them.
+//! A router: the distribution API, the endpoints of operators, and the page are one each.
 //!
 //! A router says which resources stand behind which paths, which right each needs, and how its answers look. All else
 //! that a request goes through is in this module and is the same for every router.
@@ -82,7 +82,7 @@ pub trait Resource: Debug {
 /// A row of a table of routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// What the log calls it.
+    /// Its name in the log.
     pub template: &'static str,
     /// The methods that it takes, besides OPTIONS.
     pub methods: &'static [Method],

@@ -19,7 +19,7 @@ use bytes::Bytes;
 
 use crate::registry::BlobRegion;
 
-/// What a connection is to send beside what is written to it. All clones are one.
+/// The region of a file that a connection sends beside the bytes written to it. All clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct SendfileSlot(Rc<Inner>);
 
@@ -90,7 +90,7 @@ impl MessageBody for SendfileBody {
         if let Some(delivery) = self.delivery.take() {
             *self.slot.0.delivery.borrow_mut() = Some(delivery);
         }
-        // Whoever empties the slot wakes the one who waits here: they are one task.
+        // The task that empties the slot is the task that waits here.
         if self.slot.0.delivery.borrow().is_some() { Poll::Pending } else { Poll::Ready(None) }
     }
 }

@@ -41,7 +41,7 @@ impl UnreadBody {
     }
 }
 
-/// What was left of the body of the request.
+/// The unread rest of the body of a request.
 struct Left(#[expect(dead_code, reason = "it is kept to be dropped with the answer")] Payload);
 
 impl BodyObserver for Left {}

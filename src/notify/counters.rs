@@ -1,4 +1,4 @@
-//! What is counted of each endpoint, for metrics.
+//! The counters of each endpoint, for metrics.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +22,7 @@ pub(super) struct Counters {
     statuses: Mutex<BTreeMap<u16, u64>>,
 }
 
-/// What is counted of an endpoint, in the words of registry:3.
+/// The counters of an endpoint, in the words of registry:3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointCounts {
     /// The endpoint's name.
@@ -63,7 +63,7 @@ impl Counters {
 }
 
 impl Notifier {
-    /// What is counted of each endpoint, in the order of the settings.
+    /// The counters of each endpoint, in the order of the settings.
     #[must_use]
     pub fn counts(&self) -> Vec<EndpointCounts> {
         let endpoints = self.settings.endpoints.iter().zip(&self.endpoints).enumerate();

@@ -1,5 +1,5 @@
-//! Notifications: what happens in the registry is reported to endpoints, by a POST for each event, with the envelopes of
-//! registry:2 and registry:3.
+//! Notifications: what happens in the registry is reported to endpoints, by a POST for each event, with the envelopes
+//! of registry:2 and registry:3.
 //!
 //! A [`Notifier`] listens to the events of the registry. A push, a mount or a delete has a record in the registry's
 //! outbox: it is stored in one commit with the change, before the change can be seen, so a change that was made is
@@ -7,9 +7,9 @@
 //! far each endpoint is: a task for each endpoint ([`delivery`]) sends the next event until the endpoint accepts it.
 //! No request waits for an endpoint.
 //!
-//! After a crash, a record may be there whose change was not made. [`start`] judges those that were not confirmed before
-//! by what the repository is like. What is delivered to all endpoints is removed by the [`upkeep`], which also bounds
-//! the outbox.
+//! After a crash, a record may be there whose change was not made. [`start`] judges those that were not confirmed
+//! before by what the repository is like. What is delivered to all endpoints is removed by the [`upkeep`], which also
+//! bounds the outbox.
 
 mod counters;
 mod delivery;
@@ -48,7 +48,7 @@ pub struct Notifier {
     is_read_only: AtomicBool,
 }
 
-/// What is known of an endpoint in this run.
+/// The state of an endpoint in this run.
 #[derive(Debug, Default)]
 struct EndpointState {
     counters: Counters,

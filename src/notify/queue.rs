@@ -16,7 +16,7 @@ const MEMORY: u64 = 8 * 1024 * 1024;
 /// What an event in memory counts at the least, and a record on a disk, where a file takes whole blocks.
 const BLOCK: u64 = 4096;
 
-/// What waits to be sent.
+/// The events that wait to be sent.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -199,7 +199,7 @@ impl Queue {
             let oldest = first.filter(|(_, entry)| limit.is_some_and(|limit| entry.since < limit));
             let oldest = oldest
                 .or_else(|| is_full.then(|| state.entries.iter().find(|(_, entry)| entry.record.is_none())).flatten());
-            // What is being made is never given up. It ends soon.
+            // A record that is being made is never given up. It ends soon.
             match oldest.filter(|(_, entry)| entry.progress != Progress::Begun).map(|(number, _)| *number) {
                 Some(number) => state.lose(number, &mut lost),
                 None => return lost,
@@ -217,7 +217,8 @@ impl Queue {
         self.state().finished.drain(..count);
     }
 
-    /// For each endpoint, the last number that it is done with; and the last number before which all changes have ended.
+    /// For each endpoint, the last number that it is done with; and the last number before which all changes have
+    /// ended.
     pub(super) fn positions(&self) -> (Vec<u64>, u64) {
         let state = self.state();
         let open = state.entries.iter().find(|(_, entry)| entry.progress != Progress::Made);

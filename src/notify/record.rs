@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// What happened in a repository, as it is reported. It holds no secrets.
+/// An event of a repository, as it is reported. It holds no secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
     /// When, in UTC (RFC 3339).
@@ -29,7 +29,7 @@ pub(super) struct Record {
     pub(super) ids: Vec<String>,
 }
 
-/// What happened.
+/// The action of an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum What {
@@ -134,7 +134,7 @@ impl Record {
         matches!(self.what, What::Push(_) | What::Delete(..) | What::DeleteTag(_) | What::DeleteBlob(_))
     }
 
-    /// What the repository is like after the change; `None` after a pull.
+    /// The state of the repository after the change; `None` after a pull.
     pub(super) fn outcome(&self) -> Option<ChangeOutcome<'_>> {
         match &self.what {
             What::Push(manifest) => Some(ChangeOutcome::Manifest(&manifest.digest, &manifest.tags)),

@@ -1,4 +1,4 @@
-//! What the operator decides about notifications.
+//! The settings of notifications.
 
 use std::{fmt, time::Duration};
 
@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::client::{Client, HeaderMap};
 
-/// What the operator decides about notifications.
+/// The settings of notifications.
 #[derive(Debug)]
 pub struct Settings {
     /// Where events are sent.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What is stored. It may be older than the records: then some events are sent again.
+/// The stored state. It may be older than the records: then some events are sent again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
     /// For each endpoint, by name, the last number that it is done with.

@@ -1,4 +1,4 @@
-//! What waits for each endpoint, and what an operator may do about it.
+//! The events that wait for each endpoint, and the commands of an operator about them.
 
 use std::{
     sync::PoisonError,
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use super::{Notifier, start::stored_state};
 use crate::registry::{Registry, StorageError};
 
-/// What an operator asks of the notifications.
+/// A command of an operator about notifications.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventsRequest {
-    /// What is to be done.
+    /// The action.
     pub action: EventsAction,
     /// The endpoint that it is done for; `None`: for all.
     pub endpoint: Option<String>,
 }
 
-/// What is to be done with what waits.
+/// An action on waiting events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventsAction {
@@ -46,14 +46,14 @@ impl EventsRequest {
     }
 }
 
-/// What waits, after what was asked for is done.
+/// The waiting events, after the action.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventsReport {
     /// One for each endpoint.
     pub endpoints: Vec<EndpointStatus>,
 }
 
-/// What waits for an endpoint.
+/// The waiting events of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointStatus {
     /// The endpoint's name.

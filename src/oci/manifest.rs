@@ -27,7 +27,7 @@ pub struct Manifest {
     pub blobs: Vec<BlobReference>,
     /// `manifests`: content that must be a manifest (or a blob: `BuildKit`'s cache) of the repository.
     pub children: Vec<Descriptor>,
-    /// What this is a referrer of.
+    /// The manifest that this one refers to as a referrer.
     pub subject: Option<Digest>,
     /// What a list of referrers says of this one: its `artifactType`, else the media type of its config, else nothing.
     pub artifact_type: Option<String>,
@@ -35,7 +35,7 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// What a manifest says of a blob.
+/// The entry of a blob in a manifest.
 ///
 /// The blob's media type is not here: clients may write any text for it, and a registry never serves a blob under it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -128,7 +128,7 @@ pub struct Preconditions {
     pub if_none_match: Option<EntityTags>,
 }
 
-/// What the conditions of a GET or HEAD come to.
+/// The result of the conditions of a GET or HEAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// The content is sent.
@@ -154,7 +154,7 @@ impl Preconditions {
             && self.if_none_match.as_ref().is_none_or(|tags| tags.is_whole() && !tags.match_weakly(current))
     }
 
-    /// What becomes of a read of content that is `current`.
+    /// The result for a read of content that is `current`.
     #[must_use]
     pub fn of_read(&self, current: &Digest) -> Read {
         if !self.if_match_holds(Some(current)) {

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, str::FromStr};
 
-/// What a `Range` header asks of content of a known length (RFC 9110, section 14).
+/// The part of content of a known length that a `Range` header asks for (RFC 9110, section 14).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ByteRange {
     /// All of it: no header, or one that may be ignored.

@@ -1,4 +1,4 @@
-//! What a manifest is asked for by: a tag or a digest.
+//! The reference of a manifest: a tag or a digest.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -84,7 +84,7 @@ impl From<Tag> for String {
     }
 }
 
-/// What names a manifest within a repository.
+/// The name of a manifest within a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// By a tag, which may move.

@@ -90,7 +90,7 @@ impl From<&str> for ScopeAction {
     }
 }
 
-/// What a scope is about.
+/// The kind of resource of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ResourceKind {
     /// `repository`
@@ -137,11 +137,11 @@ impl From<&str> for ResourceKind {
 /// [distribution, token scope]: https://distribution.github.io/distribution/spec/auth/scope/
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ResourceScope {
-    /// What kind of thing it is about.
+    /// The kind of the resource.
     pub kind: ResourceKind,
     /// Which one. Not yet a [`RepositoryName`]: a scope may ask for anything.
     pub name: String,
-    /// What is to be done to it; each action once, in the order they came in.
+    /// The actions; each once, in the order in which they came.
     pub actions: Vec<ScopeAction>,
 }
 
@@ -164,7 +164,7 @@ impl ResourceScope {
         Self { kind: ResourceKind::Registry, name: "catalog".to_owned(), actions: vec![ScopeAction::All] }
     }
 
-    /// Reads scopes that are parted by spaces. What is no scope comes as an error in its place, and the others stay
+    /// Reads scopes that are parted by spaces. A text that is no scope is an error in its place, and the others stay
     /// good.
     pub fn parse_list(text: &str) -> impl Iterator<Item = Result<Self, InvalidScope>> {
         text.split(' ').filter(|scope| !scope.is_empty()).map(str::parse)

@@ -26,7 +26,7 @@ use crate::{
 pub struct Check {
     /// What `/debug/health` calls it.
     pub name: String,
-    /// What is checked.
+    /// The target of the check.
     pub probe: Probe,
     /// The time between two checks.
     pub interval: Duration,
@@ -34,7 +34,7 @@ pub struct Check {
     pub threshold: u32,
 }
 
-/// What is checked.
+/// The target of the check.
 #[derive(Clone, Debug)]
 pub enum Probe {
     /// The store can be read.
@@ -50,7 +50,7 @@ pub enum Probe {
 /// A HEAD to a server.
 #[derive(Clone)]
 pub struct HttpProbe {
-    /// What sends it. Its timeouts are those of the check.
+    /// The client that sends it. Its timeouts are those of the check.
     pub client: Client,
     /// The request.
     pub request: Request,

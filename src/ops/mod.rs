@@ -1,5 +1,5 @@
-//! What operators and the machines around a registry ask for: a [`Router`] of its own. It is open to everybody, so it
-//! says little, and its cost does not grow with the number of questions.
+//! The endpoints of operators, and of the machines around a registry. They are open to everybody, so they say little,
+//! and their cost does not grow with the number of requests.
 
 mod checks;
 mod debug;

@@ -35,13 +35,13 @@ pub enum Event<'a> {
 pub struct RepositoryEvent<'a> {
     /// The repository.
     pub repository: &'a RepositoryName,
-    /// What was done.
+    /// The action.
     pub action: Action<'a>,
     /// The cause; `None` for what wharf does on its own: a collection, a repair.
     pub source: Option<&'a Source>,
 }
 
-/// What was done in a repository.
+/// An action in a repository.
 #[derive(Clone, Copy, Debug)]
 pub enum Action<'a> {
     /// A manifest was pushed. A push with several tags is one event.

@@ -1,4 +1,4 @@
-//! What a manifest refers to must be there before the manifest is.
+//! The content that a manifest refers to must be there before the manifest.
 
 use std::collections::HashSet;
 
@@ -47,7 +47,7 @@ impl Repository {
         }
     }
 
-    /// What a manifest needs and is not here.
+    /// The content that a manifest needs and that is missing.
     ///
     /// # Errors
     /// [`RegistryError::ManifestInvalid`] if something is here, and not as long as the manifest says, and that is to be
@@ -89,7 +89,8 @@ impl Repository {
     }
 }
 
-/// What a manifest refers to, but for its subject, which may come later. Owned, since the look-ups run side by side.
+/// The content that a manifest refers to, except for its subject, which may come later. Owned, since the look-ups run
+/// side by side.
 fn needed_by(manifest: &Manifest) -> Vec<Needed> {
     let blob = |blob: &BlobReference| Needed {
         digest: blob.digest.clone(),

@@ -170,7 +170,7 @@ impl Default for Gc {
     }
 }
 
-/// What a registry is given beside its store and its rules. By default there is nothing.
+/// The parts of a registry beside its store and its rules. By default there are none.
 #[derive(Debug, Default)]
 pub struct Extensions {
     /// They get the events.
@@ -312,7 +312,7 @@ impl Registry {
         self.0.sessions.count()
     }
 
-    /// What the store has room for, where that has a meaning.
+    /// The free space of the store, where that has a meaning.
     ///
     /// # Errors
     /// The error of the system call.

@@ -64,7 +64,7 @@ async fn storage(config: &Config) -> Result<Storage, StorageError> {
     }
 }
 
-/// What the operator decides about the way the registry is served.
+/// The settings of the way that requests are served.
 pub(super) fn http(config: &Config) -> http::Settings {
     let host = named_host(config);
     let location_base = match (host, config.http.relative_urls) {
@@ -92,7 +92,7 @@ pub(super) fn http(config: &Config) -> http::Settings {
     }
 }
 
-/// What the operator decides about the API.
+/// The settings of the API.
 pub(super) fn api(config: &Config) -> api::Settings {
     api::Settings {
         prefix: config.http.prefix.clone(),
@@ -109,7 +109,7 @@ pub(super) fn page(config: &Config, registry: &Registry, authenticator: &Arc<Aut
     Web::new(config.http.prefix.clone(), path_base(config), registry.clone(), sessions)
 }
 
-/// What stands before the paths of all links: the path that a proxy takes away, then the prefix of all paths.
+/// The beginning of the paths of all links: the path that a proxy removes, then the prefix of all paths.
 pub(super) fn path_base(config: &Config) -> String {
     let outer_path = named_host(config).map_or("", |host| host.path().trim_end_matches('/'));
     format!("{outer_path}{}", config.http.prefix)
@@ -120,7 +120,7 @@ pub(super) fn named_host(config: &Config) -> Option<&Url> {
     config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true))
 }
 
-/// Who is believed about where a request comes from.
+/// The proxies that are believed about the origin of a request.
 pub(super) fn proxies(config: &Config) -> http::TrustedProxies {
     let mut proxies = http::TrustedProxies::default();
     for proxy in &config.http.trusted_proxies {
@@ -132,7 +132,7 @@ pub(super) fn proxies(config: &Config) -> http::TrustedProxies {
     proxies
 }
 
-/// What the operator decides about the rules.
+/// The settings of the rules.
 fn rules(config: &Config) -> Rules {
     let expiry = match &config.storage.upload_purging {
         Some(purging) => {

@@ -1,8 +1,8 @@
-//! The socket by which a command asks the server that has the store.
+//! The socket through which a command asks the server that has the store.
 //!
-//! It is in the store, so that whoever knows the store finds its server. One line of JSON asks ([`Request`]); lines of
-//! JSON answer ([`Answer`]), the last of which is a report or a refusal. A command that goes away ends what it has
-//! asked for.
+//! The socket is in the store, so that a command finds the server by the path of the store. A command sends one line of
+//! JSON ([`Request`]). The server answers with lines of JSON ([`Answer`]); the last one is a report or a refusal. If
+//! the command disconnects, the server ends the work.
 
 use std::{
     fs::File,
@@ -28,16 +28,16 @@ use crate::{
     storage::OWN_PREFIX,
 };
 
-/// The longest line that asks.
+/// The longest request, in bytes.
 const REQUEST: u64 = 4096;
 
-/// How long a command may take none of what it is told, before it counts as gone.
+/// How long a command may read nothing before it counts as disconnected.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many events may wait for a command that reads slowly.
 const EVENTS: usize = 64;
 
-/// What a command asks for.
+/// The request of a command.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub(crate) enum Request {
@@ -95,7 +95,7 @@ impl Directory {
 /// The socket of the server that has the store at `root`; `None` if there is no such server.
 ///
 /// # Errors
-/// What the connecting met.
+/// The error of the connection.
 pub(crate) fn connect(root: &Path) -> io::Result<Option<Connection>> {
     let connected = Directory::open(root).and_then(|directory| Connection::connect(directory.socket()));
     match connected {
@@ -137,7 +137,7 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // Whoever finds it nevertheless is refused, and knows that nobody listens.
+        // A command that still finds the file is refused, and so learns that no server listens.
         let _ = files::remove(&self.directory.socket());
     }
 }
@@ -215,7 +215,7 @@ async fn say(write: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<
 /// is none.
 ///
 /// # Errors
-/// What the server says, or that it went away.
+/// The refusal of the server, or that it disconnected.
 pub(crate) fn ask<E: DeserializeOwned, R: DeserializeOwned>(
     mut connection: Connection,
     request: &Request,

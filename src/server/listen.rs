@@ -60,7 +60,7 @@ pub enum StartError {
     /// A health check can't be made.
     #[error("the health check of {url} can't be made: {problem} (health.http in the settings)")]
     HealthCheck {
-        /// What is checked.
+        /// The target of the check.
         url: String,
         /// What is wrong.
         problem: String,

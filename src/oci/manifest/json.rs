@@ -26,7 +26,7 @@ pub(super) fn document(bytes: &[u8]) -> Result<Object<'_>, InvalidManifest> {
     if text.starts_with('\u{feff}') {
         return Err(InvalidManifest("the body starts with a byte order mark".into()));
     }
-    // What is passed over later is looked at only here: `RawValue` knows neither depth nor the range of numbers.
+    // Values that are skipped later are examined only here: `RawValue` checks neither depth nor the range of numbers.
     serde_json::from_str::<WellFormed>(text)
         .map_err(|error| InvalidManifest(format!("the body is not JSON that can be read: {error}")))?;
     Object::read(text, String::new())

@@ -1,4 +1,4 @@
-//! What the type of a manifest says about its fields.
+//! The fields that a type of manifest has.
 
 use super::{InvalidManifest, json, json::Object};
 use crate::oci::MediaType;
@@ -82,7 +82,7 @@ pub(super) fn agreed_type(
     Err(InvalidManifest(format!("{media_type} is not the type of a manifest: those are application/<name>+json")))
 }
 
-/// What registry:2 takes a stored manifest for that does not say what it is.
+/// The type that registry:2 assumes for a stored manifest without a type.
 fn guessed_type(body: &Object<'_>) -> MediaType {
     MediaType::known(match () {
         () if body.has("manifests") => MediaType::OCI_INDEX,

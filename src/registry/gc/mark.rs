@@ -1,4 +1,4 @@
-//! What is referred to, read from the disk.
+//! Marks the content that manifests refer to, read from the disk.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ const READS: usize = 4;
 /// Why nobody knows what damaged content refers to.
 const DAMAGED: &str = "is not what its digest says";
 
-/// What must stay.
+/// The content that must stay.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     /// Content that some manifest is, or refers to.
@@ -116,7 +116,7 @@ impl Repository {
     /// that the repository has links to.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(in crate::registry) async fn ties_through(
         &self,
         digest: &Digest,
@@ -145,10 +145,10 @@ impl Repository {
         Ok(Ok(ties))
     }
 
-    /// What a manifest of this repository keeps; or, in words, why that can't be known.
+    /// The content that a manifest of this repository keeps; or, in words, why that is unknown.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(in crate::registry) async fn ties(
         &self,
         digest: &Digest,

@@ -92,7 +92,7 @@ impl Volume {
         self.replacing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What can still be written.
+    /// The free space.
     pub(super) fn free_space(&self) -> Result<FreeSpace, StorageError> {
         let base = self.base();
         let known = rustix::fs::statvfs(&base).map_err(|error| StorageError::io("statvfs", &base, error))?;

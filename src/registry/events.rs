@@ -195,7 +195,7 @@ impl Repository {
         let listeners = if self.is_filled { &[] } else { &self.registry.0.extensions.listeners[..] };
         let steps: Vec<Step> = listeners.iter().flat_map(|listener| listener.prepare(&event)).collect();
         let prepared = steps.iter().filter_map(|step| match step {
-            Step::Put(key, _) | Step::PutTree(key, _) => Some(key.clone()),
+            Step::Put(key, _) | Step::Record(key, _) | Step::PutTree(key, _) => Some(key.clone()),
             Step::Promote(..) | Step::MakePrefixes(_) => None,
         });
         (Change { repository: self, action, prepared: prepared.collect() }, steps)

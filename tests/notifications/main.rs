@@ -13,5 +13,7 @@ mod command;
 mod consumers;
 mod crashes;
 mod endpoint;
+mod full_disk;
+mod metrics;
 mod outages;
 mod side_by_side;

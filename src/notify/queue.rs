@@ -349,7 +349,9 @@ mod tests {
         let queue = Queue::new(2);
         let numbers: Vec<_> = (0..4).map(|_| queue.begin(BLOCK + 1)).collect();
         assert_eq!(queue.bound(BLOCK, None), [0, 0]);
-        numbers.iter().for_each(|number| queue.end(*number, Some(Progress::Made)));
+        for number in &numbers {
+            queue.end(*number, Some(Progress::Made));
+        }
         queue.done(0, numbers[0]);
         // A record takes two blocks here.
         assert_eq!(queue.bound(5 * BLOCK, None), [1, 2]);

@@ -341,10 +341,12 @@ notifications:
             ("REGISTRY_NOTIFICATIONS_ENDPOINTS_0_SECRET", "s"),
             ("REGISTRY_NOTIFICATIONS_ENDPOINTS_0_EVENTS", "v2"),
             ("REGISTRY_NOTIFICATIONS_ENDPOINTS_1_URL", "http://two/"),
-            ("REGISTRY_NOTIFICATIONS_EVENTS_INCLUDEREFERENCES", "true"),
+            // The name that registry:2 takes.
+            ("REGISTRY_NOTIFICATIONS_EVENTCONFIG_INCLUDEREFERENCES", "true"),
         ];
         let (config, errors, _) = tried("f.toml", "", &variables);
         assert_eq!(errors, Vec::<String>::new());
+        assert!(config.notifications.include_references);
         let [first, second] = config.notifications.endpoints.as_slice() else { panic!("{config:?}") };
         assert_eq!((first.name.as_str(), first.events), ("h", EventsForm::V2));
         assert_eq!(first.headers, [("x-a".to_owned(), hidden(&["b"])), ("x-b".to_owned(), hidden(&["c"]))]);

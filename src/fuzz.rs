@@ -1,7 +1,7 @@
 //! Every parser, as something that takes any bytes: for the fuzzer, and for the tests that replay what it found.
 //!
-//! A target never panics, whatever the bytes. What a parser accepts, it writes again in a form that it reads as the same; and it accepts nothing that the
-//! grammar of the specification refuses.
+//! A target never panics. What a parser accepts, it writes again in a form that it reads as the
+//! same; and it accepts nothing that the grammar of the specification refuses.
 
 use std::{fmt::Display, str::FromStr};
 

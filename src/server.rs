@@ -21,8 +21,10 @@ mod config_check;
 mod connection;
 mod connection_limit;
 pub(crate) mod control_socket;
+mod health_checks;
 mod listen;
 mod metrics;
+mod notifications;
 mod parser_errors;
 mod post_length;
 #[cfg(test)]
@@ -36,7 +38,7 @@ use std::{
     io,
     mem::{Discriminant, discriminant},
     net::SocketAddr,
-    sync::{Arc, mpsc},
+    sync::{Arc, OnceLock, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -56,18 +58,20 @@ use self::{
 };
 use crate::{
     api::Api,
+    archive::Archive,
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
     http::{AccessLog, RequestListener, Router, Service},
+    notify::Notifier,
     ops::{Checks, Debug, MetricSource, Metrics, Ops, Unhealthy},
     registry::{Registry, WeakRegistry},
 };
 
-/// How long is waited for the workers' threads when the server has stopped.
+/// How long a stop waits for the threads of the workers.
 const WORKERS_END: Duration = Duration::from_secs(5);
 
-/// A registry that answers. It stops when this is dropped: [`Server::stop`] lets what is under way come to its end first.
+/// A registry that answers. It stops when this is dropped. [`Server::stop`] first lets requests in progress end.
 #[derive(Debug)]
 pub struct Server {
     addresses: Vec<SocketAddr>,
@@ -75,10 +79,13 @@ pub struct Server {
     handle: ServerHandle,
     authenticator: Arc<Authenticator>,
     mode: Discriminant<Mode>,
+    /// When the server was told to stop, and whether what is under way may end.
+    stopping: Arc<OnceLock<(Instant, bool)>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Why other rules are not put in force while the server runs: nothing is ever opened by a file that was emptied or cut off.
+/// Why new rules are not put in force while the server runs. A file that was emptied or cut off never gives more
+/// rights.
 #[derive(Debug, thiserror::Error)]
 pub enum ReloadError {
     /// A rule is bad.
@@ -94,20 +101,37 @@ pub enum ReloadError {
     NoRules,
 }
 
-/// What the server's thread gives to who started it.
+/// The message of the server's thread to the thread that started it.
 struct Started {
     handle: ServerHandle,
     authenticator: Arc<Authenticator>,
+    stopping: Arc<OnceLock<(Instant, bool)>>,
+}
+
+/// What answers requests, and what has to end after it.
+struct Running {
+    server: actix_server::Server,
+    registry: Registry,
+    authenticator: Arc<Authenticator>,
+    notifier: Option<Arc<Notifier>>,
 }
 
 /// Starts a registry, and returns when connections are accepted.
 ///
-/// It has threads of its own, so it can be started from a test, with a runtime or without; the call itself blocks for as long as opening the
-/// store takes.
+/// It has threads of its own, so it can be started from a test, with a runtime or without; the call itself blocks for
+/// as long as opening the store takes.
 ///
 /// # Errors
 /// [`StartError`], which says what to do: an address is taken, the store can't be opened.
 pub fn start(config: Config) -> Result<Server, StartError> {
+    start_with(config, Vec::new())
+}
+
+/// [`start`], with the images of these archives in the store before anything is answered.
+///
+/// # Errors
+/// As [`start`], and [`StartError::Archive`].
+pub fn start_with(config: Config, archives: Vec<Archive>) -> Result<Server, StartError> {
     let sockets = match systemd::sockets()? {
         Some(sockets) => sockets,
         None => listen::bind(&config.http.listen)?,
@@ -119,10 +143,10 @@ pub fn start(config: Config) -> Result<Server, StartError> {
     let (report, started) = mpsc::channel();
     let thread = thread::Builder::new()
         .name("wharf".to_owned())
-        .spawn(move || serve(&config, sockets, debug, &report))
+        .spawn(move || serve(&config, sockets, debug, &archives, &report))
         .map_err(StartError::Thread)?;
-    let Started { handle, authenticator } = started.recv().unwrap_or(Err(StartError::Died))?;
-    Ok(Server { addresses, debug_addresses, handle, authenticator, mode, thread: Some(thread) })
+    let Started { handle, authenticator, stopping } = started.recv().unwrap_or(Err(StartError::Died))?;
+    Ok(Server { addresses, debug_addresses, handle, authenticator, mode, stopping, thread: Some(thread) })
 }
 
 impl Server {
@@ -144,7 +168,8 @@ impl Server {
         self.addresses.first().map_or(0, SocketAddr::port)
     }
 
-    /// Puts the rules and groups of `config` in force, and reads users and keys again. Nothing else of `config` is looked at.
+    /// Puts the rules and groups of `config` in force, and reads users and keys again. Nothing else of `config` is
+    /// looked at.
     ///
     /// # Errors
     /// [`ReloadError`]; the rules that were in force stay so.
@@ -161,12 +186,14 @@ impl Server {
         Ok(())
     }
 
-    /// Takes no more connections, lets the requests that are under way end, for as long as `http.draintimeout` says, and stops.
+    /// Takes no more connections, lets the requests that are under way end, for as long as `http.draintimeout` says,
+    /// and stops.
     pub fn stop(mut self) {
         self.end(true);
     }
 
     fn end(&mut self, graceful: bool) {
+        let _ = self.stopping.set((Instant::now(), graceful));
         // The command is sent when `stop` is called; the thread's end is the answer to it.
         drop(self.handle.stop(graceful));
         if let Some(thread) = self.thread.take()
@@ -190,6 +217,7 @@ fn serve(
     config: &Config,
     sockets: Sockets,
     debug: Option<Sockets>,
+    archives: &[Archive],
     report: &mpsc::Sender<Result<Started, StartError>>,
 ) {
     // Workers each have a runtime of their own. This one, which outlives them, is for what must not end with a request.
@@ -200,19 +228,27 @@ fn serve(
     };
     let system = System::with_tokio_rt(|| runtime);
     let weak = system.block_on(async move {
-        let (server, registry, authenticator) = match run(config, sockets, debug).await {
-            Ok(parts) => parts,
+        let Running { server, registry, authenticator, notifier } = match run(config, sockets, debug, archives).await {
+            Ok(running) => running,
             Err(error) => {
                 drop(report.send(Err(error)));
                 return None;
             }
         };
-        // Whoever started it is gone if this fails, and then has dropped the handle: the server is stopped below.
-        let wanted = report.send(Ok(Started { handle: server.handle(), authenticator })).is_ok();
+        // If this fails, the thread that started the server has dropped the handle. The server then stops below.
+        let stopping = Arc::new(OnceLock::new());
+        let started = Started { handle: server.handle(), authenticator, stopping: Arc::clone(&stopping) };
+        let wanted = report.send(Ok(started)).is_ok();
         if wanted && let Err(error) = server.await {
             tracing::error!(%error, "the server ended");
         }
         registry.finish().await;
+        if let Some(notifier) = notifier {
+            // What requests have left of the time that they have to end.
+            let (begun, graceful) = stopping.get().copied().unwrap_or((Instant::now(), false));
+            let time = if graceful { config.http.drain_timeout } else { Duration::ZERO };
+            notifier.drain(&registry, (begun + time).into()).await;
+        }
         Some(registry.downgrade())
     });
     drop(system);
@@ -233,19 +269,24 @@ async fn run(
     config: &Config,
     sockets: Sockets,
     debug: Option<Sockets>,
-) -> Result<(actix_server::Server, Registry, Arc<Authenticator>), StartError> {
+    archives: &[Archive],
+) -> Result<Running, StartError> {
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let metrics = components::metrics(config);
-    let registry = components::registry(config, metrics.as_ref()).await?;
+    let notifier = notifications::notifier(config, &sockets.addresses())?;
+    let registry = components::registry(config, metrics.as_ref(), notifier.as_ref()).await?;
+    for archive in archives {
+        archive.push(&registry).await?;
+    }
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
-    let checks = Arc::new(components::checks(config));
+    let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
     let peers = ConnectionLimit::new(config.limits.connections_per_address, components::proxies(config));
     startup_log::store(config);
     startup_log::addresses(config, &sockets);
     let debug = debug.map(|sockets| {
         startup_log::debug(&sockets);
-        let others = others(&authenticator, &peers, tls.as_ref());
+        let others = others(&authenticator, &peers, tls.as_ref(), notifier.as_ref());
         let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.clone());
         let router = Debug::new(path, registry.clone(), metrics.unwrap_or_default(), others, Arc::clone(&checks));
         let routers: Vec<Box<dyn Router>> = vec![Box::new(router)];
@@ -260,12 +301,12 @@ async fn run(
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
     if let Some(control) = control_socket::open(config, &registry) {
-        tokio::spawn(control.follow(registry.clone()));
+        tokio::spawn(control.follow(registry.clone(), notifier.clone()));
     }
-    Ok((server, registry, authenticator))
+    Ok(Running { server, registry, authenticator, notifier })
 }
 
-/// What answers requests, and hears of them: one row for each router and each listener.
+/// The service that answers requests: one row for each router and each listener.
 fn service(
     config: &Config,
     registry: &Registry,
@@ -292,16 +333,18 @@ fn service(
     Service::new(registry.clone(), Arc::clone(authenticator), components::http(config), routers, listeners)
 }
 
-/// What is counted beside the [`Metrics`]: one row for each part.
+/// The sources of metrics beside [`Metrics`]: one row for each part.
 fn others(
     authenticator: &Arc<Authenticator>,
     peers: &Arc<ConnectionLimit>,
     tls: Option<&Arc<Watched<TlsConfig>>>,
+    notifier: Option<&Arc<Notifier>>,
 ) -> Vec<Arc<dyn MetricSource>> {
     let mut sources: Vec<Arc<dyn MetricSource>> = vec![authenticator.clone(), peers.clone(), Arc::new(NoProxy)];
     if let Some(tls) = tls {
         sources.push(Arc::new(CertificateEnd(Arc::clone(tls))));
     }
+    sources.extend(notifier.map(|notifier| notifier.clone() as _));
     sources
 }
 

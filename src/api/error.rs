@@ -75,7 +75,7 @@ impl ApiError {
         }
     }
 
-    /// What the client reads. Causes, which may name files, stay in the log.
+    /// The message to the client. Causes, which may name files, stay in the log.
     fn message(&self, code: ErrorCode) -> String {
         match self {
             Self::Registry(
@@ -137,7 +137,7 @@ impl From<ApiError> for ErrorAnswer {
                 answer.add_header(header::RETRY_AFTER, seconds.to_string());
             }
             ApiError::Range { len } => answer.add_header(header::CONTENT_RANGE, format!("bytes */{len}")),
-            // What comes after it, if anything does, is not known to be a request.
+            // The bytes after it may be no request.
             ApiError::Registry(RegistryError::Body(_)) => answer.end_connection(),
             _ => {}
         }

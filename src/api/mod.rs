@@ -20,23 +20,26 @@ use std::sync::Arc;
 
 use actix_web::{
     HttpResponse,
-    http::{Method, StatusCode},
+    http::{
+        Method, StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
 };
 use futures_util::future::LocalBoxFuture;
 
 use self::{error::ApiError, routes::Name};
 use crate::{
     auth::Authenticator,
-    http::{ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route, Router},
+    http::{ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route, Router, field},
 };
 
 /// The version of the API, which clients look for.
-const API_VERSION: Fixed = &[("docker-distribution-api-version", "registry/2.0")];
+static API_VERSION: [(HeaderName, HeaderValue); 1] = [field("docker-distribution-api-version", "registry/2.0")];
 
-/// What the operator decides about the API.
+/// The settings of the API.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What stands before `/v2/` in every path; empty, or a slash and what follows it, without one at the end.
+    /// The prefix of every path: empty, or a path such as `/registry`, without a slash at the end.
     pub prefix: String,
     /// The most repositories in one page.
     pub catalog_max: usize,
@@ -75,11 +78,11 @@ impl Router for Api {
 
     fn headers(&self, path: &Path) -> Fixed {
         let rest = path.as_str().strip_prefix(self.0.settings.prefix.as_str());
-        if rest.is_some_and(|rest| rest.starts_with("/v2")) { API_VERSION } else { &[] }
+        if rest.is_some_and(|rest| rest.starts_with("/v2")) { &API_VERSION } else { &[] }
     }
 
     fn headers_without_path(&self) -> Fixed {
-        API_VERSION
+        &API_VERSION
     }
 }
 
@@ -119,7 +122,8 @@ impl Resource for Named {
     }
 }
 
-/// The handler of each row and method of the table. The right that it needs stands in its signature, and comes from [`Name::right`].
+/// The handler of each row and method of the table. The right that it needs stands in its signature, and comes from
+/// [`Name::right`].
 async fn dispatch(
     name: &Name,
     state: &State,

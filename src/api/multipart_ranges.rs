@@ -38,9 +38,10 @@ pub(super) fn answer(
     response.body(BoxBody::new(SizedStream::new(body_len, Box::pin(parts))))
 }
 
-/// What stands between the parts.
+/// The boundary between the parts.
 struct Text {
-    /// Nobody can know it before, so that no blob can hold it: clients look for it in the bytes (RFC 2046, section 5.1.1).
+    /// Nobody can know it before, so that no blob can hold it: clients look for it in the bytes (RFC 2046, section
+    /// 5.1.1).
     boundary: Uuid,
     /// How many bytes the whole blob has.
     len: u64,

@@ -20,14 +20,15 @@ pub(super) struct PageSize {
 #[derive(Debug)]
 pub(super) struct Pagination {
     pub(super) limit: usize,
-    /// What the entries come after. It is text to compare with, and need not be an entry, nor a name that one could have.
+    /// What the entries come after. It is text to compare with, and need not be an entry, nor a name that one could
+    /// have.
     pub(super) last: Option<String>,
     explicit: bool,
 }
 
 impl Pagination {
-    /// Reads `n` and `last`. More than there may be is cut down to that, and the client sees it at the `Link`. As with registry:2, the first
-    /// `n` counts, and an empty one is none.
+    /// Reads `n` and `last`. More than there may be is cut down to that, and the client sees it at the `Link`. As with
+    /// registry:2, the first `n` counts, and an empty one is none.
     ///
     /// # Errors
     /// [`ApiError::Pagination`] for an `n` that is no number, or less than none.
@@ -46,7 +47,8 @@ impl Pagination {
         self.explicit
     }
 
-    /// The value of `Link` to what comes after `last`, `more` being the other parameters that the list was asked for with.
+    /// The value of `Link` to what comes after `last`, `more` being the other parameters that the list was asked for
+    /// with.
     pub(super) fn next(&self, path: &str, last: &str, more: &[(&str, &str)]) -> String {
         let mut link = format!("<{path}?last={}", escaped(last));
         if self.explicit {
@@ -61,7 +63,8 @@ impl Pagination {
     }
 }
 
-/// A number that is too large for our type but not for a client's is still a number; one that is too large for anybody's is a mistake.
+/// A number that is too large for our type but not for a client's is still a number; one that is too large for
+/// anybody's is a mistake.
 fn oversized(n: &str) -> Result<usize, ApiError> {
     let fits = n.parse::<i64>().is_ok_and(|n| n >= 0);
     if fits { Ok(usize::MAX) } else { Err(ApiError::Pagination { parameter: "n" }) }

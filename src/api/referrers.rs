@@ -12,8 +12,8 @@ use crate::{
     oci::{Descriptor, Digest, MediaType},
 };
 
-/// The most referrers in one page, if a number is asked for. The registry bounds the bytes of each page, which is all that splits the list for
-/// clients that don't ask for a number: not all of them follow `Link`.
+/// The most referrers in one page, if a number is asked for. The registry bounds the bytes of each page, which is all
+/// that splits the list for clients that don't ask for a number: not all of them follow `Link`.
 const SIZE: PageSize = PageSize { default: usize::MAX, max: 1000 };
 
 #[derive(Serialize)]

@@ -1,7 +1,7 @@
 //! The table of routes, and the one place where a path of the API is taken apart.
 //!
-//! The decoded path is split once, from the right: a repository may be named `x/manifests/y` or `x/blobs/uploads`, so the last keyword decides. The
-//! parsed value decides what is allowed and what is read.
+//! The decoded path is split once, from the right: a repository may be named `x/manifests/y` or `x/blobs/uploads`, so
+//! the last keyword decides. The parsed value decides what is allowed and what is read.
 
 use actix_web::http::Method;
 
@@ -12,7 +12,7 @@ use crate::{
     registry::SessionId,
 };
 
-/// What a path names.
+/// The target of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {
     Token,
@@ -92,7 +92,8 @@ impl Name {
         }
     }
 
-    /// Takes apart the decoded path of a request, `prefix` being what the operator put before `/v2/`; `None` for a path outside of the API.
+    /// Takes apart the decoded path of a request, `prefix` being what the operator put before `/v2/`; `None` for a path
+    /// outside of the API.
     ///
     /// Tokens are issued under the prefix, where clients are sent, and beside it, for those who ask the server itself.
     ///
@@ -119,7 +120,7 @@ impl Name {
     }
 }
 
-/// Where a blob is to be mounted from, if the request says it rightly. What it says wrongly is answered later.
+/// Where a blob is to be mounted from, if the request says it rightly. An invalid value is answered later.
 fn source_of_mount(query: &Query) -> Option<RepositoryName> {
     query.one("mount").ok()??;
     query.one("from").ok()??.parse().ok()

@@ -29,7 +29,8 @@ struct Tags<'a> {
     tags: Vec<Tag>,
 }
 
-/// A page of the tags, if a number is asked for; else all of them, as registry:2 gives them: scripts don't know of `Link`.
+/// A page of the tags, if a number is asked for; else all of them, as registry:2 gives them: scripts don't know of
+/// `Link`.
 pub(super) async fn list(
     state: &State,
     request: &Exchange<'_>,
@@ -54,8 +55,8 @@ pub(super) async fn list(
     Ok(json(response, &Tags { name: of.name(), tags: page.entries }))
 }
 
-/// An answer of a length that is not known yet. HTTP/1.0, which nginx speaks to what is behind it, has no chunks: the end of the connection is
-/// the end of the answer (RFC 9112, section 6.3).
+/// An answer of a length that is not known yet. HTTP/1.0, which nginx speaks to what is behind it, has no chunks: the
+/// end of the connection is the end of the answer (RFC 9112, section 6.3).
 fn streamed(
     version: Version,
     mut response: HttpResponseBuilder,
@@ -69,15 +70,15 @@ fn streamed(
     response
 }
 
-/// What comes next of a list.
+/// The next page of a list.
 enum Next {
     Page(Page<Tag>),
     After(Tag),
     Nothing,
 }
 
-/// The whole list in JSON, from its `first` page on. Nothing is locked between two chunks. Each begins after the last tag of the one
-/// before, so a tag that is there all the time is there once, whatever becomes of the others.
+/// The whole list in JSON, from its `first` page on. Nothing is locked between two chunks. Each begins after the last
+/// tag of the one before, so a tag that is there all the time is there once, whatever becomes of the others.
 fn whole(
     name: &RepositoryName,
     first: Page<Tag>,

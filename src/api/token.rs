@@ -17,7 +17,7 @@ use crate::{
 /// The longest form, in bytes.
 const FORM: u64 = 16 * 1024;
 
-/// Answers a request for a token. Who shows nothing gets one as well, with what everybody may do.
+/// Answers a request for a token. A request without credentials gets a token with the rights of everybody.
 pub(super) async fn issue(state: &State, request: &Exchange<'_>) -> Result<HttpResponse, ApiError> {
     if !state.authenticator.issues_tokens() {
         return Err(TokenError::NotHere.into());

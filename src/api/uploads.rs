@@ -78,8 +78,8 @@ pub(super) async fn cancel(of: &Authorized<Push>, session: SessionId) -> Result<
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The blob that was mounted. `mount` and `from` are hints: where no mount can be, for whatever reason, the client gets a new upload and sends
-/// the blob ([distribution-spec, mounting a blob]).
+/// The blob that was mounted. `mount` and `from` are hints: where no mount can be, for whatever reason, the client gets
+/// a new upload and sends the blob ([distribution-spec, mounting a blob]).
 ///
 /// [distribution-spec, mounting a blob]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
 async fn mounted(request: &Exchange<'_>, to: &Authorized<Push>) -> Option<Digest> {
@@ -95,13 +95,15 @@ async fn mounted(request: &Exchange<'_>, to: &Authorized<Push>) -> Option<Digest
     }
 }
 
-/// The algorithm to hash an upload with while it comes. The parameter is a hint: the digest that ends the upload decides.
+/// The algorithm to hash an upload with while it comes. The parameter is a hint: the digest that ends the upload
+/// decides.
 fn algorithm(request: &Exchange<'_>) -> Algorithm {
     let hint = request.query().all("digest-algorithm").next().and_then(|name| name.parse().ok());
     hint.unwrap_or_default()
 }
 
-/// Whether the blob could be mounted: from the repository that is named, else from any, if the caller may read it there.
+/// Whether the blob could be mounted: from the repository that is named, else from any, if the caller may read it
+/// there.
 async fn mount(request: &Exchange<'_>, to: &Authorized<Push>, digest: &Digest) -> Result<bool, ApiError> {
     let Some(caller) = request.caller() else { return Ok(false) };
     let Some(from) = request.query().one("from")? else {

@@ -13,9 +13,11 @@ use crate::{
     oci::{Digest, EntityTags, Preconditions},
 };
 
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
 /// Says which content this is.
 pub(super) fn identify(response: &mut HttpResponseBuilder, digest: &Digest) {
-    response.insert_header(("Docker-Content-Digest", digest.to_string()));
+    response.insert_header((CONTENT_DIGEST, digest.to_string()));
     response.insert_header((header::ETAG, format!("\"{digest}\"")));
 }
 
@@ -29,14 +31,14 @@ impl Exchange<'_> {
     }
 
     fn entity_tags(&self, name: &HeaderName) -> Option<EntityTags> {
-        // What is no text is no tag of ours, and stays a member of the list.
+        // A value that is no text matches no tag, and stays a member of the list.
         let lines = self.request().headers().get_all(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let lines: Vec<_> = lines.collect();
         (!lines.is_empty()).then(|| EntityTags::parse(lines.iter().map(AsRef::as_ref)))
     }
 
-    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only for the same
-    /// content (RFC 9110, section 13.1.5).
+    /// The `Range` that is asked for, unless it is to be passed over: it counts for GET alone, and with `If-Range` only
+    /// for the same content (RFC 9110, section 13.1.5).
     pub(super) fn range(&self, digest: &Digest) -> Option<&str> {
         let field = |name| self.request().headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         if self.request().method() != Method::GET {

@@ -1,4 +1,4 @@
-//! Who may do what to which repository: the rules, and which of them decided.
+//! The access rules, and the rule that decided.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,7 +40,7 @@ pub struct InvalidAccess {
     fault: InvalidGlob,
 }
 
-/// What decides about an action.
+/// The rule that decides about an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// There are no rules, and a user asks.
@@ -99,7 +99,7 @@ impl AccessRules {
         self.rules.iter().any(|rule| rule.users.contains(ANONYMOUS))
     }
 
-    /// What decides whether [`allows`](Self::allows) is true.
+    /// The rule by which [`allows`](Self::allows) is true.
     #[must_use]
     pub fn explain(&self, user: Option<&str>, action: Action, name: &RepositoryName) -> Verdict {
         match (self.rules.is_empty(), user) {

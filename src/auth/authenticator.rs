@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 
 use super::{
     access_rules::AccessRules,
-    authorization::Authorization,
+    authorization::{Authorization, Credentials},
     builtin::Builtin,
     challenge,
     error::AuthError,
@@ -28,15 +28,6 @@ use crate::{
     files::{self, Poll},
     oci::ResourceScope,
 };
-
-/// The credentials of a request.
-#[derive(Clone, Copy)]
-pub struct Credentials<'a> {
-    /// The value of the one `Authorization` header.
-    pub authorization: Option<&'a [u8]>,
-    /// The address the request came from.
-    pub address: IpAddr,
-}
 
 /// How a person logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -308,13 +299,6 @@ impl fmt::Debug for Authenticator {
             Mode::Builtin(_) => "Authenticator(token, built in)",
             Mode::External(_) => "Authenticator(token, external)",
         })
-    }
-}
-
-impl fmt::Debug for Credentials<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let authorization = self.authorization.map(|_| "…");
-        f.debug_struct("Credentials").field("authorization", &authorization).field("address", &self.address).finish()
     }
 }
 

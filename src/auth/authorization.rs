@@ -1,5 +1,7 @@
 //! Parses the `Authorization` header.
 
+use std::{fmt, net::IpAddr};
+
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -10,6 +12,21 @@ use super::secret::Secret;
 /// The longest value that is read, in bytes. It is as long as the longest head of a request that settings allow
 /// (`limits.head_bytes`).
 pub const MAX_AUTHORIZATION_LEN: usize = 120 * 1024;
+
+/// The credentials of a request.
+#[derive(Clone, Copy)]
+pub struct Credentials<'a> {
+    /// The value of the one `Authorization` header.
+    pub authorization: Option<&'a [u8]>,
+    /// The address the request came from.
+    pub address: IpAddr,
+}
+impl fmt::Debug for Credentials<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let authorization = self.authorization.map(|_| "…");
+        f.debug_struct("Credentials").field("authorization", &authorization).field("address", &self.address).finish()
+    }
+}
 
 /// The content of the header.
 #[derive(Debug)]

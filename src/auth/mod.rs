@@ -37,8 +37,8 @@ mod token;
 mod users;
 
 pub use access_rules::{ANONYMOUS, ANY_USER, AccessRules, InvalidAccess, RuleSettings, Verdict};
-pub use authenticator::{Authenticator, BrowserLogin, Credentials};
-pub use authorization::MAX_AUTHORIZATION_LEN;
+pub use authenticator::{Authenticator, BrowserLogin};
+pub use authorization::{Credentials, MAX_AUTHORIZATION_LEN};
 pub use error::AuthError;
 pub use glob::{Glob, InvalidGlob};
 pub use inspect::{TokenText, judge_token, read_token};

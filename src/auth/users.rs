@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn c2_c3_c4_passwords_that_bcrypt_would_cut_off_are_refused() {
         let long = format!("{}X", "a".repeat(72));
-        // What other programs store for a password of 73 bytes is the hash of its first 72.
+        // Other programs store, for a password of 73 bytes, the hash of its first 72.
         let stored = crate::auth::hash_password(&Secret::new(long.as_str()), 4).unwrap();
         let users =
             parse(&format!("alice:{stored}\nbob:{}", crate::auth::hash_password(&Secret::new("good"), 4).unwrap()))

@@ -9,18 +9,24 @@ use tokio::{
 
 use super::{CommandResult, logging, reload::Rules};
 use crate::{
+    archive::Archive,
     config::{Loaded, Sources},
     files::{self, FileError, POLL_INTERVAL},
     server::{self, Server, systemd},
 };
 
-/// Serves until SIGTERM or SIGINT, then waits for requests in progress; a second signal ends the process at once. SIGHUP, or a
-/// change of the settings file, puts changed rules in force.
-pub(super) fn serve(sources: Sources, loaded: Loaded, ready_file: Option<&Path>) -> CommandResult {
+/// Serves until SIGTERM or SIGINT, then waits for requests in progress; a second signal ends the process at once.
+/// SIGHUP, or a change of the settings file, puts changed rules in force.
+pub(super) fn serve(
+    sources: Sources,
+    loaded: Loaded,
+    archives: Vec<Archive>,
+    ready_file: Option<&Path>,
+) -> CommandResult {
     let rules = Rules::new(sources, loaded.file);
     // Signals are handled before the server starts, so that none is missed.
     let (runtime, signals) = listen_for_signals()?;
-    let server = server::start(loaded.config)?;
+    let server = server::start_with(loaded.config, archives)?;
     write_ready_file(&server, ready_file).map_err(|error| format!("--ready-file {error}"))?;
     systemd::notify_ready();
     follow_signals(&runtime, signals, server, rules);

@@ -14,9 +14,9 @@ use crate::{
 
 /// Check the whole store.
 ///
-/// Reads every blob and manifest, compares it with its digest, and follows every link. Damaged content is set aside: it is
-/// not served, and the next push of it restores it. Exit code 0 if no problem is left, 1 if problems are left, 2 if the
-/// check could not run.
+/// Reads every blob and manifest, compares it with its digest, and follows every link. Damaged content is set aside: it
+/// is not served, and the next push of it restores it. Exit code 0 if no problem is left, 1 if problems are left, 2 if
+/// the check could not run.
 #[derive(Debug, Args)]
 pub(super) struct Fsck {
     /// Repair: remove links and tags that lead nowhere, create missing parts of repositories

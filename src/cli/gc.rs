@@ -36,7 +36,8 @@ pub(super) struct Gc {
     file: FileArguments,
 }
 
-/// Remove content that nothing refers to, with the arguments of registry:2. Flags take values as in Go: `--dry-run=false`.
+/// Remove content that nothing refers to, with the arguments of registry:2. Flags take values as in Go:
+/// `--dry-run=false`.
 #[derive(Debug, Args)]
 pub(super) struct GarbageCollect {
     /// Only list what would be removed

@@ -1,4 +1,5 @@
-//! `htpasswd`: the image has this binary under that name too. It has the options of Apache's program that make bcrypt hashes.
+//! `htpasswd`: the image has this binary under that name too. It has the options of Apache's program that make bcrypt
+//! hashes.
 
 use std::{env, path::Path, process::ExitCode};
 

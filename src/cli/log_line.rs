@@ -1,4 +1,5 @@
-//! A line of the log, as text or as JSON. Every record is exactly one line: control characters are escaped in both forms.
+//! A line of the log, as text or as JSON. Every record is exactly one line: control characters are escaped in both
+//! forms.
 
 use std::fmt::{self, Write};
 

@@ -1,7 +1,7 @@
 //! Writes the log to standard error on its own thread, so that a slow reader of the log delays nothing else.
 //!
-//! Lines go into a bounded buffer. Lines that do not fit are counted, and the count becomes a line of the log as soon as the
-//! log can be written again.
+//! Lines go into a bounded buffer. Lines that do not fit are counted, and the count becomes a line of the log as soon
+//! as the log can be written again.
 
 use std::{
     io::{self, ErrorKind, Write},

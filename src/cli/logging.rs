@@ -16,8 +16,8 @@ static WRITER: OnceLock<LogWriter> = OnceLock::new();
 /// Starts logging for this process. A second call changes nothing.
 pub(super) fn start(log: &Log) {
     let own = level(log.level);
-    // Of libraries, warnings are enough. actix-http calls it an error if a client does not speak HTTP; every docker push begins
-    // so, with a TLS handshake.
+    // Of libraries, warnings are enough. actix-http calls it an error if a client does not speak HTTP; every docker
+    // push begins so, with a TLS handshake.
     let levels = Targets::new()
         .with_default(own.min(LevelFilter::WARN))
         .with_target("actix_http", LevelFilter::OFF)
@@ -35,8 +35,8 @@ pub(super) fn start(log: &Log) {
     }));
 }
 
-/// Waits until the log is written, with a short timeout, since its reader may have stopped. It must be called before the process
-/// ends, and before standard error is written in another way.
+/// Waits until the log is written, with a short timeout, since its reader may have stopped. It must be called before
+/// the process ends, and before standard error is written in another way.
 pub(super) fn flush() {
     if let Some(writer) = WRITER.get() {
         writer.flush(FLUSH_TIMEOUT);

@@ -1,14 +1,13 @@
 //! The commands, one file each.
 
 mod access;
-mod any_certificate;
 mod config;
+mod events;
 mod foreground;
 mod fsck;
 mod gc;
 mod healthcheck;
 mod htpasswd;
-mod http_get;
 mod log_line;
 mod log_writer;
 mod logging;
@@ -16,7 +15,9 @@ mod maintenance;
 mod output;
 mod progress_bar;
 mod reload;
+mod run;
 mod serve;
+mod throwaway;
 mod token;
 mod user;
 
@@ -28,7 +29,8 @@ use crate::config::Sources;
 
 /// An OCI container registry in one small binary, a replacement for registry:2.
 ///
-/// Without a command, wharf serves. Without settings, it is an open registry on localhost:5000 with its store in ./data.
+/// Without a command, wharf serves. Without settings, it is an open registry on localhost:5000 with its store in
+/// ./data.
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, args_conflicts_with_subcommands = true, after_help = AFTER_HELP)]
 struct Cli {
@@ -47,6 +49,8 @@ enum Command {
     Version,
     /// Serve the registry; the default command
     Serve(serve::Serve),
+    /// Run a command beside a registry in memory, whose address it finds in `WHARF_REGISTRY`
+    Run(run::Run),
     /// Check or show the settings
     Config {
         #[command(subcommand)]
@@ -75,13 +79,15 @@ enum Command {
     Gc(gc::Gc),
     /// The same, with the name and the arguments of registry:2
     GarbageCollect(gc::GarbageCollect),
+    /// Show what waits for each endpoint of notifications, give it up, or send it now
+    Events(events::Events),
 }
 
 /// The choice of the settings file.
 #[derive(Clone, Debug, Args)]
 struct FileArguments {
-    /// The settings file: TOML, or the YAML of registry:2 [default: `$REGISTRY_CONFIGURATION_PATH`, else ./registry.toml if
-    /// it exists]
+    /// The settings file: TOML, or the YAML of registry:2 [default: `$REGISTRY_CONFIGURATION_PATH`, else
+    /// ./registry.toml if it exists]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// The same, as an option
@@ -95,7 +101,7 @@ impl FileArguments {
     }
 }
 
-/// What a command comes to: its exit code, or the error to print before exit code 1.
+/// The result of a command: its exit code, or the error to print before exit code 1.
 type CommandResult = Result<ExitCode, Box<dyn Error>>;
 
 /// The exit code for a wrong command line, the same as clap's.
@@ -139,6 +145,7 @@ fn run_command(cli: Cli) -> ExitCode {
     let outcome = match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Version => Ok(output::answer(concat!("wharf ", env!("CARGO_PKG_VERSION"), "\n"))),
         Command::Serve(command) => command.run(),
+        Command::Run(command) => command.run(),
         Command::Config { command } => command.run(),
         Command::User { command } => command.run(),
         Command::Token { command } => command.run(),
@@ -146,6 +153,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Healthcheck(command) => command.run(),
         Command::Fsck(command) => Ok(command.run()),
         Command::Gc(command) => command.run(),
+        Command::Events(command) => command.run(),
         Command::GarbageCollect(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {

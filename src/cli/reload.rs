@@ -19,7 +19,8 @@ impl Rules {
         Self { sources, file: Watch::new(file.into_iter().map(|path| (path, Content::Public)).collect()) }
     }
 
-    /// Reads settings, users and keys again, and puts the rules in force. If the settings have an error, nothing changes.
+    /// Reads settings, users and keys again, and puts the rules in force. If the settings have an error, nothing
+    /// changes.
     pub(super) fn reload(&self, server: &Server) {
         match self.sources.load() {
             Ok(loaded) => match server.reload(&loaded.config) {
@@ -32,7 +33,8 @@ impl Rules {
         }
     }
 
-    /// The same, if the settings file has changed. A missing file changes nothing: editors remove a file before they replace it.
+    /// The same, if the settings file has changed. A missing file changes nothing: editors remove a file before they
+    /// replace it.
     pub(super) fn reload_if_changed(&mut self, server: &Server) {
         let is_there = |file: &Snapshot| file.bytes().is_ok();
         if self.file.poll() == Poll::Changed && self.file.snapshots().iter().all(is_there) {

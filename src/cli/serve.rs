@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CommandResult, FileArguments, foreground, logging};
+use super::{CommandResult, FileArguments, foreground, logging, throwaway::Throwaway};
 
 /// Serve the registry.
 #[derive(Debug, Args)]
@@ -17,6 +17,8 @@ pub(super) struct Serve {
     /// Write this file (JSON: addr, pid) once connections are accepted
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
+    #[command(flatten)]
+    throwaway: Throwaway,
 }
 
 impl Serve {
@@ -33,6 +35,8 @@ impl Serve {
         if let Some(addr) = self.addr {
             sources.flags.push(("--addr", "http.addr", addr));
         }
+        // It has to stay until the server ends: the users are read again at each reload.
+        let _users = self.throwaway.users(&mut sources)?;
         let loaded = sources.load()?;
         logging::start(&loaded.config.log);
         if let Some(file) = &loaded.file {
@@ -41,6 +45,7 @@ impl Serve {
         for notice in &loaded.notices {
             tracing::warn!("{notice}");
         }
-        foreground::serve(sources, loaded, self.ready_file.as_deref())
+        let archives = self.throwaway.archives()?;
+        foreground::serve(sources, loaded, archives, self.ready_file.as_deref())
     }
 }

@@ -1,6 +1,7 @@
 //! Assigns each value of a file or variable to its setting.
 
 use super::node::{Node, Value};
+use super::setting::is_below;
 use super::values::Values;
 use super::{ConfigError, table};
 
@@ -29,12 +30,13 @@ impl Values {
 
     /// Removes the values of a table that is about to be replaced.
     pub(super) fn forget(&mut self, key: &str) {
-        let below = |name: &str| name == key || table::is_below(name, key);
+        let below = |name: &str| name == key || is_below(name, key);
         self.set.retain(|name, _| !below(name));
         self.tables.retain(|name, _| !below(name));
     }
 
-    /// Sets one entry of a table of texts or lists, without touching the others. Names are compared without regard to case.
+    /// Sets one entry of a table of texts or lists, without touching the others. Names are compared without regard to
+    /// case.
     pub(super) fn put_entry(&mut self, key: &'static str, name: &str, node: Node) {
         let table = self.set.entry(key).or_insert_with(|| Node { value: Value::Null, source: node.source.clone() });
         table.source = node.source.clone();
@@ -58,8 +60,8 @@ impl Values {
 
     fn put(&mut self, key: &'static str, node: Node) {
         let marks = table::find(key).is_some_and(|setting| setting.kind == super::Kind::EmptyTable);
-        // A null value has the meaning of a missing line, except for settings whose presence is the value, and for settings whose
-        // default is less safe than any value.
+        // A null value has the meaning of a missing line, except for settings whose presence is the value, and for
+        // settings whose default is less safe than any value.
         if node.value == Value::Null && table::refuses_empty(key) {
             self.bad::<()>(key, node.source, "this is empty; give it a value, or remove the line to get the default");
         } else if marks || node.value != Value::Null {

@@ -1,10 +1,11 @@
-//! `[auth]`: how callers authenticate. Settings that contradict each other are errors, so that no mistake opens the registry.
+//! `[auth]`: how callers authenticate. Settings that contradict each other are errors, so that no mistake opens the
+//! registry.
 
 use std::path::PathBuf;
 
 use super::auth_token::{self, Token};
 use super::values::Values;
-use super::{ConfigError, Kind, Notice, Setting, Source, table::is_below};
+use super::{ConfigError, Kind, Notice, Setting, Source, setting::is_below};
 
 /// How callers authenticate.
 #[derive(Clone, Debug)]
@@ -85,8 +86,8 @@ pub(super) fn read(values: &mut Values) -> Auth {
     Auth { mode, message: values.text("auth.message"), content_type: values.text("auth.content_type") }
 }
 
-/// The mode and the source that decided it: `REGISTRY_AUTH_MODE`, then `REGISTRY_AUTH`, then variables of one table over a file's
-/// `none`, then the file's `mode`, then the one table that is there.
+/// The mode and the source that decided it: `REGISTRY_AUTH_MODE`, then `REGISTRY_AUTH`, then variables of one table
+/// over a file's `none`, then the file's `mode`, then the one table that is there.
 fn chosen(values: &mut Values) -> (&'static str, Source) {
     let is_variable = |source: &Source| matches!(source, Source::Variable(_));
     let mode = word(values, "auth.mode");

@@ -13,8 +13,8 @@ const UNITS: [(&str, u128); 8] = [
     ("h", 3_600_000_000_000),
 ];
 
-/// Reads `30s`, `1h30m`, `1.5h`, `0`. A number without a unit is refused: registry:2 reads it as nanoseconds, which is not
-/// what its author means.
+/// Reads `30s`, `1h30m`, `1.5h`, `0`. A number without a unit is refused: registry:2 reads it as nanoseconds, which is
+/// not what its author means.
 pub(super) fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration; write it like 30s, 5m or 24h");
     if text == "0" {

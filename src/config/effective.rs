@@ -2,7 +2,7 @@
 
 use super::node::{Node, Value};
 use super::values::Values;
-use super::{Kind, Source, Status, table};
+use super::{Kind, Source, Status, notifications, table};
 
 /// A setting with its effective value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct EffectiveSetting {
     pub ignored: bool,
 }
 
-/// Every setting that is honoured or was set, except for those that select another (`REGISTRY_STORAGE`): the selected one is
-/// shown. The whole is a settings file with the same meaning.
+/// Every setting that is honoured or was set, except for those that select another (`REGISTRY_STORAGE`): the selected
+/// one is shown. The whole is a settings file with the same meaning.
 pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
     let in_memory = values.is_set("storage.inmemory");
     let selects = |key: &str| matches!(key, "storage" | "auth" | "version");
@@ -30,6 +30,9 @@ pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
             value: match values.node(setting.key) {
                 Some(_) if setting.kind == Kind::EmptyTable => "{}".to_owned(),
                 Some(_) if setting.secret => quoted("(secret)"),
+                Some(node) if setting.key == "notifications.endpoints" => {
+                    written(&notifications::without_secrets(node))
+                }
                 Some(node) => written(&node),
                 None => String::new(),
             },

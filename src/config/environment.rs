@@ -1,5 +1,5 @@
-//! `REGISTRY_*` variables, which override the file, by the rules of registry:2: the name is the path of the setting in upper
-//! case, variables apply in the order of their names, and values are YAML.
+//! `REGISTRY_*` variables, which override the file, by the rules of registry:2: the name is the path of the setting in
+//! upper case, variables apply in the order of their names, and values are YAML.
 
 use std::sync::Arc;
 
@@ -14,6 +14,10 @@ pub const CONFIGURATION_PATH: &str = "REGISTRY_CONFIGURATION_PATH";
 
 /// The error for an empty value of a setting that must have one.
 const EMPTY: &str = "this is empty; give it a value, or remove the variable to get the default";
+
+/// Variables that registry:2 calls by the names in its source, and the names that follow from the settings.
+const OTHER_NAMES: [(&str, &str); 1] =
+    [("REGISTRY_NOTIFICATIONS_EVENTCONFIG_INCLUDEREFERENCES", "REGISTRY_NOTIFICATIONS_EVENTS_INCLUDEREFERENCES")];
 
 /// The target of a variable.
 #[derive(Debug, PartialEq)]
@@ -88,8 +92,8 @@ fn in_order(name: &str) -> String {
     name.split('_').map(padded).collect::<Vec<_>>().join("_")
 }
 
-/// Reads the value as YAML. If the setting is a text, a value that is not a YAML scalar (`[::1]:5000`, `Registry: ours`) is
-/// taken literally.
+/// Reads the value as YAML. If the setting is a text, a value that is not a YAML scalar (`[::1]:5000`, `Registry:
+/// ours`) is taken literally.
 fn read(payload: &str, target: &Target, source: &Source) -> Result<Node, ConfigError> {
     let node = yaml::read(payload, &|_| source.clone());
     let plain = |node: &Node| matches!(node.value, Value::Scalar(_) | Value::Null);
@@ -108,7 +112,10 @@ fn read(payload: &str, target: &Target, source: &Source) -> Result<Node, ConfigE
 
 /// The target of a variable: the setting or table with this path, or an entry of one that holds entries.
 fn target(name: &str) -> Option<Target> {
-    let upper = name.to_uppercase();
+    let mut upper = name.to_uppercase();
+    if let Some((_, name)) = OTHER_NAMES.iter().find(|(other, _)| *other == upper) {
+        (*name).clone_into(&mut upper);
+    }
     if let Some(setting) = table::settings().find(|setting| setting.variable() == upper) {
         return Some(Target::Setting(setting.key, setting.kind));
     }

@@ -56,7 +56,7 @@ pub enum ConfigError {
         place: Source,
         /// The setting.
         key: String,
-        /// What to do until then.
+        /// The remedy until then.
         reason: &'static str,
     },
     /// A setting of a feature that wharf does not have.

@@ -9,8 +9,9 @@ use super::{ConfigError, Source, toml_file, yaml};
 /// The file that is read if it exists and no other is named.
 pub const DEFAULT_FILE: &str = "registry.toml";
 
-/// The default files of registry:2 and registry:3. wharf does not read them unless they are named: a file for another program
-/// must not configure this one. But a warning names them, since a file that was mounted there is expected to be read.
+/// The default files of registry:2 and registry:3. wharf does not read them unless they are named: a file for another
+/// program must not configure this one. But a warning names them, since a file that was mounted there is expected to be
+/// read.
 pub(super) const DISTRIBUTION_FILES: [&str; 2] = ["/etc/docker/registry/config.yml", "/etc/distribution/config.yml"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,8 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<(Node, Language), ConfigE
     Ok((node, language))
 }
 
-/// The file to read if the command line names none: that of `REGISTRY_CONFIGURATION_PATH`, else the default one if it exists.
+/// The file to read if the command line names none: that of `REGISTRY_CONFIGURATION_PATH`, else the default one if it
+/// exists.
 pub(super) fn unnamed(configuration_path: Option<&str>) -> Option<PathBuf> {
     match configuration_path {
         Some(path) => Some(PathBuf::from(path)),

@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::node::{Node, Value};
+use url::Url;
+
+use super::table_entry::{TableEntry, entries};
 use super::values::Values;
-use super::{Address, ConfigError, Kind, Setting, Source, duration, nearest};
+use super::{Address, Kind, Setting};
 
 /// A check, how often it is made, and what a failure means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// What is checked.
+    /// The target of the check.
     pub probe: Probe,
     /// The time between two checks.
     pub interval: Duration,
@@ -18,7 +20,7 @@ pub struct HealthCheck {
     pub threshold: u32,
 }
 
-/// What is checked.
+/// The target of the check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// The store can be read.
@@ -27,9 +29,22 @@ pub enum Probe {
     NoFile(PathBuf),
     /// A TCP connection can be made within this time.
     Connection(Address, Duration),
+    /// A server answers a HEAD.
+    Http(HttpProbe),
 }
 
-const HTTP: &str = "check it from where it is used; wharf checks its store, files and TCP connections";
+/// A HEAD to a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpProbe {
+    /// The URL.
+    pub url: Url,
+    /// The headers of the request.
+    pub headers: Vec<(String, Vec<String>)>,
+    /// The status that the answer must have.
+    pub status: u16,
+    /// The time that the answer may take.
+    pub timeout: Duration,
+}
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("health.storagedriver.enabled", Kind::Flag, "false", "Check that the store can be read."),
@@ -47,7 +62,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         "",
         "Servers that must take connections: `addr`, and `interval` (10s), `timeout` (1s), `threshold` (0).",
     ),
-    Setting::refused("health.http", HTTP),
+    Setting::new(
+        "health.http",
+        Kind::Rules,
+        "",
+        "Servers that must answer a HEAD: `uri`, and `headers`, `statuscode` (200), `timeout` (5s), `interval` (10s), \
+         `threshold` (0).",
+    ),
 ];
 
 pub(super) fn read(values: &mut Values) -> Vec<HealthCheck> {
@@ -65,92 +86,44 @@ pub(super) fn read(values: &mut Values) -> Vec<HealthCheck> {
     }
     checks.extend(entries(values, "health.file", file));
     checks.extend(entries(values, "health.tcp", tcp));
+    checks.extend(entries(values, "health.http", http));
     checks
-}
-
-/// The names in a table of a list, each read at most once.
-struct Entry<'a> {
-    key: &'static str,
-    values: &'a mut Values,
-    fields: Vec<(String, Node)>,
-    place: Source,
-}
-
-impl Entry<'_> {
-    fn take<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let at = self.fields.iter().position(|(field, _)| field == name)?;
-        let (_, node) = self.fields.remove(at);
-        let read = match &node.value {
-            Value::Scalar(text) if !text.is_empty() => parse(text),
-            _ => Err(format!("a text was expected, not {}", node.kind())),
-        };
-        read.map_err(|problem| self.values.bad::<()>(&format!("{}.{name}", self.key), node.source, problem)).ok()
-    }
-
-    fn must<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        if self.fields.iter().any(|(field, _)| field == name) {
-            return self.take(name, parse);
-        }
-        self.values.bad::<()>(self.key, self.place.clone(), format!("this entry has no {name}"));
-        None
-    }
-
-    fn time(&mut self, name: &str, default: Duration) -> Duration {
-        let longer_than_0 = |text: &str| match duration::parse(text)? {
-            Duration::ZERO => Err("it must be longer than 0".to_owned()),
-            time => Ok(time),
-        };
-        self.take(name, longer_than_0).unwrap_or(default)
-    }
-
-    fn threshold(&mut self) -> u32 {
-        let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is not a whole number of 0 or more"));
-        self.take("threshold", number).unwrap_or_default()
-    }
-
-    /// Refuses what was not read.
-    fn end(self, names: &'static [&'static str]) {
-        for (name, node) in self.fields {
-            let near = nearest::nearest(&name, names.iter().copied()).map(|near| format!("{}.{near}", self.key));
-            let key = format!("{}.{name}", self.key);
-            self.values.errors.push(ConfigError::UnknownKey { place: node.source, key, nearest: near });
-        }
-    }
 }
 
 const INTERVAL: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(1);
+const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
-fn entries(values: &mut Values, key: &'static str, read: fn(Entry<'_>) -> Option<HealthCheck>) -> Vec<HealthCheck> {
-    let Some(node) = values.node(key) else { return Vec::new() };
-    let tables = match node.value {
-        Value::Null => Vec::new(),
-        Value::List(tables) => tables,
-        _ => return values.bad(key, node.source, "a list of tables was expected"),
-    };
-    let mut checks = Vec::new();
-    for table in tables {
-        match table.value {
-            Value::Table(fields) => checks.extend(read(Entry { key, values, fields, place: table.source })),
-            _ => values.bad::<()>(key, table.source.clone(), format!("a table was expected, not {}", table.kind())),
-        }
-    }
-    checks
-}
-
-fn file(mut entry: Entry<'_>) -> Option<HealthCheck> {
+fn file(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
     let path = entry.must("file", |text| Ok(PathBuf::from(text)));
     let interval = entry.time("interval", INTERVAL);
     entry.end(&["file", "interval"]);
     Some(HealthCheck { probe: Probe::NoFile(path?), interval, threshold: 0 })
 }
 
-fn tcp(mut entry: Entry<'_>) -> Option<HealthCheck> {
+fn tcp(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
     let address = entry.must("addr", Address::parse);
     let timeout = entry.time("timeout", TIMEOUT);
-    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.threshold());
+    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.count("threshold", 0));
     entry.end(&["addr", "interval", "timeout", "threshold"]);
     Some(HealthCheck { probe: Probe::Connection(address?, timeout), interval, threshold })
+}
+
+fn http(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
+    let url = entry.must("uri", |text| match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err(format!("`{text}` is not a URL; write it whole, like https://registry.example.com")),
+    });
+    let headers = entry.lists("headers");
+    let status = entry.take("statuscode", |text| match text.parse() {
+        Ok(status @ 100..=599) => Ok(status),
+        _ => Err(format!("`{text}` is not a status of HTTP, such as 200")),
+    });
+    let timeout = entry.time("timeout", HTTP_TIMEOUT);
+    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.count("threshold", 0));
+    entry.end(&["uri", "headers", "statuscode", "timeout", "interval", "threshold"]);
+    let probe = HttpProbe { url: url?, headers, status: status.unwrap_or(200), timeout };
+    Some(HealthCheck { probe: Probe::Http(probe), interval, threshold })
 }
 
 #[cfg(test)]
@@ -167,6 +140,11 @@ health:
     - {file: /path/to/checked/file, interval: 20s}
   tcp:
     - {addr: 'redis-server.domain.com:6379', timeout: 3s, interval: 30s, threshold: 2}
+  http:
+    - uri: http://server.to.check/must/return/200
+      headers:
+        Authorization: [Basic abc]
+      statuscode: 201
 ";
         let (config, errors, _) = tried("f.yml", yaml, &[]);
         assert_eq!(errors, Vec::<String>::new());
@@ -177,6 +155,16 @@ health:
             check(Probe::Store, 10, 3),
             check(Probe::NoFile("/path/to/checked/file".into()), 20, 0),
             check(Probe::Connection(redis, Duration::from_secs(3)), 30, 2),
+            check(
+                Probe::Http(HttpProbe {
+                    url: "http://server.to.check/must/return/200".parse().unwrap_or_else(|_| panic!("a URL")),
+                    headers: vec![("Authorization".to_owned(), vec!["Basic abc".to_owned()])],
+                    status: 201,
+                    timeout: Duration::from_secs(5),
+                }),
+                10,
+                0,
+            ),
         ];
         assert_eq!(config.health, expected);
         let variables = [("REGISTRY_HEALTH_FILE_0_FILE", "/down"), ("REGISTRY_HEALTH_FILE_0_INTERVAL", "1s")];
@@ -194,7 +182,9 @@ health:
             ("tcp = [{addr = '5'}]", "only a port"),
             ("tcp = [{addr = 'a:5', threshold = 'x'}]", "whole number"),
             ("storagedriver.interval = '0s'", "longer than 0"),
-            ("http = [{uri = 'http://a'}]", "health.http"),
+            ("http = [{uri = 'a'}]", "is not a URL"),
+            ("http = [{uri = 'http://a', statuscode = 'x'}]", "not a status"),
+            ("http = [{uri = 'http://a', headers = 'x'}]", "a table was expected"),
         ];
         for (line, expected) in cases {
             let (_, errors, _) = tried("f.toml", &format!("[health]\n{line}\n"), &[]);

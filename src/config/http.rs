@@ -18,7 +18,8 @@ pub struct Http {
     pub host: Option<Url>,
     /// `http.prefix`: empty, or a path such as `/registry`, without a trailing slash.
     pub prefix: String,
-    /// `http.relativeurls`. `true`: `Location` is a path even if `host` is set. `false`: it is absolute even if `host` is not set.
+    /// `http.relativeurls`. `true`: `Location` is a path even if `host` is set. `false`: it is absolute even if `host`
+    /// is not set.
     pub relative_urls: Option<bool>,
     /// `http.draintimeout`: the time that requests in progress get to end when the server stops.
     pub drain_timeout: Duration,
@@ -151,7 +152,8 @@ fn prefix(values: &mut Values) -> String {
     prefix.unwrap_or_default()
 }
 
-/// Warns if both are set: a path in `host` is one that a proxy removes, `prefix` one that it keeps, and links have both.
+/// Warns if both are set: a path in `host` is one that a proxy removes, `prefix` one that it keeps, and links have
+/// both.
 fn warn_of_two_paths(values: &mut Values, host: Option<&Url>, prefix: &str) {
     let Some(host) = host.filter(|host| host.path() != "/" && !prefix.is_empty()) else { return };
     let text = format!(
@@ -170,20 +172,26 @@ fn headers(values: &mut Values) -> Vec<(String, Vec<String>)> {
     let place = values.source("http.headers");
     let headers = values.lists("http.headers");
     for (name, texts) in &headers {
-        let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        let visible = |byte: u8| byte == b'\t' || (0x20..0x7f).contains(&byte);
-        let key = format!("http.headers.{name}");
-        if name.is_empty() || !name.bytes().all(token) {
-            values.bad::<()>(&key, place.clone(), "this is not the name of a header");
-        }
-        if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
-            values.bad::<()>(&key, place.clone(), "wharf sets this header itself");
-        }
-        if !texts.iter().all(|text| text.bytes().all(visible)) {
-            values.bad::<()>(&key, place.clone(), "a value holds characters that a header can't have");
+        if let Some(problem) = header_problem(name, texts) {
+            values.bad::<()>(&format!("http.headers.{name}"), place.clone(), problem);
         }
     }
     headers
+}
+
+/// Why a header can't be sent with these values.
+pub(super) fn header_problem(name: &str, texts: &[String]) -> Option<&'static str> {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let visible = |byte: u8| byte == b'\t' || (0x20..0x7f).contains(&byte);
+    if name.is_empty() || !name.bytes().all(token) {
+        Some("this is not the name of a header")
+    } else if FRAMING.iter().any(|framing| name.eq_ignore_ascii_case(framing)) {
+        Some("wharf sets this header itself")
+    } else if !texts.iter().all(|text| text.bytes().all(visible)) {
+        Some("a value holds characters that a header can't have")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,15 @@ use super::values::Values;
 use super::{Kind, table};
 
 impl Values {
-    /// Sets one entry of a list, or a part of a rule. `path` follows the name of the list: `0`, for a rule also `0_USERS` and
-    /// `0_USERS_1`. An existing entry is replaced; the next index adds one.
+    /// Sets one entry of a list, or a part of a rule. `path` follows the name of the list: `0`, for a rule also
+    /// `0_USERS` and `0_USERS_1`. An existing entry is replaced; the next index adds one.
     pub(super) fn put_item(&mut self, key: &'static str, path: &str, node: Node) {
         let place = node.source.clone();
-        let most = if table::find(key).is_some_and(|setting| setting.kind == Kind::Rules) { 3 } else { 1 };
+        let most = match table::find(key).map(|setting| setting.kind) {
+            Some(Kind::Rules) if key == "notifications.endpoints" => 4,
+            Some(Kind::Rules) => 3,
+            _ => 1,
+        };
         let steps: Vec<&str> = path.split('_').collect();
         let put = if node.value == Value::Null {
             Err("this is empty; an entry of the list needs a value".to_owned())
@@ -90,11 +94,15 @@ fn put_in(item: &mut Node, steps: &[&str], node: Node) -> Result<(), String> {
         entries.len() - 1
     });
     let list = &mut entries[at].1;
-    let put = if rest.is_empty() {
-        *list = node;
-        Ok(())
-    } else {
-        put_in_list(list, rest, node)
+    let is_numbered = rest.first().is_some_and(|step| step.bytes().all(|byte| byte.is_ascii_digit()));
+    let put = match (rest, &list.value) {
+        ([], _) => {
+            *list = node;
+            Ok(())
+        }
+        // A table in a table, such as the headers of an endpoint.
+        (_, Value::Null | Value::Table(_)) if !is_numbered => put_in(list, rest, node),
+        _ => put_in_list(list, rest, node),
     };
     item.value = Value::Table(entries);
     put
@@ -127,7 +135,9 @@ mod tests {
                 USERS,
             ),
             "health.file" => (["{file: /a}", "{file: /b}"], ""),
+            "notifications.endpoints" => (["{url: 'http://a'}", "{url: 'http://b'}"], ""),
             "health.tcp" => (["{addr: 'a:1'}", "{addr: 'b:2'}"], ""),
+            "health.http" => (["{uri: 'http://a'}", "{uri: 'http://b'}"], ""),
             "http.debug.addr" => (["localhost:5003", "[::1]:5004"], ""),
             other => panic!("{other} is a list without an example"),
         }

@@ -8,7 +8,7 @@ use super::node::Node;
 use super::values::Values;
 use super::{
     CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, access, auth, effective, environment,
-    health, http, limits, log, storage, ui, validation,
+    health, http, limits, log, notifications, storage, table, ui, validation,
 };
 
 /// The sources of settings.
@@ -47,7 +47,7 @@ impl Sources {
     ///
     /// All errors at once.
     pub fn load(&self) -> Result<Loaded, ConfigErrors> {
-        let mut values = Values::default();
+        let mut values = Values::new(table::find);
         let variables = self.variables(&mut values);
         let named = variables.iter().find(|(name, path)| name == CONFIGURATION_PATH && !path.is_empty());
         let file = self.file.clone().or_else(|| file::unnamed(named.map(|(_, path)| path.as_str())));
@@ -95,14 +95,14 @@ impl Loaded {
 /// The settings without any source.
 pub(super) fn defaults() -> Config {
     // A test checks that all defaults are valid.
-    sections(&mut Values::default())
+    sections(&mut Values::new(table::find))
 }
 
-/// What a text in a file of this name and these variables come to, for tests: settings, errors, notices. What is only "not
-/// there yet" is no error here, so that the rules are tested before they are switched on.
+/// What a text in a file of this name and these variables come to, for tests: settings, errors, notices. What is only
+/// "not there yet" is no error here, so that the rules are tested before they are switched on.
 #[cfg(any(test, fuzzing))]
 pub(super) fn tried(name: &str, text: &str, variables: &[(&str, &str)]) -> (Config, Vec<String>, Vec<String>) {
-    let mut values = Values::default();
+    let mut values = Values::new(table::find);
     match file::parse(text, Path::new(name)) {
         Ok(parsed) => take_file(&mut values, parsed),
         Err(error) => values.errors.push(error),
@@ -121,7 +121,7 @@ pub(super) fn documented_keys(
     path: &Path,
     text: &str,
 ) -> (std::collections::BTreeMap<&'static str, String>, Vec<String>) {
-    let mut values = Values::default();
+    let mut values = Values::new(table::find);
     match file::parse(text, path) {
         Ok(parsed) => take_file(&mut values, parsed),
         Err(error) => values.errors.push(error),
@@ -160,6 +160,7 @@ fn sections(values: &mut Values) -> Config {
         access,
         groups,
         health: health::read(values),
+        notifications: notifications::read(values),
         ui: ui::read(values),
         log: log::read(values),
         limits: limits::read(values),

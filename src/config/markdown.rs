@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::{Kind, Setting, Status, settings};
 
-/// Every setting in Markdown tables: first those that are honoured, then the others. `docs/settings.md` contains this text, and
-/// a test checks that it is current.
+/// Every setting in Markdown tables: first those that are honoured, then the others. `docs/settings.md` contains this
+/// text, and a test checks that it is current.
 #[must_use]
 pub fn reference() -> String {
     let mut page = String::new();

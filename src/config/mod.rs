@@ -1,5 +1,5 @@
-//! The settings: one checked [`Config`] from the defaults, a file, `REGISTRY_*` variables and the command line. Each source
-//! overrides the one before.
+//! The settings: one checked [`Config`] from the defaults, a file, `REGISTRY_*` variables and the command line. Each
+//! source overrides the one before.
 //!
 //! ```text
 //! registry.toml | config.yml --> node --.
@@ -31,11 +31,13 @@ mod log;
 mod markdown;
 mod nearest;
 mod node;
+mod notifications;
 mod setting;
 mod size;
 mod source;
 mod storage;
 mod table;
+mod table_entry;
 mod tls;
 mod toml_file;
 mod trusted_proxies;
@@ -54,12 +56,13 @@ pub use effective::EffectiveSetting;
 pub use environment::CONFIGURATION_PATH;
 pub use error::{ConfigError, ConfigErrors, Notice};
 pub use file::DEFAULT_FILE;
-pub use health::{HealthCheck, Probe};
+pub use health::{HealthCheck, HttpProbe, Probe};
 pub use http::{Http, Listen};
 pub use limits::Limits;
 pub use load::{Loaded, Sources};
 pub use log::{Level, Log, LogFormat};
 pub use markdown::reference;
+pub use notifications::{EventEndpoint, EventSecret, EventsForm, Hidden, Notifications};
 pub use setting::{Kind, Setting, Status};
 pub use size::parse as parse_size;
 pub use source::Source;
@@ -85,6 +88,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// The checks that refuse every request while they fail.
     pub health: Vec<HealthCheck>,
+    /// Where events are sent.
+    pub notifications: Notifications,
     /// The page for people with a browser.
     pub ui: Ui,
     /// The level and the form of the log.
@@ -96,8 +101,8 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// The settings of `wharf` without a file, variables or options: an open registry on `localhost:5000` with its store in
-    /// `./data`.
+    /// The settings of `wharf` without a file, variables or options: an open registry on `localhost:5000` with its
+    /// store in `./data`.
     fn default() -> Self {
         load::defaults()
     }

@@ -1,5 +1,5 @@
-//! The values of a file or a variable before they are read. Scalars stay text until the row of a setting says how to read them,
-//! so that `secret = 0123` and `version: 0.1` lose nothing.
+//! The values of a file or a variable before they are read. Scalars stay text until the row of a setting says how to
+//! read them, so that `secret = 0123` and `version: 0.1` lose nothing.
 
 use super::Source;
 

@@ -70,6 +70,11 @@ pub enum Status {
     Refused(&'static str),
 }
 
+/// Whether a key is below a table.
+pub(super) fn is_below(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
+}
+
 impl Setting {
     /// A setting that is honoured; `default` is empty where there is none.
     pub(super) const fn new(key: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Self {

@@ -1,13 +1,15 @@
 //! The table of all settings, and the lookup of keys in it.
 
 use super::nearest::nearest;
+use super::setting::is_below;
 use super::{
-    Setting, access, auth, auth_token, debug, health, http, limits, log, storage, tls, ui, unsupported, validation,
+    Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, storage, tls, ui, unsupported,
+    validation,
 };
 
 /// Every setting, in the order of the documentation.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    const SECTIONS: [&[Setting]; 13] = [
+    const SECTIONS: [&[Setting]; 14] = [
         http::SETTINGS,
         debug::SETTINGS,
         tls::SETTINGS,
@@ -17,6 +19,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         access::SETTINGS,
         ui::SETTINGS,
         health::SETTINGS,
+        notifications::SETTINGS,
         log::SETTINGS,
         limits::SETTINGS,
         validation::SETTINGS,
@@ -38,11 +41,6 @@ pub(super) fn tables() -> impl Iterator<Item = &'static str> {
 /// Whether settings are below this key.
 pub(super) fn is_table(key: &str) -> bool {
     settings().any(|setting| is_below(setting.key, key))
-}
-
-/// Whether a key is below a table.
-pub(super) fn is_below(key: &str, table: &str) -> bool {
-    key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Whether an empty value of this setting, or of one in this table, is an error.
@@ -112,6 +110,8 @@ mod tests {
             Kind::Texts => "{name: text}".to_owned(),
             Kind::Lists => "{name: [text]}".to_owned(),
             Kind::Rules if setting.key == "health.file" => "[{file: /f}]".to_owned(),
+            Kind::Rules if setting.key == "notifications.endpoints" => "[{url: 'http://a'}]".to_owned(),
+            Kind::Rules if setting.key == "health.http" => "[{uri: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.tcp" => "[{addr: 'a:1'}]".to_owned(),
             Kind::Rules => "[{users: [u], repositories: [r], actions: [pull]}]".to_owned(),
             Kind::EmptyTable | Kind::Anything => "{}".to_owned(),

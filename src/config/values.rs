@@ -7,11 +7,14 @@ use std::time::Duration;
 use url::Url;
 
 use super::node::{Node, Value};
-use super::{Address, ConfigError, Kind, Notice, Source, Status, duration, size, table};
+use super::{Address, ConfigError, Kind, Notice, Setting, Source, Status, duration, size};
 
-/// The values from the file, the variables and the flags, of which the later ones override the earlier ones, and their errors.
-#[derive(Debug, Default)]
+/// The values from the file, the variables and the flags, of which the later ones override the earlier ones, and their
+/// errors.
+#[derive(Debug)]
 pub(super) struct Values {
+    /// Finds the row of a key. The table is made of the rows of the sections, so no section names it.
+    find: fn(&str) -> Option<&'static Setting>,
     /// By the key of the setting.
     pub(super) set: BTreeMap<&'static str, Node>,
     /// The tables that were named, including empty ones.
@@ -25,6 +28,18 @@ pub(super) struct Values {
 }
 
 impl Values {
+    /// No value, and the table that says which ones there may be.
+    pub(super) fn new(find: fn(&str) -> Option<&'static Setting>) -> Self {
+        Self {
+            find,
+            set: BTreeMap::new(),
+            tables: BTreeMap::new(),
+            yaml: false,
+            errors: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+
     /// The source of the value.
     pub(super) fn source(&self, key: &str) -> Source {
         self.set.get(key).map_or(Source::Default, |node| node.source.clone())
@@ -40,7 +55,7 @@ impl Values {
         if let Some(node) = self.set.get(key) {
             return Some(node.clone());
         }
-        let default = default_of(key, self.yaml);
+        let default = self.default_of(key);
         (!default.is_empty()).then(|| Node::scalar(default, Source::Default))
     }
 
@@ -65,13 +80,7 @@ impl Values {
     }
 
     pub(super) fn flag(&mut self, key: &'static str) -> bool {
-        // The words of YAML 1.1, which registry:2 reads.
-        self.parsed(key, |text| match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "y" => Ok(true),
-            "false" | "no" | "off" | "n" => Ok(false),
-            _ => Err(format!("`{text}` is neither true nor false")),
-        })
-        .unwrap_or_default()
+        self.parsed(key, flag).unwrap_or_default()
     }
 
     pub(super) fn count(&mut self, key: &'static str) -> usize {
@@ -89,7 +98,7 @@ impl Values {
 
     /// One of the words of its row, or an empty text if there is no value.
     pub(super) fn choice(&mut self, key: &'static str) -> &'static str {
-        let words = match table::find(key).map(|setting| setting.kind) {
+        let words = match (self.find)(key).map(|setting| setting.kind) {
             Some(Kind::Choice(words)) => words,
             _ => &[],
         };
@@ -136,7 +145,8 @@ impl Values {
         T::default()
     }
 
-    /// Reads a scalar. If it is wrong, the error is recorded and the default is used, so that the rest can be checked too.
+    /// Reads a scalar. If it is wrong, the error is recorded and the default is used, so that the rest can be checked
+    /// too.
     pub(super) fn parsed<T>(&mut self, key: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let node = self.node(key)?;
         let read = match &node.value {
@@ -144,9 +154,13 @@ impl Values {
             _ => Err(format!("one value was expected, not {}", node.kind())),
         };
         read.map_err(|problem| self.bad::<()>(key, node.source, problem)).ok().or_else(|| {
-            let default = default_of(key, self.yaml);
+            let default = self.default_of(key);
             (!default.is_empty()).then(|| parse(default).ok()).flatten()
         })
+    }
+
+    fn default_of(&self, key: &str) -> &'static str {
+        (self.find)(key).map_or("", |setting| setting.yaml_default.filter(|_| self.yaml).unwrap_or(setting.default))
     }
 
     fn entries<T>(&mut self, key: &'static str, read: impl Fn(&Node) -> Result<T, String>) -> Vec<(String, T)> {
@@ -167,7 +181,7 @@ impl Values {
     /// Records errors and warnings for settings that are not honoured.
     pub(super) fn check_statuses(&mut self) {
         for (key, node) in &self.set {
-            let Some(setting) = table::find(key).filter(|_| !is_off(node)) else { continue };
+            let Some(setting) = (self.find)(key).filter(|_| !is_off(node)) else { continue };
             let (place, key) = (node.source.clone(), (*key).to_owned());
             match setting.status {
                 Status::Honoured => {}
@@ -178,6 +192,15 @@ impl Values {
                 Status::Refused(reason) => self.errors.push(ConfigError::Refused { place, key, reason }),
             }
         }
+    }
+}
+
+/// `true` or `false`, in the words of YAML 1.1, which registry:2 reads.
+pub(super) fn flag(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "y" => Ok(true),
+        "false" | "no" | "off" | "n" => Ok(false),
+        _ => Err(format!("`{text}` is neither true nor false")),
     }
 }
 
@@ -192,10 +215,6 @@ pub(super) fn texts(node: &Node) -> Result<Vec<String>, String> {
         Value::List(items) => items.iter().map(text).collect(),
         _ => text(node).map(|text| vec![text]),
     }
-}
-
-fn default_of(key: &str, yaml: bool) -> &'static str {
-    table::find(key).map_or("", |setting| setting.yaml_default.filter(|_| yaml).unwrap_or(setting.default))
 }
 
 /// Whether a value only says that something is off or absent. Such a value is not refused.

@@ -1,5 +1,5 @@
-//! Reads YAML into values with their lines: the `config.yml` of registry:2 and registry:3, and the values of `REGISTRY_*`
-//! variables.
+//! Reads YAML into values with their lines: the `config.yml` of registry:2 and registry:3, and the values of
+//! `REGISTRY_*` variables.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What can be wrong with a file, for the operator.
+//! The errors of files, for the operator.
 
 use std::{io, path::PathBuf};
 

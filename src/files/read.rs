@@ -8,7 +8,7 @@ use std::{
 
 use super::{FileError, FileFault};
 
-/// What a file holds. It decides which modes the file may have.
+/// The kind of content of a file. It decides which modes the file may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     /// Users, or keys that sign tokens. The file is refused where everybody may write to it.

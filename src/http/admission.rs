@@ -12,7 +12,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Exchange, HttpError, Service};
 use crate::{auth, registry::StorageError};
 
-/// The bounds, in seconds, of what a client is told to wait: spread, so that those who are sent away don't come back together.
+/// The bounds, in seconds, of what a client is told to wait: spread, so that those who are sent away don't come back
+/// together.
 const RETRY_AFTER: std::ops::RangeInclusive<u64> = 1..=5;
 
 /// The places for bodies.

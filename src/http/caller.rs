@@ -8,7 +8,7 @@ use std::{
 use actix_web::{HttpRequest, http::header};
 use uuid::Uuid;
 
-use super::{Service, error::HttpError, router::Right};
+use super::{Service, error::HttpError, location, router::Right};
 use crate::{
     auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},
@@ -101,7 +101,8 @@ pub(crate) struct Caller<'a> {
 }
 
 impl<'a> Caller<'a> {
-    /// Authenticates a request, unless its `sender` is known already. A sender without credentials is let through as nobody, to what everybody may do.
+    /// Authenticates a request, unless its `sender` is known already. A sender without credentials is let through as
+    /// nobody, to what everybody may do.
     ///
     /// # Errors
     /// 401 for credentials that don't hold, 429 for too many of them.
@@ -215,10 +216,12 @@ impl<'a> Caller<'a> {
             host: header(header::HOST).to_owned(),
             method: self.request.method().to_string(),
             user_agent: header(header::USER_AGENT).to_owned(),
+            origin: location::asked_origin(&self.service.settings, self.request),
         }
     }
 
-    /// What a password does not allow is denied. With a token, another token may allow it. A sender who said nothing may say who it is.
+    /// What a password does not allow is denied. With a token, another token may allow it. A sender who said nothing
+    /// may say who it is.
     fn must(&self, allowed: bool) -> Result<(), HttpError> {
         if allowed {
             return Ok(());
@@ -235,14 +238,14 @@ impl<'a> Caller<'a> {
         HttpError::Unauthorized { challenge: self.challenge(), wanted: self.wanted.clone(), refusal: None }
     }
 
-    /// What a 401 to this request says.
+    /// The challenge of a 401 to this request.
     fn challenge(&self) -> Option<String> {
         let error = (self.principal.method() == auth::Method::Bearer).then_some("insufficient_scope");
         self.service.challenge(self.request, self.wanted.as_deref(), error)
     }
 }
 
-/// What a request from an address says of its sender.
+/// The credentials of a request from an address.
 ///
 /// # Errors
 /// 400 if it says it twice.

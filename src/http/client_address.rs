@@ -38,8 +38,8 @@ impl TrustedProxies {
         self.farthest_known(peer, fields.iter().rev().flat_map(|field| field.rsplit(',')))
     }
 
-    /// Goes back over the hops, the nearest first, to the one that no proxy of ours vouches to have passed on. What stands before that
-    /// one, anybody may have written.
+    /// Goes back over the hops, the nearest first, to the one that no proxy of ours vouches to have passed on. What
+    /// stands before that one, anybody may have written.
     fn farthest_known<'a>(&self, peer: Option<IpAddr>, mut hops: impl Iterator<Item = &'a str>) -> Option<IpAddr> {
         let mut known = peer;
         while let Some(hop) = hops.next().and_then(address) {
@@ -105,14 +105,14 @@ mod tests {
             ("2001:db8::1", &["[2001:db8:ffff::1]:443"], "2001:db8:ffff::1"),
             ("10.1.0.1", &["192.0.2.1:65535"], "192.0.2.1"),
             ("10.1.0.1", &["::ffff:192.0.2.1"], "192.0.2.1"),
-            // What the client wrote itself stands on the left.
+            // The client's own entries are on the left.
             ("10.1.0.1", &["127.0.0.1, 192.0.2.1"], "192.0.2.1"),
             ("10.1.0.1", &["127.0.0.1,evil,192.0.2.1 , 10.1.0.2"], "192.0.2.1"),
             ("10.1.0.1", &["127.0.0.1", "192.0.2.1", "10.1.0.2"], "192.0.2.1"),
             // The proxies' own requests.
             ("10.1.0.1", &["10.1.0.3, 10.1.0.2"], "10.1.0.3"),
             ("10.1.0.1", &[], "10.1.0.1"),
-            // What is no address ends what is known.
+            // An entry that is no address ends the search.
             ("10.1.0.1", &["192.0.2.1, unknown"], "10.1.0.1"),
             ("10.1.0.1", &["192.0.2.1, , 10.1.0.2"], "10.1.0.2"),
             // Others are not believed.

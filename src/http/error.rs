@@ -1,4 +1,5 @@
-//! The errors that a request can meet before and beside its resource: the first half of the table of statuses. `api::error` has the rest.
+//! The errors that a request can meet before and beside its resource: the first half of the table of statuses.
+//! `api::error` has the rest.
 
 use actix_web::http::{StatusCode, header};
 use serde_json::{Value, json};
@@ -35,7 +36,8 @@ pub(crate) enum HttpError {
     HeadTimeout,
     #[error("Authorization is given more than once")]
     AuthorizationTwice,
-    /// The sender has not shown who it is, or not rightly. `wanted` is what the request needs; `None` for the check whether there is a registry.
+    /// The sender has not shown who it is, or not rightly. `wanted` is what the request needs; `None` for the check
+    /// whether there is a registry.
     #[error("authentication required")]
     Unauthorized { challenge: Option<String>, wanted: Option<Vec<ResourceScope>>, refusal: Option<Refusal> },
     /// A token does not carry what is needed; another one may.
@@ -117,7 +119,7 @@ impl From<HttpError> for ErrorAnswer {
             HttpError::TooManyRequests { retry_after } => {
                 answer.add_header(header::RETRY_AFTER, retry_after.to_string());
             }
-            // What comes after it is not known to be a request.
+            // The bytes after it may be no request.
             HttpError::Upgrade => answer.end_connection(),
             _ => {}
         }
@@ -128,7 +130,8 @@ impl From<HttpError> for ErrorAnswer {
 /// The row of an error of the store.
 pub(crate) fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
     match error {
-        // A store that was read-only from the start is not asked to write: this one has become so, as a failing disk does.
+        // A store that was read-only from the start is not asked to write: this one has become so, as a failing disk
+        // does.
         StorageError::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable),
         StorageError::Busy => (StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid),
         StorageError::Full => (StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Unavailable),
@@ -141,7 +144,7 @@ pub(crate) fn storage_row(error: &StorageError) -> (StatusCode, ErrorCode) {
     }
 }
 
-/// What a request would have needed, in registry:2's form.
+/// The access that a request would have needed, in registry:2's form.
 fn access_list(wanted: &[ResourceScope]) -> Value {
     let entry = |scope: &ResourceScope| {
         let action = |action: &ScopeAction| json!({ "Type": scope.kind.as_str(), "Class": "", "Name": scope.name, "Action": action.as_str() });

@@ -87,7 +87,7 @@ impl ErrorAnswer {
         self.0.status
     }
 
-    /// What the client reads.
+    /// The message to the client.
     pub(crate) fn message(&self) -> &str {
         &self.0.message
     }

@@ -42,7 +42,7 @@ impl<'a> Exchange<'a> {
         self.caller.as_ref()
     }
 
-    /// What the request says of its sender.
+    /// The credentials of the request.
     ///
     /// # Errors
     /// 400 if it says it twice.
@@ -55,13 +55,13 @@ impl<'a> Exchange<'a> {
         !self.service.authenticator.is_open()
     }
 
-    /// What stands before the path of a `Location` or a `Link`, as clients have to ask for it.
+    /// The beginning of the path of a `Location` or a `Link`, as clients have to request it.
     pub(crate) fn path_base(&self) -> &str {
         &self.service.settings.path_base
     }
 }
 
-/// What a path names.
+/// The target of a path.
 struct Found<'a> {
     path: Path,
     /// The router that has the path.
@@ -70,7 +70,8 @@ struct Found<'a> {
 }
 
 impl Service {
-    /// Finds what a raw path names. Some clients append their parameters to it with `&`, as if it had a query: [`Query::of`] reads those.
+    /// Finds what a raw path names. Some clients append their parameters to it with `&`, as if it had a query:
+    /// [`Query::of`] reads those.
     fn find(&self, raw: &str) -> Found<'_> {
         let appended = before_appended(raw).map(|raw| self.find_whole(raw));
         match appended {
@@ -121,7 +122,8 @@ pub async fn serve(service: web::Data<Service>, request: HttpRequest, payload: P
     let unread = UnreadBody::new(payload);
     let Found { path, router, resource } = service.find(request.path());
     let mut response = answer(&service, &request, &path, resource, &unread, &mut record).await;
-    let fixed = router.map_or([headers::DATA, &[]], |router| [router.protection(), router.headers(&path)]);
+    let fixed =
+        router.map_or([&headers::DATA as headers::Fixed, &[]], |router| [router.protection(), router.headers(&path)]);
     headers::complete(&service, fixed, &mut response);
     let response = headers::without_body_if_head(&request, response);
     let response = location::complete(&service.settings, &request, response);
@@ -151,7 +153,7 @@ async fn answer(
         resource: resource.as_deref(),
     };
     match &resource {
-        Some(resource) => record.route(resource.route()),
+        Some(resource) => record.route(resource.route(), request),
         None => record.path(path.as_str()),
     }
     match asked.answer(path, fault, record).await {

@@ -22,8 +22,8 @@ impl Default for HeadLimits {
 }
 
 /// # Errors
-/// 414, 431; and 400 for a WebSocket handshake: with one, the server's parser takes all that follows on the connection for this
-/// request's body, another client's request behind the same proxy included. It is answered without reading on.
+/// 414, 431; and 400 for a WebSocket handshake: with one, the server's parser takes all that follows on the connection
+/// for this request's body, another client's request behind the same proxy included. It is answered without reading on.
 pub(super) fn check_head(request: &HttpRequest, limits: HeadLimits) -> Result<(), HttpError> {
     let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if target > limits.target {

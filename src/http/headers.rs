@@ -18,31 +18,40 @@ use serde::Serialize;
 
 use super::{Service, Settings};
 
-/// Headers of a kind of answers.
-pub type Fixed = &'static [(&'static str, &'static str)];
+/// Headers of a kind of answers. They are made when the program is compiled, and so cost a request no parsing.
+pub type Fixed = &'static [(HeaderName, HeaderValue)];
 
-/// What protects content and data: no browser is meant to show, run or embed them.
-pub const DATA: Fixed = &[
-    ("x-content-type-options", "nosniff"),
-    ("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-resource-policy", "same-origin"),
+/// One of them. The name is in lower case.
+#[must_use]
+pub const fn field(name: &'static str, value: &'static str) -> (HeaderName, HeaderValue) {
+    (HeaderName::from_static(name), HeaderValue::from_static(value))
+}
+
+/// The headers that protect content and data: browsers neither show, run nor embed them.
+pub static DATA: [(HeaderName, HeaderValue); 5] = [
+    field("x-content-type-options", "nosniff"),
+    field("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'"),
+    field("x-frame-options", "DENY"),
+    field("referrer-policy", "no-referrer"),
+    field("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// Adds the headers that an answer still lacks: `fixed` are those of its router. The operator's own stand over all others.
+static STRICT_TRANSPORT_SECURITY: (HeaderName, HeaderValue) = field("strict-transport-security", "max-age=31536000");
+
+/// Adds the headers that an answer still lacks: `fixed` are those of its router. The operator's own stand over all
+/// others.
 pub(super) fn complete(service: &Service, fixed: [Fixed; 2], response: &mut HttpResponse) {
     let (settings, headers) = (&service.settings, response.headers_mut());
     for (name, value) in fixed.into_iter().flatten() {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(name.clone(), value.clone());
     }
     if !service.authenticator.is_open() {
         // An answer to one sender is not for another (RFC 9110, section 12.5.5).
         headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
     }
     if settings.tls {
-        let name = HeaderName::from_static("strict-transport-security");
-        headers.insert(name, HeaderValue::from_static("max-age=31536000"));
+        let (name, value) = STRICT_TRANSPORT_SECURITY.clone();
+        headers.insert(name, value);
     }
     add_own(settings, headers);
 }
@@ -61,14 +70,14 @@ fn add_own(settings: &Settings, headers: &mut HeaderMap) {
 /// How long an answer stays right.
 #[derive(Clone, Copy)]
 pub(crate) enum Freshness {
-    /// What is named by its digest never changes.
+    /// Content that is named by its digest never changes.
     ForEver,
-    /// What a tag means may change at any time.
+    /// The target of a tag may change at any time.
     AskAgain,
 }
 
 impl Freshness {
-    /// The value of `Cache-Control`. What not everybody may read is kept out of caches that serve several.
+    /// The value of `Cache-Control`. Shared caches do not keep content that not everybody may read.
     pub(crate) fn of(self, private: bool) -> &'static str {
         match (self, private) {
             (Self::ForEver, false) => "max-age=31536000, immutable",
@@ -81,7 +90,7 @@ impl Freshness {
 
 /// An answer in JSON, which ends with a newline as registry:2's do.
 pub(crate) fn json(mut response: HttpResponseBuilder, value: &impl Serialize) -> HttpResponse {
-    // What is answered is made of strings and lists, which can always be written.
+    // The answers are made of strings and lists, which can always be written.
     let mut body = serde_json::to_vec(value).unwrap_or_default();
     body.push(b'\n');
     response.content_type("application/json; charset=utf-8").body(body)

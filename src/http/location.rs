@@ -1,4 +1,5 @@
-//! What stands before the path of a `Location` ([RFC 9110, section 10.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2)).
+//! What stands before the path of a `Location` ([RFC 9110, section
+//! 10.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.2)).
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -34,7 +35,7 @@ pub(super) fn complete(settings: &Settings, request: &HttpRequest, mut response:
     let origin = match &settings.location_base {
         LocationBase::Path => None,
         LocationBase::Origin(origin) => Some(origin.clone()),
-        LocationBase::Request => origin_of(settings, request),
+        LocationBase::Request => asked_origin(settings, request),
     };
     let absolute = origin.filter(|_| path.starts_with('/')).and_then(|origin| (origin + path).parse().ok());
     if let Some(absolute) = absolute {
@@ -43,7 +44,13 @@ pub(super) fn complete(settings: &Settings, request: &HttpRequest, mut response:
     response
 }
 
-/// The scheme and the host that the client used, as far as anybody knows: what a trusted proxy says of them, else the request itself.
+/// The scheme and the host that the request came with, if the operator wants links to begin with them.
+pub(super) fn asked_origin(settings: &Settings, request: &HttpRequest) -> Option<String> {
+    if settings.location_base == LocationBase::Request { origin_of(settings, request) } else { None }
+}
+
+/// The scheme and the host that the client used, as far as anybody knows: what a trusted proxy says of them, else the
+/// request itself.
 pub(super) fn origin_of(settings: &Settings, request: &HttpRequest) -> Option<String> {
     const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
     const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -119,7 +126,7 @@ mod tests {
             (STRANGER, false, &[host], "http://r.test:5000/v2/a"),
             (STRANGER, true, &[host], "https://r.test:5000/v2/a"),
             (STRANGER, false, &[("host", "[::1]:5000")], "http://[::1]:5000/v2/a"),
-            // Whoever is no proxy of ours is not believed.
+            // Only a trusted proxy is believed.
             (STRANGER, false, &[host, proto("https"), forwarded("evil.test")], "http://r.test:5000/v2/a"),
             (PROXY, false, &[host, proto("https")], "https://r.test:5000/v2/a"),
             (PROXY, true, &[host, proto("http")], "http://r.test:5000/v2/a"),
@@ -127,7 +134,7 @@ mod tests {
             (PROXY, false, &[host, proto("https, http"), forwarded("pub.test, in.test")], "https://pub.test/v2/a"),
             (PROXY, false, &[host, proto("ftp"), forwarded("a b")], "http://r.test:5000/v2/a"),
             (PROXY, false, &[host, forwarded("")], "http://r.test:5000/v2/a"),
-            // What is no host leaves a path.
+            // Without a valid host, the location is a path.
             (STRANGER, false, &[], "/v2/a"),
             (STRANGER, false, &[("host", "")], "/v2/a"),
             (STRANGER, false, &[("host", "user@evil.test")], "/v2/a"),

@@ -1,7 +1,8 @@
-//! What is answered to bytes that are no request.
+//! The answers to bytes that are no request.
 //!
-//! The server's parser refuses these itself, with a bare status, and asks nobody. Its answer is recognised by the connection, which puts what is made
-//! here in its place: a body and fields as all answers have them, and a line in the log.
+//! The server's parser refuses these itself, with a bare status, and asks nobody. Its answer is recognised by the
+//! connection, which puts what is made here in its place: a body and fields as all answers have them, and a line in the
+//! log.
 
 use std::{cell::Cell, net::IpAddr, rc::Rc, time::Instant};
 
@@ -15,7 +16,8 @@ use super::{
 
 /// How the content ends that was put on a connection last. All clones are one.
 ///
-/// Content may end as an answer of the parser's does: somebody may have pushed just that. What does so is never taken for one.
+/// Content may end as an answer of the parser's does: somebody may have pushed just that. What does so is never taken
+/// for one.
 #[derive(Clone, Debug, Default)]
 pub struct ContentEnd(Rc<Cell<bool>>);
 
@@ -57,7 +59,8 @@ pub struct ParserAnswer<'a> {
 const LONGEST: usize = 200;
 
 impl<'a> ParserAnswer<'a> {
-    /// The one at the end of what is about to be written, if there is one: a head of a 4xx or 5xx that has nothing but what every head has.
+    /// The one at the end of what is about to be written, if there is one: a head of a 4xx or 5xx that has nothing but
+    /// what every head has.
     #[must_use]
     pub fn at_end_of(written: &'a [u8]) -> Option<Self> {
         if !written.ends_with(b"\r\n\r\n") {
@@ -80,7 +83,8 @@ impl<'a> ParserAnswer<'a> {
         date.filter(|_| is_empty).map(|date| Self { at, status, date })
     }
 
-    /// What is sent in its place. `is_request` says whether the client has sent anything: only then there is something for the log.
+    /// What is sent in its place. `is_request` says whether the client has sent anything: only then there is something
+    /// for the log.
     #[must_use]
     pub fn in_full(self, service: &Service, address: Option<IpAddr>, begun: Instant, is_request: bool) -> Vec<u8> {
         let error = match self.status {
@@ -91,7 +95,7 @@ impl<'a> ParserAnswer<'a> {
         };
         let mut response = ErrorAnswer::from(error).to_response();
         let own = service.routers.iter().map(|router| router.headers_without_path()).find(|own| !own.is_empty());
-        headers::complete(service, [headers::DATA, own.unwrap_or_default()], &mut response);
+        headers::complete(service, [&headers::DATA, own.unwrap_or_default()], &mut response);
         if is_request {
             response = RequestRecord::of_no_request(service, address, begun).end_of(response);
         }

@@ -1,8 +1,8 @@
-//! The way of every request, whichever [`Router`] it came through: bounds on its head, its path, its sender, the right that it needs, its body, the headers
-//! of its answer, and its record. Nothing here knows the distribution API.
+//! The way of every request, whichever [`Router`] it came through: bounds on its head, its path, its sender, the right
+//! that it needs, its body, the headers of its answer, and its record. Nothing here knows the distribution API.
 //!
-//! The sender is known before the request is told whether what it asks for makes sense. So nobody learns anything without the right to it, not even that
-//! a digest is malformed.
+//! The sender is known before the request is told whether what it asks for makes sense. So nobody learns anything
+//! without the right to it, not even that a digest is malformed.
 
 mod admission;
 mod caller;
@@ -43,7 +43,7 @@ pub use self::{
     error_body::ErrorAnswer,
     exchange::{Exchange, serve},
     head_limits::HeadLimits,
-    headers::{DATA, Fixed},
+    headers::{DATA, Fixed, field},
     location::LocationBase,
     malformed_request::{ContentEnd, ParserAnswer},
     path::Path,
@@ -55,10 +55,10 @@ pub use self::{
 };
 use crate::{auth::Authenticator, registry::Registry};
 
-/// What the operator decides about the way that requests are served.
+/// The settings of the way that requests are served.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What stands before the path in every `Location`.
+    /// The beginning of every `Location`.
     pub location_base: LocationBase,
     /// What stands before the path in every `Location` and `Link`, as clients have to ask for it: the path that a proxy
     /// takes away, then the prefix of all paths. Empty, or a slash and what follows it, without one at the end.
@@ -116,8 +116,8 @@ pub struct Service {
 }
 
 impl Service {
-    /// Serves `registry` through `routers` to those whom `authenticator` lets in. The first router that has a path answers it. Each of `listeners` is told of
-    /// each request.
+    /// Serves `registry` through `routers` to those whom `authenticator` lets in. The first router that has a path
+    /// answers it. Each of `listeners` is told of each request.
     #[must_use]
     pub fn new(
         registry: Registry,

@@ -17,7 +17,8 @@ pub(super) trait BodyObserver: Unpin + 'static {
     fn piece(&mut self, _: &[u8]) {}
 }
 
-/// Gives an answer an observer. A body in memory is one piece, and its observer has seen it and ended when this returns.
+/// Gives an answer an observer. A body in memory is one piece, and its observer has seen it and ended when this
+/// returns.
 pub(super) fn observe(response: HttpResponse, mut observer: impl BodyObserver) -> HttpResponse {
     response.map_body(|_, body| match body.try_into_bytes() {
         Ok(bytes) => {

@@ -1,6 +1,6 @@
 //! OPTIONS (RFC 9110, section 9.3.7): what may be done, and to which other origins a browser may give the answers.
 //!
-//! What other origins may do is the operator's to say, in `http.headers`, which every answer has.
+//! The operator says in `http.headers`, which every answer has, what other origins may do.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -12,8 +12,8 @@ use super::{Path, Right, Route};
 /// Every method that a route has.
 const ALL: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
-/// The answer to a request that needs no login: to an open resource, to the server as a whole (`*`), and to what a browser asks before it sends a
-/// request, which never has a login with it (Fetch, section 4.8, CORS-preflight fetch).
+/// The answer to a request that needs no login: to an open resource, to the server as a whole (`*`), and to what a
+/// browser asks before it sends a request, which never has a login with it (Fetch, section 4.8, CORS-preflight fetch).
 pub(super) fn answer_without_login(
     request: &HttpRequest,
     path: &Path,
@@ -28,7 +28,7 @@ pub(super) fn answer_without_login(
     }
 }
 
-/// What may be done to a resource of this row.
+/// The methods of a resource of this row.
 pub(super) fn answer(route: Route) -> HttpResponse {
     allow(&route.allow())
 }

@@ -1,5 +1,6 @@
-//! The path of a request. It is decoded here, once and whole: the one value that comes out decides which resource is meant, what is allowed, what is
-//! read and what the log says (RFC 3986, section 2.4: nothing is decoded a second time).
+//! The path of a request. It is decoded here, once and whole: the one value that comes out decides which resource is
+//! meant, what is allowed, what is read and what the log says (RFC 3986, section 2.4: nothing is decoded a second
+//! time).
 
 use percent_encoding::percent_decode_str;
 
@@ -34,7 +35,8 @@ impl Path {
         &self.0
     }
 
-    /// Whether no component but the last is empty, and none is `.` or `..`. Whether a slash may stand at the end, the table of routes says.
+    /// Whether no component but the last is empty, and none is `.` or `..`. Whether a slash may stand at the end, the
+    /// table of routes says.
     pub(crate) fn is_plain(&self) -> bool {
         let Some(path) = self.0.strip_prefix('/') else { return false };
         let mut components = path.split('/');

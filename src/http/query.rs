@@ -5,8 +5,8 @@ use url::form_urlencoded;
 
 use super::HttpError;
 
-/// The parameters of a request, decoded. One that is read as a single value must not be there twice: a check and the work that it
-/// guards could then mean different ones.
+/// The parameters of a request, decoded. One that is read as a single value must not be there twice: a check and the
+/// work that it guards could then mean different ones.
 #[derive(Debug)]
 pub struct Query(Vec<(String, String)>);
 
@@ -15,8 +15,8 @@ impl Query {
         Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
     }
 
-    /// The parameters of a request: those of its query, and before them those that a client appended to the path of an upload with `&`. Some
-    /// clients know only registries whose `Location` has a query.
+    /// The parameters of a request: those of its query, and before them those that a client appended to the path of an
+    /// upload with `&`. Some clients know only registries whose `Location` has a query.
     pub(crate) fn of(request: &HttpRequest) -> Self {
         let appended = request.path().rsplit('/').next().and_then(|last| last.split_once('&')).map(|(_, query)| query);
         Self::parse(&[appended.unwrap_or_default(), request.query_string()].join("&"))

@@ -67,7 +67,8 @@ impl Exchange<'_> {
         value.to_str().ok()?.parse().ok()
     }
 
-    /// The body, if there is a place for it. Places are counted for each user, or for each address of those who are nobody.
+    /// The body, if there is a place for it. Places are counted for each user, or for each address of those who are
+    /// nobody.
     ///
     /// # Errors
     /// 429 if there is none; 415 for an encoded body.
@@ -101,7 +102,8 @@ impl Drop for Receiver {
     }
 }
 
-/// Whether a `Content-Encoding` says that the content is as it is (RFC 9110, section 8.4): a list of nothing, or of `identity`.
+/// Whether a `Content-Encoding` says that the content is as it is (RFC 9110, section 8.4): a list of nothing, or of
+/// `identity`.
 fn is_identity(encodings: &[u8]) -> bool {
     let mut encodings = encodings.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
     encodings.all(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"))
@@ -123,11 +125,12 @@ impl Receiver {
         Ok(whole.freeze())
     }
 
-    /// Passes the body on to `work`, which runs beside and to its end: if the request is given up meanwhile, it sees a body that broke off.
+    /// Passes the body on to `work`, which runs beside and to its end: if the request is given up meanwhile, it sees a
+    /// body that broke off.
     pub(crate) async fn feed<T>(self, work: impl AsyncFnOnce(Body) -> T) -> T {
         let (sender, body) = body();
         let (work, pump) = (pin!(work(body)), pin!(self.pump(sender)));
-        // What has come already is there when the work begins, which then need not be woken for it.
+        // Bytes that have arrived are there when the work begins, so it need not be woken for them.
         match select(pump, work).await {
             Either::Left(((), work)) => work.await,
             // An answer does not wait for the rest of a body that nobody reads.
@@ -170,7 +173,7 @@ impl Receiver {
         self.until_look = self.until_look.saturating_sub(piece.len() as u64);
         if self.until_look == 0 {
             self.until_look = LOOK;
-            // What can't be told now is no reason to break off.
+            // An error of this look is no reason to break off.
             if !self.service.has_room().await.unwrap_or(true) {
                 return Err(BodyError::NoRoom);
             }

@@ -9,7 +9,7 @@ use std::{
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{Method, StatusCode, header::CONTENT_LENGTH},
+    http::{Method, StatusCode},
 };
 
 use super::{
@@ -24,13 +24,13 @@ pub(super) struct Reason(pub(super) String);
 /// The most characters of a path or a reason in the log.
 const LONGEST: usize = 300;
 
-/// What stands for the route of a request whose path names nothing.
+/// The route of a request whose path names nothing.
 const NO_ROUTE: &str = "-";
 
 /// The status in the log of a request that nobody waited for. No answer has it; nginx uses the same number.
 const CLIENT_GONE: u16 = 499;
 
-/// What is known of a request and its answer. It never has the query, a header or a body: they may hold secrets.
+/// The facts about a request and its answer. It never has the query, a header or a body: they may hold secrets.
 #[derive(Debug)]
 pub struct RequestRecord {
     listeners: Arc<[Arc<dyn RequestListener>]>,
@@ -51,8 +51,6 @@ pub struct RequestRecord {
     pub status: StatusCode,
     /// Why the answer is a 4xx.
     pub reason: Option<String>,
-    /// About how many bytes the request has, by its head.
-    pub received: u64,
     /// How many bytes of the answer's body were sent.
     pub bytes: u64,
     /// The trace that the request belongs to ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
@@ -64,8 +62,8 @@ pub struct RequestRecord {
 /// Is told of each request when its answer has been sent. Its methods must not block.
 pub trait RequestListener: Debug + Send + Sync {
     /// The resource of a request is known. [`ended`](Self::ended) follows.
-    fn begun(&self, route: Route) {
-        let _ = route;
+    fn begun(&self, route: Route, request: &HttpRequest) {
+        let _ = (route, request);
     }
 
     /// A request has ended.
@@ -99,7 +97,6 @@ impl RequestRecord {
     pub(super) fn begin(request: &HttpRequest, service: &Service, address: Option<IpAddr>) -> Self {
         let mut record = Self::of_no_request(service, address, Instant::now());
         record.method = Some(request.method().clone());
-        record.received = size(request);
         let traceparent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
         record.traceparent = traceparent.filter(|text| is_traceparent(text)).map(str::to_owned);
         record
@@ -119,7 +116,6 @@ impl RequestRecord {
             address,
             status: StatusCode::OK,
             reason: None,
-            received: 0,
             bytes: 0,
             traceparent: None,
         }
@@ -131,9 +127,9 @@ impl RequestRecord {
         self.begun.elapsed()
     }
 
-    pub(super) fn route(&mut self, route: Route) {
+    pub(super) fn route(&mut self, route: Route, request: &HttpRequest) {
         self.route = route.template;
-        self.listeners.iter().for_each(|listener| listener.begun(route));
+        self.listeners.iter().for_each(|listener| listener.begun(route, request));
     }
 
     /// Whether the path named a resource.
@@ -183,15 +179,6 @@ impl RequestRecord {
     }
 }
 
-/// The size of a request, as clients of Prometheus count it: the first line, the headers, and the length of the body
-/// that they announce.
-fn size(request: &HttpRequest) -> u64 {
-    let head: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    let line = request.path().len() + request.method().as_str().len() + "HTTP/1.1".len();
-    let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    (head + line) as u64 + length.unwrap_or(0)
-}
-
 /// Whether a text is a `traceparent` of version 00.
 fn is_traceparent(text: &str) -> bool {
     let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -208,7 +195,8 @@ fn is_traceparent(text: &str) -> bool {
 }
 
 impl Drop for RequestRecord {
-    /// A request whose client went away while it was worked on has a line as well: what it asked for may have been done.
+    /// A request whose client went away while it was worked on has a line as well: what it asked for may have been
+    /// done.
     fn drop(&mut self) {
         if self.is_due {
             self.status = StatusCode::from_u16(CLIENT_GONE).unwrap_or(StatusCode::BAD_REQUEST);

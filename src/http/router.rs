@@ -1,7 +1,7 @@
-//! A router: it says which resources stand at which paths, which right each needs, and how its answers look.
+//! A router: the distribution API, the endpoints of operators, and the page are one each.
 //!
-//! The distribution API, the endpoints of operators and the page are routers. All else that a request goes through is in
-//! this module, and is the same for every router.
+//! A router says which resources stand behind which paths, which right each needs, and how its answers look. All else
+//! that a request goes through is in this module and is the same for every router.
 
 use std::fmt::Debug;
 
@@ -19,17 +19,18 @@ use crate::{
     oci::{Action, RepositoryName, ResourceScope},
 };
 
-/// Resources at paths: the distribution API, the endpoints of operators, or the page.
+/// A front router.
 pub trait Router: Debug + Send + Sync {
-    /// The resource that a path names; `None` if the path is of another router.
+    /// The resource that a path names; `None` if the path is behind another router.
     ///
     /// # Errors
-    /// The answer to a path that names no resource, though it is of this router.
+    /// The answer to a path that names no resource, though it is behind this router.
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>>;
 
-    /// The headers that protect the answers of this router, errors included, from what a browser could be made to do with them.
+    /// The headers that protect the answers behind this router, errors included, from what a browser could be made to
+    /// do with them.
     fn protection(&self) -> Fixed {
-        DATA
+        &DATA
     }
 
     /// Other headers of the answers to a path, errors included.
@@ -48,7 +49,8 @@ pub trait Resource: Debug {
     /// The row of its router's table.
     fn route(&self) -> Route;
 
-    /// The right that a request needs. This is the one place that says it: permission, challenge and the scopes of a token follow from it.
+    /// The right that a request needs. This is the one place that says it: permission, challenge and the scopes of a
+    /// token follow from it.
     fn right(&self, method: &Method, query: &Query) -> Right;
 
     /// The sender of a request, for a resource that does not use `Authorization`; `None` if that field decides.
@@ -80,7 +82,7 @@ pub trait Resource: Debug {
 /// A row of a table of routes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// What the log calls it.
+    /// Its name in the log.
     pub template: &'static str,
     /// The methods that it takes, besides OPTIONS.
     pub methods: &'static [Method],
@@ -109,7 +111,8 @@ pub enum Right {
     Push {
         /// The repository.
         to: RepositoryName,
-        /// The repository that a blob is to be mounted from. It is asked for, and not required: without it the blob is uploaded.
+        /// The repository that a blob is to be mounted from. It is asked for, and not required: without it the blob is
+        /// uploaded.
         mount_from: Option<RepositoryName>,
     },
     /// To delete from a repository.

@@ -1,8 +1,9 @@
 //! The way on which the kernel itself sends a blob to the client of a plain connection.
 //!
-//! The connection and the answer share a [`SendfileSlot`]. When the server asks the answer's body for bytes, that leaves a delivery in the slot
-//! and says that there are none yet. The server writes the head, and flushes the connection, which sends what is in the slot. So all rests on the
-//! server flushing after it has written: were that to change, large downloads would stop after their heads.
+//! The connection and the answer share a [`SendfileSlot`]. When the server asks the answer's body for bytes, that
+//! leaves a delivery in the slot and says that there are none yet. The server writes the head, and flushes the
+//! connection, which sends what is in the slot. So all rests on the server flushing after it has written: were that to
+//! change, large downloads would stop after their heads.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,7 +19,7 @@ use bytes::Bytes;
 
 use crate::registry::BlobRegion;
 
-/// What a connection is to send beside what is written to it. All clones are one.
+/// The region of a file that a connection sends beside the bytes written to it. All clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct SendfileSlot(Rc<Inner>);
 
@@ -29,7 +30,8 @@ struct Inner {
 }
 
 impl SendfileSlot {
-    /// Sends all that is in the slot with `send`, which sends some and answers how many bytes that were; whether there was anything.
+    /// Sends all that is in the slot with `send`, which sends some and answers how many bytes that were; whether there
+    /// was anything.
     ///
     /// # Errors
     /// Those of `send`. The rest is not sent any more: the connection is to be cut, for its client was promised all.
@@ -88,7 +90,7 @@ impl MessageBody for SendfileBody {
         if let Some(delivery) = self.delivery.take() {
             *self.slot.0.delivery.borrow_mut() = Some(delivery);
         }
-        // Whoever empties the slot wakes the one who waits here: they are one task.
+        // The task that empties the slot is the task that waits here.
         if self.slot.0.delivery.borrow().is_some() { Poll::Pending } else { Poll::Ready(None) }
     }
 }

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::{
     FromRequest as _, HttpResponse,
     body::to_bytes,
-    http::{Method, header},
+    http::{
+        Method,
+        header::{self, HeaderName, HeaderValue},
+    },
     test::TestRequest,
     web,
 };
@@ -13,7 +16,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{
     ErrorAnswer, Exchange, Fixed, Granted, Path, Query, RequestListener, RequestRecord, Resource, Right, Route, Router,
-    Service, Settings, serve,
+    Service, Settings, field, serve,
 };
 use crate::{
     auth::Authenticator,
@@ -30,7 +33,8 @@ struct Page {
     is_open: bool,
 }
 
-const PAGE: Fixed = &[("content-security-policy", "default-src 'none'; style-src 'self'")];
+static PAGE: [(HeaderName, HeaderValue); 1] =
+    [field("content-security-policy", "default-src 'none'; style-src 'self'")];
 
 impl Router for Pages {
     fn find(&self, path: &Path) -> Option<Result<Box<dyn Resource>, ErrorAnswer>> {
@@ -39,7 +43,7 @@ impl Router for Pages {
     }
 
     fn protection(&self) -> Fixed {
-        PAGE
+        &PAGE
     }
 }
 

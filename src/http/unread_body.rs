@@ -1,7 +1,7 @@
 //! The body of a request, until it has been read to its end.
 //!
-//! What was not read is kept with the answer. The server sees so that the connection is of no more use, says so, and ends it in its own time; else
-//! it would wait for the end of a chunked body for as long as the client likes.
+//! What was not read is kept with the answer. The server sees so that the connection is of no more use, says so, and
+//! ends it in its own time; else it would wait for the end of a chunked body for as long as the client likes.
 
 use std::{cell::RefCell, rc::Rc};
 
@@ -41,7 +41,7 @@ impl UnreadBody {
     }
 }
 
-/// What was left of the body of the request.
+/// The unread rest of the body of a request.
 struct Left(#[expect(dead_code, reason = "it is kept to be dropped with the answer")] Payload);
 
 impl BodyObserver for Left {}

@@ -24,7 +24,7 @@ pub struct Descriptor {
     /// Where else the content can be had.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
-    /// What kind of artifact the content is, where it is a manifest.
+    /// The type of the artifact, if the content is a manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// Notes on the content.

@@ -68,7 +68,8 @@ impl FromStr for Algorithm {
 #[serde(try_from = "String", into = "String")]
 pub struct Digest(Value);
 
-/// The hash itself, and not its digits: an index of many tags or blobs keeps as many of them in memory. The order is that of the digests' texts.
+/// The hash itself, and not its digits: an index of many tags or blobs keeps as many of them in memory. The order is
+/// that of the digests' texts.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Value {
     Sha256([u8; 32]),
@@ -268,7 +269,8 @@ impl Hasher {
 
     /// Goes on from what [`Hasher::save`] gave; `None` if that is no state of this algorithm.
     ///
-    /// A state that was damaged in between may still be taken, and then gives a wrong digest: check it against what was hashed.
+    /// A state that was damaged in between may still be taken, and then gives a wrong digest: check it against what was
+    /// hashed.
     #[must_use]
     pub fn restore(algorithm: Algorithm, state: &[u8]) -> Option<Self> {
         if !counts_plausibly(algorithm, state) {
@@ -281,14 +283,16 @@ impl Hasher {
     }
 }
 
-/// Whether the number of blocks in a saved state is one that any content can have. With a larger one the hash would overflow when it ends.
+/// Whether the number of blocks in a saved state is one that any content can have. With a larger one the hash would
+/// overflow when it ends.
 fn counts_plausibly(algorithm: Algorithm, state: &[u8]) -> bool {
     // The count is a little-endian number that follows the intermediate hash.
     let (start, width) = match algorithm {
         Algorithm::Sha256 => (32, 8),
         Algorithm::Sha512 => (64, 16),
     };
-    // The hash counts bits in 64 bits, and a block of sha256 has 2^9 of them: 55 bits of blocks are too many, and 48 are 16 PiB.
+    // The hash counts bits in 64 bits, and a block of sha256 has 2^9 of them: 55 bits of blocks are too many, and 48
+    // are 16 PiB.
     state.get(start..start + width).is_some_and(|count| count[6..].iter().all(|byte| *byte == 0))
 }
 

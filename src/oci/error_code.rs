@@ -58,7 +58,8 @@ impl ErrorCode {
         }
     }
 
-    /// What the code means, in the specification's words where it has any: docker looks at them when it decides whether to try again.
+    /// What the code means, in the specification's words where it has any: docker looks at them when it decides whether
+    /// to try again.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {

@@ -14,18 +14,20 @@ use shape::Shape;
 
 pub use stored_references::StoredReferences;
 
-/// What a registry needs to know of a manifest. Its bytes are kept elsewhere, as they came: nothing here is ever written out again.
+/// What a registry needs to know of a manifest. Its bytes are kept elsewhere, as they came: nothing here is ever
+/// written out again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     /// Its type: the body's `mediaType`, else the pushed Content-Type, else what its fields say.
     pub media_type: MediaType,
     /// Whether the body itself named its type.
     pub names_its_type: bool,
-    /// `config`, `layers` and `blobs` (and schema 1's `fsLayers`, of unknown size): content that is a blob of the repository.
+    /// `config`, `layers` and `blobs` (and schema 1's `fsLayers`, of unknown size): content that is a blob of the
+    /// repository.
     pub blobs: Vec<BlobReference>,
     /// `manifests`: content that must be a manifest (or a blob: `BuildKit`'s cache) of the repository.
     pub children: Vec<Descriptor>,
-    /// What this is a referrer of.
+    /// The manifest that this one refers to as a referrer.
     pub subject: Option<Digest>,
     /// What a list of referrers says of this one: its `artifactType`, else the media type of its config, else nothing.
     pub artifact_type: Option<String>,
@@ -33,7 +35,7 @@ pub struct Manifest {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// What a manifest says of a blob.
+/// The entry of a blob in a manifest.
 ///
 /// The blob's media type is not here: clients may write any text for it, and a registry never serves a blob under it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +44,8 @@ pub struct BlobReference {
     pub digest: Digest,
     /// How many bytes it has, where the manifest says so (schema 1 doesn't, and others need not).
     pub size: Option<u64>,
-    /// Whether the repository must have it. It need not have a layer that is nondistributable or that has `urls` to be got from.
+    /// Whether the repository must have it. It need not have a layer that is nondistributable or that has `urls` to be
+    /// got from.
     pub required: bool,
 }
 
@@ -57,8 +60,9 @@ impl Manifest {
 
     /// Reads `bytes` that were pushed with `content_type` (`None`: they were stored, and nothing more is known).
     ///
-    /// Of the types that the specifications define, every field that is read must have its form. Of another `application/…+json`
-    /// type the fields of the same names are taken where they have the form of descriptors, and passed over where not.
+    /// Of the types that the specifications define, every field that is read must have its form. Of another
+    /// `application/…+json` type the fields of the same names are taken where they have the form of descriptors, and
+    /// passed over where not.
     ///
     /// # Errors
     /// [`InvalidManifest`] in plain words for the client.
@@ -100,7 +104,8 @@ fn blobs(body: &Object<'_>, reading: Reading) -> Result<Vec<BlobReference>, Inva
     Ok(blobs)
 }
 
-/// The `artifactType`; an image that has none is of its config's type ([distribution-spec, pushing manifests with subject]).
+/// The `artifactType`; an image that has none is of its config's type ([distribution-spec, pushing manifests with
+/// subject]).
 ///
 /// [distribution-spec, pushing manifests with subject]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
 fn artifact_type(body: &Object<'_>, shape: Shape, reading: Reading) -> Result<Option<String>, InvalidManifest> {

@@ -26,7 +26,8 @@ pub struct EntityTag {
 impl EntityTags {
     /// Reads the value of a field, the lines of one that is there several times being one list (RFC 9110, section 5.3).
     ///
-    /// A digest without quotes is read as a strong tag, as registry:2 does. `*` beside anything else is no condition that the RFC knows.
+    /// A digest without quotes is read as a strong tag, as registry:2 does. `*` beside anything else is no condition
+    /// that the RFC knows.
     ///
     /// ```
     /// use wharf::oci::EntityTags;
@@ -127,7 +128,7 @@ pub struct Preconditions {
     pub if_none_match: Option<EntityTags>,
 }
 
-/// What the conditions of a GET or HEAD come to.
+/// The result of the conditions of a GET or HEAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
     /// The content is sent.
@@ -145,15 +146,15 @@ impl Preconditions {
         self.if_match.is_none() && self.if_none_match.is_none()
     }
 
-    /// Whether content may be changed that is `current` now; `None`: there is none. A condition that can't be read does not hold: the client
-    /// wants to be safe from something.
+    /// Whether content may be changed that is `current` now; `None`: there is none. A condition that can't be read does
+    /// not hold: the client wants to be safe from something.
     #[must_use]
     pub fn allow_write(&self, current: Option<&Digest>) -> bool {
         self.if_match_holds(current)
             && self.if_none_match.as_ref().is_none_or(|tags| tags.is_whole() && !tags.match_weakly(current))
     }
 
-    /// What becomes of a read of content that is `current`.
+    /// The result for a read of content that is `current`.
     #[must_use]
     pub fn of_read(&self, current: &Digest) -> Read {
         if !self.if_match_holds(Some(current)) {
@@ -181,8 +182,8 @@ mod tests {
         Digest::of(Algorithm::Sha256, content.as_bytes())
     }
 
-    /// Each line of fields, `A` standing for the digest of what is there and `B` for another: whether it names what is there strongly, and
-    /// weakly, and whether all of it could be read.
+    /// Each line of fields, `A` standing for the digest of what is there and `B` for another: whether it names what is
+    /// there strongly, and weakly, and whether all of it could be read.
     const LISTS: &[(&[&str], bool, bool, bool)] = &[
         (&["*"], true, true, true),
         (&[" * "], true, true, true),
@@ -239,7 +240,8 @@ mod tests {
         let tag = |text: &str| {
             Some(EntityTags::parse([text.replace('A', &here.to_string()).replace('B', &other.to_string()).as_str()]))
         };
-        // If-Match, If-None-Match; whether a write goes through where the content is there, and where nothing is; what a read comes to.
+        // If-Match, If-None-Match; whether a write goes through where the content is there, and where nothing is; what
+        // a read comes to.
         let rows = [
             (None, None, true, true, Read::Send),
             (tag("*"), None, true, false, Read::Send),

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, str::FromStr};
 
-/// What a `Range` header asks of content of a known length (RFC 9110, section 14).
+/// The part of content of a known length that a `Range` header asks for (RFC 9110, section 14).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ByteRange {
     /// All of it: no header, or one that may be ignored.
@@ -14,12 +14,13 @@ pub enum ByteRange {
         /// The last byte, less than the length.
         last: u64,
     },
-    /// Several ranges, two at least, in the order of the header: 206 with a `multipart/byteranges` body (section 15.3.7.2).
-    /// None of them is empty, and together they are not longer than the content.
+    /// Several ranges, two at least, in the order of the header: 206 with a `multipart/byteranges` body (section
+    /// 15.3.7.2). None of them is empty, and together they are not longer than the content.
     Parts(Vec<Range<u64>>),
     /// Nothing that there is: 416.
     Unsatisfiable,
-    /// More ranges than [`ByteRange::MAX_RANGES`], or ranges that together are longer than the content (section 14.2): 400.
+    /// More ranges than [`ByteRange::MAX_RANGES`], or ranges that together are longer than the content (section 14.2):
+    /// 400.
     Excessive,
 }
 
@@ -29,8 +30,9 @@ impl ByteRange {
 
     /// What `header` asks of content that has `len` bytes.
     ///
-    /// A unit other than `bytes`, and what is no range at all are answered with the whole, as the RFC allows; a range that ends
-    /// before it starts is taken for one that can't be satisfied. Of several ranges, those that can be satisfied are answered.
+    /// A unit other than `bytes`, and what is no range at all are answered with the whole, as the RFC allows; a range
+    /// that ends before it starts is taken for one that can't be satisfied. Of several ranges, those that can be
+    /// satisfied are answered.
     ///
     /// ```
     /// use wharf::oci::ByteRange;
@@ -100,7 +102,8 @@ fn within(bounds: Bounds, len: u64) -> Option<Range<u64>> {
 
 const WHITE: [char; 2] = [' ', '\t'];
 
-/// A decimal number of any length. More than `u64` holds is more than any content has, so the largest `u64` serves as well.
+/// A decimal number of any length. More than `u64` holds is more than any content has, so the largest `u64` serves as
+/// well.
 fn saturating_number(text: &str) -> Option<u64> {
     is_number(text).then(|| text.parse().unwrap_or(u64::MAX))
 }

@@ -1,4 +1,4 @@
-//! What a manifest is asked for by: a tag or a digest.
+//! The reference of a manifest: a tag or a digest.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, InvalidDigest};
 
-/// A tag: a letter, digit or `_`, then up to 127 letters, digits, `.`, `_` or `-` ([distribution-spec, pulling manifests]).
+/// A tag: a letter, digit or `_`, then up to 127 letters, digits, `.`, `_` or `-` ([distribution-spec, pulling
+/// manifests]).
 ///
 /// [distribution-spec, pulling manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-manifests
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,7 +30,8 @@ impl Tag {
     }
 
     /// The tag under which clients of registries without a referrers API keep the referrers of `subject`
-    /// ([distribution-spec, referrers tag schema]): `<algorithm>-<hex>`, the value cut to the 64 digits the schema gives.
+    /// ([distribution-spec, referrers tag schema]): `<algorithm>-<hex>`, the value cut to the 64 digits the schema
+    /// gives.
     ///
     /// [distribution-spec, referrers tag schema]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
     #[must_use]
@@ -82,7 +84,7 @@ impl From<Tag> for String {
     }
 }
 
-/// What names a manifest within a repository.
+/// The name of a manifest within a repository.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// By a tag, which may move.

@@ -90,7 +90,7 @@ impl From<&str> for ScopeAction {
     }
 }
 
-/// What a scope is about.
+/// The kind of resource of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ResourceKind {
     /// `repository`
@@ -123,7 +123,8 @@ impl From<&str> for ResourceKind {
     }
 }
 
-/// `<type>(<class>):<name>:<actions>` ([distribution, token scope]). A class says what the content is for, not where it is: it is read and not kept.
+/// `<type>(<class>):<name>:<actions>` ([distribution, token scope]). A class says what the content is for, not where it
+/// is: it is read and not kept.
 ///
 /// ```
 /// use wharf::oci::{Action, ResourceScope, ScopeAction};
@@ -136,11 +137,11 @@ impl From<&str> for ResourceKind {
 /// [distribution, token scope]: https://distribution.github.io/distribution/spec/auth/scope/
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ResourceScope {
-    /// What kind of thing it is about.
+    /// The kind of the resource.
     pub kind: ResourceKind,
     /// Which one. Not yet a [`RepositoryName`]: a scope may ask for anything.
     pub name: String,
-    /// What is to be done to it; each action once, in the order they came in.
+    /// The actions; each once, in the order in which they came.
     pub actions: Vec<ScopeAction>,
 }
 
@@ -163,7 +164,8 @@ impl ResourceScope {
         Self { kind: ResourceKind::Registry, name: "catalog".to_owned(), actions: vec![ScopeAction::All] }
     }
 
-    /// Reads scopes that are parted by spaces. What is no scope comes as an error in its place, and the others stay good.
+    /// Reads scopes that are parted by spaces. A text that is no scope is an error in its place, and the others stay
+    /// good.
     pub fn parse_list(text: &str) -> impl Iterator<Item = Result<Self, InvalidScope>> {
         text.split(' ').filter(|scope| !scope.is_empty()).map(str::parse)
     }
@@ -189,7 +191,8 @@ impl FromStr for ResourceScope {
     type Err = InvalidScope;
 
     fn from_str(text: &str) -> Result<Self, InvalidScope> {
-        // A scope is also an OAuth scope token (RFC 6749, section 3.3), so it can stand between the quotes of a challenge.
+        // A scope is also an OAuth scope token (RFC 6749, section 3.3), so it can stand between the quotes of a
+        // challenge.
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\') {
             return Err(InvalidScope);
         }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -16,6 +16,7 @@ use futures_util::future::{LocalBoxFuture, join_all};
 use tokio::{net::TcpStream, time::MissedTickBehavior};
 
 use crate::{
+    client::{Client, Request},
     http::{ErrorAnswer, Exchange, Granted, HttpError, Path, Query, Resource, Right, Route, Router},
     registry::Registry,
 };
@@ -25,7 +26,7 @@ use crate::{
 pub struct Check {
     /// What `/debug/health` calls it.
     pub name: String,
-    /// What is checked.
+    /// The target of the check.
     pub probe: Probe,
     /// The time between two checks.
     pub interval: Duration,
@@ -33,7 +34,7 @@ pub struct Check {
     pub threshold: u32,
 }
 
-/// What is checked.
+/// The target of the check.
 #[derive(Clone, Debug)]
 pub enum Probe {
     /// The store can be read.
@@ -42,6 +43,26 @@ pub enum Probe {
     NoFile(PathBuf),
     /// A TCP connection to an address, `host:port`, can be made in time.
     Connection(String, Duration),
+    /// A server answers a HEAD with a status.
+    Http(Box<HttpProbe>),
+}
+
+/// A HEAD to a server.
+#[derive(Clone)]
+pub struct HttpProbe {
+    /// The client that sends it. Its timeouts are those of the check.
+    pub client: Client,
+    /// The request.
+    pub request: Request,
+    /// The status that the answer must have.
+    pub status: u16,
+}
+
+impl fmt::Debug for HttpProbe {
+    /// Without the headers, which may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpProbe").field("url", &self.request.url.as_str()).finish_non_exhaustive()
+    }
 }
 
 /// The checks of a server, and those that fail.
@@ -129,6 +150,13 @@ impl Probe {
                     Err(_) => Err(format!("connection to {address} timed out")),
                 }
             }
+            Self::Http(http) => match http.client.send(http.request.clone()).await {
+                Ok(response) if response.status.as_u16() == http.status => Ok(()),
+                Ok(response) => {
+                    Err(format!("downstream service returned unexpected status: {}", response.status.as_u16()))
+                }
+                Err(error) => Err(format!("error while checking: {error}")),
+            },
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What operators and the machines around a registry ask for: a [`Router`] of its own. It is open to everybody, so it says little, and its cost does not grow
-//! with the number of questions.
+//! The endpoints of operators, and of the machines around a registry. They are open to everybody, so they say little,
+//! and their cost does not grow with the number of requests.
 
 mod checks;
 mod debug;
@@ -13,7 +13,7 @@ use futures_util::future::LocalBoxFuture;
 
 use self::health::Probes;
 pub use self::{
-    checks::{Check, Checks, Probe, Unhealthy},
+    checks::{Check, Checks, HttpProbe, Probe, Unhealthy},
     debug::Debug,
     metrics::{Kind, MetricSource, Metrics, Text},
 };
@@ -39,7 +39,8 @@ struct State {
 }
 
 impl Ops {
-    /// The router to what is known of `registry`. Its paths stand under `prefix`, where clients are sent, and beside it, for those who ask the server itself.
+    /// The router to what is known of `registry`. Its paths stand under `prefix`, where clients are sent, and beside
+    /// it, for those who ask the server itself.
     #[must_use]
     pub fn new(prefix: String, registry: Registry) -> Self {
         Self { prefix, state: Arc::new(State { registry, probes: Probes::default() }) }

@@ -17,7 +17,8 @@ use crate::{
 pub use reading::{Blob, BlobRegion};
 
 impl Repository {
-    /// What is known of a blob without reading it. Like registry:2, this counts as a pull ([distribution-spec, checking if content exists]).
+    /// The metadata of a blob. Like registry:2, this counts as a pull ([distribution-spec, checking
+    /// if content exists]).
     ///
     /// # Errors
     /// [`RegistryError::BlobUnknown`] if the repository does not have it.
@@ -90,7 +91,7 @@ impl Repository {
     /// have it.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     ///
     /// [distribution-spec, mounting a blob]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
     pub async fn mount(&self, digest: &Digest, from: &Self) -> Result<bool, RegistryError> {
@@ -116,7 +117,7 @@ impl Repository {
     /// Makes a blob readable here that some repository has which the caller may read; `false` if there is none.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub async fn mount_from_any(
         &self,
         digest: &Digest,
@@ -166,7 +167,7 @@ impl Repository {
 }
 
 impl Registry {
-    /// What is known of content in the store, in whichever repositories it may be.
+    /// The metadata of content in the store, whichever repositories it is in.
     pub(super) async fn stat_data(&self, digest: &Digest) -> Result<Option<Stat>, StorageError> {
         let Some(stat) = self.storage().stat(&layout::data(digest)).await? else { return Ok(None) };
         let lost = self.lost_its_bytes(digest, stat).await?;

@@ -43,7 +43,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     pieces: VecDeque<Bytes>,
-    /// What comes after those.
+    /// The bytes after those.
     small: BytesMut,
     /// How many bytes that is.
     len: usize,

@@ -21,15 +21,15 @@ use crate::{
 pub(super) struct Gap {
     /// Where.
     pub(super) place: String,
-    /// What is wrong there.
+    /// The problem.
     pub(super) what: String,
-    /// What to do.
+    /// The remedy.
     pub(super) advice: String,
     /// The operator's word that closes it.
     pub(super) word: Option<Forget>,
 }
 
-/// What the operator can say of a gap.
+/// The statement of the operator about a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Forget {
     /// The repository was removed on purpose.
@@ -51,7 +51,7 @@ pub(super) struct Completeness {
     pub(super) names: Vec<RepositoryName>,
     /// Those whose record says less than what is there.
     pub(super) unrecorded: Vec<(RepositoryName, RepositoryRecord)>,
-    /// What can't be seen; nothing may be removed unless this is empty.
+    /// The parts that can't be seen. Nothing may be removed unless this is empty.
     pub(super) gaps: Vec<Gap>,
 }
 
@@ -129,7 +129,7 @@ impl Registry {
             let repository = self.repository(name.clone());
             // Looked at again while nobody makes or removes it.
             let _alone = repository.locks().exclusive(name).await;
-            // What can't be read is told of already.
+            // A part that can't be read was reported already.
             if repository.is_there().await.unwrap_or(true) || !repository.is_recorded().await? {
                 continue;
             }
@@ -250,7 +250,7 @@ impl Repository {
     /// dry run only looks.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn forget_if_missing(&self, dry_run: bool) -> Result<bool, StorageError> {
         let _alone = self.locks().exclusive(&self.name).await;
         if !self.is_recorded().await? || (self.is_there().await? && self.is_whole().await?) {

@@ -33,15 +33,15 @@ pub enum RegistryError {
     /// The content is not what the digest says.
     #[error("the content's digest is {actual}, not {claimed}")]
     DigestMismatch {
-        /// What the client said.
+        /// The value of the client.
         claimed: Digest,
-        /// What the content has.
+        /// The value of the content.
         actual: Digest,
     },
     /// The tag is there, and the caller may only make new ones.
     #[error("the tag {0} exists and may not be moved")]
     TagExists(Tag),
-    /// What is there is not what the client expects ([`crate::oci::Preconditions`]).
+    /// The content does not meet the conditions of the client ([`crate::oci::Preconditions`]).
     #[error("a precondition of the request does not hold")]
     PreconditionFailed,
     /// The repository has no such upload session.

@@ -35,13 +35,13 @@ pub enum Event<'a> {
 pub struct RepositoryEvent<'a> {
     /// The repository.
     pub repository: &'a RepositoryName,
-    /// What was done.
+    /// The action.
     pub action: Action<'a>,
     /// The cause; `None` for what wharf does on its own: a collection, a repair.
     pub source: Option<&'a Source>,
 }
 
-/// What was done in a repository.
+/// An action in a repository.
 #[derive(Clone, Copy, Debug)]
 pub enum Action<'a> {
     /// A manifest was pushed. A push with several tags is one event.
@@ -90,13 +90,14 @@ pub struct ManifestTarget<'a> {
 }
 
 impl ManifestTarget<'_> {
-    /// The descriptors in it: config, layers, blobs and children. They are read when this is called. Entries that are
-    /// no descriptors are left out.
+    /// The descriptors in it, with all their fields: config, layers, blobs and children. They are read when this is
+    /// called. Entries that are no descriptors are left out.
     #[must_use]
-    pub fn references(&self) -> Vec<Descriptor> {
+    pub fn references(&self) -> Vec<Value> {
         let body: Value = serde_json::from_slice(self.bytes).unwrap_or_default();
         let lists = ["layers", "blobs", "manifests"].into_iter().filter_map(|field| body[field].as_array()).flatten();
-        body.get("config").into_iter().chain(lists).filter_map(|entry| Descriptor::deserialize(entry).ok()).collect()
+        let entries = body.get("config").into_iter().chain(lists);
+        entries.filter(|entry| Descriptor::deserialize(*entry).is_ok()).cloned().collect()
     }
 }
 
@@ -124,6 +125,8 @@ pub struct Source {
     pub method: String,
     /// The `User-Agent` of the request.
     pub user_agent: String,
+    /// The scheme and the host that the request came with, if the operator wants links to begin with them.
+    pub origin: Option<String>,
 }
 
 /// Gets the events of a registry. Its methods are called while the change's client waits and, for manifests and
@@ -144,13 +147,30 @@ pub trait Listener: fmt::Debug + Send + Sync {
         let _ = event;
         Vec::new()
     }
+
+    /// A change ended for which some listener prepared what is at `keys`. After [`ChangeEnd::Made`], the event has
+    /// happened as well.
+    fn ended(&self, keys: &[Key], end: ChangeEnd) {
+        let _ = (keys, end);
+    }
+}
+
+/// How a change ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeEnd {
+    /// It was made, and is durable.
+    Made,
+    /// It failed. What was prepared is removed, if the store can do so.
+    Failed,
+    /// Its task was ended in the middle: only the store can tell whether it was made.
+    Unknown,
 }
 
 /// A change that is about to be made, from its preparation to its end.
 pub(super) struct Change<'a> {
     repository: &'a Repository,
     action: Action<'a>,
-    /// Where the prepared steps store something.
+    /// Where the prepared steps store something; empty when the listeners know the end.
     prepared: Vec<Key>,
 }
 
@@ -175,7 +195,7 @@ impl Repository {
         let listeners = if self.is_filled { &[] } else { &self.registry.0.extensions.listeners[..] };
         let steps: Vec<Step> = listeners.iter().flat_map(|listener| listener.prepare(&event)).collect();
         let prepared = steps.iter().filter_map(|step| match step {
-            Step::Put(key, _) | Step::PutTree(key, _) => Some(key.clone()),
+            Step::Put(key, _) | Step::Record(key, _) | Step::PutTree(key, _) => Some(key.clone()),
             Step::Promote(..) | Step::MakePrefixes(_) => None,
         });
         (Change { repository: self, action, prepared: prepared.collect() }, steps)
@@ -203,12 +223,23 @@ impl Repository {
 
 impl Change<'_> {
     /// Ends the change. If it was made, the listeners get the event; else what was prepared is removed.
-    pub(super) async fn end<T>(self, done: Result<T, StorageError>) -> Result<T, StorageError> {
-        match done {
-            Ok(_) => self.repository.notify(self.action),
-            Err(_) => self.undo().await,
+    pub(super) async fn end<T>(mut self, done: Result<T, StorageError>) -> Result<T, StorageError> {
+        if done.is_ok() {
+            self.tell(ChangeEnd::Made);
+            self.repository.notify(self.action);
+        } else {
+            self.undo().await;
+            self.tell(ChangeEnd::Failed);
         }
         done
+    }
+
+    /// Tells the listeners the end, once.
+    fn tell(&mut self, end: ChangeEnd) {
+        let keys = std::mem::take(&mut self.prepared);
+        if !keys.is_empty() {
+            self.repository.registry.0.extensions.listeners.iter().for_each(|listener| listener.ended(&keys, end));
+        }
     }
 
     async fn undo(&self) {
@@ -222,6 +253,12 @@ impl Change<'_> {
                 tracing::error!(%error, %key, "a record of a change that failed can't be removed");
             }
         }
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.tell(ChangeEnd::Unknown);
     }
 }
 

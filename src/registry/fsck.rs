@@ -1,6 +1,6 @@
 //! A check of the whole store: every byte against its digest, and every link against what it leads to.
 //!
-//! It runs while the registry serves. What looks wrong is looked at again with the repository held alone, so that a
+//! It runs while the registry serves. A finding is checked again under the exclusive lock of its repository, so that a
 //! push or a delete that is under way is never taken for damage. Content that is not what its digest says is set aside
 //! whether a repair was asked for or not: it must not be served.
 
@@ -21,7 +21,7 @@ use crate::{oci::RepositoryName, storage::StorageError};
 pub(super) use rate_limit::RateLimit;
 pub use report::{Event, Finding, FsckReport, Outcome, Phase};
 
-/// What a check shall do.
+/// The options of a check.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inspection {
@@ -42,7 +42,7 @@ pub enum FsckError {
     /// The caller has gone, or the server stops.
     #[error("the check was broken off")]
     BrokenOff,
-    /// What was asked for needs a store that is written to.
+    /// The request needs a store that can be written.
     #[error("the store is read-only: it can be checked, and not mended")]
     ReadOnly,
     /// A part of the store can't be read or written.

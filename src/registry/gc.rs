@@ -1,9 +1,9 @@
 //! Garbage collection, while serving.
 //!
-//! *Mark*: everything that a manifest refers to, read from the disk. *Sweep*: what is not marked, older than the grace time, and relied on by nobody;
-//! it is taken alone and looked at once more before it goes, the links to it first and its bytes last. Manifests go
-//! only when that is asked for, in a pass of its own before the mark. What can't be read stops all of it: then nobody
-//! knows what it refers to.
+//! *Mark*: everything that a manifest refers to, read from the disk. *Sweep*: what is not marked, older than the grace
+//! time, and relied on by nobody; it is taken alone and looked at once more before it goes, the links to it first and
+//! its bytes last. Manifests go only when that is asked for, in a pass of its own before the mark. What can't be read
+//! stops all of it: then nobody knows what it refers to.
 
 mod graph;
 mod mark;
@@ -37,7 +37,7 @@ use crate::{
 pub use report::{Event, Phase, Removal, Removed, Report};
 pub(super) use schedule::run;
 
-/// What a collection shall do.
+/// The options of a collection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Collection {
@@ -87,7 +87,7 @@ impl Registry {
     /// ends where that is safe.
     ///
     /// # Errors
-    /// [`CollectionError`]. What was taken away by then was rightly so.
+    /// [`CollectionError`]. The removals before the error were right.
     pub async fn collect(&self, collection: Collection, events: Sender<Event>) -> Result<Report, CollectionError> {
         if self.is_read_only() {
             return Err(CollectionError::ReadOnly);
@@ -108,7 +108,7 @@ impl Registry {
     }
 }
 
-/// What is dated later than this from now is told of.
+/// A date further in the future than this is reported.
 const SKEW: Duration = Duration::from_secs(60);
 
 /// One collection, from its beginning to its end.
@@ -118,11 +118,11 @@ struct Collector {
     collection: Collection,
     account: ReportBuilder,
     marks: Marks,
-    /// What a dry run would have taken out of which repository by now.
+    /// The manifests that a dry run would have removed by now, with their repositories.
     gone: HashSet<(RepositoryName, Digest)>,
     /// How long all content has still to wait.
     settles_in: Duration,
-    /// What is counted as waiting already.
+    /// The content that is counted as waiting already.
     waiting: Fingerprints,
 }
 
@@ -228,7 +228,8 @@ impl Collector {
         Ok(())
     }
 
-    /// How long content of this date has still to wait; `None` if it may go. What is dated in the future counts as new.
+    /// How long content of this date has still to wait; `None` if it may go. Content that is dated in the future counts
+    /// as new.
     fn wait(&mut self, date: SystemTime) -> Option<Duration> {
         let grace = self.registry.0.rules.gc.grace;
         let left = match date.elapsed() {

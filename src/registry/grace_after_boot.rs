@@ -1,4 +1,4 @@
-//! What clients were told survives a restart of the server, and not a power cut.
+//! The memory of what clients were told survives a restart of the server, and not a power cut.
 //!
 //! A client that is told that content is there dates the content's link anew, without a sync. So old content waits for
 //! one grace time when the store is served in a run of the system that it was not served in before.
@@ -18,7 +18,7 @@ impl Registry {
     /// system.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn settles_in(&self) -> Result<Duration, StorageError> {
         let grace = self.0.rules.gc.grace;
         if self.0.beginning.serving.is_none() || grace.is_zero() {

@@ -15,6 +15,7 @@
 //!   recorded/<name>/{_whole,_seen}                                 that there is, or was, such a repository
 //!   recorded/{_begun,_unexplained}                                whether repositories explained the content when the record began
 //!   boot                                                           in which run of the system the store is served, and since when
+//!   outbox/{records/<number>,state}                                changes that are to be reported, and how far each endpoint is
 //!   damaged/<algorithm>/<hex>                                      what proved not to be what its name says
 //! ```
 //!
@@ -191,6 +192,26 @@ pub(super) fn upload(name: &RepositoryName, session: &SessionId) -> Key {
 pub(super) fn content_type(name: &RepositoryName, digest: &Digest) -> Key {
     let repository = name.components().fold(own().then("repositories"), Key::then);
     under_digest(&repository.then("_content_types"), digest)
+}
+
+/// Where the records of changes are that are to be reported.
+pub(super) fn outbox_records() -> Key {
+    outbox().then("records")
+}
+
+/// Where the record with a number is. The keys sort as the numbers do.
+pub(super) fn outbox_record(number: u64) -> Key {
+    outbox_records().then(&format!("{number:020}"))
+}
+
+/// Where it is kept how far each endpoint is in the outbox.
+pub(super) fn outbox_state() -> Key {
+    outbox().then("state")
+}
+
+/// Where the outbox is.
+pub(super) fn outbox() -> Key {
+    own().then("outbox")
 }
 
 /// Where all content of one algorithm goes that is not what its name says.

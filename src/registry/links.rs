@@ -17,7 +17,7 @@ impl Registry {
     /// Whether there is an object at `key` that can be read. A symbolic link that leads nowhere is none.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn is_object(&self, key: &Key) -> Result<bool, StorageError> {
         match self.storage().stat(key).await {
             Err(error) if error.leads_nowhere() => Ok(false),

@@ -1,4 +1,4 @@
-//! What a manifest refers to must be there before the manifest is.
+//! The content that a manifest refers to must be there before the manifest.
 
 use std::collections::HashSet;
 
@@ -32,7 +32,8 @@ impl Repository {
     /// refused.
     ///
     /// # Errors
-    /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed; [`RegistryError::ManifestInvalid`].
+    /// [`RegistryError::ManifestBlobUnknown`] with all that is missing, unless that is allowed;
+    /// [`RegistryError::ManifestInvalid`].
     pub(super) async fn check_references(&self, manifest: &Manifest) -> Result<(), RegistryError> {
         if self.is_filled {
             return Ok(());
@@ -46,10 +47,11 @@ impl Repository {
         }
     }
 
-    /// What a manifest needs and is not here.
+    /// The content that a manifest needs and that is missing.
     ///
     /// # Errors
-    /// [`RegistryError::ManifestInvalid`] if something is here, and not as long as the manifest says, and that is to be refused.
+    /// [`RegistryError::ManifestInvalid`] if something is here, and not as long as the manifest says, and that is to be
+    /// refused.
     pub(super) async fn missing_references(&self, manifest: &Manifest) -> Result<Vec<Digest>, RegistryError> {
         stream::iter(needed_by(manifest))
             .map(|needed| self.look_up(needed))
@@ -87,7 +89,8 @@ impl Repository {
     }
 }
 
-/// What a manifest refers to, but for its subject, which may come later. Owned, since the look-ups run side by side.
+/// The content that a manifest refers to, except for its subject, which may come later. Owned, since the look-ups run
+/// side by side.
 fn needed_by(manifest: &Manifest) -> Vec<Needed> {
     let blob = |blob: &BlobReference| Needed {
         digest: blob.digest.clone(),

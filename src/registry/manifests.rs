@@ -20,7 +20,7 @@ use crate::{
 /// A manifest that a client pushes.
 #[derive(Clone, Debug)]
 pub struct ManifestPush {
-    /// What the client calls it: a tag, or its digest.
+    /// The reference: a tag, or its digest.
     pub reference: Reference,
     /// More tags that it shall have.
     pub tags: Vec<Tag>,
@@ -30,7 +30,7 @@ pub struct ManifestPush {
     pub bytes: Bytes,
     /// Whether tags that exist may be moved.
     pub overwrite: Overwrite,
-    /// What has to be true of what the reference names now.
+    /// The conditions on the manifest that the reference names now.
     pub conditions: Preconditions,
 }
 
@@ -43,12 +43,12 @@ pub enum Overwrite {
     Refused,
 }
 
-/// What became of a pushed manifest.
+/// The result of the push of a manifest.
 #[derive(Clone, Debug)]
 pub struct PushedManifest {
     /// Its digest.
     pub digest: Digest,
-    /// What it is a referrer of.
+    /// Its subject.
     pub subject: Option<Digest>,
     /// The tags it was given.
     pub tags: Vec<Tag>,
@@ -103,7 +103,8 @@ impl Repository {
     ///
     /// # Errors
     /// [`RegistryError::ManifestInvalid`], [`RegistryError::DigestMismatch`], [`RegistryError::ManifestBlobUnknown`],
-    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`], [`RegistryError::PreconditionFailed`]; nothing is stored then.
+    /// [`RegistryError::ManifestTooLarge`], [`RegistryError::TagExists`], [`RegistryError::PreconditionFailed`];
+    /// nothing is stored then.
     ///
     /// [distribution-spec, pushing manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
     pub async fn put_manifest(&self, push: ManifestPush) -> Result<PushedManifest, RegistryError> {
@@ -146,7 +147,7 @@ impl Repository {
     /// young.
     async fn find_manifest(&self, reference: &Reference, is_head: bool) -> Result<StoredManifest, RegistryError> {
         let wanted = Wanted::Manifest(reference);
-        // A tag may mean something else upstream than here. What a digest names does not change.
+        // A tag may mean something else upstream than here. A digest always means the same content.
         let mut asked = match reference {
             Reference::Tag(_) => self.fetch(wanted).await,
             Reference::Digest(_) => Ok(false),

@@ -16,6 +16,7 @@ mod links;
 mod locks;
 mod manifest_references;
 mod manifests;
+mod outbox;
 mod progress;
 mod referrers;
 mod repository_records;
@@ -47,6 +48,7 @@ pub use gc::{
 };
 pub use index::{Page, ReferrersPage};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
+pub use outbox::{OutboxRecord, Outcome as ChangeOutcome};
 pub use progress::Progress;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
@@ -168,7 +170,7 @@ impl Default for Gc {
     }
 }
 
-/// What a registry is given beside its store and its rules. By default there is nothing.
+/// The parts of a registry beside its store and its rules. By default there are none.
 #[derive(Debug, Default)]
 pub struct Extensions {
     /// They get the events.
@@ -310,7 +312,7 @@ impl Registry {
         self.0.sessions.count()
     }
 
-    /// What the store has room for, where that has a meaning.
+    /// The free space of the store, where that has a meaning.
     ///
     /// # Errors
     /// The error of the system call.

@@ -8,7 +8,7 @@ use super::Registry;
 /// How far long work is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Progress<P> {
-    /// What it does.
+    /// The phase.
     pub phase: P,
     /// How much of that it has done.
     pub done: u64,

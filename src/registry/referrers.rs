@@ -24,7 +24,7 @@ impl Repository {
     /// listing referrers]). A subject that is not here has none.
     ///
     /// # Errors
-    /// What the store met: there are no partial answers.
+    /// The error of the store: there are no partial answers.
     ///
     /// [distribution-spec, listing referrers]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
     pub async fn list_referrers(

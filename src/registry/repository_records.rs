@@ -21,7 +21,7 @@ use crate::{
 /// How many repositories are recorded at a time.
 const AT_ONCE: usize = 16;
 
-/// What is recorded of a repository.
+/// The record of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum RepositoryRecord {
     /// It was there. Parts of it may have been missing: registry:2 leaves such repositories.
@@ -42,7 +42,7 @@ impl RepositoryRecord {
     }
 }
 
-/// What the store has had.
+/// The records of a store.
 #[derive(Debug, Default)]
 pub(super) struct RepositoryRecords {
     /// By name.
@@ -70,7 +70,7 @@ impl Registry {
     /// Every record.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn records(&self) -> Result<RepositoryRecords, StorageError> {
         let mut records = RepositoryRecords::default();
         let mut unread: Vec<Box<str>> = vec![Box::default()];
@@ -98,7 +98,7 @@ impl Registry {
     /// Records what is there and is not recorded.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn record(&self, found: Vec<(RepositoryName, RepositoryRecord)>) -> Result<(), StorageError> {
         stream::iter(found)
             .map(|(name, recorded)| self.repository(name).record(recorded))

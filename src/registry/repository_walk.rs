@@ -17,9 +17,9 @@ pub(super) const AT_A_TIME: usize = 1024;
 pub(super) struct FoundRepositories {
     /// Those with a name that can be asked for.
     pub(super) names: Vec<RepositoryName>,
-    /// What looks like a repository under a name that is none.
+    /// Directories that look like repositories under a name that no repository can have.
     pub(super) nameless: Vec<Key>,
-    /// What is no directory, where a directory belongs.
+    /// Files in the places of directories.
     pub(super) astray: Vec<Key>,
     /// Those of `names` that have no `_layers`.
     pub(super) without_layers: HashSet<RepositoryName>,

@@ -35,7 +35,7 @@ impl Repository {
     /// As [`Repository::list_tags`]: how a list goes on. A repository that has gone meanwhile has no more tags.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub async fn tags_after(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
         match self.upstream_tags(last, limit).await {
             Some(page) => Ok(page),
@@ -79,13 +79,13 @@ impl Repository {
             .await
     }
 
-    /// What a tag means. One that another registry left without its current link means nothing.
+    /// The digest of a tag. A tag that another registry left without its current link has none.
     pub(super) async fn resolve(&self, tag: &Tag) -> Result<Option<Digest>, StorageError> {
         self.read_link(&layout::tag_current(&self.name, tag)).await
     }
 
-    /// What makes `tag` mean `digest`. The caller has the repository alone, and `digest` is one of its manifests by
-    /// then.
+    /// The steps that make `tag` mean `digest`. The caller has the repository alone, and `digest` is one of its
+    /// manifests by then.
     pub(super) async fn tag_steps(&self, tag: &Tag, digest: &Digest) -> Result<Vec<Step>, StorageError> {
         let (current, index) = (layout::tag_current(&self.name, tag), layout::tag_index(&self.name, tag, digest));
         match self.storage().stat(&current).await {
@@ -122,7 +122,7 @@ impl Repository {
         }
     }
 
-    /// What makes `tag`, whose prefix is there, mean `digest`: in its history first.
+    /// The steps that make `tag`, whose prefix is there, mean `digest`: in its history first.
     fn move_tag(&self, tag: &Tag, digest: &Digest) -> [Step; 2] {
         let (current, index) = (layout::tag_current(&self.name, tag), layout::tag_index(&self.name, tag, digest));
         [link_to(index, digest), link_to(current, digest)]

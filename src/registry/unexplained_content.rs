@@ -29,7 +29,7 @@ impl Registry {
     /// and a repository.
     ///
     /// # Errors
-    /// What the store met; nothing may be pushed then.
+    /// The error of the store; nothing may be pushed then.
     pub async fn mark_unexplained(&self) -> Result<(), StorageError> {
         if self.is_read_only() || self.origin().await? != ContentOrigin::Unknown {
             return Ok(());
@@ -52,7 +52,7 @@ impl Registry {
     /// was pushed.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn begin_record(&self) -> Result<(), StorageError> {
         match self.origin().await? {
             ContentOrigin::Unknown => {
@@ -76,7 +76,7 @@ impl Registry {
     /// Takes the word that the content belongs to nobody, or that all repositories are back.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn lift_unexplained(&self) -> Result<(), StorageError> {
         self.mark(BEGUN).await?;
         self.storage().remove_empty_prefixes(&[layout::records().then(UNEXPLAINED)]).await?;
@@ -110,7 +110,7 @@ impl Registry {
         false
     }
 
-    /// Whether there is any repository, or any with a link. What can't be read is none.
+    /// Whether there is any repository, or any with a link. A repository that can't be read counts as none.
     async fn some_repository(&self, linked: bool) -> bool {
         let root = layout::repositories();
         let mut unread: Vec<(String, Key)> = vec![(String::new(), root)];

@@ -33,7 +33,7 @@ impl Registry {
     /// How many there were; with `dry_run`, all of them are still there.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn expire_uploads(&self, dry_run: bool) -> Result<usize, StorageError> {
         if !self.0.rules.expiry.enabled {
             return Ok(0);
@@ -49,7 +49,7 @@ impl Registry {
     /// [`Registry::expire_uploads`], with all repositories at hand.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn expire_uploads_of(
         &self,
         names: &[RepositoryName],
@@ -129,7 +129,7 @@ impl Registry {
     /// Whether another registry has an upload in a repository that is younger than `age`.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn has_foreign_uploads(&self, name: &RepositoryName, age: Duration) -> Result<bool, StorageError> {
         let uploads = layout::foreign_uploads(name);
         for child in self.storage().children(&uploads).await? {
@@ -144,7 +144,7 @@ impl Registry {
     /// Whether another registry writes to a repository while this one serves.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(super) async fn has_another_writer(&self, name: &RepositoryName) -> Result<bool, StorageError> {
         let uploads = layout::foreign_uploads(name);
         for child in self.storage().children(&uploads).await? {

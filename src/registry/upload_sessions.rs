@@ -39,7 +39,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// What was received so far; `None` once it was taken.
+    /// The received content; `None` once it was taken.
     pub(super) fn staging(&mut self) -> Option<&mut Staging> {
         self.slot.as_mut()
     }

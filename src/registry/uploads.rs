@@ -34,7 +34,7 @@ pub struct Chunk {
     pub body: Body,
 }
 
-/// What becomes of an upload after a chunk.
+/// The state of an upload after a chunk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum After {
     /// More of it comes, perhaps after a restart.
@@ -184,7 +184,7 @@ impl Repository {
         }
         let received = self.receive(staging, chunk.body, chunk.range.map(|range| range.len)).await;
         if let Err(error @ (RegistryError::LengthMismatch | RegistryError::UploadTooLarge { .. })) = received {
-            // What came is not what was said, or is too much: none of it is kept.
+            // The bytes are not the announced ones, or are too many: none of them is kept.
             return Err(roll_back(locked, error).await);
         }
         let synced = match &received {

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use super::{Page, ReferrersPage, RegistryError, Repository};
 use crate::oci::{Digest, Reference, Tag};
 
-/// What a repository asks its upstream for.
+/// The request of a repository to its upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted<'a> {
     /// A manifest. By a tag, this is asked at each pull, whether the tag is stored or not: the upstream decides whether

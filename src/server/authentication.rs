@@ -22,12 +22,12 @@ pub(super) fn open(config: &Config, addresses: &[SocketAddr]) -> Result<Authenti
     Ok(Authenticator::open(&settings, access(config).map_err(AuthError::from)?)?)
 }
 
-/// Meets what [`open`] would meet, and makes nothing; how many users there are, in words.
+/// Finds the errors that [`open`] would find, and makes nothing. Returns the number of users, in words.
 ///
 /// # Errors
 /// [`StartError`], as [`open`]'s.
 pub(super) fn check(config: &Config, addresses: &[SocketAddr]) -> Result<Option<String>, StartError> {
-    // What is kept beside a store in memory is made when it is served.
+    // The files beside a store in memory are made when it is served.
     let own = match &config.storage.store {
         Store::Filesystem { root } => root.join(OWN_PREFIX),
         Store::Memory => PathBuf::from("/nonexistent/wharf"),
@@ -122,7 +122,8 @@ fn own_name(config: &Config, addresses: &[SocketAddr]) -> String {
     host.unwrap_or_else(|| format!("localhost:{}", addresses.first().map_or(0, SocketAddr::port)))
 }
 
-/// Where the server keeps what is its own: beside the registry's tree, or, if that is in memory, in a folder that is gone with the machine's next start.
+/// Where the server keeps what is its own: beside the registry's tree, or, if that is in memory, in a folder that is
+/// gone with the machine's next start.
 fn own_folder(config: &Config) -> Result<PathBuf, StartError> {
     match &config.storage.store {
         Store::Filesystem { root } => Ok(root.join(OWN_PREFIX)),

@@ -10,14 +10,19 @@ use crate::{
     auth::{Authenticator, Sessions},
     config::{self, Config, Store, TrustedProxy},
     http::{self, LocationBase},
-    ops::{self, Checks, Metrics},
+    notify::{self, Notifier},
+    ops::Metrics,
     registry::{Expiry, Extensions, Gc, Missing, Registry, Rules, Sizes, Verify},
     storage::{Durability, Storage, StorageError},
     web::Web,
 };
 
 /// Opens the store, and begins what runs in its background.
-pub(super) async fn registry(config: &Config, metrics: Option<&Arc<Metrics>>) -> Result<Registry, StartError> {
+pub(super) async fn registry(
+    config: &Config,
+    metrics: Option<&Arc<Metrics>>,
+    notifier: Option<&Arc<Notifier>>,
+) -> Result<Registry, StartError> {
     let (mut storage, rules) = (storage(config).await?, rules(config));
     Registry::at_rest(storage.clone(), rules).mark_unexplained().await?;
     let mut extensions = Extensions::default();
@@ -25,28 +30,19 @@ pub(super) async fn registry(config: &Config, metrics: Option<&Arc<Metrics>>) ->
         storage = storage.observed_by(metrics.clone());
         extensions.listeners.push(metrics.clone());
     }
-    Ok(Registry::extended(storage, rules, extensions))
+    extensions.listeners.extend(notifier.map(|notifier| notifier.clone() as _));
+    let registry = Registry::extended(storage, rules, extensions);
+    match notifier {
+        Some(notifier) => notifier.start(&registry).await?,
+        None => notify::remove_all(&registry).await?,
+    }
+    Ok(registry)
 }
 
 /// The counters, if metrics are served.
 pub(super) fn metrics(config: &Config) -> Option<Arc<Metrics>> {
     let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.as_ref());
     path.map(|_| Arc::default())
-}
-
-/// The checks of `health`.
-pub(super) fn checks(config: &Config) -> Checks {
-    let check = |check: &config::HealthCheck| {
-        let (name, probe) = match &check.probe {
-            config::Probe::Store => ("storagedriver".to_owned(), ops::Probe::Store),
-            config::Probe::NoFile(path) => (path.display().to_string(), ops::Probe::NoFile(path.clone())),
-            config::Probe::Connection(address, timeout) => {
-                (address.to_string(), ops::Probe::Connection(address.to_string(), *timeout))
-            }
-        };
-        ops::Check { name, probe, interval: check.interval, threshold: check.threshold }
-    };
-    Checks::new(config.health.iter().map(check).collect())
 }
 
 /// Opens the store for work on it, while no server has it.
@@ -68,7 +64,7 @@ async fn storage(config: &Config) -> Result<Storage, StorageError> {
     }
 }
 
-/// What the operator decides about the way the registry is served.
+/// The settings of the way that requests are served.
 pub(super) fn http(config: &Config) -> http::Settings {
     let host = named_host(config);
     let location_base = match (host, config.http.relative_urls) {
@@ -96,7 +92,7 @@ pub(super) fn http(config: &Config) -> http::Settings {
     }
 }
 
-/// What the operator decides about the API.
+/// The settings of the API.
 pub(super) fn api(config: &Config) -> api::Settings {
     api::Settings {
         prefix: config.http.prefix.clone(),
@@ -113,18 +109,18 @@ pub(super) fn page(config: &Config, registry: &Registry, authenticator: &Arc<Aut
     Web::new(config.http.prefix.clone(), path_base(config), registry.clone(), sessions)
 }
 
-/// What stands before the paths of all links: the path that a proxy takes away, then the prefix of all paths.
-fn path_base(config: &Config) -> String {
+/// The beginning of the paths of all links: the path that a proxy removes, then the prefix of all paths.
+pub(super) fn path_base(config: &Config) -> String {
     let outer_path = named_host(config).map_or("", |host| host.path().trim_end_matches('/'));
     format!("{outer_path}{}", config.http.prefix)
 }
 
 /// The URL that links begin with, if the operator named one and they are not to be relative.
-fn named_host(config: &Config) -> Option<&Url> {
+pub(super) fn named_host(config: &Config) -> Option<&Url> {
     config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true))
 }
 
-/// Who is believed about where a request comes from.
+/// The proxies that are believed about the origin of a request.
 pub(super) fn proxies(config: &Config) -> http::TrustedProxies {
     let mut proxies = http::TrustedProxies::default();
     for proxy in &config.http.trusted_proxies {
@@ -136,7 +132,7 @@ pub(super) fn proxies(config: &Config) -> http::TrustedProxies {
     proxies
 }
 
-/// What the operator decides about the rules.
+/// The settings of the rules.
 fn rules(config: &Config) -> Rules {
     let expiry = match &config.storage.upload_purging {
         Some(purging) => {

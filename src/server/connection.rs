@@ -1,7 +1,7 @@
-//! What becomes of a connection: HTTP at once, or after a TLS handshake.
+//! Serves a connection: HTTP at once, or after a TLS handshake.
 //!
-//! The same HTTP service stands behind every kind of socket. It is put together here, and not by `actix_web::HttpServer`, which has no
-//! place for a look at the first byte, nor for a TLS configuration that changes while it serves.
+//! The same HTTP service serves every kind of socket. It is assembled here, because `actix_web::HttpServer` can neither
+//! examine the first byte of a connection nor change the TLS configuration while it serves.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -35,32 +35,33 @@ use crate::{
 
 /// How long the head of a request may take.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection is kept that asks for nothing.
+/// How long an idle connection is kept.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How long a client that still sends may take to read the answer that it got early, before the connection is cut.
+/// How long a client that still sends may take to read an early answer before the connection is closed.
 const LINGER: Duration = Duration::from_secs(5);
-/// How long a client may take nothing of what is sent to it.
+/// How long a client may read nothing of an answer.
 const WRITE_STALL: Duration = Duration::from_secs(60);
-/// How long is spent on a client that is turned away.
+/// How long a client that is refused may take to read the reason.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How long a TLS handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). No HTTP method begins with it.
 const HANDSHAKE: u8 = 22;
 
-/// What a plain request on a TLS port gets, in the clear: the client sees why nothing works.
+/// The answer, in plain text, to a plain request on a TLS port: the client sees the mistake.
 const PLAIN_ON_TLS: &str = concat!(
     "HTTP/1.1 400 Bad Request\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 110\r\nConnection: close\r\n\r\n",
     "{\"errors\":[{\"code\":\"UNSUPPORTED\",\"message\":\"this port speaks HTTPS: use an https:// address\",\"detail\":null}]}\n"
 );
 
-/// What a client gets whose address has all the connections that it may have.
+/// The answer to a client whose address has all the connections that it may have.
 const TOO_MANY: &str = concat!(
     "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 116\r\nRetry-After: 2\r\nConnection: close\r\n\r\n",
     "{\"errors\":[{\"code\":\"TOOMANYREQUESTS\",\"message\":\"too many connections from this address: use fewer\",\"detail\":null}]}\n"
 );
 
-/// The HTTP service for a stream of any kind; `data` puts what requests are to know of their connection where they find it.
+/// The HTTP service for a stream of any kind; `data` puts what requests are to know of their connection where they find
+/// it.
 fn stack<T: AsyncRead + AsyncWrite + Unpin + 'static>(
     service: web::Data<Service>,
     shutdown: GracefulShutdownSignal,
@@ -163,12 +164,12 @@ pub(super) fn tls(
     .and_then(stack(service, shutdown, |_, _| {}))
 }
 
-/// Says why it is not served, to a client that listens at once.
+/// Tells a client why its connection is refused, if it reads at once.
 async fn turn_away(mut io: TcpStream) {
     let last_words = async {
         io.write_all(TOO_MANY.as_bytes()).await?;
         io.shutdown().await?;
-        // What it has sent already is read, or the system would take back the answer.
+        // The request is read, because the system resets a connection that is closed with unread bytes.
         while io.read(&mut [0; 1024]).await? > 0 {}
         io::Result::Ok(())
     };
@@ -190,8 +191,8 @@ async fn handshake(
     TlsAcceptor::from(config).accept(TcpConnection::new(io, permit)).await
 }
 
-/// Sets what every TCP connection has. Answers are written whole, so there is nothing to wait for; and a client that takes nothing of one for too
-/// long is given up by the system itself.
+/// Sets what every TCP connection has. Answers are written whole, so there is nothing to wait for; and a client that
+/// takes nothing of one for too long is given up by the system itself.
 fn prepare(io: &TcpStream) {
     let stall = u32::try_from(WRITE_STALL.as_millis()).unwrap_or(u32::MAX);
     let set = io.set_nodelay(true).and_then(|()| Ok(sockopt::set_tcp_user_timeout(io, stall)?));

@@ -44,7 +44,8 @@ struct Counted {
 }
 
 impl ConnectionLimit {
-    /// Each address may have `limit` connections at a time, and those of `proxies` any number: they stand for many clients.
+    /// Each address may have `limit` connections at a time, and those of `proxies` any number: they stand for many
+    /// clients.
     pub(super) fn new(limit: usize, proxies: TrustedProxies) -> Arc<Self> {
         Arc::new(Self { limit, proxies, connected: Mutex::default(), refused: AtomicU64::new(0) })
     }

@@ -1,13 +1,15 @@
-//! The socket by which a command asks the server that has the store.
+//! The socket through which a command asks the server that has the store.
 //!
-//! It is in the store, so that whoever knows the store finds its server. One line of JSON asks ([`Request`]); lines of JSON answer
-//! ([`Answer`]), the last of which is a report or a refusal. A command that goes away ends what it has asked for.
+//! The socket is in the store, so that a command finds the server by the path of the store. A command sends one line of
+//! JSON ([`Request`]). The server answers with lines of JSON ([`Answer`]); the last one is a report or a refusal. If
+//! the command disconnects, the server ends the work.
 
 use std::{
     fs::File,
     io,
     os::{fd::AsRawFd as _, unix::net::UnixStream as Connection},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -21,20 +23,21 @@ use tokio::{
 use crate::{
     config::{Config, Store},
     files,
+    notify::{EventsReport, EventsRequest, Notifier},
     registry::{Collection, Inspection, Registry},
     storage::OWN_PREFIX,
 };
 
-/// The longest line that asks.
+/// The longest request, in bytes.
 const REQUEST: u64 = 4096;
 
-/// How long a command may take none of what it is told, before it counts as gone.
+/// How long a command may read nothing before it counts as disconnected.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many events may wait for a command that reads slowly.
 const EVENTS: usize = 64;
 
-/// What a command asks for.
+/// The request of a command.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "lowercase")]
 pub(crate) enum Request {
@@ -42,6 +45,8 @@ pub(crate) enum Request {
     Collect(Collection),
     /// A check of the whole store.
     Fsck(Inspection),
+    /// What waits to be reported.
+    Events(EventsRequest),
 }
 
 /// A line of what a server answers.
@@ -90,7 +95,7 @@ impl Directory {
 /// The socket of the server that has the store at `root`; `None` if there is no such server.
 ///
 /// # Errors
-/// What the connecting met.
+/// The error of the connection.
 pub(crate) fn connect(root: &Path) -> io::Result<Option<Connection>> {
     let connected = Directory::open(root).and_then(|directory| Connection::connect(directory.socket()));
     match connected {
@@ -115,12 +120,12 @@ pub(super) fn open(config: &Config, registry: &Registry) -> Option<ControlSocket
 
 impl ControlSocket {
     /// Answers commands for as long as the server runs.
-    pub(super) async fn follow(self, registry: Registry) {
+    pub(super) async fn follow(self, registry: Registry, notifier: Option<Arc<Notifier>>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) if is_trusted(&stream) => {
-                    let registry = registry.clone();
-                    tokio::spawn(async move { answer(stream, registry).await });
+                    let (registry, notifier) = (registry.clone(), notifier.clone());
+                    tokio::spawn(async move { answer(stream, registry, notifier).await });
                 }
                 Ok(_) => tracing::warn!("a command of another user was turned away from the store's socket"),
                 // Out of descriptors, as a rule: they come back.
@@ -132,7 +137,7 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // Whoever finds it nevertheless is refused, and knows that nobody listens.
+        // A command that still finds the file is refused, and so learns that no server listens.
         let _ = files::remove(&self.directory.socket());
     }
 }
@@ -143,7 +148,7 @@ fn is_trusted(stream: &UnixStream) -> bool {
     stream.peer_cred().is_ok_and(|peer| peer.uid() == own || peer.uid() == 0)
 }
 
-async fn answer(stream: UnixStream, registry: Registry) {
+async fn answer(stream: UnixStream, registry: Registry, notifier: Option<Arc<Notifier>>) {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut read = BufReader::new(read.take(REQUEST));
@@ -160,6 +165,14 @@ async fn answer(stream: UnixStream, registry: Registry) {
             let (sender, events) = mpsc::channel(EVENTS);
             let work = async { registry.fsck(inspection, sender).await };
             relay(&mut write, events, work).await;
+        }
+        Ok(Request::Events(request)) => {
+            let answered = match notifier {
+                Some(notifier) => notifier.answer(&request),
+                None => Ok(EventsReport::default()),
+            };
+            let (_, events) = mpsc::channel::<()>(1);
+            relay(&mut write, events, async { answered }).await;
         }
         Err(_) => {
             let refused =
@@ -198,10 +211,11 @@ async fn say(write: &mut OwnedWriteHalf, answer: &impl Serialize) -> io::Result<
     tokio::time::timeout(PATIENCE, write.write_all(&line)).await?
 }
 
-/// Asks the server at the other end of `connection`, and hands each event to `tell`; its report, or in words why there is none.
+/// Asks the server at the other end of `connection`, and hands each event to `tell`; its report, or in words why there
+/// is none.
 ///
 /// # Errors
-/// What the server says, or that it went away.
+/// The refusal of the server, or that it disconnected.
 pub(crate) fn ask<E: DeserializeOwned, R: DeserializeOwned>(
     mut connection: Connection,
     request: &Request,

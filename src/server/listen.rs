@@ -12,6 +12,7 @@ use std::{
 
 use super::TlsError;
 use crate::{
+    archive::ArchiveError,
     auth::AuthError,
     config::{Address, Host, Listen},
     storage::StorageError,
@@ -48,9 +49,28 @@ pub enum StartError {
         /// The address, and what is wrong.
         problem: String,
     },
+    /// Notifications can't be sent.
+    #[error("notifications.endpoints, {endpoint}: {problem}")]
+    Notifications {
+        /// The name of the endpoint.
+        endpoint: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A health check can't be made.
+    #[error("the health check of {url} can't be made: {problem} (health.http in the settings)")]
+    HealthCheck {
+        /// The target of the check.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// The sockets could not be given to the server.
     #[error("can't listen: {0}")]
     Listen(io::Error),
+    /// An archive can't be loaded.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
     /// The store can't be opened.
     #[error(transparent)]
     Store(#[from] StorageError),
@@ -117,7 +137,8 @@ fn of_debug(error: StartError) -> StartError {
     }
 }
 
-/// The addresses that [`bind`] would take, without taking them: each host is one of this machine's, and a socket can be where it is to be.
+/// The addresses that [`bind`] would take, without taking them: each host is one of this machine's, and a socket can be
+/// where it is to be.
 pub(super) fn check(listen: &Listen) -> Result<Vec<SocketAddr>, StartError> {
     match listen {
         Listen::Unix(path) => check_unix(path).map(|()| Vec::new()),
@@ -228,7 +249,8 @@ fn is_missing(error: &io::Error) -> bool {
     is_loopback_off || error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
 }
 
-/// A socket that nobody listens on any more is left by a process that was killed, and is replaced. Nothing else ever is.
+/// A socket that nobody listens on any more is left by a process that was killed, and is replaced. Nothing else ever
+/// is.
 fn unix(path: &Path) -> Result<UnixListener, StartError> {
     let address = path.display().to_string();
     let source = match UnixListener::bind(path) {

@@ -1,7 +1,7 @@
-//! A connection on which the parser's own answers are given in full.
+//! A connection that replaces the parser's bare answers by complete ones.
 //!
-//! actix-http answers what it can't parse by itself and has no hook for that. It is the last thing that it writes, so it stands at the end of what is
-//! written; see [`ParserAnswer`].
+//! actix-http itself answers bytes that it can't parse, and has no hook for that answer. The answer is the last thing
+//! that it writes on a connection, so it is found at the end of the written bytes; see [`ParserAnswer`].
 
 use std::{
     io,
@@ -19,9 +19,11 @@ use tokio::{
 
 use crate::http::{ContentEnd, ParserAnswer, Service};
 
-/// How long is waited for the client to take the answer while it still sends: without that, the system would take back what was said.
+/// How long the connection stays open for a client that still sends. Without this wait, the system resets the
+/// connection and the client may lose the answer.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). Whoever sends one can't read what is said.
+/// The first byte of a TLS record that holds a handshake (RFC 8446, section 5.1). A client that sends one can't read an
+/// answer in plain text.
 const HANDSHAKE: u8 = 22;
 
 /// A connection.
@@ -67,7 +69,7 @@ impl<T> ParserErrors<T> {
         ParserAnswer::at_end_of(bytes).filter(|_| !is_kept)
     }
 
-    /// What is sent in the place of `answer`, which has `bare` bytes.
+    /// The answer that is sent in place of `answer`, which has `bare` bytes.
     fn refusal(&self, answer: ParserAnswer<'_>, bare: usize) -> Refusal {
         let address = self.peer.map(|peer| peer.ip().to_canonical());
         let answer = answer.in_full(&self.service, address, self.begun, self.first.is_some());

@@ -1,7 +1,8 @@
-//! A connection on which a POST of HTTP/1.0 that says no length gets one.
+//! A connection that adds the length 0 to a POST of HTTP/1.0 without a length.
 //!
-//! A request without a length has no body (RFC 9112, section 6.3), and so nginx passes on one that has none. actix-http refuses a POST for that, so it
-//! is told the length, 0, in so many words. HTTP/1.1, and whatever a connection does not begin with, goes by untouched.
+//! A request without a length has no body (RFC 9112, section 6.3). nginx sends such a request for a POST without a
+//! body, and actix-http refuses it. The length is added to the first request of a connection. All other bytes pass
+//! unchanged.
 
 use std::{
     io,
@@ -11,7 +12,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The longest head that is waited for; the parser takes no longer one.
+/// The longest head that is held. The parser takes no longer one.
 const LONGEST: usize = 128 * 1024;
 /// How much is read at a time.
 const PIECE: usize = 8 * 1024;
@@ -21,7 +22,7 @@ const LENGTH: &[u8] = b"Content-Length: 0\r\n";
 /// A connection.
 pub(super) struct PostLength<T> {
     io: T,
-    /// What was read and is not given on yet.
+    /// Bytes that were read and are not passed on yet.
     held: Vec<u8>,
     /// How much of that may be given on.
     ready: usize,
@@ -40,8 +41,8 @@ impl<T> PostLength<T> {
         &self.io
     }
 
-    /// Looks at what is held, `before` bytes of which were looked at before: how much of it can go on. What comes a byte at a time is not read from
-    /// its beginning each time.
+    /// Decides how many of the held bytes can be passed on. The first `before` bytes were examined by earlier calls,
+    /// and are not examined again.
     fn look(&mut self, before: usize) {
         let added = &self.held[before.saturating_sub(3)..];
         let end = if self.is_wanted { end_of_head(added) } else { end_of_line(added) };
@@ -104,7 +105,7 @@ fn look(bytes: &[u8]) -> Seen {
     }
 }
 
-/// Whether a line is a field, and none that says a length. What is no field is the parser's to refuse.
+/// Whether a line is a field, and not one that gives a length. The parser refuses lines that are no fields.
 fn is_of_no_length(line: &[u8]) -> bool {
     let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
     let is_field = name.len() < line.len() && !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
@@ -146,7 +147,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for PostLength<T> {
             }
         }
         this.give(buffer);
-        // What is left of it begins another request.
+        // The bytes that are left begin another request.
         if this.ready == 0 && !this.held.is_empty() {
             this.look(0);
         }

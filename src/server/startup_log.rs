@@ -1,4 +1,4 @@
-//! What a start says of itself in the log.
+//! The messages of a start in the log.
 
 use super::listen::Sockets;
 use crate::config::{Config, Durability, Mode, Store};

@@ -1,5 +1,6 @@
-//! What systemd and a service say to each other: sockets that systemd opened before the start (`sd_listen_fds(3)`), and
-//! the message that the service is ready (`sd_notify(3)`). Without the variables of these protocols nothing happens.
+//! The protocols between systemd and a service: sockets that systemd opened before the start (`sd_listen_fds(3)`), and
+//! the message that the service is ready (`sd_notify(3)`). Without the variables of these protocols, this module does
+//! nothing.
 
 use std::{
     env, io,

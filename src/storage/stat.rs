@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-/// What a store has room for.
+/// The free space of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreeSpace {
     /// How many bytes can still be written.

@@ -26,7 +26,10 @@ use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{Method, StatusCode, header},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
 };
 use futures_util::future::LocalBoxFuture;
 use maud::{DOCTYPE, Markup, html};
@@ -35,23 +38,23 @@ use url::form_urlencoded::Serializer;
 use self::{error::PageError, routes::Page};
 use crate::{
     auth::{Principal, Sessions},
-    http::{ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route, Router},
+    http::{ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route, Router, field},
     registry::Registry,
 };
 
 /// The headers that protect pages. A page has a style sheet and images of this server, and no scripts. Other sites
 /// can't embed it, get its forms, or learn its address.
-const PAGE: Fixed = &[
-    (
+static PAGE: [(HeaderName, HeaderValue); 6] = [
+    field(
         "content-security-policy",
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
          frame-ancestors 'none'",
     ),
-    ("x-content-type-options", "nosniff"),
-    ("x-frame-options", "DENY"),
-    ("referrer-policy", "same-origin"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
+    field("x-content-type-options", "nosniff"),
+    field("x-frame-options", "DENY"),
+    field("referrer-policy", "same-origin"),
+    field("cross-origin-opener-policy", "same-origin"),
+    field("cross-origin-resource-policy", "same-origin"),
 ];
 
 const STYLE: &str = include_str!("style.css");
@@ -94,7 +97,7 @@ impl Router for Web {
     }
 
     fn protection(&self) -> Fixed {
-        PAGE
+        &PAGE
     }
 }
 

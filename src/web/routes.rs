@@ -40,7 +40,7 @@ const READ: &[Method] = &[Method::GET, Method::HEAD];
 const FORM: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 
 impl Page {
-    /// The page at a decoded path; `None` if the path belongs to another door. All paths begin with `prefix`; the root
+    /// The page at a decoded path; `None` if the path belongs to another router. All paths begin with `prefix`; the root
     /// also answers without it.
     pub(super) fn find(path: &str, prefix: &str) -> Option<Self> {
         if path == "/" {

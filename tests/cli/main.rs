@@ -5,6 +5,7 @@ mod config_check;
 mod config_show;
 mod healthcheck;
 mod htpasswd;
+mod run;
 mod stuck_log;
 mod usage;
 mod wharf;

@@ -41,11 +41,14 @@ fn every_metric_in_the_docs_is_there() {
 
 #[test]
 #[ignore = "needs promtool: run ./test"]
-fn prometheus_takes_the_metrics_and_the_alert_rules_needs_promtool() {
+fn promtool_takes_the_metrics_and_the_alert_rules_needs_promtool() {
     let promtool = Client::new("promtool");
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alerts.yml");
     let checked = promtool.run(["check", "rules", rules.to_str().unwrap()]);
     assert!(checked.text().contains("6 rules found"), "{checked}");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/metrics/alerts.test.yml");
+    let tested = promtool.run(["test", "rules", tests.to_str().unwrap()]);
+    assert!(tested.success, "{tested}");
     let root = tempfile::tempdir().unwrap();
     let measured = Measured::start(Program::Wharf, root.path(), &[]);
     work(&measured.server);

@@ -46,3 +46,25 @@ fn the_debug_listener_has_nothing_of_the_registry_and_the_registry_nothing_of_it
         measured.server.http().get(path).expect(404);
     }
 }
+
+#[test]
+fn a_server_that_does_not_answer_takes_the_registry_out_of_service() {
+    let (root, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let checked = Measured::start(Program::Wharf, other.path(), &[]);
+    let (url, address) = (format!("http://{}/", checked.server.addr()), checked.server.addr().to_string());
+    let variables = [
+        ("REGISTRY_HEALTH_HTTP_0_URI", url.as_str()),
+        ("REGISTRY_HEALTH_HTTP_0_INTERVAL", "50ms"),
+        ("REGISTRY_HEALTH_TCP_0_ADDR", address.as_str()),
+        ("REGISTRY_HEALTH_TCP_0_INTERVAL", "50ms"),
+    ];
+    let measured = Measured::start(Program::Wharf, root.path(), &variables);
+    let status = || measured.server.http().get("/v2/").status.as_u16();
+    eventually("both checks pass", || status() == 200);
+    checked.server.kill();
+    eventually("both checks fail", || {
+        let health = measured.debug.get("/debug/health").json();
+        health.get(&url).is_some() && health.get(&address).is_some()
+    });
+    assert_eq!(status(), 503);
+}

@@ -7,5 +7,6 @@ mod support;
 mod alerts;
 mod checks;
 mod counts;
+mod prometheus;
 mod scrape;
 mod side_by_side;

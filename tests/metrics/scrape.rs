@@ -17,6 +17,8 @@ use crate::support::{
 pub(crate) struct Measured {
     pub(crate) server: Server,
     pub(crate) debug: Registry,
+    /// Where `debug` is: `host:port`.
+    pub(crate) address: String,
 }
 
 impl Measured {
@@ -30,7 +32,7 @@ impl Measured {
             launch = launch.set(name, value);
         }
         let server = launch.start();
-        Self { server, debug: Registry::new(&format!("http://{address}")) }
+        Self { server, debug: Registry::new(&format!("http://{address}")), address }
     }
 
     pub(crate) fn scrape(&self) -> Scrape {

@@ -284,8 +284,8 @@ fn script(axe: &str) -> String {
     )
 }
 
-/// A page of a repository of 10,000 tags, from the optimised program: 100 rows in less than 50 ms. A program that is not
-/// optimised has ten times as long.
+/// A page of a repository of 10,000 tags, from the optimised program: 100 rows in less than 50 ms. A program that is
+/// not optimised has ten times as long.
 #[test]
 #[ignore = "needs time and an optimised build: run ./test --long"]
 fn a_page_of_ten_thousand_tags_comes_soon_needs_time() {

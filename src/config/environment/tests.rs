@@ -184,7 +184,8 @@ proptest! {
     }
 }
 
-/// Where the default would open the registry or serve another store, an empty value is an error: most are `VARIABLE=$UNSET`.
+/// Where the default would open the registry or serve another store, an empty value is an error: most are
+/// `VARIABLE=$UNSET`.
 #[test]
 fn report_start_an_empty_value_is_refused_where_the_default_opens_or_loses_something() {
     let keys = [

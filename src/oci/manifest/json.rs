@@ -26,7 +26,7 @@ pub(super) fn document(bytes: &[u8]) -> Result<Object<'_>, InvalidManifest> {
     if text.starts_with('\u{feff}') {
         return Err(InvalidManifest("the body starts with a byte order mark".into()));
     }
-    // What is passed over later is looked at only here: `RawValue` knows neither depth nor the range of numbers.
+    // Values that are skipped later are examined only here: `RawValue` checks neither depth nor the range of numbers.
     serde_json::from_str::<WellFormed>(text)
         .map_err(|error| InvalidManifest(format!("the body is not JSON that can be read: {error}")))?;
     Object::read(text, String::new())
@@ -54,7 +54,8 @@ impl<'a> Object<'a> {
         self.fields.iter().filter(|(_name, value)| value.get() != "null").map(|(name, _value)| name.as_ref())
     }
 
-    /// The field's text; `None` if there is no such field, or it is `null`: to most clients' languages that is the same.
+    /// The field's text; `None` if there is no such field, or it is `null`: to most clients' languages that is the
+    /// same.
     fn raw(&self, field: &str) -> Option<&'a str> {
         self.fields.get(field).map(|value| value.get()).filter(|text| *text != "null")
     }
@@ -240,7 +241,8 @@ impl<'de> Visitor<'de> for WellFormed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        // A name is a string, whatever it says, and the check of escapes in strings comes with `WellFormed` as its type.
+        // A name is a string, whatever it says, and the check of escapes in strings comes with `WellFormed` as its
+        // type.
         while map.next_entry::<Self, Self>()?.is_some() {}
         Ok(self)
     }

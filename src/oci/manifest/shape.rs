@@ -1,4 +1,4 @@
-//! What the type of a manifest says about its fields.
+//! The fields that a type of manifest has.
 
 use super::{InvalidManifest, json, json::Object};
 use crate::oci::MediaType;
@@ -18,8 +18,8 @@ pub(super) enum Shape {
     Unknown,
 }
 
-/// The fields that this and clients' programs read. Many clients match names without regard to case, so a name that differs
-/// from one of these by case alone would be read by them and not here.
+/// The fields that this and clients' programs read. Many clients match names without regard to case, so a name that
+/// differs from one of these by case alone would be read by them and not here.
 const FIELDS: [&str; 10] = [
     "annotations",
     "artifactType",
@@ -82,7 +82,7 @@ pub(super) fn agreed_type(
     Err(InvalidManifest(format!("{media_type} is not the type of a manifest: those are application/<name>+json")))
 }
 
-/// What registry:2 takes a stored manifest for that does not say what it is.
+/// The type that registry:2 assumes for a stored manifest without a type.
 fn guessed_type(body: &Object<'_>) -> MediaType {
     MediaType::known(match () {
         () if body.has("manifests") => MediaType::OCI_INDEX,
@@ -123,7 +123,8 @@ impl Shape {
                 return Err(InvalidManifest(format!("schemaVersion is {found}, and must be {version} for this type")));
             }
         }
-        // A list may be `null`: Go writes an empty one so. Absent `layers` and `manifests` are empty ones, as registry:2 has it.
+        // A list may be `null`: Go writes an empty one so. Absent `layers` and `manifests` are empty ones, as
+        // registry:2 has it.
         let without_object = object.filter(|object| !body.has(object));
         if let Some(field) = without_object.or(list.filter(|list| !body.has_even_null(list))) {
             return Err(InvalidManifest(format!("{field} is missing")));

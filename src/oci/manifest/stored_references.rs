@@ -1,4 +1,4 @@
-//! What a stored manifest keeps alive.
+//! The content that a stored manifest keeps alive.
 
 use std::fmt;
 
@@ -10,19 +10,21 @@ use serde::{
 use super::{InvalidManifest, Manifest, shape::Shape};
 use crate::oci::Digest;
 
-/// What a stored manifest keeps alive, and what keeps it.
+/// The content that a stored manifest keeps alive, and the manifest that keeps it alive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredReferences {
-    /// What must stay for as long as the manifest does: blobs and children. Of a type that is not known, everything that it may mean.
+    /// What must stay for as long as the manifest does: blobs and children. Of a type that is not known, everything
+    /// that it may mean.
     pub references: Vec<Digest>,
     /// Those of `references` that are meant to be manifests: the children of an index.
     pub children: Vec<Digest>,
-    /// What the manifest stays for: it is a referrer of this.
+    /// The subject: the manifest stays as long as this one does.
     pub subject: Option<Digest>,
 }
 
 impl StoredReferences {
-    /// Reads a stored body. One that names no type may have been pushed as any; one that is JSON and no manifest that would be taken today may be another registry's: everything in it that is a digest is kept.
+    /// Reads a stored body. One that names no type may have been pushed as any; one that is JSON and no manifest that
+    /// would be taken today may be another registry's: everything in it that is a digest is kept.
     ///
     /// # Errors
     /// [`InvalidManifest`] if it is not JSON, so that what it refers to can't be known.

@@ -1,4 +1,4 @@
-//! What happens to content: uploads, collections, damage.
+//! Counters of events of content: uploads, collections, damage.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},

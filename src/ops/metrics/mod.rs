@@ -12,6 +12,8 @@ mod text;
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 pub use self::text::{Kind, Text};
+use actix_web::HttpRequest;
+
 use self::{content::Content, requests::Requests, storage::Actions};
 use crate::{
     http::{RequestListener, RequestRecord, Route},
@@ -84,8 +86,8 @@ async fn write_store(text: &mut Text, registry: &Registry, is_writable: bool) {
 }
 
 impl RequestListener for Metrics {
-    fn begun(&self, route: Route) {
-        self.requests.begun(route);
+    fn begun(&self, route: Route, request: &HttpRequest) {
+        self.requests.begun(route, request);
     }
 
     fn ended(&self, record: &RequestRecord) {

@@ -1,4 +1,4 @@
-//! What the system knows of this process, under the names that clients of Prometheus have for it.
+//! Figures of the system about this process, under the names that clients of Prometheus use.
 
 use std::time::Duration;
 

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-use actix_web::http::Method;
+use actix_web::{
+    HttpRequest,
+    http::{Method, header::CONTENT_LENGTH},
+};
 
 use super::{
     histogram::{Histogram, LATENCIES, SIZES},
@@ -93,8 +96,10 @@ impl Default for Requests {
 
 impl Requests {
     /// A request has been given to a route.
-    pub(super) fn begun(&self, route: Route) {
-        self.handler(route.template).in_flight.fetch_add(1, Relaxed);
+    pub(super) fn begun(&self, route: Route, request: &HttpRequest) {
+        let handler = self.handler(route.template);
+        handler.in_flight.fetch_add(1, Relaxed);
+        handler.received.observe(&SIZES, size(request));
     }
 
     /// A request has been answered.
@@ -107,7 +112,6 @@ impl Requests {
         let code = CODES.binary_search_by_key(&record.status.as_u16(), |(code, _)| *code).unwrap_or(CODES.len());
         method.by_code[code].fetch_add(1, Relaxed);
         method.seconds.observe(&LATENCIES, u64::try_from(record.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        handler.received.observe(&SIZES, record.received);
         handler.sent.observe(&SIZES, record.bytes);
     }
 
@@ -178,6 +182,19 @@ impl Requests {
         let help = "Requests of uploads whose client went away in the midst.";
         text.single("wharf_uploads_interrupted_total", Kind::Counter, help, count);
     }
+}
+
+/// The size of a request, as clients of Prometheus count it: the first line, the headers, and the length of the body
+/// that they announce.
+fn size(request: &HttpRequest) -> u64 {
+    let mut size = (request.path().len() + request.method().as_str().len() + "HTTP/1.1".len()) as u64;
+    for (name, value) in request.headers() {
+        size += (name.as_str().len() + value.len()) as u64;
+        if name == CONTENT_LENGTH {
+            size += value.to_str().ok().and_then(|length| length.parse().ok()).unwrap_or(0);
+        }
+    }
+    size
 }
 
 fn method(method: Option<&Method>) -> usize {

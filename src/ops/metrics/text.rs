@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use super::histogram::{Bounds, Histogram};
 
-/// What a family of series is.
+/// The kind of a family of series.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// A number that grows until the process ends.

@@ -38,7 +38,7 @@ impl Blob {
         &self.digest
     }
 
-    /// What is known of it.
+    /// Its metadata.
     #[must_use]
     pub fn stat(&self) -> Stat {
         self.object.stat()

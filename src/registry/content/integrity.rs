@@ -110,7 +110,7 @@ impl Registry {
         };
         match self.0.locks.own(work).await {
             Err(RegistryError::Storage(error)) => Err(error),
-            // Nothing but the store can fail here; what was not moved is found again.
+            // Only the store can fail here. Content that was not moved is found again.
             _ => Ok(()),
         }
     }

@@ -36,7 +36,7 @@ impl Fingerprints {
     }
 }
 
-/// What is pinned, what is young, and what a collection has taken.
+/// The pinned content, the young content, and the content that a collection has taken.
 #[derive(Debug)]
 pub(in crate::registry) struct Pins {
     state: Mutex<State>,
@@ -48,14 +48,14 @@ pub(in crate::registry) struct Pins {
 struct State {
     held: HashMap<Digest, usize>,
     taken: HashSet<Digest>,
-    /// What was pinned since the collection that runs began; `None` if there is none.
+    /// The content that was pinned since the running collection began; `None` if none runs.
     remembered: Option<Fingerprints>,
     young: Young,
     /// The links whose age was looked at in the last sixteenth of the grace time, or in the one before.
     looked_at: Young,
 }
 
-/// What was made young in this grace time and in the one before.
+/// The content that became young in this grace time and in the one before.
 #[derive(Debug)]
 struct Young {
     grace: Duration,

@@ -45,7 +45,7 @@ struct Weight;
 
 impl Weighter<Digest, VerifiedManifest> for Weight {
     fn weight(&self, _: &Digest, manifest: &VerifiedManifest) -> u64 {
-        // What a small one costs beside its bytes.
+        // The cost of an entry beside its bytes.
         manifest.bytes.len() as u64 + 512
     }
 }
@@ -65,7 +65,7 @@ impl VerifiedManifests {
         CacheCounts { requests: self.requests.load(Relaxed).max(hits), hits }
     }
 
-    /// What was read from the store under `digest`, if it is right.
+    /// The content that was read from the store under `digest`, if it has that digest.
     pub(in crate::registry) fn verify(&self, digest: &Digest, read: Bytes) -> Option<VerifiedManifest> {
         self.requests.fetch_add(1, Relaxed);
         if let Some(known) = self.cache.get(digest)

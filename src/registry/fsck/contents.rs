@@ -76,7 +76,7 @@ impl Inspector {
         Ok(self.registry.storage().stat(&layout::damaged(digest)).await?.is_some())
     }
 
-    /// What was set aside, now or earlier, and has been pushed again.
+    /// The content that was set aside, now or earlier, and has been pushed again.
     async fn check_damaged(&mut self) -> Result<(), FsckError> {
         for algorithm in Algorithm::ALL {
             for child in self.registry.storage().children(&layout::all_damaged(algorithm)).await? {

@@ -7,7 +7,7 @@ use crate::{
     storage::StorageError,
 };
 
-/// What is wrong with a manifest, as it stands when its repository is held alone.
+/// The problem of a manifest, checked under the exclusive lock of its repository.
 enum Fault {
     /// The link says something else than its path.
     Link,
@@ -67,7 +67,7 @@ impl Inspector {
                 let removed = repository.remove_manifest(&mut state, digest).await;
                 match repository.settle(&mut state, removed).await {
                     Err(RegistryError::Storage(error)) => return Err(error.into()),
-                    // Nothing but the store can fail here.
+                    // Only the store can fail here.
                     _ => drop(state),
                 }
                 self.account.mended(place, "is a manifest whose bytes are lost", "removed it, and its tags").await;
@@ -93,7 +93,7 @@ impl Inspector {
     }
 
     async fn note_type(&mut self, repository: &Repository, digest: &Digest) -> Result<(), FsckError> {
-        // What can't be read was found before.
+        // Manifests that can't be read were reported before.
         let Ok(Some(bytes)) = repository.manifest_bytes(digest).await else { return Ok(()) };
         let media_type: MediaType = repository.media_type_of(digest, &bytes).await?;
         if !KNOWN_TO_OTHERS.contains(&media_type.as_str()) {
@@ -128,7 +128,7 @@ impl Repository {
                 let missing: Vec<_> = missing.iter().map(ToString::to_string).collect();
                 Ok(Some(Fault::Missing(format!("refers to what the repository does not have: {}", missing.join(", ")))))
             }
-            // What can't be seen is not missing.
+            // A part that can't be read is not missing.
             Err(RegistryError::Storage(error)) => Ok(Some(Fault::Unreadable(error.to_string()))),
             Err(error) => Ok(Some(Fault::Missing(error.to_string()))),
         }

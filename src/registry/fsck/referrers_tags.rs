@@ -18,7 +18,7 @@ use crate::{
 /// How many referrers are read at a time.
 const PAGE: usize = 1000;
 
-/// An image index that lists referrers. What clients wrote of each is kept as they wrote it.
+/// An image index that lists referrers. The entries of clients are kept as they are.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Index {
@@ -30,7 +30,7 @@ struct Index {
     manifests: Vec<Value>,
 }
 
-/// What is under the tag of a subject's referrers.
+/// The content of the tag of a subject's referrers.
 enum Tagged {
     /// Nothing that can be read.
     Nothing,
@@ -40,7 +40,7 @@ enum Tagged {
     Other,
 }
 
-/// What became of the tag of a subject's referrers.
+/// The result for the tag of a subject's referrers.
 enum Written {
     Now,
     Before,
@@ -139,7 +139,7 @@ impl Repository {
             .await
     }
 
-    /// What is under a tag.
+    /// The content of a tag.
     async fn tagged(&self, tag: &Tag) -> Result<Tagged, StorageError> {
         let Some(digest) = self.resolve(tag).await? else { return Ok(Tagged::Nothing) };
         let Some(bytes) = self.manifest_bytes(&digest).await? else { return Ok(Tagged::Nothing) };

@@ -1,4 +1,4 @@
-//! What a check tells while it runs, and at its end.
+//! The messages of a check while it runs, and its report at the end.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::registry::{Progress, progress::Reporter};
 
-/// What a check tells while it runs.
+/// A message of a running check.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
@@ -16,7 +16,7 @@ pub enum Event {
     Finding(Finding),
 }
 
-/// What a check does at the moment.
+/// The phases of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -33,15 +33,15 @@ pub enum Phase {
 pub struct Finding {
     /// Where: content by its digest, a manifest as `name@digest`, a tag as `name:tag`.
     pub place: String,
-    /// What is wrong there.
+    /// The problem.
     pub what: String,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What was done, or what the operator can do; empty if nothing need be.
+    /// The repair, or the remedy for the operator; empty if none is needed.
     pub advice: String,
 }
 
-/// What became of a finding.
+/// The outcome of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -53,7 +53,7 @@ pub enum Outcome {
     Problem,
 }
 
-/// What a check found, in figures.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FsckReport {
     /// How many blobs and manifests were read.

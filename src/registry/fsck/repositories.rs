@@ -7,7 +7,7 @@ use crate::{
     storage::StorageError,
 };
 
-/// What to do about something that is there and can't be read.
+/// The remedy for something that is there and can't be read.
 pub(super) const LOOK: &str = "look at the disk, and at where a symbolic link leads; nothing is taken away";
 
 /// That something can't be seen, which is not that it is not there.
@@ -15,11 +15,11 @@ pub(super) fn unseen(error: &StorageError) -> String {
     format!("can't be read: {error}")
 }
 
-/// What is wrong with a link, as it stands when its repository is held alone.
+/// The problem of a link, checked under the exclusive lock of its repository.
 enum Fault {
     /// The link names no digest.
     Unreadable,
-    /// What it leads to is not here.
+    /// Its target is missing.
     Dead(Digest),
 }
 

@@ -1,4 +1,4 @@
-//! What is referred to, read from the disk.
+//! Marks the content that manifests refer to, read from the disk.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ const READS: usize = 4;
 /// Why nobody knows what damaged content refers to.
 const DAMAGED: &str = "is not what its digest says";
 
-/// What must stay.
+/// The content that must stay.
 #[derive(Debug, Default)]
 pub(super) struct Marks {
     /// Content that some manifest is, or refers to.
@@ -111,12 +111,12 @@ impl Collector {
 }
 
 impl Repository {
-    /// [`Repository::ties`], and what its children keep that the repository has no link to: such a child may be pulled again once its link is back,
-    /// so its bytes, where they are in the store, are followed. `held` are the manifests that the repository has links
-    /// to.
+    /// [`Repository::ties`], and what its children keep that the repository has no link to: such a child may be pulled
+    /// again once its link is back, so its bytes, where they are in the store, are followed. `held` are the manifests
+    /// that the repository has links to.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(in crate::registry) async fn ties_through(
         &self,
         digest: &Digest,
@@ -145,10 +145,10 @@ impl Repository {
         Ok(Ok(ties))
     }
 
-    /// What a manifest of this repository keeps; or, in words, why that can't be known.
+    /// The content that a manifest of this repository keeps; or, in words, why that is unknown.
     ///
     /// # Errors
-    /// What the store met.
+    /// The error of the store.
     pub(in crate::registry) async fn ties(
         &self,
         digest: &Digest,

@@ -1,4 +1,4 @@
-//! What a collection tells while it runs, and at its end.
+//! The messages of a collection while it runs, and its report at the end.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{
 /// How many obstacles are told one by one.
 const OBSTACLES: usize = 100;
 
-/// What a collection tells while it runs.
+/// A message of a running collection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
@@ -22,7 +22,7 @@ pub enum Event {
     Removed(Removal),
 }
 
-/// What a collection does at the moment.
+/// The phases of a collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -39,7 +39,7 @@ pub enum Phase {
 /// Something that went, or that a dry run would take.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Removal {
-    /// What kind of thing.
+    /// Its kind.
     pub kind: Removed,
     /// Out of which repository; `None` for content, which belongs to none any more.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -65,7 +65,7 @@ pub enum Removed {
     Repository,
 }
 
-/// What a collection did, or would do.
+/// The result of a collection, or of a dry run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Whether all of it is still there.

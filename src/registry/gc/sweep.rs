@@ -16,7 +16,7 @@ const AT_ONCE: usize = 32;
 /// Something that may be removed. While this is held, no push can begin to rely on it.
 struct Old {
     digest: Digest,
-    /// What was known of it at both looks.
+    /// Its metadata at both checks.
     seen: Stat,
     _taken: Taken,
 }
@@ -75,7 +75,7 @@ impl Collector {
         let (taken, young) = self.take_old(digests, link).await?;
         let data: Vec<_> = young.iter().map(|young| layout::data(&young.digest)).collect();
         for (young, stat) in young.into_iter().zip(self.registry.storage().stat_all(&data).await) {
-            // What another repository needs stays anyway.
+            // Content that another repository needs stays anyway.
             if let Some(stat) = stat?.filter(|_| !self.marks.contents.has(&young.digest)) {
                 self.count(&Young { bytes: stat.len, ..young });
             }

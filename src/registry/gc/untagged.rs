@@ -104,7 +104,7 @@ impl Collector {
         let mut is_known = true;
         let held: HashSet<_> = revisions.into_iter().collect();
         if graph.digests().any(|digest| !held.contains(digest)) {
-            // What refers to one that is gone has to be read through it.
+            // The referrers of a manifest that is gone are found through it.
             *graph = Graph::default();
         }
         for digest in &held {
@@ -137,7 +137,7 @@ impl Collector {
         }
         match repository.settle(state, removed).await {
             Err(crate::registry::RegistryError::Storage(error)) => Err(error.into()),
-            // Nothing but the store can fail here.
+            // Only the store can fail here.
             _ => Ok(()),
         }
     }

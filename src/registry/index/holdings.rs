@@ -1,4 +1,4 @@
-//! What a repository holds: looks that stop at the first thing they find.
+//! The kinds of content that a repository has: each search stops at the first result.
 
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
@@ -10,7 +10,7 @@ use crate::{
 /// leaves empty prefixes.
 const FEW: usize = 4;
 
-/// What a repository holds; one that holds only blobs is not listed.
+/// The kinds of content that a repository has. A repository with blobs alone is not listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::registry) enum Holds {
     Blobs,

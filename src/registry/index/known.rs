@@ -17,7 +17,7 @@ const CHANGES: usize = 10_000;
 
 /// A list that is made from what is in the store.
 pub(in crate::registry) trait List: Default + Send + Sync + 'static {
-    /// What can happen to it.
+    /// Its changes.
     type Change: Send + Sync;
 
     /// Where it is kept.
@@ -33,7 +33,7 @@ pub(in crate::registry) trait List: Default + Send + Sync + 'static {
     fn apply(&mut self, change: Self::Change);
 }
 
-/// What is known of a list.
+/// The state of a list in memory.
 #[derive(Debug, Default)]
 pub(in crate::registry) enum Known<L: List> {
     /// Nothing.

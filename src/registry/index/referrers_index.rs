@@ -13,7 +13,7 @@ const PAGE_BYTES: usize = 4 * 1024 * 1024 - 64 * 1024;
 /// A part of the referrers of a subject, in the order of their digests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReferrersPage {
-    /// What each says of itself.
+    /// The descriptor of each.
     pub descriptors: Vec<Descriptor>,
     /// Whether there are more after the last of them.
     pub more: bool,
@@ -26,7 +26,7 @@ pub(in crate::registry) struct ReferrersIndex {
     subjects: HashMap<Digest, Digest>,
 }
 
-/// What can happen to a manifest of a repository.
+/// A change of a manifest of a repository.
 #[derive(Debug)]
 pub(in crate::registry) enum ReferrerChange {
     Added { subject: Digest, descriptor: Box<Descriptor> },

@@ -1,4 +1,4 @@
-//! What the tags of a repository mean, in memory.
+//! The digests of the tags of a repository, in memory.
 
 use std::{
     collections::BTreeMap,
@@ -12,11 +12,11 @@ use crate::{
     storage::StorageError,
 };
 
-/// What each tag of a repository means, in byte order of the tags.
+/// The digest of each tag of a repository, in byte order of the tags.
 #[derive(Debug, Default)]
 pub(in crate::registry) struct TagIndex(BTreeMap<Tag, Digest>);
 
-/// What can happen to a tag.
+/// A change of a tag.
 #[derive(Clone, Debug)]
 pub(in crate::registry) enum TagChange {
     Set(Tag, Digest),

@@ -109,7 +109,7 @@ fn parse(text: &str) -> Option<(&str, SavedHash)> {
 pub(crate) fn fuzz(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         parse(text);
-        // What nobody can guess is filled in, so that the rest is reached.
+        // The parts that nobody can guess are filled in, so that the rest is reached.
         parse(&format!("{text}{}\n", Digest::of(Algorithm::Sha256, text.as_bytes())));
     }
 }

@@ -31,7 +31,7 @@ const READ_MAX_LEN: u64 = 64 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WouldWait;
 
-/// What this kernel and the store's filesystem can do without waiting.
+/// The operations that this kernel and the store's filesystem can do without waiting.
 #[derive(Debug)]
 pub(super) struct Nonblocking {
     /// Whether files can be opened so (Linux 5.12, and nothing that filters the call).

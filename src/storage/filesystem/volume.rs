@@ -92,7 +92,7 @@ impl Volume {
         self.replacing.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What can still be written.
+    /// The free space.
     pub(super) fn free_space(&self) -> Result<FreeSpace, StorageError> {
         let base = self.base();
         let known = rustix::fs::statvfs(&base).map_err(|error| StorageError::io("statvfs", &base, error))?;
@@ -100,8 +100,8 @@ impl Volume {
     }
 }
 
-/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`OwnLocation`] it has `tmp` and
-/// `hashes`, which are not keys.
+/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`OwnLocation`] it has `tmp`
+/// and `hashes`, which are not keys.
 pub(super) fn own(base: &Path) -> PathBuf {
     base.join(OWN_PREFIX)
 }

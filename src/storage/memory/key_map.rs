@@ -16,7 +16,7 @@ use super::super::{
     stat::{Identity, Version},
 };
 
-/// What is in the store.
+/// The content of the store.
 #[derive(Debug, Default)]
 pub(super) struct KeyMap {
     nodes: BTreeMap<String, Node>,

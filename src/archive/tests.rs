@@ -1,0 +1,127 @@
+#![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::Archive;
+use crate::{
+    oci::{Algorithm, Digest},
+    registry::{Registry, Rules},
+    storage::Storage,
+};
+
+const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// Writes a blob of a layout; its descriptor.
+fn blob(root: &Path, media_type: &str, bytes: &[u8]) -> Value {
+    let digest = Digest::of(Algorithm::Sha256, bytes);
+    let folder = root.join("blobs/sha256");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(digest.hex().to_string()), bytes).unwrap();
+    json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
+}
+
+/// A layout of an index with one image, and the file of the image's layer.
+fn layout(root: &Path, name: &str) -> std::path::PathBuf {
+    let config = blob(root, "application/vnd.oci.image.config.v1+json", b"{}");
+    let layer = blob(root, "application/vnd.oci.image.layer.v1.tar", &vec![7; 600_000]);
+    let file = root.join("blobs").join(layer["digest"].as_str().unwrap().replace(':', "/"));
+    let image = json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": [layer] });
+    let image = blob(root, IMAGE, image.to_string().as_bytes());
+    let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [image] });
+    let mut index = blob(root, INDEX, index.to_string().as_bytes());
+    index["annotations"] = json!({ "org.opencontainers.image.ref.name": name });
+    fs::write(root.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    fs::write(root.join("index.json"), json!({ "schemaVersion": 2, "manifests": [index] }).to_string()).unwrap();
+    file
+}
+
+fn tar(folder: &Path, file: &Path) {
+    let mut builder = tar::Builder::new(fs::File::create(file).unwrap());
+    builder.append_dir_all(".", folder).unwrap();
+    builder.finish().unwrap();
+}
+
+/// Loads an archive into an empty registry; whether it has `repository:tag`.
+async fn loads(argument: &str, repository: &str, tag: &str) -> bool {
+    let registry = Registry::at_rest(Storage::memory(), Rules::default());
+    Archive::open(argument).unwrap().push(&registry).await.unwrap();
+    registry.repository(repository.parse().unwrap()).manifest(&tag.parse().unwrap()).await.is_ok()
+}
+
+#[tokio::test]
+async fn layouts_are_loaded_from_directories_and_archives() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (root, file) = (scratch.path().join("app"), scratch.path().join("app.tar"));
+    layout(&root, "1.0");
+    tar(&root, &file);
+    let (root, file) = (root.to_str().unwrap(), file.to_str().unwrap());
+    assert!(loads(&format!("oci:{root}"), "app", "1.0").await);
+    assert!(loads(&format!("oci:{root}=team/tool"), "team/tool", "1.0").await);
+    assert!(loads(file, "app", "1.0").await);
+    assert!(loads(&format!("{file}=team/tool"), "team/tool", "1.0").await);
+}
+
+#[tokio::test]
+async fn archives_of_docker_save_are_loaded() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (root, file) = (scratch.path().join("saved"), scratch.path().join("saved.tar"));
+    fs::create_dir_all(root.join("one")).unwrap();
+    fs::create_dir_all(root.join("two")).unwrap();
+    fs::write(root.join("one/layer.tar"), "layer").unwrap();
+    // As docker writes a layer that another image has as well.
+    std::os::unix::fs::symlink("../one/layer.tar", root.join("two/layer.tar")).unwrap();
+    let layer = Digest::of(Algorithm::Sha256, b"layer");
+    fs::write(root.join("config.json"), json!({ "rootfs": { "diff_ids": [layer, layer] } }).to_string()).unwrap();
+    let layers = ["one/layer.tar", "two/layer.tar"];
+    let image = json!([{ "Config": "config.json", "RepoTags": ["localhost/team/app:1", "app:2"], "Layers": layers }]);
+    fs::write(root.join("manifest.json"), image.to_string()).unwrap();
+    let mut builder = tar::Builder::new(fs::File::create(&file).unwrap());
+    builder.follow_symlinks(false);
+    builder.append_dir_all(".", &root).unwrap();
+    builder.finish().unwrap();
+    let text = file.to_str().unwrap();
+    assert!(loads(text, "team/app", "1").await);
+    assert!(loads(text, "app", "2").await);
+    fs::write(root.join("one/layer.tar"), "other").unwrap();
+    tar(&root, &file);
+    let error = Archive::open(text).unwrap_err().to_string();
+    assert!(error.contains("saved.tar: it is damaged: the layers"), "{error}");
+}
+
+#[test]
+fn bad_archives_are_refused_with_the_name_of_the_file() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = |name: &str| scratch.path().join(name);
+    let layer = layout(&path("good"), "1.0");
+    tar(&path("good"), &path("good.tar"));
+    let whole = fs::read(path("good.tar")).unwrap();
+    fs::write(path("cut.tar"), &whole[..whole.len() / 2]).unwrap();
+    fs::write(path("gzip.tar"), b"\x1f\x8b\x08\x00").unwrap();
+    fs::write(path("text.tar"), vec![b'x'; 2000]).unwrap();
+    fs::write(path("empty.tar"), b"").unwrap();
+    fs::create_dir(path("none")).unwrap();
+    layout(&path("tag"), "a:b c");
+    layout(&path("Upper"), "1.0");
+    fs::write(&layer, "other").unwrap();
+    let table = [
+        ("missing.tar", "can't read it"),
+        ("cut.tar", "cut off"),
+        ("gzip.tar", "compressed"),
+        ("text.tar", "not a tar archive"),
+        ("empty.tar", "it has no index.json"),
+        ("none", "it has no index.json"),
+        ("tag", "`b c` is not a tag"),
+        ("Upper", "`Upper` is not a repository's name"),
+        ("good", "it is damaged"),
+    ];
+    for (name, word) in table {
+        let error = Archive::open(path(name).to_str().unwrap()).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains(word), "{name}: {error}");
+    }
+    fs::remove_file(&layer).unwrap();
+    let error = Archive::open(path("good").to_str().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("it has no blobs/sha256/"), "{error}");
+}

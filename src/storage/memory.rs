@@ -118,7 +118,9 @@ impl Memory {
         let done = steps.try_for_each(|step| match step {
             Step::Promote(content, key) => upload_of(content).promote(&key),
             Step::MakePrefixes(prefixes) => make_prefixes(&mut self.map(), &prefixes),
-            Step::Put(key, bytes) => self.map().put(&key, Node::object(bytes), Condition::Any),
+            Step::Put(key, bytes) | Step::Record(key, bytes) => {
+                self.map().put(&key, Node::object(bytes), Condition::Any)
+            }
             Step::PutTree(prefix, objects) => put_tree(&mut self.map(), &prefix, objects),
         });
         for step in steps {

@@ -15,6 +15,10 @@ pub const CONFIGURATION_PATH: &str = "REGISTRY_CONFIGURATION_PATH";
 /// The error for an empty value of a setting that must have one.
 const EMPTY: &str = "this is empty; give it a value, or remove the variable to get the default";
 
+/// Variables that registry:2 calls by the names in its source, and the names that follow from the settings.
+const OTHER_NAMES: [(&str, &str); 1] =
+    [("REGISTRY_NOTIFICATIONS_EVENTCONFIG_INCLUDEREFERENCES", "REGISTRY_NOTIFICATIONS_EVENTS_INCLUDEREFERENCES")];
+
 /// The target of a variable.
 #[derive(Debug, PartialEq)]
 enum Target {
@@ -108,7 +112,10 @@ fn read(payload: &str, target: &Target, source: &Source) -> Result<Node, ConfigE
 
 /// The target of a variable: the setting or table with this path, or an entry of one that holds entries.
 fn target(name: &str) -> Option<Target> {
-    let upper = name.to_uppercase();
+    let mut upper = name.to_uppercase();
+    if let Some((_, name)) = OTHER_NAMES.iter().find(|(other, _)| *other == upper) {
+        (*name).clone_into(&mut upper);
+    }
     if let Some(setting) = table::settings().find(|setting| setting.variable() == upper) {
         return Some(Target::Setting(setting.key, setting.kind));
     }

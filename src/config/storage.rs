@@ -15,6 +15,8 @@ pub struct Storage {
     pub durability: Durability,
     /// `storage.min_free`: the free space of the disk in bytes below which uploads are refused; 0: no limit.
     pub min_free: u64,
+    /// `storage.memory_limit`: the most bytes of a store in memory; `None`: no limit.
+    pub memory_limit: Option<u64>,
     /// `storage.delete.enabled`.
     pub delete: bool,
     /// `storage.maintenance.readonly.enabled`.
@@ -89,6 +91,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::ignored("storage.filesystem.maxthreads", "the number of requests limits the number of open files"),
     Setting::new("storage.inmemory", Kind::EmptyTable, "", "Keep everything in memory until wharf stops; for tests."),
     Setting::new(
+        "storage.memory_limit",
+        Kind::Size,
+        "0",
+        "The most bytes that `storage.inmemory` holds; more is refused with 507. 0: no limit.",
+    ),
+    Setting::new(
         "storage.durability",
         Kind::Choice(&["full", "none"]),
         "full",
@@ -162,8 +170,10 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 pub(super) fn read(values: &mut Values) -> Storage {
+    let store = store(values);
     Storage {
-        store: store(values),
+        memory_limit: memory_limit(values, &store),
+        store,
         durability: match values.choice("storage.durability") {
             "none" => Durability::None,
             _ => Durability::Full,
@@ -175,6 +185,15 @@ pub(super) fn read(values: &mut Values) -> Storage {
         gc: gc(values),
         verify_reads: values.flag("storage.verify_reads"),
     }
+}
+
+fn memory_limit(values: &mut Values, store: &Store) -> Option<u64> {
+    let limit = values.size("storage.memory_limit");
+    if limit > 0 && *store != Store::Memory {
+        let text = "storage.memory_limit has no effect: the store is not in memory".to_owned();
+        values.notices.push(super::Notice { place: values.source("storage.memory_limit"), text });
+    }
+    Some(limit).filter(|limit| *limit > 0)
 }
 
 fn store(values: &mut Values) -> Store {

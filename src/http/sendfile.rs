@@ -1,6 +1,6 @@
 //! The way on which the kernel itself sends a blob to the client of a plain connection.
 //!
-//! The connection and the answer share an [`SendfileSlot`]. When the server asks the answer's body for bytes, that
+//! The connection and the answer share a [`SendfileSlot`]. When the server asks the answer's body for bytes, that
 //! leaves a delivery in the slot and says that there are none yet. The server writes the head, and flushes the
 //! connection, which sends what is in the slot. So all rests on the server flushing after it has written: were that to
 //! change, large downloads would stop after their heads.

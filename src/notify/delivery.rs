@@ -17,6 +17,9 @@ use crate::{
     registry::{Registry, StorageError},
 };
 
+/// The wait after a failure below the threshold.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// The longest wait between two attempts, unless the setting is longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -51,7 +54,6 @@ impl Notifier {
                 }
             }
             self.queue.done(index, next.number);
-            self.upkeep.notify_one();
         }
     }
 
@@ -83,7 +85,7 @@ impl Notifier {
                     tracing::warn!(endpoint = endpoint.name, %error, "notifications are not accepted; they wait");
                 }
                 *state.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-                let wait = wait(endpoint, *failures, rand::random());
+                let wait = wait(endpoint.threshold, endpoint.backoff, *failures, rand::random());
                 let _ = time::timeout(wait, state.retry.notified()).await;
                 if !self.queue.has(index, number) {
                     return;
@@ -140,11 +142,36 @@ async fn post(endpoint: &Endpoint, body: Bytes) -> Result<u16, ClientError> {
 /// How long the next attempt waits after so many failures. As in registry:2, those below the threshold are followed at
 /// once, with a short pause so that no processor is kept busy. Then the wait is the backoff, doubled each time, with a
 /// quarter more or less by chance.
-fn wait(endpoint: &Endpoint, failures: u32, chance: f64) -> Duration {
-    if failures < endpoint.threshold {
-        return Duration::from_millis(50);
+fn wait(threshold: u32, backoff: Duration, failures: u32, chance: f64) -> Duration {
+    if failures < threshold {
+        return PAUSE;
     }
-    let doublings = (failures - endpoint.threshold).min(16);
-    let wait = endpoint.backoff.saturating_mul(1 << doublings).min(LONGEST.max(endpoint.backoff));
+    let doublings = (failures - threshold).min(16);
+    let wait = backoff.saturating_mul(1 << doublings).min(LONGEST.max(backoff));
     wait.mul_f64(0.75 + chance / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_wait_from_the_threshold_on() {
+        let rows = [
+            (1, 0.5, PAUSE),
+            (2, 0.5, PAUSE),
+            (3, 0.5, Duration::from_secs(1)),
+            (4, 0.5, Duration::from_secs(2)),
+            (4, 0.0, Duration::from_millis(1500)),
+            (4, 1.0, Duration::from_millis(2500)),
+            (8, 0.5, Duration::from_secs(32)),
+            (9, 0.5, LONGEST),
+            (u32::MAX, 0.5, LONGEST),
+        ];
+        for (failures, chance, expected) in rows {
+            assert_eq!(wait(3, Duration::from_secs(1), failures, chance), expected, "{failures} {chance}");
+        }
+        // A setting that is longer than the longest wait holds.
+        assert_eq!(wait(1, Duration::from_secs(600), 5, 0.5), Duration::from_secs(600));
+    }
 }

@@ -16,6 +16,21 @@ impl EnvelopeVersion {
             Self::V2 => "application/vnd.docker.distribution.events.v2+json",
         }
     }
+
+    /// The descriptors of a manifest with the fields that envelopes have.
+    fn references(self, references: &[Value]) -> Value {
+        const FIELDS: [&str; 8] =
+            ["mediaType", "digest", "size", "urls", "annotations", "platform", "data", "artifactType"];
+        let fields = match self {
+            Self::V1 => &FIELDS[..5],
+            Self::V2 => &FIELDS[..],
+        };
+        let with_fields = |reference: &Value| -> Value {
+            let field = |name: &&str| Some(((*name).to_owned(), reference.get(name)?.clone()));
+            fields.iter().filter_map(field).collect::<Map<_, _>>().into()
+        };
+        references.iter().map(with_fields).collect()
+    }
 }
 
 impl Ignore {
@@ -42,19 +57,13 @@ impl Record {
             });
             json!({ "events": [event] }).to_string()
         };
-        let mut envelopes: Vec<String> =
-            self.targets(settings, version).into_iter().zip(&self.ids).map(envelope).collect();
-        if let (What::Delete(..), EnvelopeVersion::V2) = (&self.what, version) {
-            // registry:3 reports the tags first.
-            envelopes.rotate_left(1);
-        }
-        envelopes
+        self.targets(settings, version).into_iter().zip(&self.ids).map(envelope).collect()
     }
 
     fn targets(&self, settings: &Settings, version: EnvelopeVersion) -> Vec<Value> {
         match &self.what {
             What::Push(manifest) | What::Pull(manifest) => {
-                let target = |tag| self.manifest(settings, manifest, tag);
+                let target = |tag| self.manifest(settings, version, manifest, tag);
                 if manifest.tags.is_empty() {
                     vec![target(None)]
                 } else {
@@ -78,13 +87,13 @@ impl Record {
         }
     }
 
-    fn manifest(&self, settings: &Settings, manifest: &Manifest, tag: Option<&Tag>) -> Value {
+    fn manifest(&self, settings: &Settings, version: EnvelopeVersion, manifest: &Manifest, tag: Option<&Tag>) -> Value {
         let mut target = self.content(settings, "manifests", &manifest.digest, manifest.size);
         if let Some(tag) = tag {
             target.insert("tag".to_owned(), json!(tag));
         }
         if !manifest.references.is_empty() {
-            target.insert("references".to_owned(), json!(manifest.references));
+            target.insert("references".to_owned(), version.references(&manifest.references));
         }
         target.into()
     }

@@ -41,7 +41,6 @@ impl Listener for Notifier {
                 },
             );
         }
-        self.upkeep.notify_one();
     }
 }
 

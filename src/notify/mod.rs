@@ -42,8 +42,6 @@ pub struct Notifier {
     queue: Queue,
     /// One for each endpoint, in the order of the settings.
     endpoints: Vec<EndpointState>,
-    /// Wakes the upkeep.
-    upkeep: Notify,
     /// Whether the store takes no writes, so that there is no outbox.
     is_read_only: AtomicBool,
 }
@@ -63,6 +61,6 @@ impl Notifier {
     pub fn new(settings: Settings) -> Arc<Self> {
         let endpoints = settings.endpoints.iter().map(|_| EndpointState::default()).collect::<Vec<_>>();
         let queue = Queue::new(endpoints.len());
-        Arc::new(Self { settings, queue, endpoints, upkeep: Notify::new(), is_read_only: AtomicBool::new(false) })
+        Arc::new(Self { settings, queue, endpoints, is_read_only: AtomicBool::new(false) })
     }
 }

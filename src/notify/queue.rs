@@ -303,3 +303,6 @@ impl State {
 fn blocks(bytes: u64) -> u64 {
     bytes.div_ceil(BLOCK).max(1) * BLOCK
 }
+
+#[cfg(test)]
+mod tests;

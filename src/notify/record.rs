@@ -1,11 +1,12 @@
 //! Records: an event in the form in which it waits, in the outbox or in memory.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::{
-    oci::{Descriptor, Digest, MediaType, RepositoryName, Tag},
+    oci::{Digest, MediaType, RepositoryName, Tag},
     registry::{
         ChangeOutcome,
         events::{Action, BlobTarget, ManifestTarget, RepositoryEvent, Source},
@@ -57,7 +58,8 @@ pub(super) struct Manifest {
     pub(super) media_type: MediaType,
     pub(super) size: u64,
     pub(super) tags: Vec<Tag>,
-    pub(super) references: Vec<Descriptor>,
+    /// The descriptors in it.
+    pub(super) references: Vec<Value>,
 }
 
 /// A blob that was pushed, pulled or mounted.

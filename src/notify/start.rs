@@ -51,7 +51,7 @@ impl Notifier {
             }
         }
         registry.remove_outbox_records(&gone).await?;
-        self.store(registry).await
+        self.store(registry, &State::default()).await.map(drop)
     }
 
     /// Of records whose changes may not have been made, the numbers of those that were. A later change that had the

@@ -108,7 +108,6 @@ impl Notifier {
                 dropped,
             });
         }
-        self.upkeep.notify_one();
         Ok(report)
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::{self, Instant};
 use super::{Notifier, state::State};
 use crate::registry::{Registry, StorageError};
 
-/// How often the upkeep looks around when nothing wakes it, and how often the state is stored at the most.
+/// How often the upkeep runs. A crash may cause what was delivered since to be sent again.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// How often a drain looks whether it is done.
@@ -21,16 +21,18 @@ const LOOK: Duration = Duration::from_millis(10);
 impl Notifier {
     /// Keeps the outbox small, for as long as the registry is served.
     pub(super) async fn keep_up(self: Arc<Self>, registry: Registry) {
-        let mut stored = Instant::now();
+        let mut stored = State::default();
         loop {
-            let _ = time::timeout(INTERVAL, self.upkeep.notified()).await;
+            time::sleep(INTERVAL).await;
             self.give_up();
             if self.is_read_only.load(Relaxed) {
                 continue;
             }
-            if let Err(error) = self.clean(&registry, &mut stored).await {
-                tracing::warn!(%error, "the outbox of notifications can't be kept up; it is tried again");
-                time::sleep(INTERVAL).await;
+            match self.store(&registry, &stored).await {
+                Ok(state) => stored = state,
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox of notifications can't be kept up; it is tried again");
+                }
             }
         }
     }
@@ -52,30 +54,21 @@ impl Notifier {
         }
     }
 
-    async fn clean(&self, registry: &Registry, stored: &mut Instant) -> Result<(), StorageError> {
-        if self.queue.has_stored() && stored.elapsed() >= INTERVAL {
-            *stored = Instant::now();
-            return self.store(registry).await;
-        }
-        self.remove_finished(registry).await
-    }
-
-    /// Removes what was delivered, and stores how far the endpoints are. In this order: a change that failed has no
-    /// record any more when it counts as ended.
-    pub(super) async fn store(&self, registry: &Registry) -> Result<(), StorageError> {
+    /// Removes what was delivered, and stores how far the endpoints are, unless that is `stored` already or nothing
+    /// waits. In this order: a change that failed has no record any more when it counts as ended.
+    pub(super) async fn store(&self, registry: &Registry, stored: &State) -> Result<State, StorageError> {
         let (cursors, confirmed) = self.queue.positions();
-        self.remove_finished(registry).await?;
         let names = self.settings.endpoints.iter().map(|endpoint| endpoint.name.clone());
         let state = State { endpoints: names.zip(cursors).collect(), confirmed };
-        let Ok(content) = serde_json::to_vec(&state) else { return Ok(()) };
-        registry.set_outbox_state(Bytes::from(content)).await
-    }
-
-    async fn remove_finished(&self, registry: &Registry) -> Result<(), StorageError> {
         let finished = self.queue.finished();
         registry.remove_outbox_records(&finished).await?;
         self.queue.removed(finished.len());
-        Ok(())
+        if state != *stored && (self.queue.has_stored() || *stored == State::default()) {
+            let Ok(content) = serde_json::to_vec(&state) else { return Ok(stored.clone()) };
+            registry.set_outbox_state(Bytes::from(content)).await?;
+            return Ok(state);
+        }
+        Ok(stored.clone())
     }
 
     /// Waits until what is only in memory is sent, at most until `end`; the rest is lost. To be called when no request
@@ -97,7 +90,7 @@ impl Notifier {
             }
         }
         if !self.is_read_only.load(Relaxed)
-            && let Err(error) = self.store(registry).await
+            && let Err(error) = self.store(registry, &State::default()).await
         {
             tracing::warn!(%error, "it can't be stored how far notifications are; some will be sent again");
         }

@@ -1,4 +1,4 @@
-//! A found that says whether it is complete: what may be removed is worked out from nothing less.
+//! A walk over the repositories that says whether it is complete: what may be removed is worked out from nothing less.
 //!
 //! What is missing, can't be read or leads nowhere looks like what was never there. So everything that removes asks
 //! here first, and removes nothing while a part of the store can't be seen.
@@ -16,7 +16,7 @@ use crate::{
     storage::{Child, Key, StorageError},
 };
 
-/// Why a found is not complete.
+/// Why a walk is not complete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Gap {
     /// Where.
@@ -86,7 +86,7 @@ impl Registry {
         let records = self.records().await?;
         let unlisted = Mutex::new(Vec::new());
         let found = self
-            .found(|error| {
+            .find_repositories(|error| {
                 unlisted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(error.to_string());
                 Ok(())
             })

@@ -90,13 +90,14 @@ pub struct ManifestTarget<'a> {
 }
 
 impl ManifestTarget<'_> {
-    /// The descriptors in it: config, layers, blobs and children. They are read when this is called. Entries that are
-    /// no descriptors are left out.
+    /// The descriptors in it, with all their fields: config, layers, blobs and children. They are read when this is
+    /// called. Entries that are no descriptors are left out.
     #[must_use]
-    pub fn references(&self) -> Vec<Descriptor> {
+    pub fn references(&self) -> Vec<Value> {
         let body: Value = serde_json::from_slice(self.bytes).unwrap_or_default();
         let lists = ["layers", "blobs", "manifests"].into_iter().filter_map(|field| body[field].as_array()).flatten();
-        body.get("config").into_iter().chain(lists).filter_map(|entry| Descriptor::deserialize(entry).ok()).collect()
+        let entries = body.get("config").into_iter().chain(lists);
+        entries.filter(|entry| Descriptor::deserialize(*entry).is_ok()).cloned().collect()
     }
 }
 
@@ -194,7 +195,7 @@ impl Repository {
         let listeners = if self.is_filled { &[] } else { &self.registry.0.extensions.listeners[..] };
         let steps: Vec<Step> = listeners.iter().flat_map(|listener| listener.prepare(&event)).collect();
         let prepared = steps.iter().filter_map(|step| match step {
-            Step::Put(key, _) | Step::PutTree(key, _) => Some(key.clone()),
+            Step::Put(key, _) | Step::Record(key, _) | Step::PutTree(key, _) => Some(key.clone()),
             Step::Promote(..) | Step::MakePrefixes(_) => None,
         });
         (Change { repository: self, action, prepared: prepared.collect() }, steps)

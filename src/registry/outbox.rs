@@ -48,7 +48,7 @@ impl Registry {
     /// The step that stores the record with this number.
     #[must_use]
     pub fn outbox_step(number: u64, content: Bytes) -> Step {
-        Step::Put(layout::outbox_record(number), content)
+        Step::Record(layout::outbox_record(number), content)
     }
 
     /// The number of the record at `key`; `None` if it is no record's key.

@@ -31,7 +31,7 @@ impl Registry {
     ///
     /// # Errors
     /// Those of `unlisted`.
-    pub(super) async fn found(
+    pub(super) async fn find_repositories(
         &self,
         unlisted: impl Fn(StorageError) -> Result<(), StorageError>,
     ) -> Result<FoundRepositories, StorageError> {

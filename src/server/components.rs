@@ -60,7 +60,7 @@ async fn storage(config: &Config) -> Result<Storage, StorageError> {
     };
     match &config.storage.store {
         Store::Filesystem { root } => Storage::filesystem(root, durability).await,
-        Store::Memory => Ok(Storage::memory()),
+        Store::Memory => Ok(Storage::memory_within(config.storage.memory_limit)),
     }
 }
 

@@ -7,7 +7,10 @@ use crate::config::{Config, Durability, Mode, Store};
 pub(super) fn store(config: &Config) {
     let store = match &config.storage.store {
         Store::Filesystem { root } => root.display().to_string(),
-        Store::Memory => "memory, gone when wharf stops".to_owned(),
+        Store::Memory => match config.storage.memory_limit {
+            None => "memory, gone when wharf stops".to_owned(),
+            Some(limit) => format!("memory, at most {limit} bytes, gone when wharf stops"),
+        },
     };
     let durability = match (&config.storage.store, config.storage.durability) {
         (Store::Memory, _) => "none",

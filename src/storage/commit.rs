@@ -13,6 +13,9 @@ pub enum Step {
     MakePrefixes(Vec<Key>),
     /// A small object is stored over whatever is there.
     Put(Key, Bytes),
+    /// A small object is stored as by [`Step::Put`], but together with the first step of another kind, so that it takes
+    /// no time of its own. Both are durable before the steps after that become visible.
+    Record(Key, Bytes),
     /// Several small objects appear at once under a prefix where nothing is yet, as with [`super::Storage::put_tree`].
     PutTree(Key, Vec<(Key, Bytes)>),
 }

@@ -85,6 +85,7 @@ conformance! {
     commits:
         a_commit_does_all_its_steps
         a_commit_ends_at_what_fails
+        a_record_is_stored_with_the_first_step
         so_many_can_be_staged_and_no_more;
     staging:
         staged_content_is_stored

@@ -193,6 +193,7 @@ impl Filesystem {
                 }
                 super::Step::MakePrefixes(prefixes) => Step::MakePrefixes(prefixes),
                 super::Step::Put(key, bytes) => Step::Put(key, bytes),
+                super::Step::Record(key, bytes) => Step::Record(key, bytes),
                 super::Step::PutTree(prefix, objects) => Step::PutTree(prefix, objects),
             });
         }

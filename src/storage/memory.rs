@@ -19,6 +19,13 @@ pub(super) use upload::Upload;
 pub(super) struct Memory(Arc<Mutex<KeyMap>>);
 
 impl Memory {
+    /// A store whose objects have at most `limit` bytes together.
+    pub(super) fn within(limit: Option<u64>) -> Self {
+        let memory = Self::default();
+        memory.map().limit = limit;
+        memory
+    }
+
     pub(super) async fn probe(&self) -> Result<()> {
         Ok(())
     }
@@ -111,7 +118,9 @@ impl Memory {
         let done = steps.try_for_each(|step| match step {
             Step::Promote(content, key) => upload_of(content).promote(&key),
             Step::MakePrefixes(prefixes) => make_prefixes(&mut self.map(), &prefixes),
-            Step::Put(key, bytes) => self.map().put(&key, Node::object(bytes), Condition::Any),
+            Step::Put(key, bytes) | Step::Record(key, bytes) => {
+                self.map().put(&key, Node::object(bytes), Condition::Any)
+            }
             Step::PutTree(prefix, objects) => put_tree(&mut self.map(), &prefix, objects),
         });
         for step in steps {
@@ -142,6 +151,10 @@ fn put_tree(map: &mut KeyMap, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Resul
     if !map.is_free_for_tree(prefix) {
         return Err(StorageError::Exists);
     }
+    // Either all of the tree has room, or nothing of it is stored.
+    let len = objects.iter().map(|(_, bytes)| bytes.len()).sum();
+    map.reserve(len)?;
+    map.release(len);
     map.make_prefix(prefix)?;
     objects.into_iter().try_for_each(|(key, bytes)| map.put(&key, Node::object(bytes), Condition::IfAbsent))
 }
@@ -149,4 +162,40 @@ fn put_tree(map: &mut KeyMap, prefix: &Key, objects: Vec<(Key, Bytes)>) -> Resul
 fn upload_of(content: Verified) -> Upload {
     let super::Upload::Memory(upload) = content.into_upload() else { unreachable!("{FOREIGN}") };
     upload
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use futures_util::stream;
+
+    use super::{super::AppendError, *};
+
+    fn key(text: &str) -> Key {
+        Key::new(text)
+    }
+
+    #[tokio::test]
+    async fn a_bound_counts_what_is_stored_and_not_what_was_removed() {
+        let memory = Memory::within(Some(10));
+        let put = |name: &'static str, len: usize| {
+            let memory = memory.clone();
+            async move { memory.put(&key(name), vec![0; len].into(), Condition::Any).await }
+        };
+        put("b", 6).await.unwrap();
+        assert!(matches!(put("c", 5).await, Err(StorageError::Full)));
+        put("c", 4).await.unwrap();
+        memory.rename(&key("b"), &key("c")).await.unwrap();
+        put("d", 4).await.unwrap();
+        assert!(memory.delete(&key("d")).await.unwrap());
+        let mut upload = Upload::create(&memory, &key("u"), Algorithm::default()).unwrap();
+        let piece = |len| stream::iter([Ok::<_, ()>(Bytes::from(vec![0; len]))]);
+        upload.append(piece(4)).await.unwrap();
+        assert!(matches!(upload.append(piece(1)).await, Err(AppendError::Storage(StorageError::Full))));
+        upload.roll_back().unwrap();
+        put("f", 4).await.unwrap();
+        assert!(memory.delete(&key("f")).await.unwrap() && memory.delete(&key("c")).await.unwrap());
+        put("g", 10).await.unwrap();
+    }
 }

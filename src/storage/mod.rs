@@ -112,7 +112,13 @@ impl Storage {
     /// A store in memory. It is gone with its last clone.
     #[must_use]
     pub fn memory() -> Self {
-        Self { backend: Backend::Memory(Memory::default()), observer: None }
+        Self::memory_within(None)
+    }
+
+    /// The same, with at most `limit` bytes of content. More is refused as on a full disk.
+    #[must_use]
+    pub fn memory_within(limit: Option<u64>) -> Self {
+        Self { backend: Backend::Memory(Memory::within(limit)), observer: None }
     }
 
     /// Opens the store in the directory `root`, creates it if it is missing, and locks it against other processes.

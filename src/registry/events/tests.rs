@@ -251,7 +251,7 @@ fn references_are_the_descriptors_that_can_be_read() {
     let (digest, media_type) = (digest(b"m"), MediaType::oci_manifest());
     let mut bytes = Bytes::from(serde_json::to_vec(&body).unwrap());
     let target = ManifestTarget { digest: &digest, media_type: &media_type, bytes: &bytes, tags: &[] };
-    let sizes: Vec<_> = target.references().into_iter().map(|reference| reference.size).collect();
+    let sizes: Vec<_> = target.references().into_iter().map(|reference| reference["size"].as_u64().unwrap()).collect();
     assert_eq!(sizes, [7, 7, 7]);
     bytes = Bytes::from_static(b"no JSON");
     let target = ManifestTarget { digest: &digest, media_type: &media_type, bytes: &bytes, tags: &[] };

@@ -142,7 +142,7 @@ pub(in crate::registry) async fn load(registry: Registry) {
 }
 
 async fn read_names(registry: &Registry) -> BTreeMap<RepositoryName, Holds> {
-    let found = registry.found(|error| {
+    let found = registry.find_repositories(|error| {
         // One that can't be read must not hide all others.
         tracing::error!(%error, "a part of the store can't be listed");
         Ok(())

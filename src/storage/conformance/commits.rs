@@ -37,6 +37,23 @@ pub(super) async fn a_commit_ends_at_what_fails(storage: &Storage) {
     assert!(children(storage, "wharf/uploads").await.is_empty(), "content that was not promoted is gone");
 }
 
+/// Records are durable with the first other step, wherever they stand. If one can't be stored, nothing after the first
+/// step is.
+pub(super) async fn a_record_is_stored_with_the_first_step(storage: &Storage) {
+    let record = |at: &str| Step::Record(key(at), Bytes::from_static(b"record"));
+    storage.commit(vec![record("outbox/1")]).await.unwrap();
+    storage.commit(vec![record("outbox/2"), Step::Put(key("r/1"), Bytes::new())]).await.unwrap();
+    assert_eq!(children(storage, "outbox").await, ["1", "2"]);
+    let blocked = vec![record("outbox/1/x"), Step::Put(key("r/2"), Bytes::new()), Step::Put(key("r/3"), Bytes::new())];
+    assert!(storage.commit(blocked).await.is_err());
+    assert_eq!(read(storage, "r/3").await, None);
+    // A step that fails leaves the record.
+    let blocked = vec![record("outbox/3"), Step::Put(key("r/1/x"), Bytes::new()), Step::Put(key("r/3"), Bytes::new())];
+    assert!(matches!(storage.commit(blocked).await, Err(StorageError::Exists)));
+    assert_eq!(children(storage, "outbox").await, ["1", "2", "3"]);
+    assert_eq!(read(storage, "r/3").await, None);
+}
+
 pub(super) async fn so_many_can_be_staged_and_no_more(storage: &Storage) {
     let stage = async |at: &str| storage.stage_among(&key(at), Algorithm::Sha256, 2).await;
     let first = stage("u/1").await.unwrap().unwrap();

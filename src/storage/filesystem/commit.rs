@@ -3,6 +3,8 @@
 //! All files are written, and then all are synced at the same time, so that a filesystem writes its journal once for
 //! all of them. Only then are the files renamed, one after the other.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{
@@ -20,6 +22,7 @@ pub(super) enum Step {
     Promote(ContentGuard, Key),
     MakePrefixes(Vec<Key>),
     Put(Key, Bytes),
+    Record(Key, Bytes),
     PutTree(Key, Vec<(Key, Bytes)>),
 }
 
@@ -29,12 +32,14 @@ enum Written {
     Content(ContentGuard, Key),
     Prefixes(Vec<Key>),
     Object(Temporary, Key),
+    Record(Temporary, Key),
     Tree(NewTree, Key),
 }
 
 impl Volume {
-    /// Does the steps in order: each is durable before the next becomes visible.
-    pub(super) fn commit(&self, steps: Vec<Step>) -> Result<()> {
+    /// Does the steps in order: each is durable before the next becomes visible. Records are renamed at the same time as
+    /// the first of the other steps, so that one write of the journal makes both durable.
+    pub(super) fn commit(self: &Arc<Self>, steps: Vec<Step>) -> Result<()> {
         let mut written = Vec::with_capacity(steps.len());
         for step in steps {
             match self.write_beside(step) {
@@ -46,7 +51,20 @@ impl Volume {
         if let Err(error) = syncs.and_then(|syncs| run_all(syncs.into_iter().flatten())) {
             return Err(given_up(written, error));
         }
+        let (mut first, written): (Vec<_>, Vec<_>) =
+            written.into_iter().partition(|step| matches!(step, Written::Record(..)));
         let mut written = written.into_iter();
+        if !first.is_empty() {
+            first.extend(written.next());
+            // The error of a record comes before that of the step.
+            let renames = first.into_iter().map(|step| {
+                let volume = Arc::clone(self);
+                Box::new(move || step.rename_durably(&volume)) as Work
+            });
+            if let Err(error) = run_all(renames) {
+                return Err(given_up(written, error));
+            }
+        }
         while let Some(step) = written.next() {
             if let Err(error) = step.rename_durably(self) {
                 return Err(given_up(written, error));
@@ -63,6 +81,7 @@ impl Volume {
             }
             Step::MakePrefixes(prefixes) => Ok(Written::Prefixes(prefixes)),
             Step::Put(key, bytes) => Ok(Written::Object(Temporary::written(self, &bytes)?, key)),
+            Step::Record(key, bytes) => Ok(Written::Record(Temporary::written(self, &bytes)?, key)),
             Step::PutTree(prefix, objects) => Ok(Written::Tree(NewTree::write(self, &prefix, &objects)?, prefix)),
         }
     }
@@ -77,7 +96,7 @@ impl Written {
                 Ok(sync.into_iter().collect())
             }
             Self::Prefixes(_) => Ok(Vec::new()),
-            Self::Object(file, _) => Ok(file.sync(volume).into_iter().collect()),
+            Self::Object(file, _) | Self::Record(file, _) => Ok(file.sync(volume).into_iter().collect()),
             Self::Tree(tree, _) => Ok(tree.sync(volume)),
         }
     }
@@ -90,7 +109,9 @@ impl Written {
                 Ok(())
             }
             Self::Prefixes(prefixes) => volume.make_prefixes(&prefixes),
-            Self::Object(file, key) => file.rename_durably(volume, &volume.path(&key), Condition::Any),
+            Self::Object(file, key) | Self::Record(file, key) => {
+                file.rename_durably(volume, &volume.path(&key), Condition::Any)
+            }
             Self::Tree(tree, prefix) => tree.rename_durably(volume, &volume.path(&prefix)),
         }
     }

@@ -22,6 +22,10 @@ pub(super) struct KeyMap {
     nodes: BTreeMap<String, Node>,
     /// The staged objects that someone holds.
     pub(super) leases: HashSet<Key>,
+    /// The bytes of all objects.
+    used: u64,
+    /// The most that they may have; `None`: no bound.
+    pub(super) limit: Option<u64>,
 }
 
 /// The value of one key.
@@ -57,6 +61,14 @@ impl Node {
         Self::Object(bytes, Written::now())
     }
 
+    fn len(&self) -> usize {
+        match self {
+            Self::Prefix => 0,
+            Self::Object(bytes, _) => bytes.len(),
+            Self::Staged(bytes, _) => bytes.len(),
+        }
+    }
+
     fn stat(&self) -> Option<Stat> {
         match self {
             Self::Prefix => None,
@@ -67,6 +79,26 @@ impl Node {
 }
 
 impl KeyMap {
+    /// Counts bytes that are about to be stored.
+    pub(super) fn reserve(&mut self, len: usize) -> Result<()> {
+        let used = self.used.saturating_add(len as u64);
+        if self.limit.is_some_and(|limit| used > limit) {
+            return Err(StorageError::Full);
+        }
+        self.used = used;
+        Ok(())
+    }
+
+    /// Counts bytes that were removed.
+    pub(super) fn release(&mut self, len: usize) {
+        self.used = self.used.saturating_sub(len as u64);
+    }
+
+    fn insert(&mut self, key: &Key, node: Node) {
+        let replaced = self.nodes.insert(key.as_str().to_owned(), node);
+        self.release(replaced.map_or(0, |node| node.len()));
+    }
+
     /// The metadata of an object.
     pub(super) fn stat(&self, key: &Key) -> Option<Stat> {
         self.nodes.get(key.as_str())?.stat()
@@ -112,7 +144,8 @@ impl KeyMap {
         if let Some(parent) = key.parent() {
             self.make_prefix(&parent)?;
         }
-        self.nodes.insert(key.as_str().to_owned(), node);
+        self.reserve(node.len())?;
+        self.insert(key, node);
         Ok(())
     }
 
@@ -139,7 +172,9 @@ impl KeyMap {
     /// Removes one object.
     pub(super) fn remove_object(&mut self, key: &Key) -> bool {
         let is_object = matches!(self.nodes.get(key.as_str()), Some(Node::Object(..) | Node::Staged(..)));
-        is_object && self.nodes.remove(key.as_str()).is_some()
+        let removed = if is_object { self.nodes.remove(key.as_str()) } else { None };
+        self.release(removed.as_ref().map_or(0, Node::len));
+        removed.is_some()
     }
 
     /// Removes a prefix and everything under it.
@@ -148,7 +183,10 @@ impl KeyMap {
             return false;
         }
         let below = format!("{prefix}/");
-        self.nodes.retain(|key, _| key != prefix.as_str() && !key.starts_with(&below));
+        let is_below = |key: &String| key == prefix.as_str() || key.starts_with(&below);
+        let freed = self.nodes.iter().filter(|(key, _)| is_below(key)).map(|(_, node)| node.len()).sum();
+        self.nodes.retain(|key, _| !is_below(key));
+        self.release(freed);
         true
     }
 
@@ -189,7 +227,9 @@ impl KeyMap {
             Node::Staged(bytes, written) => Node::Object(bytes.freeze(), written),
             other => other,
         });
-        self.nodes.extend(node.map(|node| (to.as_str().to_owned(), node)));
+        if let Some(node) = node {
+            self.insert(to, node);
+        }
         Ok(())
     }
 }

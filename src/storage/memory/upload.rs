@@ -85,9 +85,12 @@ impl Upload {
     pub(in crate::storage) fn roll_back(&mut self) -> Result<()> {
         let mut map = self.memory.map();
         let Some(Node::Staged(bytes, _)) = map.node(&self.key) else { return Err(self.gone()) };
+        let before = bytes.len();
         bytes.truncate(usize::try_from(self.synced).unwrap_or(usize::MAX));
+        let cut = before - bytes.len();
         let mut hasher = Hasher::new(self.hasher.algorithm());
         hasher.update(bytes);
+        map.release(cut);
         drop(map);
         (*self.hasher, self.offset) = (hasher, self.synced);
         Ok(())
@@ -118,7 +121,11 @@ impl Upload {
 
     fn write(&mut self, piece: &Bytes) -> Result<()> {
         let mut map = self.memory.map();
-        let Some(Node::Staged(bytes, written)) = map.node(&self.key) else { return Err(self.gone()) };
+        map.reserve(piece.len())?;
+        let Some(Node::Staged(bytes, written)) = map.node(&self.key) else {
+            map.release(piece.len());
+            return Err(self.gone());
+        };
         bytes.extend_from_slice(piece);
         *written = Written::now();
         drop(map);

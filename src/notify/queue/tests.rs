@@ -1,0 +1,54 @@
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use super::*;
+
+fn next(queue: &Queue, endpoint: usize) -> Option<u64> {
+    queue.peek(endpoint).map(|next| next.number)
+}
+
+#[test]
+fn a_change_waits_for_its_end_and_those_after_it_wait_too() {
+    let queue = Queue::new(1);
+    let (first, second, third) = (queue.begin(1), queue.begin(1), queue.begin(1));
+    queue.end(second, Some(Progress::Made));
+    assert_eq!(next(&queue, 0), None);
+    // One that was not made is passed over, and its record goes.
+    queue.end(first, None);
+    assert_eq!((next(&queue, 0), queue.finished()), (Some(second), vec![first]));
+    queue.removed(1);
+    assert_eq!(queue.positions(), (vec![0], second));
+    queue.done(0, second);
+    assert_eq!((next(&queue, 0), queue.finished()), (None, vec![second]));
+    queue.end(third, Some(Progress::Doubtful));
+    assert!(queue.peek(0).is_some_and(|next| next.is_doubtful));
+    assert_eq!(queue.positions(), (vec![second], second));
+}
+
+#[test]
+fn a_record_goes_when_all_endpoints_are_done_with_it() {
+    let queue = Queue::new(2);
+    let number = queue.begin(1);
+    queue.end(number, Some(Progress::Made));
+    queue.done(0, number);
+    assert_eq!((next(&queue, 0), next(&queue, 1)), (None, Some(number)));
+    assert_eq!((queue.finished(), queue.has(0, number), queue.has(1, number)), (vec![], false, true));
+    assert_eq!(queue.give_up(1), 1);
+    assert_eq!((queue.finished(), queue.waiting(1).count, queue.has_stored()), (vec![number], 0, false));
+}
+
+#[test]
+fn the_oldest_are_given_up_but_none_that_is_being_made() {
+    let queue = Queue::new(2);
+    let numbers: Vec<_> = (0..4).map(|_| queue.begin(BLOCK + 1)).collect();
+    assert_eq!(queue.bound(BLOCK, None), [0, 0]);
+    for number in &numbers {
+        queue.end(*number, Some(Progress::Made));
+    }
+    queue.done(0, numbers[0]);
+    // A record takes two blocks here.
+    assert_eq!(queue.bound(5 * BLOCK, None), [1, 2]);
+    assert_eq!((next(&queue, 0), queue.waiting(1).count), (Some(numbers[2]), 2));
+    assert_eq!(queue.bound(u64::MAX, Some(SystemTime::UNIX_EPOCH)), [0, 0]);
+    let later = SystemTime::now() + std::time::Duration::from_secs(60);
+    assert_eq!((queue.bound(u64::MAX, Some(later)), queue.waiting(0).count), (vec![2, 2], 0));
+}

@@ -60,7 +60,7 @@ impl Events {
             |registry, _| async move { answer_at_rest(&registry, &asked).await },
         )?;
         let text = if arguments.json { json!(report).to_string() } else { text(&report, action) };
-        Ok(output::answer(&text))
+        Ok(output::answer(&format!("{text}\n")))
     }
 }
 

@@ -59,16 +59,18 @@ impl Notifier {
 
     /// The record that is next; `None` if there is nothing to report.
     async fn load(&self, registry: &Registry, next: &Next) -> Result<Option<Arc<Record>>, StorageError> {
-        if let Some(record) = &next.record {
-            return Ok(Some(Arc::clone(record)));
-        }
-        let Some(content) = registry.outbox_record(next.number).await? else { return Ok(None) };
-        let Ok(record) = serde_json::from_slice::<Record>(&content) else {
-            tracing::error!(number = next.number, "a record of the outbox makes no sense; it is given up");
-            return Ok(None);
+        let record = if let Some(record) = &next.record {
+            Arc::clone(record)
+        } else {
+            let Some(content) = registry.outbox_record(next.number).await? else { return Ok(None) };
+            let Ok(record) = serde_json::from_slice::<Record>(&content) else {
+                tracing::error!(number = next.number, "a record of the outbox makes no sense; it is given up");
+                return Ok(None);
+            };
+            Arc::new(record)
         };
         let was_made = !next.is_doubtful || self.was_made(registry, &record).await?;
-        Ok(was_made.then(|| Arc::new(record)))
+        Ok(was_made.then_some(record))
     }
 
     /// Sends the events of a record, until the endpoint accepts them or they are given up.

@@ -26,7 +26,7 @@ impl Listener for Notifier {
         let Some(record) = self.record(event).filter(Record::is_change) else { return Vec::new() };
         let Ok(content) = serde_json::to_vec(&record) else { return Vec::new() };
         self.count(&record);
-        let number = self.queue.begin(content.len() as u64);
+        let number = self.queue.begin(record, content.len());
         vec![Registry::outbox_step(number, Bytes::from(content))]
     }
 

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::record::Record;
 
-/// How many bytes of pulls wait in memory. The oldest go first.
+/// How many bytes of pulls wait in memory, and of records beside the outbox. The oldest pulls go first.
 const MEMORY: u64 = 8 * 1024 * 1024;
 
 /// What an event in memory counts at the least, and a record on a disk, where a file takes whole blocks.
@@ -29,10 +29,12 @@ struct State {
     /// The next number.
     next: u64,
     entries: BTreeMap<u64, Entry>,
-    /// The numbers of the entries in memory.
+    /// The numbers of the entries that are only in memory.
     in_memory: VecDeque<u64>,
     memory_bytes: u64,
     stored_bytes: u64,
+    /// Of those that are stored, what is in memory as well, so that it need not be read.
+    copied_bytes: u64,
     /// For each endpoint, the last number that it is done with.
     cursors: Vec<u64>,
     /// Stored records that no endpoint needs any more.
@@ -45,7 +47,9 @@ struct Entry {
     /// How many bytes it counts.
     bytes: u64,
     progress: Progress,
-    /// `None`: it is in the outbox.
+    /// Whether it is in the outbox.
+    is_stored: bool,
+    /// `None`: it has to be read from the outbox.
     record: Option<Arc<Record>>,
 }
 
@@ -83,6 +87,7 @@ impl Queue {
             in_memory: VecDeque::new(),
             memory_bytes: 0,
             stored_bytes: 0,
+            copied_bytes: 0,
             cursors: vec![0; endpoints],
             finished: Vec::new(),
         };
@@ -97,15 +102,18 @@ impl Queue {
 
     /// Adds a record of the outbox that an earlier run left.
     pub(super) fn restore_record(&self, number: u64, bytes: u64, since: SystemTime) {
-        self.state().add(number, Entry { since, bytes: blocks(bytes), progress: Progress::Made, record: None });
+        let bytes = blocks(bytes);
+        self.state().add(number, Entry { since, bytes, progress: Progress::Made, is_stored: true, record: None });
     }
 
-    /// Takes a number for a record whose change begins.
-    pub(super) fn begin(&self, bytes: u64) -> u64 {
-        let bytes = blocks(bytes);
+    /// Takes a number for a record whose change begins, and which has `bytes` in the outbox.
+    pub(super) fn begin(&self, record: Record, bytes: usize) -> u64 {
+        let bytes = blocks(bytes as u64);
         let mut state = self.state();
         let number = state.take_number();
-        state.add(number, Entry { since: SystemTime::now(), bytes, progress: Progress::Begun, record: None });
+        let record = (state.copied_bytes + bytes <= MEMORY).then(|| Arc::new(record));
+        let entry = Entry { since: SystemTime::now(), bytes, progress: Progress::Begun, is_stored: true, record };
+        state.add(number, entry);
         number
     }
 
@@ -127,7 +135,8 @@ impl Queue {
     /// Adds an event that waits in memory; for each endpoint, how many others had to go for it.
     pub(super) fn add(&self, record: Record) -> Vec<u64> {
         let bytes = blocks(record.bytes());
-        let entry = Entry { since: SystemTime::now(), bytes, progress: Progress::Made, record: Some(Arc::new(record)) };
+        let record = Some(Arc::new(record));
+        let entry = Entry { since: SystemTime::now(), bytes, progress: Progress::Made, is_stored: false, record };
         let mut state = self.state();
         let number = state.take_number();
         state.add(number, entry);
@@ -197,8 +206,8 @@ impl Queue {
             let is_full = state.stored_bytes > max_bytes;
             let first = state.entries.first_key_value();
             let oldest = first.filter(|(_, entry)| limit.is_some_and(|limit| entry.since < limit));
-            let oldest = oldest
-                .or_else(|| is_full.then(|| state.entries.iter().find(|(_, entry)| entry.record.is_none())).flatten());
+            let oldest =
+                oldest.or_else(|| is_full.then(|| state.entries.iter().find(|(_, entry)| entry.is_stored)).flatten());
             // A record that is being made is never given up. It ends soon.
             match oldest.filter(|(_, entry)| entry.progress != Progress::Begun).map(|(number, _)| *number) {
                 Some(number) => state.lose(number, &mut lost),
@@ -260,11 +269,12 @@ impl State {
     }
 
     fn add(&mut self, number: u64, entry: Entry) {
-        if entry.record.is_some() {
+        if entry.is_stored {
+            self.stored_bytes += entry.bytes;
+            self.copied_bytes += entry.copied();
+        } else {
             self.in_memory.push_back(number);
             self.memory_bytes += entry.bytes;
-        } else {
-            self.stored_bytes += entry.bytes;
         }
         self.entries.insert(number, entry);
     }
@@ -272,12 +282,13 @@ impl State {
     /// Removes an entry that nobody needs; its record goes later.
     fn remove(&mut self, number: u64) {
         let Some(entry) = self.entries.remove(&number) else { return };
-        if entry.record.is_some() {
-            self.in_memory.retain(|other| *other != number);
-            self.memory_bytes -= entry.bytes;
-        } else {
+        if entry.is_stored {
             self.finished.push(number);
             self.stored_bytes -= entry.bytes;
+            self.copied_bytes -= entry.copied();
+        } else {
+            self.in_memory.retain(|other| *other != number);
+            self.memory_bytes -= entry.bytes;
         }
     }
 
@@ -297,6 +308,13 @@ impl State {
             let number = *number;
             self.remove(number);
         }
+    }
+}
+
+impl Entry {
+    /// How many bytes it has in memory beside the outbox.
+    fn copied(&self) -> u64 {
+        if self.is_stored && self.record.is_some() { self.bytes } else { 0 }
     }
 }
 

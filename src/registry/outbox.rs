@@ -4,7 +4,6 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Registry, Repository, layout};
 use crate::{
@@ -15,8 +14,8 @@ use crate::{
 /// The longest record, in bytes: a manifest of the largest size is repeated in its references.
 const RECORD_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// How many records are removed at a time; they share the syncs of their directory.
-const AT_ONCE: usize = 32;
+/// How many records are removed at a time, by one call to the store.
+const AT_ONCE: usize = 1000;
 
 /// A record in the outbox, without its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +85,11 @@ impl Registry {
     /// # Errors
     /// The error of the store; some may be removed then.
     pub async fn remove_outbox_records(&self, numbers: &[u64]) -> Result<(), StorageError> {
-        let storage = self.storage();
         let keys: Vec<Key> = numbers.iter().map(|number| layout::outbox_record(*number)).collect();
-        let removals = keys.into_iter().map(|key| async move { storage.delete(&key).await.map(drop) });
-        stream::iter(removals).buffer_unordered(AT_ONCE).try_collect().await
+        for keys in keys.chunks(AT_ONCE) {
+            self.storage().delete_all(keys).await?;
+        }
+        Ok(())
     }
 
     /// What was stored last by [`Registry::set_outbox_state`].

@@ -30,6 +30,14 @@ impl Storage {
         self.observed(Action::GetContent, async { dispatch!(self, store => store.read_all(keys, limit).await) }).await
     }
 
+    /// [`Storage::delete`] for each of `keys`, in the same order, with one sync of each directory.
+    ///
+    /// # Errors
+    /// A removal failed; some of the objects may be gone.
+    pub async fn delete_all(&self, keys: &[Key]) -> Result<Vec<bool>, StorageError> {
+        self.observed(Action::Delete, async { dispatch!(self, store => store.delete_all(keys).await) }).await
+    }
+
     /// [`Storage::delete_tree`] for each of `prefixes`, in the same order. One sync of each directory makes all
     /// deletions in it durable, so many trees take little longer than one.
     ///

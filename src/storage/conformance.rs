@@ -73,6 +73,7 @@ conformance! {
         many_answers_come_in_order
         one_failure_among_many_is_one
         many_trees_go_nonblocking
+        many_objects_go_in_one_call
         children_of_many_are_those_of_each
         a_few_children_are_any_of_them;
     trees:

@@ -39,7 +39,7 @@ mod volume;
 mod write_check;
 mod write_queue;
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, path::Path, slice, sync::Arc};
 
 use bytes::Bytes;
 
@@ -155,9 +155,9 @@ impl Filesystem {
         self.write_with(move |volume| volume.put_tree(&prefix, &objects)).await
     }
 
-    pub(super) async fn delete(&self, key: &Key) -> Result<bool> {
-        let key = key.clone();
-        self.write_with(move |volume| volume.delete(&key)).await
+    pub(super) async fn delete_all(&self, keys: &[Key]) -> Result<Vec<bool>> {
+        let keys = keys.to_owned();
+        self.write_with(move |volume| volume.delete_all(&keys)).await
     }
 
     pub(super) async fn delete_trees(&self, prefixes: &[Key], pace: Pace) -> Result<Vec<bool>> {
@@ -218,7 +218,7 @@ impl Filesystem {
     pub(super) async fn discard_staging(&self, key: &Key) -> Result<bool> {
         let Ok(lease) = self.volume.leases.take(key).await else { return Ok(false) };
         self.write_with(move |volume| {
-            let removed = volume.delete(lease.key())?;
+            let removed = volume.delete_all(slice::from_ref(lease.key()))?.contains(&true);
             volume.forget_hash(lease.key());
             Ok(removed)
         })

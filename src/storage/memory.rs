@@ -68,8 +68,9 @@ impl Memory {
         put_tree(&mut self.map(), prefix, objects)
     }
 
-    pub(super) async fn delete(&self, key: &Key) -> Result<bool> {
-        Ok(self.map().remove_object(key))
+    pub(super) async fn delete_all(&self, keys: &[Key]) -> Result<Vec<bool>> {
+        let mut map = self.map();
+        Ok(keys.iter().map(|key| map.remove_object(key)).collect())
     }
 
     pub(super) async fn delete_trees(&self, prefixes: &[Key], _: Pace) -> Result<Vec<bool>> {

@@ -107,7 +107,8 @@ impl Storage {
     /// # Errors
     /// The removal failed.
     pub async fn delete(&self, key: &Key) -> Result<bool, StorageError> {
-        self.observed(Action::Delete, async { dispatch!(self, store => store.delete(key).await) }).await
+        let deleted = self.delete_all(std::slice::from_ref(key)).await?;
+        Ok(deleted.contains(&true))
     }
 
     /// Deletes everything under `prefix`, durably; returns whether there was anything. The key that sorts first goes

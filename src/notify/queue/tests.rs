@@ -1,15 +1,30 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use super::*;
+use crate::registry::events::{Action, RepositoryEvent};
 
 fn next(queue: &Queue, endpoint: usize) -> Option<u64> {
     queue.peek(endpoint).map(|next| next.number)
 }
 
+/// A record of so many bytes.
+fn begin(queue: &Queue, bytes: usize) -> u64 {
+    queue.begin(record(), bytes)
+}
+
+fn record() -> Record {
+    let event = RepositoryEvent {
+        repository: &"app".parse().unwrap(),
+        action: Action::TagDeleted(&"1".parse().unwrap()),
+        source: None,
+    };
+    Record::of(&event, false).unwrap()
+}
+
 #[test]
 fn a_change_waits_for_its_end_and_those_after_it_wait_too() {
     let queue = Queue::new(1);
-    let (first, second, third) = (queue.begin(1), queue.begin(1), queue.begin(1));
+    let (first, second, third) = (begin(&queue, 1), begin(&queue, 1), begin(&queue, 1));
     queue.end(second, Some(Progress::Made));
     assert_eq!(next(&queue, 0), None);
     // One that was not made is passed over, and its record goes.
@@ -27,7 +42,7 @@ fn a_change_waits_for_its_end_and_those_after_it_wait_too() {
 #[test]
 fn a_record_goes_when_all_endpoints_are_done_with_it() {
     let queue = Queue::new(2);
-    let number = queue.begin(1);
+    let number = begin(&queue, 1);
     queue.end(number, Some(Progress::Made));
     queue.done(0, number);
     assert_eq!((next(&queue, 0), next(&queue, 1)), (None, Some(number)));
@@ -39,7 +54,7 @@ fn a_record_goes_when_all_endpoints_are_done_with_it() {
 #[test]
 fn the_oldest_are_given_up_but_none_that_is_being_made() {
     let queue = Queue::new(2);
-    let numbers: Vec<_> = (0..4).map(|_| queue.begin(BLOCK + 1)).collect();
+    let numbers: Vec<_> = (0..4).map(|_| begin(&queue, 4097)).collect();
     assert_eq!(queue.bound(BLOCK, None), [0, 0]);
     for number in &numbers {
         queue.end(*number, Some(Progress::Made));
@@ -51,4 +66,21 @@ fn the_oldest_are_given_up_but_none_that_is_being_made() {
     assert_eq!(queue.bound(u64::MAX, Some(SystemTime::UNIX_EPOCH)), [0, 0]);
     let later = SystemTime::now() + std::time::Duration::from_secs(60);
     assert_eq!((queue.bound(u64::MAX, Some(later)), queue.waiting(0).count), (vec![2, 2], 0));
+}
+
+#[test]
+fn memory_is_bounded() {
+    let queue = Queue::new(1);
+    let fit = usize::try_from(MEMORY / BLOCK).unwrap();
+    let lost: u64 = (0..fit + 5).map(|_| queue.add(record())[0]).sum();
+    assert_eq!((lost, queue.waiting_in_memory(0)), (5, fit));
+    assert_eq!(queue.give_up(0), fit);
+    // Beyond the bound, records are only in the outbox.
+    let numbers: Vec<_> = (0..=fit).map(|_| begin(&queue, 1)).collect();
+    for number in &numbers {
+        queue.end(*number, Some(Progress::Made));
+    }
+    assert!(queue.peek(0).is_some_and(|next| next.record.is_some()));
+    queue.done(0, numbers[fit - 1]);
+    assert!(queue.peek(0).is_some_and(|next| next.number == numbers[fit] && next.record.is_none()));
 }

@@ -34,6 +34,17 @@ pub(super) async fn many_trees_go_nonblocking(storage: &Storage) {
     }
 }
 
+pub(super) async fn many_objects_go_in_one_call(storage: &Storage) {
+    for name in ["d/a", "d/b/x", "d/c"] {
+        put(storage, name, "x").await;
+    }
+    // What is below a prefix stays: it is no object.
+    let deleted = storage.delete_all(&["d/a", "d/none", "d/b", "d/c", "d/a"].map(key)).await.unwrap();
+    assert_eq!(deleted, [true, false, false, true, false]);
+    assert_eq!(children(storage, "d").await, ["b/"]);
+    assert!(storage.delete_all(&[]).await.unwrap().is_empty());
+}
+
 pub(super) async fn one_failure_among_many_is_one(storage: &Storage) {
     put(storage, "m/a", "short").await;
     put(storage, "m/b", "much longer").await;

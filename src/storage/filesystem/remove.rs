@@ -14,18 +14,22 @@ use super::{
 };
 
 impl Volume {
-    /// Removes one object, durably; returns whether there was one.
-    pub(super) fn delete(&self, key: &Key) -> Result<bool> {
-        let path = self.path(key);
-        let parent = self.parent(&path);
-        let removed = is_object(&path) && self.unlink(&path)?;
-        let was_there = removed && self.names.state(&path) == NameState::Durable;
-        // Also if the object was gone: the one who removed it may not have synced yet.
-        self.directories.sync_removal(&self.syncs, parent)?;
-        if removed {
-            self.names.forget(&path);
+    /// Removes objects, durably, with one sync of each of their directories; returns whether each was there.
+    pub(super) fn delete_all(&self, keys: &[Key]) -> Result<Vec<bool>> {
+        let (mut parents, mut removed, mut were_there) = (BTreeSet::new(), Vec::new(), Vec::new());
+        let unlinked = keys.iter().map(|key| self.path(key)).try_for_each(|path| {
+            // Also if the object is gone: the one who removed it may not have synced yet.
+            parents.insert(self.parent(&path).to_owned());
+            let is_removed = is_object(&path) && self.unlink(&path)?;
+            were_there.push(is_removed && self.names.state(&path) == NameState::Durable);
+            removed.extend(is_removed.then_some(path));
+            Ok(())
+        });
+        parents.iter().try_for_each(|parent| self.directories.sync_removal(&self.syncs, parent))?;
+        for path in &removed {
+            self.names.forget(path);
         }
-        Ok(was_there)
+        unlinked.map(|()| were_there)
     }
 
     /// Renames one object, durably. An object at the new key is replaced.

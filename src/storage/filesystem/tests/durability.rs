@@ -94,7 +94,7 @@ async fn removals_sync_where_the_name_was() {
     disk.put("c/d/x", "1").await.unwrap();
     disk.put("e/x", "1").await.unwrap();
     disk.synced();
-    disk.store.delete(&key("a/b/x")).await.unwrap();
+    disk.store.delete_all(&[key("a/b/x")]).await.unwrap();
     assert_eq!(disk.synced(), ["fsync directory a/b"]);
     disk.delete_tree("c/d").await.unwrap();
     assert_eq!(disk.synced(), ["fsync directory c"]);
@@ -102,7 +102,7 @@ async fn removals_sync_where_the_name_was() {
     assert_eq!(disk.synced(), ["fsync directory "], "what was in `a` needs no sync: it is gone");
     disk.store.rename(&key("e/x"), &key("c/x")).await.unwrap();
     assert_eq!(disk.synced(), ["fsync directory c", "fsync directory e"]);
-    disk.store.delete(&key("e/x")).await.unwrap();
+    disk.store.delete_all(&[key("e/x")]).await.unwrap();
     disk.delete_tree("e/y").await.unwrap();
     assert!(disk.synced().is_empty(), "there was nothing to remove");
 }

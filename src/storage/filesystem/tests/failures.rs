@@ -74,7 +74,7 @@ async fn a_failed_name_can_be_deleted() {
     disk.volume().syncs.faults.fail(DIRECTORY, "d");
     assert!(is_io(disk.put("d/x", "1").await));
     disk.volume().syncs.faults.heal();
-    assert!(!disk.store.delete(&key("d/x")).await.unwrap(), "it was not there");
+    assert_eq!(disk.store.delete_all(&[key("d/x")]).await.unwrap(), [false], "it was not there");
     assert!(!disk.path("d/x").exists());
     disk.put("d/x", "2").await.unwrap();
     assert_eq!(disk.read("d/x").await.as_deref(), Some("2"));
@@ -86,15 +86,15 @@ async fn a_removal_whose_sync_failed_is_synced_when_it_is_asked_for_again() {
     disk.put("d/x", "1").await.unwrap();
     disk.put("d/t/y", "1").await.unwrap();
     disk.volume().syncs.faults.fail(DIRECTORY, "d");
-    assert!(is_io(disk.store.delete(&key("d/x")).await));
+    assert!(is_io(disk.store.delete_all(&[key("d/x")]).await));
     assert!(is_io(disk.delete_tree("d/t").await));
-    assert!(is_io(disk.store.delete(&key("d/x")).await));
+    assert!(is_io(disk.store.delete_all(&[key("d/x")]).await));
     assert_eq!(disk.temporary_files(), 1, "a power cut may bring the tree back, so it is kept whole");
     disk.volume().syncs.faults.heal();
     disk.synced();
     assert!(!disk.delete_tree("d/t").await.unwrap());
     assert_eq!(disk.synced(), ["fsync directory d"]);
-    assert!(!disk.store.delete(&key("d/x")).await.unwrap());
+    assert_eq!(disk.store.delete_all(&[key("d/x")]).await.unwrap(), [false]);
     assert!(disk.synced().is_empty());
 }
 
@@ -167,6 +167,6 @@ async fn without_durability_nothing_is_synced() {
     upload.append(body("hello")).await.unwrap();
     upload.sync().await.unwrap();
     promote(&store, upload, "c/d").await.unwrap();
-    assert!(store.delete(&key("a/b")).await.unwrap());
+    assert_eq!(store.delete_all(&[key("a/b")]).await.unwrap(), [true]);
     assert!(store.volume.syncs.faults.take().is_empty());
 }

@@ -33,7 +33,7 @@ async fn writes_go_on_while_empty_directories_are_removed() {
             for _ in 0..200 {
                 store.put(&at, Bytes::from("x"), Condition::Any).await.unwrap();
                 assert!(store.read(&at, 9).await.unwrap().is_some());
-                assert!(store.delete(&at).await.unwrap());
+                assert_eq!(store.delete_all(std::slice::from_ref(&at)).await.unwrap(), [true]);
                 store.remove_empty_prefixes(&[key("a/b/c"), key("a/b"), key("a")]).await.unwrap();
             }
         })

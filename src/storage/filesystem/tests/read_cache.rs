@@ -30,7 +30,7 @@ async fn what_is_written_moved_and_removed_is_seen_nonblocking() {
     disk.store.rename(&key("a/b/c"), &key("a/d")).await.unwrap();
     assert_eq!(disk.read("a/b/c").await, None);
     assert_eq!(disk.read("a/d").await.as_deref(), Some("third"));
-    disk.store.delete(&key("a/d")).await.unwrap();
+    disk.store.delete_all(&[key("a/d")]).await.unwrap();
     assert_eq!(disk.read("a/d").await, None);
     for _ in 0..2 {
         disk.put("a/b/c", "under a tree").await.unwrap();

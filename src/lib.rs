@@ -9,7 +9,8 @@
 //! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
 //! auth, server and cli -> files                   ops, notify, server and cli -> client     server -> notify -> registry
 //! cli and server -> archive -> registry
-//! config is read by cli and server                every module may use oci; oci uses none
+//! config is read by cli and server, and has the types of settings of storage, registry, auth and http
+//! every module may use oci; oci uses none
 //! ```
 //!
 //! | module | what it is about | what it never does |

@@ -281,7 +281,7 @@ async fn run(
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
-    let peers = ConnectionLimit::new(config.limits.connections_per_address, components::proxies(config));
+    let peers = ConnectionLimit::new(config.limits.connections_per_address, config.http.trusted_proxies.clone());
     startup_log::store(config);
     startup_log::addresses(config, &sockets);
     let debug = debug.map(|sockets| {
@@ -379,7 +379,7 @@ fn build(
         server = server.listen_uds("unix", socket, move || connection::unix(service.clone(), shutdown.clone()))?;
     }
     if let Some((sockets, service)) = debug {
-        let peers = ConnectionLimit::new(config.limits.connections_per_address, components::proxies(config));
+        let peers = ConnectionLimit::new(config.limits.connections_per_address, config.http.trusted_proxies.clone());
         for socket in sockets.tcp {
             let (service, shutdown, peers) = (service.clone(), shutdown.clone(), Arc::clone(&peers));
             server = server.listen("debug", socket, move || {

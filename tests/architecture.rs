@@ -33,7 +33,7 @@ const USES: [(&str, &[&str]); 17] = [
     ("ops", &["storage", "registry", "http", "client"]),
     ("web", &["oci", "registry", "auth", "http"]),
     ("notify", &["oci", "registry", "client"]),
-    ("config", &["oci"]),
+    ("config", &["oci", "storage", "registry", "auth", "http"]),
     (
         "server",
         &["storage", "registry", "archive", "auth", "http", "api", "ops", "web", "notify", "client", "config", "files"],
@@ -94,7 +94,7 @@ const CIRCLES: [(&str, usize, &str); 6] = [
         "an answer of several ranges is written as a part of the answer of a blob, and uses what that says of it",
     ),
     ("cli", 2, "what is printed comes after the log, and a log that can't be opened is printed"),
-    ("http", 11, "an exchange goes to a door, and a door answers exchanges"),
+    ("http", 11, "an exchange asks a router for its resource, and the resource answers the exchange"),
     (
         "registry",
         17,

@@ -13,7 +13,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{CommandResult, FileArguments, output};
 use crate::{
     auth::{self, IdentityToken, IdentityTokens, KeySource, Settings},
-    config::{Issuer, Listen, Mode, Store, Token},
+    config::{BuiltInIssuer, Listen, Mode, Store, Token},
     server::authentication,
 };
 
@@ -75,8 +75,7 @@ impl ByConfig {
     fn settings(&self) -> Result<Settings, Box<dyn std::error::Error>> {
         let files = FileArguments { file: None, config: self.config.clone() };
         let loaded = files.sources().load()?;
-        let in_store =
-            matches!(&loaded.config.auth.mode, Mode::Token(Token { issued_by: Issuer::BuiltIn { key: None, .. }, .. }));
+        let in_store = matches!(&loaded.config.auth.mode, Mode::Token(Token::BuiltIn(BuiltInIssuer { key: None, .. })));
         if in_store && loaded.config.storage.store == Store::Memory {
             return Err("the store, its keys and its tokens are in memory: only the running server knows them".into());
         }

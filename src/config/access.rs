@@ -3,22 +3,7 @@
 use super::node::{Node, Value};
 use super::values::{Values, texts};
 use super::{ConfigError, Kind, Setting, Source, auth};
-use crate::oci::Action;
-
-/// One rule of `[[access]]`: it allows users to do actions in repositories. Rules add up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessRule {
-    /// Names of users; `*` is every user, `anonymous` is everybody, with or without a login.
-    pub users: Vec<String>,
-    /// Names of groups; each is in `[groups]`.
-    pub groups: Vec<String>,
-    /// Patterns of repository names: `*` matches within one component, `**` at any depth.
-    pub repositories: Vec<String>,
-    /// The actions that are allowed.
-    pub actions: Vec<Action>,
-    /// The place of the rule, for `wharf access explain`.
-    pub source: Source,
-}
+use crate::{auth::RuleSettings, oci::Action};
 
 /// A group: its name and its users.
 pub type Group = (String, Vec<String>);
@@ -35,7 +20,7 @@ pub(super) const SETTINGS: &[Setting] = &[
 ];
 
 /// The rules and the groups they name.
-pub(super) fn read(values: &mut Values) -> (Vec<AccessRule>, Vec<Group>) {
+pub(super) fn read(values: &mut Values) -> (Vec<RuleSettings>, Vec<Group>) {
     let groups = values.lists("groups");
     let Some(node) = values.node("access") else { return (Vec::new(), groups) };
     let tables = match node.value {
@@ -43,11 +28,13 @@ pub(super) fn read(values: &mut Values) -> (Vec<AccessRule>, Vec<Group>) {
         Value::Table(_) => vec![node],
         _ => return (values.bad("access", node.source.clone(), "a list of tables was expected, [[access]]"), groups),
     };
-    let rules: Vec<_> = tables.iter().filter_map(|table| rule(values, table)).collect();
-    for rule in &rules {
+    let mut rules = Vec::new();
+    for table in tables {
+        let Some(rule) = rule(values, &table) else { continue };
         for name in rule.groups.iter().filter(|name| !groups.iter().any(|(group, _)| group == *name)) {
-            values.bad::<()>("access.groups", rule.source.clone(), format!("[groups] has no `{name}`"));
+            values.bad::<()>("access.groups", table.source.clone(), format!("[groups] has no `{name}`"));
         }
+        rules.push(rule);
     }
     (rules, groups)
 }
@@ -61,17 +48,11 @@ pub(super) fn check(values: &mut Values, mode: &auth::Mode) {
     }
 }
 
-fn rule(values: &mut Values, table: &Node) -> Option<AccessRule> {
+fn rule(values: &mut Values, table: &Node) -> Option<RuleSettings> {
     let Value::Table(entries) = &table.value else {
         return values.bad("access", table.source.clone(), format!("a rule is a table, not {}", table.kind()));
     };
-    let mut rule = AccessRule {
-        users: Vec::new(),
-        groups: Vec::new(),
-        repositories: Vec::new(),
-        actions: Vec::new(),
-        source: table.source.clone(),
-    };
+    let mut rule = RuleSettings::default();
     for (name, node) in entries {
         let list =
             texts(node).unwrap_or_else(|problem| values.bad(&format!("access.{name}"), node.source.clone(), problem));
@@ -95,7 +76,7 @@ fn rule(values: &mut Values, table: &Node) -> Option<AccessRule> {
         _ => None,
     };
     match lacks {
-        Some(lacks) => values.bad("access", rule.source, format!("this rule has no {lacks}")),
+        Some(lacks) => values.bad("access", table.source.clone(), format!("this rule has no {lacks}")),
         None => Some(rule),
     }
 }
@@ -120,7 +101,7 @@ mod tests {
     const AUTH: &str = "[auth.htpasswd]\npath = '/f'\n";
 
     #[test]
-    fn reads_rules_and_where_they_stand() {
+    fn reads_rules_and_groups() {
         let text = format!(
             "{AUTH}[groups]\nci = ['build']\n[[access]]\ngroups = ['ci']\nrepositories = 'team/**'\nactions = ['pull', 'create']\n"
         );
@@ -133,7 +114,6 @@ mod tests {
             (rule.repositories.as_slice(), rule.actions.as_slice()),
             (&["team/**".to_owned()][..], &[Action::Pull, Action::Create][..])
         );
-        assert_eq!(rule.source.to_string(), "f.toml:5");
     }
 
     #[test]

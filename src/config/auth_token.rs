@@ -5,43 +5,34 @@ use std::time::Duration;
 
 use super::values::Values;
 use super::{ConfigError, Kind, Setting, Source};
+use crate::auth::ExternalSettings;
 
-/// Mode token.
+/// Mode token: the issuer of the tokens.
+#[derive(Clone, Debug)]
+pub enum Token {
+    /// wharf issues tokens.
+    BuiltIn(BuiltInIssuer),
+    /// Another server issues tokens.
+    External(ExternalSettings),
+}
+
+/// The issuer in wharf.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
+pub struct BuiltInIssuer {
     /// `auth.token.realm`: the URL where clients get tokens; `None`: it is made from the address.
     pub realm: Option<String>,
     /// `auth.token.service`: the audience of a token; `None` for the registry's own address.
     pub service: Option<String>,
-    /// `auth.token.issuer`.
+    /// `auth.token.issuer`; `None`: the audience.
     pub issuer: Option<String>,
-    /// The issuer.
-    pub issued_by: Issuer,
-}
-
-/// The issuer of tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Issuer {
-    /// wharf issues tokens.
-    BuiltIn {
-        /// `auth.htpasswd.path`: the users.
-        users: PathBuf,
-        /// `auth.token.key`: the signing key; `None`: wharf makes one and keeps it in the store.
-        key: Option<PathBuf>,
-        /// `auth.token.expiration`: how long a token lives.
-        expiration: Duration,
-        /// `auth.token.identity_tokens`: whether `docker login` gets a token that it stores instead of the password.
-        identity_tokens: bool,
-    },
-    /// Another server issues tokens.
-    External {
-        /// `auth.token.rootcertbundle`.
-        root_cert_bundle: Option<PathBuf>,
-        /// `auth.token.jwks`.
-        jwks: Option<PathBuf>,
-        /// `auth.token.signingalgorithms`; empty for all that are safe.
-        signing_algorithms: Vec<String>,
-    },
+    /// `auth.htpasswd.path`: the users.
+    pub users: PathBuf,
+    /// `auth.token.key`: the signing key; `None`: wharf makes one and keeps it in the store.
+    pub key: Option<PathBuf>,
+    /// `auth.token.expiration`: how long a token lives.
+    pub expiration: Duration,
+    /// `auth.token.identity_tokens`: whether `docker login` gets a token that it stores instead of the password.
+    pub identity_tokens: bool,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -97,41 +88,31 @@ pub(super) fn read(values: &mut Values, place: &Source) -> Token {
     let users = values.path("auth.htpasswd.path");
     let root_cert_bundle = values.path("auth.token.rootcertbundle");
     let jwks = values.path("auth.token.jwks");
-    let external = root_cert_bundle.is_some() || jwks.is_some();
-    let issued_by = match (users, external) {
-        (users, false) => built_in(values, users, place),
-        (None, true) => Issuer::External { root_cert_bundle, jwks, signing_algorithms: algorithms(values) },
-        (Some(_), true) => {
-            let problem = "auth.htpasswd.path selects the built-in issuer of tokens, and auth.token.rootcertbundle or jwks \
-                           an external one; remove one of them";
-            values.errors.push(ConfigError::Conflict {
-                place: values.source("auth.htpasswd.path"),
-                problem: problem.to_owned(),
-            });
-            Issuer::External { root_cert_bundle, jwks, signing_algorithms: Vec::new() }
-        }
-    };
-    let token = Token {
-        realm: values.url("auth.token.realm").map(|_| values.text("auth.token.realm").unwrap_or_default()),
-        service: values.text("auth.token.service"),
-        issuer: values.text("auth.token.issuer"),
-        issued_by,
-    };
-    if external {
-        for (key, is_there) in [
-            ("auth.token.realm", token.realm.is_some()),
-            ("auth.token.service", token.service.is_some()),
-            ("auth.token.issuer", token.issuer.is_some()),
-        ] {
-            if !is_there {
-                values.bad::<()>(key, place.clone(), "with an external issuer it must be set");
-            }
-        }
+    if root_cert_bundle.is_none() && jwks.is_none() {
+        return Token::BuiltIn(built_in(values, users, place));
     }
-    token
+    if users.is_some() {
+        let problem = "auth.htpasswd.path selects the built-in issuer of tokens, and auth.token.rootcertbundle or jwks \
+                       an external one; remove one of them";
+        values
+            .errors
+            .push(ConfigError::Conflict { place: values.source("auth.htpasswd.path"), problem: problem.to_owned() });
+    }
+    let needed = |values: &mut Values, key, text: Option<String>| {
+        text.unwrap_or_else(|| values.bad(key, place.clone(), "with an external issuer it must be set"))
+    };
+    let (realm, service, issuer) = (realm(values), values.text("auth.token.service"), values.text("auth.token.issuer"));
+    Token::External(ExternalSettings {
+        realm: needed(values, "auth.token.realm", realm),
+        service: needed(values, "auth.token.service", service),
+        issuer: needed(values, "auth.token.issuer", issuer),
+        root_cert_bundle,
+        jwks,
+        signing_algorithms: algorithms(values),
+    })
 }
 
-fn built_in(values: &mut Values, users: Option<PathBuf>, place: &Source) -> Issuer {
+fn built_in(values: &mut Values, users: Option<PathBuf>, place: &Source) -> BuiltInIssuer {
     let users = users.unwrap_or_else(|| {
         let problem = "mode token needs users (auth.htpasswd.path), for wharf to issue tokens to, or the keys of an issuer \
                        elsewhere (auth.token.rootcertbundle or jwks)";
@@ -142,8 +123,20 @@ fn built_in(values: &mut Values, users: Option<PathBuf>, place: &Source) -> Issu
     if !(60..=3600).contains(&expiration.as_secs()) {
         values.refuse::<()>("auth.token.expiration", "the lifetime must be 1m to 1h");
     }
-    let key = values.path("auth.token.key");
-    Issuer::BuiltIn { users, key, expiration, identity_tokens: values.flag("auth.token.identity_tokens") }
+    BuiltInIssuer {
+        realm: realm(values),
+        service: values.text("auth.token.service"),
+        issuer: values.text("auth.token.issuer"),
+        users,
+        key: values.path("auth.token.key"),
+        expiration,
+        identity_tokens: values.flag("auth.token.identity_tokens"),
+    }
+}
+
+/// The realm as it is written, if it is a URL.
+fn realm(values: &mut Values) -> Option<String> {
+    values.url("auth.token.realm").and_then(|_| values.text("auth.token.realm"))
 }
 
 fn algorithms(values: &mut Values) -> Vec<String> {

@@ -7,7 +7,8 @@ use url::Url;
 
 use super::Status::Ignored;
 use super::values::Values;
-use super::{Address, Debug, Kind, Setting, Tls, TrustedProxy, debug, tls, trusted_proxies};
+use super::{Address, Debug, Kind, Setting, Tls, debug, tls, trusted_proxies};
+use crate::http::TrustedProxies;
 
 /// The listener and the form of URLs.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct Http {
     /// `http.headers`: added to every response, in this order. Names and values are valid.
     pub headers: Vec<(String, Vec<String>)>,
     /// `http.trustedproxies`: proxies whose `X-Forwarded-*` headers are believed.
-    pub trusted_proxies: Vec<TrustedProxy>,
+    pub trusted_proxies: TrustedProxies,
     /// `http.debug`, if an address is set.
     pub debug: Option<Debug>,
     /// `http.tls`, if a certificate is set.

@@ -47,10 +47,12 @@ mod validation;
 mod values;
 mod yaml;
 
-pub use access::{AccessRule, Group};
+use crate::auth::RuleSettings;
+
+pub use access::Group;
 pub use address::{Address, Host};
 pub use auth::{Auth, Htpasswd, Mode};
-pub use auth_token::{Issuer, Token};
+pub use auth_token::{BuiltInIssuer, Token};
 pub use debug::Debug;
 pub use effective::EffectiveSetting;
 pub use environment::CONFIGURATION_PATH;
@@ -66,12 +68,11 @@ pub use notifications::{EventEndpoint, EventSecret, EventsForm, Hidden, Notifica
 pub use setting::{Kind, Setting, Status};
 pub use size::parse as parse_size;
 pub use source::Source;
-pub use storage::{Durability, Gc, Storage, Store, UploadPurging};
+pub use storage::{Storage, Store};
 pub use table::settings;
 pub use tls::{ClientAuth, Tls, TlsVersion};
-pub use trusted_proxies::TrustedProxy;
 pub use ui::Ui;
-pub use validation::{Missing, Sizes, Validation};
+pub use validation::Validation;
 
 /// Every setting, read and checked: plain values without their sources.
 #[derive(Clone, Debug)]
@@ -83,7 +84,7 @@ pub struct Config {
     /// How callers authenticate.
     pub auth: Auth,
     /// The access rules.
-    pub access: Vec<AccessRule>,
+    pub access: Vec<RuleSettings>,
     /// The groups that the rules name.
     pub groups: Vec<Group>,
     /// The checks that refuse every request while they fail.

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use super::values::Values;
 use super::{ConfigError, Kind, Setting, Source};
+use crate::{
+    registry::{Gc, UploadExpiry},
+    storage::Durability,
+};
 
 /// The store and its durability.
 #[derive(Clone, Debug)]
@@ -22,22 +26,11 @@ pub struct Storage {
     /// `storage.maintenance.readonly.enabled`.
     pub read_only: bool,
     /// `storage.maintenance.uploadpurging`; `None` if it is off.
-    pub upload_purging: Option<UploadPurging>,
+    pub upload_purging: Option<UploadExpiry>,
     /// `storage.gc`.
     pub gc: Gc,
     /// `storage.verify_reads`.
     pub verify_reads: bool,
-}
-
-/// The collection of content that nothing refers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gc {
-    /// The time between collections; `None`: only on command.
-    pub interval: Option<Duration>,
-    /// The age at which it may be removed.
-    pub grace: Duration,
-    /// Whether untagged manifests are removed as well.
-    pub untagged: bool,
 }
 
 /// The kind of the store.
@@ -50,26 +43,6 @@ pub enum Store {
     },
     /// Memory; the content is lost when wharf stops.
     Memory,
-}
-
-/// The failures that an acknowledged write survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// A power cut.
-    Full,
-    /// The end of the process only.
-    None,
-}
-
-/// The removal of unfinished uploads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UploadPurging {
-    /// The time after their last byte.
-    pub age: Duration,
-    /// The time between searches for them.
-    pub interval: Duration,
-    /// Only log which ones would be removed.
-    pub dry_run: bool,
 }
 
 const DRIVER: &str = "the store of wharf is a filesystem (or, for tests, memory); use storage.filesystem";
@@ -243,9 +216,9 @@ fn gc(values: &mut Values) -> Gc {
     }
 }
 
-fn upload_purging(values: &mut Values) -> Option<UploadPurging> {
+fn upload_purging(values: &mut Values) -> Option<UploadExpiry> {
     let enabled = values.flag("storage.maintenance.uploadpurging.enabled");
-    let purging = UploadPurging {
+    let purging = UploadExpiry {
         age: values.duration("storage.maintenance.uploadpurging.age"),
         interval: values.duration("storage.maintenance.uploadpurging.interval"),
         dry_run: values.flag("storage.maintenance.uploadpurging.dryrun"),

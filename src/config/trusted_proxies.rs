@@ -3,36 +3,30 @@
 use std::net::IpAddr;
 
 use super::values::Values;
+use crate::http::TrustedProxies;
 
 const KEY: &str = "http.trustedproxies";
 
 /// The word for the clients of the Unix socket.
 const UNIX: &str = "unix";
 
-/// Proxies whose headers are believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrustedProxy {
-    /// The clients of a Unix socket.
-    Unix,
-    /// Every address of a network.
-    Network {
-        /// One of its addresses; IPv4 is never written as a part of IPv6.
-        address: IpAddr,
-        /// The length of the network prefix in bits.
-        bits: u8,
-    },
-}
-
-pub(super) fn read(values: &mut Values) -> Vec<TrustedProxy> {
+pub(super) fn read(values: &mut Values) -> TrustedProxies {
     let place = values.source(KEY);
-    let parsed: Result<Vec<_>, _> = values.list(KEY).iter().map(|text| parse(text.trim())).collect();
-    parsed.unwrap_or_else(|problem| values.bad(KEY, place, problem))
+    let mut proxies = TrustedProxies::default();
+    for text in values.list(KEY) {
+        match text.trim() {
+            UNIX => proxies.unix = true,
+            text => match network(text) {
+                Ok(network) => proxies.networks.push(network),
+                Err(problem) => return values.bad(KEY, place, problem),
+            },
+        }
+    }
+    proxies
 }
 
-fn parse(text: &str) -> Result<TrustedProxy, String> {
-    if text == UNIX {
-        return Ok(TrustedProxy::Unix);
-    }
+/// An address, and the length of the network prefix in bits. IPv4 is never written as a part of IPv6.
+fn network(text: &str) -> Result<(IpAddr, u8), String> {
     let wrong = || format!("`{text}` is neither an address, nor a network like 10.0.0.0/8, nor unix");
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
@@ -47,7 +41,7 @@ fn parse(text: &str) -> Result<TrustedProxy, String> {
             "`{text}` is every address, so that every client could claim any address: name the proxies"
         ));
     }
-    Ok(TrustedProxy::Network { address, bits })
+    Ok((address, bits))
 }
 
 #[cfg(test)]
@@ -59,20 +53,21 @@ mod tests {
 
     #[test]
     fn proxies_are_networks_addresses_and_a_word() {
-        let network = |address: &str, bits| TrustedProxy::Network { address: address.parse().unwrap(), bits };
         let cases = [
-            ("10.0.0.0/8", network("10.0.0.0", 8)),
-            ("192.0.2.1", network("192.0.2.1", 32)),
-            ("2001:db8::/32", network("2001:db8::", 32)),
-            ("::1", network("::1", 128)),
-            ("unix", TrustedProxy::Unix),
+            ("10.0.0.0/8", Some(("10.0.0.0", 8))),
+            ("192.0.2.1", Some(("192.0.2.1", 32))),
+            ("2001:db8::/32", Some(("2001:db8::", 32))),
+            ("::1", Some(("::1", 128))),
+            ("unix", None),
         ];
         for (text, expected) in cases {
+            let networks = expected.iter().map(|(address, bits)| (address.parse().unwrap(), *bits)).collect();
+            let expected = TrustedProxies { networks, unix: text == UNIX };
             let (config, errors, _) = tried("f.toml", &format!("http.trustedproxies = ['{text}']"), &[]);
-            assert_eq!((config.http.trusted_proxies, errors), (vec![expected], vec![]), "{text}");
+            assert_eq!((config.http.trusted_proxies, errors), (expected, vec![]), "{text}");
         }
         let (config, errors, _) = tried("f.toml", "http.trustedproxies = []", &[]);
-        assert_eq!((config.http.trusted_proxies, errors), (vec![], vec![]));
+        assert_eq!((config.http.trusted_proxies, errors), (TrustedProxies::default(), vec![]));
     }
 
     #[test]

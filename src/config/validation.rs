@@ -2,6 +2,7 @@
 
 use super::values::Values;
 use super::{Kind, Setting};
+use crate::registry::{Missing, Sizes};
 
 /// The requirements for a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,24 +11,6 @@ pub struct Validation {
     pub missing: Missing,
     /// `validation.manifests.sizes`.
     pub sizes: Sizes,
-}
-
-/// The handling of a manifest whose blobs or children are missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// It is refused, `MANIFEST_BLOB_UNKNOWN`.
-    Refuse,
-    /// It is accepted.
-    Allow,
-}
-
-/// The handling of a manifest with wrong sizes of blobs or children.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sizes {
-    /// It is accepted with a warning in the log.
-    Warn,
-    /// It is refused, `MANIFEST_INVALID`.
-    Refuse,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use actix_web::{HttpRequest, http::header};
 
 /// The proxies that are believed when they say from whom they pass a request on; by default there are none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
     /// Networks: an address, and how many bits at its beginning all addresses share. IPv4 is never a part of IPv6.
     pub networks: Vec<(IpAddr, u8)>,

@@ -79,8 +79,8 @@ pub struct Rules {
     pub upload_limit: Option<u64>,
     /// How many uploads of one repository may be begun and not ended.
     pub unfinished_limit: usize,
-    /// When uploads that were not ended are removed.
-    pub expiry: Expiry,
+    /// When uploads that were not ended are removed; `None`: never.
+    pub upload_expiry: Option<UploadExpiry>,
     /// When content without references is removed.
     pub gc: Gc,
     /// How much of a blob is compared with its digest when it is read.
@@ -95,7 +95,7 @@ impl Default for Rules {
             sizes: Sizes::Warn,
             upload_limit: None,
             unfinished_limit: 1000,
-            expiry: Expiry::default(),
+            upload_expiry: Some(UploadExpiry::default()),
             gc: Gc::default(),
             verify: Verify::default(),
         }
@@ -133,10 +133,8 @@ pub enum Sizes {
 }
 
 /// When an upload that was not ended is removed.
-#[derive(Clone, Copy, Debug)]
-pub struct Expiry {
-    /// Whether uploads expire.
-    pub enabled: bool,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UploadExpiry {
     /// For how long no byte came.
     pub age: Duration,
     /// How often expired uploads are removed.
@@ -145,15 +143,15 @@ pub struct Expiry {
     pub dry_run: bool,
 }
 
-impl Default for Expiry {
+impl Default for UploadExpiry {
     fn default() -> Self {
         const HOUR: Duration = Duration::from_secs(60 * 60);
-        Self { enabled: true, age: 24 * HOUR, interval: HOUR, dry_run: false }
+        Self { age: 24 * HOUR, interval: HOUR, dry_run: false }
     }
 }
 
 /// When content without references is removed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gc {
     /// How often a collection begins by itself; `None`: never.
     pub interval: Option<Duration>,
@@ -226,8 +224,8 @@ impl Registry {
         let registry = Self::over(storage, rules, extensions, Some(Instant::now()));
         tokio::spawn(index::load(registry.clone()));
         if !registry.is_read_only() {
-            if rules.expiry.enabled {
-                tokio::spawn(upload_expiry::run(Arc::downgrade(&registry.0), rules.expiry.interval));
+            if let Some(expiry) = rules.upload_expiry {
+                tokio::spawn(upload_expiry::run(Arc::downgrade(&registry.0), expiry.interval));
             }
             if let Some(interval) = rules.gc.interval {
                 tokio::spawn(gc::run(Arc::downgrade(&registry.0), interval));

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Inner, Registry, layout};
+use super::{Inner, Registry, UploadExpiry, layout};
 use crate::{
     oci::RepositoryName,
     storage::{Key, StorageError},
@@ -16,7 +16,7 @@ pub(super) async fn run(registry: Weak<Inner>, interval: Duration) {
     loop {
         let Some(inner) = registry.upgrade() else { return };
         let registry = Registry(inner);
-        if let Err(error) = registry.expire_uploads(false).await {
+        if let Err(error) = registry.expire_uploads().await {
             tracing::error!(%error, "old uploads can't be thrown away");
         }
         let weak = Arc::downgrade(&registry.0);
@@ -29,24 +29,21 @@ pub(super) async fn run(registry: Weak<Inner>, interval: Duration) {
 }
 
 impl Registry {
-    /// Throws away what is older than the rules say: our own sessions, and what other registries left in the store.
-    /// How many there were; with `dry_run`, all of them are still there.
+    /// Removes the uploads that are older than the rules say: sessions of wharf, and uploads that other registries left
+    /// in the store. Returns their number.
     ///
     /// # Errors
     /// The error of the store.
-    pub(super) async fn expire_uploads(&self, dry_run: bool) -> Result<usize, StorageError> {
-        if !self.0.rules.expiry.enabled {
-            return Ok(0);
-        }
+    async fn expire_uploads(&self) -> Result<usize, StorageError> {
         let survey = self.survey().await?;
         if let Some(gap) = survey.gaps.first() {
             tracing::error!(%gap, gaps = survey.gaps.len(), "no upload is thrown away while a part of the store can't be seen");
             return Ok(0);
         }
-        self.expire_uploads_of(&survey.names, dry_run).await
+        self.expire_uploads_of(&survey.names, false).await
     }
 
-    /// [`Registry::expire_uploads`], with all repositories at hand.
+    /// [`Registry::expire_uploads`], for a caller that knows all repositories. A dry run removes nothing.
     ///
     /// # Errors
     /// The error of the store.
@@ -55,19 +52,21 @@ impl Registry {
         names: &[RepositoryName],
         dry_run: bool,
     ) -> Result<usize, StorageError> {
-        if !self.0.rules.expiry.enabled {
-            return Ok(0);
+        let Some(expiry) = self.0.rules.upload_expiry else { return Ok(0) };
+        let expiry = UploadExpiry { dry_run: dry_run || expiry.dry_run, ..expiry };
+        let dry_run = expiry.dry_run;
+        let own = self.expire_own(expiry).await?;
+        let mut foreign = 0;
+        for name in names {
+            foreign += self.expire_foreign(&layout::foreign_uploads(name), expiry).await?;
         }
-        let dry_run = dry_run || self.0.rules.expiry.dry_run;
-        let own = self.expire_own(dry_run).await?;
-        let foreign = self.expire_foreign(names, dry_run).await?;
         if own + foreign > 0 {
             tracing::info!(own, foreign, dry_run, "old uploads were thrown away");
         }
         Ok(own + foreign)
     }
 
-    async fn expire_own(&self, dry_run: bool) -> Result<usize, StorageError> {
+    async fn expire_own(&self, expiry: UploadExpiry) -> Result<usize, StorageError> {
         let mut expired = 0;
         let mut unread = vec![layout::all_uploads()];
         let mut prefixes = Vec::new();
@@ -76,16 +75,16 @@ impl Registry {
                 let key = prefix.join(&child.name);
                 if child.is_prefix {
                     unread.push(key);
-                } else if self.is_old(&key).await?
-                    && !self.0.sessions.is_in_use(&key, self.0.rules.expiry.age)
-                    && (dry_run || self.throw_away(&key).await?)
+                } else if self.is_old(&key, expiry.age).await?
+                    && !self.0.sessions.is_in_use(&key, expiry.age)
+                    && (expiry.dry_run || self.throw_away(&key).await?)
                 {
                     expired += 1;
                 }
             }
             prefixes.push(prefix);
         }
-        if dry_run {
+        if expiry.dry_run {
             return Ok(expired);
         }
         // The deepest came last; the root of all stays.
@@ -99,15 +98,7 @@ impl Registry {
         Ok(self.0.sessions.forget(key) && self.storage().discard_staging(key).await?)
     }
 
-    async fn expire_foreign(&self, names: &[RepositoryName], dry_run: bool) -> Result<usize, StorageError> {
-        let mut expired = 0;
-        for name in names {
-            expired += self.expire_foreign_of(&layout::foreign_uploads(name), dry_run).await?;
-        }
-        Ok(expired)
-    }
-
-    async fn expire_foreign_of(&self, uploads: &Key, dry_run: bool) -> Result<usize, StorageError> {
+    async fn expire_foreign(&self, uploads: &Key, expiry: UploadExpiry) -> Result<usize, StorageError> {
         let mut expired = 0;
         for child in self.storage().children(uploads).await? {
             let upload = uploads.join(&child.name);
@@ -116,9 +107,9 @@ impl Registry {
             if self.is_of_another_writer(youngest) {
                 tracing::error!(%uploads, "another registry writes to this store at the same time: stop one of the two");
             }
-            if self.outlived(youngest.unwrap_or(self.0.beginning.date)) {
+            if is_older(youngest.unwrap_or(self.0.beginning.date), expiry.age) {
                 expired += 1;
-                if !dry_run {
+                if !expiry.dry_run {
                     self.storage().delete_tree(&upload).await?;
                 }
             }
@@ -170,12 +161,12 @@ impl Registry {
         Ok(youngest)
     }
 
-    async fn is_old(&self, key: &Key) -> Result<bool, StorageError> {
-        Ok(self.storage().stat(key).await?.is_some_and(|stat| self.outlived(stat.modified)))
+    async fn is_old(&self, key: &Key, age: Duration) -> Result<bool, StorageError> {
+        Ok(self.storage().stat(key).await?.is_some_and(|stat| is_older(stat.modified, age)))
     }
+}
 
-    fn outlived(&self, modified: SystemTime) -> bool {
-        // A clock that was set back makes nothing old.
-        modified.elapsed().is_ok_and(|age| age > self.0.rules.expiry.age)
-    }
+/// A clock that was set back makes nothing old.
+fn is_older(modified: SystemTime, age: Duration) -> bool {
+    modified.elapsed().is_ok_and(|passed| passed > age)
 }

@@ -5,10 +5,9 @@ use std::{net::SocketAddr, path::PathBuf};
 use super::StartError;
 use crate::{
     auth::{
-        AccessRules, AuthError, Authenticator, BuiltinSettings, ExternalSettings, InvalidAccess, InvalidRealm,
-        KeySource, Realm, RuleSettings, Settings,
+        AccessRules, AuthError, Authenticator, BuiltinSettings, InvalidAccess, InvalidRealm, KeySource, Realm, Settings,
     },
-    config::{Config, Issuer, Listen, Mode, Store, Token},
+    config::{BuiltInIssuer, Config, Listen, Mode, Store, Token},
     files,
     storage::OWN_PREFIX,
 };
@@ -53,7 +52,8 @@ fn settings_with(config: &Config, addresses: &[SocketAddr], own: OwnFolder<'_>) 
         Mode::Htpasswd(htpasswd) => {
             Ok(Settings::Htpasswd { realm: htpasswd.realm.clone(), users: htpasswd.path.clone() })
         }
-        Mode::Token(token) => tokens(config, token, addresses, own),
+        Mode::Token(Token::BuiltIn(issuer)) => built_in(config, issuer, addresses, own),
+        Mode::Token(Token::External(external)) => Ok(Settings::External(external.clone())),
     }
 }
 
@@ -62,55 +62,35 @@ fn settings_with(config: &Config, addresses: &[SocketAddr], own: OwnFolder<'_>) 
 /// # Errors
 /// [`InvalidAccess`]
 pub(crate) fn access(config: &Config) -> Result<AccessRules, InvalidAccess> {
-    let rule = |rule: &crate::config::AccessRule| RuleSettings {
-        users: rule.users.clone(),
-        groups: rule.groups.clone(),
-        repositories: rule.repositories.clone(),
-        actions: rule.actions.clone(),
-    };
-    let rules: Vec<_> = config.access.iter().map(rule).collect();
-    AccessRules::new(&rules, &config.groups.iter().cloned().collect())
+    AccessRules::new(&config.access, &config.groups.iter().cloned().collect())
 }
 
-fn tokens(
+fn built_in(
     config: &Config,
-    token: &Token,
+    issuer: &BuiltInIssuer,
     addresses: &[SocketAddr],
     own: OwnFolder<'_>,
 ) -> Result<Settings, StartError> {
-    Ok(match &token.issued_by {
-        Issuer::BuiltIn { users, key, expiration, identity_tokens } => {
-            let service = token.service.clone().unwrap_or_else(|| own_name(config, addresses));
-            let own = own()?;
-            Settings::Builtin(BuiltinSettings {
-                realm: realm(config, token, addresses).map_err(AuthError::from)?,
-                issuer: token.issuer.clone().unwrap_or_else(|| service.clone()),
-                service,
-                users: users.clone(),
-                key: key.clone().map_or_else(|| KeySource::Folder(own.join("token-keys")), KeySource::File),
-                lifetime: *expiration,
-                identity_tokens: identity_tokens.then(|| own.join("identity-tokens")),
-            })
-        }
-        // Settings that lack one of the first three are refused when they are read.
-        Issuer::External { root_cert_bundle, jwks, signing_algorithms } => Settings::External(ExternalSettings {
-            realm: token.realm.clone().unwrap_or_default(),
-            service: token.service.clone().unwrap_or_default(),
-            issuer: token.issuer.clone().unwrap_or_default(),
-            root_cert_bundle: root_cert_bundle.clone(),
-            jwks: jwks.clone(),
-            signing_algorithms: signing_algorithms.clone(),
-        }),
-    })
+    let service = issuer.service.clone().unwrap_or_else(|| own_name(config, addresses));
+    let own = own()?;
+    Ok(Settings::Builtin(BuiltinSettings {
+        realm: realm(config, issuer.realm.as_deref(), addresses).map_err(AuthError::from)?,
+        issuer: issuer.issuer.clone().unwrap_or_else(|| service.clone()),
+        service,
+        users: issuer.users.clone(),
+        key: issuer.key.clone().map_or_else(|| KeySource::Folder(own.join("token-keys")), KeySource::File),
+        lifetime: issuer.expiration,
+        identity_tokens: issuer.identity_tokens.then(|| own.join("identity-tokens")),
+    }))
 }
 
-fn realm(config: &Config, token: &Token, addresses: &[SocketAddr]) -> Result<Realm, InvalidRealm> {
+fn realm(config: &Config, realm: Option<&str>, addresses: &[SocketAddr]) -> Result<Realm, InvalidRealm> {
     let host = config.http.host.as_ref().map(|host| host.as_str().trim_end_matches('/'));
     let prefix = &config.http.prefix;
     let port = addresses.first().map_or(0, SocketAddr::port);
     let is_tcp = matches!(config.http.listen, Listen::Tcp(_));
     let is_loopback = is_tcp && addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
-    Realm::choose(token.realm.as_deref(), host, prefix, port, config.http.tls.is_some(), is_loopback)
+    Realm::choose(realm, host, prefix, port, config.http.tls.is_some(), is_loopback)
 }
 
 /// What the registry is called in challenges and tokens, if nobody says: its address.

@@ -8,12 +8,12 @@ use super::StartError;
 use crate::{
     api,
     auth::{Authenticator, Sessions},
-    config::{self, Config, Store, TrustedProxy},
+    config::{Config, Store},
     http::{self, LocationBase},
     notify::{self, Notifier},
     ops::Metrics,
-    registry::{Expiry, Extensions, Gc, Missing, Registry, Rules, Sizes, Verify},
-    storage::{Durability, Storage, StorageError},
+    registry::{Extensions, Gc, Registry, Rules, Verify},
+    storage::{Storage, StorageError},
     web::Web,
 };
 
@@ -54,12 +54,8 @@ pub(crate) async fn at_rest(config: &Config) -> Result<Registry, StorageError> {
 }
 
 async fn storage(config: &Config) -> Result<Storage, StorageError> {
-    let durability = match config.storage.durability {
-        config::Durability::Full => Durability::Full,
-        config::Durability::None => Durability::None,
-    };
     match &config.storage.store {
-        Store::Filesystem { root } => Storage::filesystem(root, durability).await,
+        Store::Filesystem { root } => Storage::filesystem(root, config.storage.durability).await,
         Store::Memory => Ok(Storage::memory_within(config.storage.memory_limit)),
     }
 }
@@ -77,7 +73,7 @@ pub(super) fn http(config: &Config) -> http::Settings {
         path_base: path_base(config),
         headers: config.http.headers.iter().cloned().collect::<BTreeMap<_, _>>(),
         read_only: config.storage.read_only,
-        proxies: proxies(config),
+        proxies: config.http.trusted_proxies.clone(),
         tls: config.http.tls.is_some(),
         head: http::HeadLimits {
             target: config.limits.target_bytes,
@@ -120,47 +116,20 @@ pub(super) fn named_host(config: &Config) -> Option<&Url> {
     config.http.host.as_ref().filter(|_| config.http.relative_urls != Some(true))
 }
 
-/// The proxies that are believed about the origin of a request.
-pub(super) fn proxies(config: &Config) -> http::TrustedProxies {
-    let mut proxies = http::TrustedProxies::default();
-    for proxy in &config.http.trusted_proxies {
-        match *proxy {
-            TrustedProxy::Unix => proxies.unix = true,
-            TrustedProxy::Network { address, bits } => proxies.networks.push((address, bits)),
-        }
-    }
-    proxies
-}
-
 /// The settings of the rules.
 fn rules(config: &Config) -> Rules {
-    let expiry = match &config.storage.upload_purging {
-        Some(purging) => {
-            Expiry { enabled: true, age: purging.age, interval: purging.interval, dry_run: purging.dry_run }
-        }
-        None => Expiry { enabled: false, ..Expiry::default() },
-    };
-    let missing = match config.validation.missing {
-        config::Missing::Refuse => Missing::Refuse,
-        config::Missing::Allow => Missing::Allow,
-    };
-    let sizes = match config.validation.sizes {
-        config::Sizes::Warn => Sizes::Warn,
-        config::Sizes::Refuse => Sizes::Refuse,
-    };
     let verify = if config.storage.verify_reads { Verify::Whole } else { Verify::Nothing };
     let gc = config.storage.gc;
     // A registry that takes nothing new is one that shall stay as it is, unless it is asked.
     let interval = gc.interval.filter(|_| !config.storage.read_only);
-    let gc = Gc { interval, grace: gc.grace, untagged: gc.untagged };
     Rules {
         delete: config.storage.delete,
-        missing,
-        sizes,
+        missing: config.validation.missing,
+        sizes: config.validation.sizes,
         upload_limit: config.limits.upload_bytes,
         unfinished_limit: config.limits.unfinished_uploads,
-        expiry,
-        gc,
+        upload_expiry: config.storage.upload_purging,
+        gc: Gc { interval, ..gc },
         verify,
     }
 }

@@ -1,7 +1,10 @@
 //! The messages of a start in the log.
 
 use super::listen::Sockets;
-use crate::config::{Config, Durability, Mode, Store};
+use crate::{
+    config::{Config, Mode, Store},
+    storage::Durability,
+};
 
 /// The store, and what can be relied on.
 pub(super) fn store(config: &Config) {

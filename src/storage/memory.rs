@@ -189,14 +189,14 @@ mod tests {
         put("c", 4).await.unwrap();
         memory.rename(&key("b"), &key("c")).await.unwrap();
         put("d", 4).await.unwrap();
-        assert!(memory.delete(&key("d")).await.unwrap());
+        assert_eq!(memory.delete_all(&[key("d")]).await.unwrap(), [true]);
         let mut upload = Upload::create(&memory, &key("u"), Algorithm::default()).unwrap();
         let piece = |len| stream::iter([Ok::<_, ()>(Bytes::from(vec![0; len]))]);
         upload.append(piece(4)).await.unwrap();
         assert!(matches!(upload.append(piece(1)).await, Err(AppendError::Storage(StorageError::Full))));
         upload.roll_back().unwrap();
         put("f", 4).await.unwrap();
-        assert!(memory.delete(&key("f")).await.unwrap() && memory.delete(&key("c")).await.unwrap());
+        assert_eq!(memory.delete_all(&[key("f"), key("c")]).await.unwrap(), [true, true]);
         put("g", 10).await.unwrap();
     }
 }

@@ -150,7 +150,7 @@ async fn f5_a_million_numbers_do_no_harm() {
 
 #[tokio::test]
 async fn f8_a_size_that_lies_is_refused_if_that_is_asked_for() {
-    let registry = TestRegistry::filesystem_with(|config| config.validation.sizes = wharf::config::Sizes::Refuse);
+    let registry = TestRegistry::filesystem_with(|config| config.validation.sizes = wharf::registry::Sizes::Refuse);
     let image = Image::new("image");
     registry.push_blobs("a", &image).await;
     let (len, config) = (image.layer.len(), image.config.len());

@@ -182,7 +182,7 @@ async fn an_image_of_many_platforms_comes_back_whole() {
 
 #[tokio::test]
 async fn what_is_missing_may_be_allowed() {
-    let registry = TestRegistry::with(|config| config.validation.missing = wharf::config::Missing::Allow);
+    let registry = TestRegistry::with(|config| config.validation.missing = wharf::registry::Missing::Allow);
     let image = Image::new("image");
     registry.put_manifest("/v2/a/manifests/1", &image.media_type(), image.manifest.clone()).await.expect(201);
     registry.put_manifest("/v2/a/manifests/2", MediaType::OCI_INDEX, index(&[&Image::new("other")])).await.expect(201);

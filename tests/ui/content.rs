@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wharf::{
-    config::{Address, Config, Durability, Listen, Store},
+    config::{Address, Config, Listen, Store},
     server,
+    storage::Durability,
 };
 
 use crate::{

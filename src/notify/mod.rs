@@ -3,12 +3,12 @@
 //!
 //! A [`Notifier`] listens to the events of the registry. A push, a mount or a delete has a record in the registry's
 //! outbox: it is stored in one commit with the change, before the change can be seen, so a change that was made is
-//! reported, also after a crash. Pulls wait in memory. [`Queue`](queue::Queue) holds the order of all of them, and how
-//! far each endpoint is: a task for each endpoint ([`delivery`]) sends the next event until the endpoint accepts it.
+//! reported, also after a crash. Pulls wait in memory. `queue.rs` holds the order of all of them, and how
+//! far each endpoint is: a task for each endpoint (`delivery.rs`) sends the next event until the endpoint accepts it.
 //! No request waits for an endpoint.
 //!
-//! After a crash, a record may be there whose change was not made. [`start`] judges those that were not confirmed
-//! before by what the repository is like. What is delivered to all endpoints is removed by the [`upkeep`], which also
+//! After a crash, a record may be there whose change was not made. `start.rs` judges those that were not confirmed
+//! before by what the repository is like. What is delivered to all endpoints is removed by `upkeep.rs`, which also
 //! bounds the outbox.
 
 mod counters;

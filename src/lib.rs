@@ -134,7 +134,7 @@ pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
-
+pub mod mirror;
 pub mod notify;
 pub mod oci;
 pub mod ops;

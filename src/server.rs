@@ -33,6 +33,7 @@ mod startup_log;
 pub(crate) mod systemd;
 mod tcp_connection;
 mod tls;
+pub(crate) mod upstreams;
 
 use std::{
     io,
@@ -51,10 +52,7 @@ pub use listen::StartError;
 pub use tls::TlsError;
 
 use self::{
-    connection_limit::ConnectionLimit,
-    listen::Sockets,
-    metrics::{CertificateEnd, NoProxy},
-    tls::TlsConfig,
+    connection_limit::ConnectionLimit, listen::Sockets, metrics::CertificateEnd, tls::TlsConfig, upstreams::NoProxy,
 };
 use crate::{
     api::Api,
@@ -63,6 +61,7 @@ use crate::{
     config::{Config, Limits, Mode},
     files::{self, Watched},
     http::{AccessLog, RequestListener, Router, Service},
+    mirror::Mirror,
     notify::Notifier,
     ops::{Checks, Debug, MetricSource, Metrics, Ops, Unhealthy},
     registry::{Registry, WeakRegistry},
@@ -274,7 +273,8 @@ async fn run(
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let metrics = components::metrics(config);
     let notifier = notifications::notifier(config, &sockets.addresses())?;
-    let registry = components::registry(config, metrics.as_ref(), notifier.as_ref()).await?;
+    let mirror = upstreams::mirror(config)?;
+    let registry = components::registry(config, metrics.as_ref(), notifier.as_ref(), mirror.as_ref()).await?;
     for archive in archives {
         archive.push(&registry).await?;
     }
@@ -286,7 +286,7 @@ async fn run(
     startup_log::addresses(config, &sockets);
     let debug = debug.map(|sockets| {
         startup_log::debug(&sockets);
-        let others = others(&authenticator, &peers, tls.as_ref(), notifier.as_ref());
+        let others = others(&authenticator, &peers, tls.as_ref(), notifier.as_ref(), mirror.as_ref());
         let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.clone());
         let router = Debug::new(path, registry.clone(), metrics.unwrap_or_default(), others, Arc::clone(&checks));
         let routers: Vec<Box<dyn Router>> = vec![Box::new(router)];
@@ -316,7 +316,7 @@ fn service(
 ) -> Service {
     let mut routers: Vec<Box<dyn Router>> = vec![
         Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
-        Box::new(Api::new(components::api(config), Arc::clone(authenticator))),
+        Box::new(Api::new(components::api(config), Arc::clone(authenticator), registry.clone())),
     ];
     if config.ui.enabled {
         // It comes first, because it answers `/` for browsers.
@@ -339,8 +339,10 @@ fn others(
     peers: &Arc<ConnectionLimit>,
     tls: Option<&Arc<Watched<TlsConfig>>>,
     notifier: Option<&Arc<Notifier>>,
+    mirror: Option<&Arc<Mirror>>,
 ) -> Vec<Arc<dyn MetricSource>> {
-    let mut sources: Vec<Arc<dyn MetricSource>> = vec![authenticator.clone(), peers.clone(), Arc::new(NoProxy)];
+    let mut sources: Vec<Arc<dyn MetricSource>> = vec![authenticator.clone(), peers.clone()];
+    sources.push(mirror.map_or_else(|| Arc::new(NoProxy) as _, |mirror| mirror.clone() as _));
     if let Some(tls) = tls {
         sources.push(Arc::new(CertificateEnd(Arc::clone(tls))));
     }

@@ -168,11 +168,14 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::Body(BodyError::Incomplete) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
         RegistryError::Body(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid),
         RegistryError::Body(BodyError::NoRoom) => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable),
-        RegistryError::DeleteDisabled => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
+        RegistryError::FilledByUpstream { .. } | RegistryError::DeleteDisabled => {
+            (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported)
+        }
         RegistryError::Aborted => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
         RegistryError::Upstream(UpstreamError::Limited { .. }) => {
             (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests)
         }
+        RegistryError::Upstream(UpstreamError::Denied) => (StatusCode::NOT_FOUND, Code::NameUnknown),
         RegistryError::Upstream(UpstreamError::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
         RegistryError::Storage(error) => storage_row(error),
     }

@@ -46,7 +46,7 @@ fn tar(folder: &Path, file: &Path) {
 
 /// Loads an archive into an empty registry; whether it has `repository:tag`.
 async fn loads(argument: &str, repository: &str, tag: &str) -> bool {
-    let registry = Registry::at_rest(Storage::memory(), Rules::default());
+    let registry = Registry::at_rest(Storage::memory(), Rules::default(), None);
     Archive::open(argument).unwrap().push(&registry).await.unwrap();
     registry.repository(repository.parse().unwrap()).manifest(&tag.parse().unwrap()).await.is_ok()
 }

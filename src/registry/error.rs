@@ -77,6 +77,12 @@ pub enum RegistryError {
     /// The upstream was asked, and what it has is not known.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// An upstream fills the repository, so clients can't push to it.
+    #[error("this repository is filled from {host}, so nothing can be pushed to it; push to another repository")]
+    FilledByUpstream {
+        /// The host of the upstream.
+        host: String,
+    },
     /// Deletes are switched off.
     #[error("deletes are switched off")]
     DeleteDisabled,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::{StorageError, filesystem, memory};
+use super::{Object, StorageError, filesystem, memory};
 use crate::oci::{Algorithm, Digest};
 
 /// Content that is being received. Only the holder of this value writes to it.
@@ -50,6 +50,18 @@ impl Staging {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.append(body).await,
             Upload::Memory(upload) => upload.append(body).await,
+        }
+    }
+
+    /// The bytes, to be read while more are appended; `None` if the back end can't do this. The metadata of the object
+    /// is that of this moment. An append of more than 64 KiB can be read when it returns.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn written(&self) -> Result<Option<Object>, StorageError> {
+        match &self.0 {
+            Upload::Filesystem(upload) => upload.written().await.map(Some),
+            Upload::Memory(_) => Ok(None),
         }
     }
 

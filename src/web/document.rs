@@ -56,7 +56,7 @@ impl Document {
     }
 
     fn of(stored: StoredManifest) -> Self {
-        let StoredManifest { digest, media_type, bytes } = stored;
+        let StoredManifest { digest, media_type, bytes, is_stale: _ } = stored;
         let is_too_long = bytes.len() > LIMIT;
         let body = if is_too_long { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
         let child = |value| Some(Child { digest: entry(value)?.digest, platform: platform(&value["platform"]) });

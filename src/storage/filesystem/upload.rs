@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
 use super::{
-    super::{AppendError, Result},
+    super::{AppendError, Object, Result},
     blocking,
     content::Content,
     leases::Lease,
@@ -137,6 +137,12 @@ impl Upload {
             return Ok(digest);
         }
         blocking(move || guard.run_or_roll_back(|_, content| content.digest(algorithm))).await
+    }
+
+    /// As [`crate::storage::Staging::written`].
+    pub(in crate::storage) async fn written(&self) -> Result<Object> {
+        let mut guard = self.queue.lock().await?;
+        blocking(move || guard.run(|_, content| content.to_object())).await
     }
 
     /// The content, once every batch is written. Its end may be buffered.

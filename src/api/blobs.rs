@@ -63,12 +63,12 @@ fn answer(request: &Exchange<'_>, digest: &Digest, len: u64, blob: Option<Blob>)
     response.insert_header((header::CONTENT_DISPOSITION, "attachment"));
     let (first, end) = match ByteRange::parse(request.range(digest), len) {
         ByteRange::Whole => (0, len),
-        ByteRange::Unsatisfiable => return Err(ApiError::Range { len: len }),
+        ByteRange::Unsatisfiable => return Err(ApiError::Range { len }),
         ByteRange::Excessive => return Err(ApiError::Ranges),
         ByteRange::Parts(ranges) => return Ok(multipart_ranges::answer(response, blob, len, ranges)),
         ByteRange::Part { first, last } => {
             response.status(StatusCode::PARTIAL_CONTENT);
-            response.insert_header((header::CONTENT_RANGE, format!("bytes {first}-{last}/{}", len)));
+            response.insert_header((header::CONTENT_RANGE, format!("bytes {first}-{last}/{len}")));
             (first, last + 1)
         }
     };

@@ -148,7 +148,9 @@ impl From<ApiError> for ErrorAnswer {
 fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
     use ErrorCode as Code;
     match error {
-        RegistryError::NameUnknown(_) => (StatusCode::NOT_FOUND, Code::NameUnknown),
+        RegistryError::NameUnknown(_) | RegistryError::Upstream(UpstreamError::Denied) => {
+            (StatusCode::NOT_FOUND, Code::NameUnknown)
+        }
         RegistryError::BlobUnknown(_) => (StatusCode::NOT_FOUND, Code::BlobUnknown),
         RegistryError::ManifestUnknown(_) => (StatusCode::NOT_FOUND, Code::ManifestUnknown),
         RegistryError::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
@@ -175,7 +177,6 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::Upstream(UpstreamError::Limited { .. }) => {
             (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests)
         }
-        RegistryError::Upstream(UpstreamError::Denied) => (StatusCode::NOT_FOUND, Code::NameUnknown),
         RegistryError::Upstream(UpstreamError::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
         RegistryError::Storage(error) => storage_row(error),
     }

@@ -134,7 +134,7 @@ impl Resource for Named {
     }
 }
 
-/// The registry whose repository a client of a mirror means, as containerd and BuildKit say it.
+/// The registry whose repository a client of a mirror means, as containerd and `BuildKit` say it.
 fn namespace(query: &Query) -> Option<&str> {
     query.all("ns").next()
 }

@@ -10,14 +10,17 @@ use super::{
     table_entry::{TableEntry, entries},
     values::{Values, flag},
 };
-use crate::{auth::Glob, oci::RepositoryName, registry::Anonymous};
+use crate::{
+    oci::{Glob, RepositoryName},
+    registry::Anonymous,
+};
 
 /// The registries that repositories are filled from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Upstreams {
     /// One that fills all repositories that no other fills, first, if there is one; then those of `[[upstream]]`.
     pub all: Vec<UpstreamSettings>,
-    /// `local_namespaces`: the values of `ns` that mean this registry, beside the host of `http.host`.
+    /// `proxy.local_namespaces`: the values of `ns` that mean this registry, beside the host of `http.host`.
     pub local_namespaces: Vec<String>,
 }
 
@@ -116,7 +119,7 @@ pub(super) const SETTINGS: &[Setting] = &[
          See [pull-through](pull-through.md).",
     ),
     Setting::new(
-        "local_namespaces",
+        "proxy.local_namespaces",
         Kind::List,
         "",
         "The values of `ns` that mean this registry, beside the host of `http.host`.",
@@ -156,7 +159,7 @@ pub(super) fn read(values: &mut Values, mode: &Mode) -> Upstreams {
             all.push(upstream);
         }
     }
-    Upstreams { all, local_namespaces: values.list("local_namespaces") }
+    Upstreams { all, local_namespaces: values.list("proxy.local_namespaces") }
 }
 
 /// The upstream of `[proxy]`.
@@ -298,6 +301,7 @@ fn is_usable(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain && url.fragment().is_none()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as all that read a field")]
 fn path(text: &str) -> Result<PathBuf, String> {
     Ok(PathBuf::from(text))
 }
@@ -393,7 +397,7 @@ auth: {htpasswd: {realm: r, path: /f}}
                 "[[upstream]]\nprefix = 'a'\nurl = 'https://a'\n[[upstream]]\nprefix = 'a'\nurl = 'https://b'",
                 "two upstreams",
             ),
-            ("[proxy]\nremoteurl = 'ftp://a'", "write http:// or https://"),
+            ("[proxy]\nremoteurl = 'ftp://a'", "is not a URL"),
             ("[proxy]\nremoteurl = 'https://a'\nusername = 'u'", "need each other"),
             ("[proxy]\nusername = 'u'\npassword = 'pass'", "it is missing"),
         ];

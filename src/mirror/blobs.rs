@@ -85,18 +85,18 @@ impl Source {
         name: &str,
         digest: &Digest,
     ) -> Result<Option<FetchedBlob>, UpstreamError> {
-        let size = repository.named_size(digest).await.map_err(unusable)?;
+        let size = repository.named_size(digest).await.map_err(|error| unusable(&error))?;
         // Bytes that came for another repository are this one's only if its upstream says so.
         let mut is_proven = size.is_some();
         loop {
-            let is_stored = repository.has_bytes(digest).await.map_err(unusable)?;
+            let is_stored = repository.has_bytes(digest).await.map_err(|error| unusable(&error))?;
             if !is_proven && (is_stored || self.downloads.all().contains_key(digest)) {
                 if !self.has_blob(name, digest).await? {
                     return Ok(None);
                 }
                 is_proven = true;
             }
-            if is_stored && is_proven && repository.link_stored_blob(digest).await.map_err(unusable)? {
+            if is_stored && is_proven && repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))? {
                 return Ok(None);
             }
             let fetch = || Fetch {
@@ -176,7 +176,8 @@ impl Fetch {
         let len = response.content_length().or(self.size);
         let len = len.ok_or_else(|| RemoteError::Answer("it does not say how long the blob is".to_owned()))?;
         self.must_have_room(len).await?;
-        let (mut writer, fetched) = self.repository.begin_blob(&self.digest, len).await.map_err(unstorable)?;
+        let (mut writer, fetched) =
+            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?;
         began.send_replace(Some(Ok(fetched)));
         if let Err(error) = self.receive(&mut writer, response, len).await {
             writer.give_up().await;
@@ -184,7 +185,7 @@ impl Fetch {
         }
         let others = download.others().take().unwrap_or_default();
         let others = others.into_iter().filter(|other| other.name() != self.repository.name()).collect();
-        writer.finish(others).await.map_err(unstorable)
+        writer.finish(others).await.map_err(|error| unstorable(&error))
     }
 
     /// Receives the whole blob. After a break it goes on where it was.
@@ -235,7 +236,7 @@ impl Fetch {
                 return Err(RemoteError::Answer("the blob is longer than it said".to_owned()));
             }
             if bytes > 0 {
-                writer.append(pieces).await.map_err(unstorable)?;
+                writer.append(pieces).await.map_err(|error| unstorable(&error))?;
             }
             match ended {
                 Some(Ok(())) if writer.offset() < len => return Err(crate::client::ClientError::NotHttp.into()),
@@ -265,7 +266,7 @@ impl Fetch {
     /// # Errors
     /// [`RemoteError::Answer`]: the store has no room for so many bytes.
     async fn must_have_room(&self, len: u64) -> Result<(), RemoteError> {
-        let free = self.repository.free_space().await.map_err(|error| unstorable(error.into()))?;
+        let free = self.repository.free_space().await.map_err(|error| unstorable(&error.into()))?;
         let needed = len.saturating_add(self.source.remote.min_free);
         match free {
             Some(free) if free.bytes < needed => {
@@ -311,11 +312,11 @@ fn wanted<'a>(name: &'a str, digest: &Digest, range: Option<String>) -> Wanted<'
     Wanted { method: Method::GET, repository: name, path: format!("blobs/{digest}"), accept: "*/*", range }
 }
 
-fn unstorable(error: RegistryError) -> RemoteError {
+fn unstorable(error: &RegistryError) -> RemoteError {
     RemoteError::Answer(format!("the blob can't be stored: {error}"))
 }
 
-fn unusable(error: RegistryError) -> UpstreamError {
+fn unusable(error: &RegistryError) -> UpstreamError {
     tracing::error!(%error, "the store can't be read for what an upstream may have");
     UpstreamError::Unavailable
 }

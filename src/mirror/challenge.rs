@@ -45,15 +45,12 @@ fn parameters(text: &str) -> Vec<(String, String)> {
         rest = rest.trim_start_matches([' ', ',', '\t']);
         let Some((name, after)) = rest.split_once('=') else { return pairs };
         let after = after.trim_start();
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => match unquote(quoted) {
-                Some(read) => read,
-                None => return pairs,
-            },
-            None => {
-                let end = after.find([',', ' ']).unwrap_or(after.len());
-                (after[..end].to_owned(), &after[end..])
-            }
+        let (value, after) = if let Some(quoted) = after.strip_prefix('"') {
+            let Some(read) = unquote(quoted) else { return pairs };
+            read
+        } else {
+            let end = after.find([',', ' ']).unwrap_or(after.len());
+            (after[..end].to_owned(), &after[end..])
         };
         pairs.push((name.trim().to_ascii_lowercase(), value));
         rest = after;
@@ -78,6 +75,7 @@ fn unquote(text: &str) -> Option<(String, &str)> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "the rows have it so")]
     fn bearer(realm: &str, service: Option<&str>, scope: Option<&str>) -> Option<Challenge> {
         let [service, scope] = [service, scope].map(|text| text.map(str::to_owned));
         Some(Challenge::Bearer { realm: realm.to_owned(), service, scope })

@@ -20,7 +20,7 @@ pub struct Counters {
 /// Requests of clients for one kind of content.
 #[derive(Debug, Default)]
 pub struct Requests {
-    requests: AtomicU64,
+    pulls: AtomicU64,
     misses: AtomicU64,
     sent_bytes: AtomicU64,
     fetched_bytes: AtomicU64,
@@ -52,7 +52,7 @@ impl Requests {
     /// How many requests there were.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.requests.load(Relaxed)
+        self.pulls.load(Relaxed)
     }
 
     /// How many of them had to be fetched.
@@ -80,7 +80,7 @@ impl Requests {
     }
 
     pub(super) fn pulled(&self, bytes: u64) {
-        self.requests.fetch_add(1, Relaxed);
+        self.pulls.fetch_add(1, Relaxed);
         self.sent_bytes.fetch_add(bytes, Relaxed);
     }
 

@@ -1,7 +1,7 @@
 //! Which upstream a repository belongs to, and what its name is there.
 
 use super::{Place, Settings};
-use crate::{auth::Glob, oci::RepositoryName};
+use crate::oci::{Glob, RepositoryName};
 
 /// The names of all upstreams.
 #[derive(Debug)]

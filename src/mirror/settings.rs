@@ -5,7 +5,11 @@ use std::time::Duration;
 use url::Url;
 
 use super::Credentials;
-use crate::{client::Options, oci::RepositoryName, registry::Anonymous};
+use crate::{
+    client::Options,
+    oci::{Glob, RepositoryName},
+    registry::Anonymous,
+};
 
 /// The settings of one upstream.
 #[derive(Debug)]
@@ -17,7 +21,7 @@ pub struct Settings {
     /// The values of `ns` that mean it.
     pub namespaces: Vec<String>,
     /// Which of its repositories may be fetched, as patterns of their names there; empty: all.
-    pub repositories: Vec<crate::auth::Glob>,
+    pub repositories: Vec<Glob>,
     /// The credentials, sent only to its host and to its realm.
     pub credentials: Credentials,
     /// The host that issues its tokens, if that is not its own.

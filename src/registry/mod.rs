@@ -8,6 +8,7 @@ mod content;
 mod error;
 pub mod events;
 mod fetched_blob;
+mod fetching;
 mod fsck;
 mod gc;
 mod grace_after_boot;
@@ -41,7 +42,7 @@ pub use blobs::{Blob, BlobRegion};
 pub use body_channel::{Body, BodySender, body};
 pub use browse::{LastCollection, ListedTag, TagSummary};
 pub use content::CacheCounts;
-pub use error::{BodyError, RegistryError};
+pub use error::{BodyError, RegistryError, UpstreamError};
 pub use fetched_blob::{BlobWriter, FetchedBlob};
 pub use fsck::{Event as FsckEvent, Finding, FsckError, FsckReport, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
@@ -54,7 +55,7 @@ pub use outbox::{OutboxRecord, Outcome as ChangeOutcome};
 pub use progress::Progress;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
-pub use upstream::{Anonymous, Answer, Filling, Upstream, UpstreamError};
+pub use upstream::{Anonymous, Answer, Filling, Upstream};
 
 // Parts of its answers, errors and traits: the modules above name them from here.
 pub use crate::storage::{FreeSpace, Key, Stat, Step, StorageError};

@@ -81,6 +81,9 @@ fn read(path: &Path, content: Content) -> Result<Vec<u8>, FileError> {
     Snapshot::read(path, content).bytes().map(<[u8]>::to_vec)
 }
 
+/// A family of metrics, with a series for each upstream that has a value: name, kind, help, value.
+type Family = (&'static str, Kind, &'static str, fn(&Counters) -> Option<u64>);
+
 /// The families of registry:3, and wharf's own.
 impl MetricSource for Mirror {
     fn write(&self, text: &mut Text) {
@@ -88,7 +91,7 @@ impl MetricSource for Mirror {
             let sum = |kind: fn(&Counters) -> &Requests| self.counters().map(|(_, all)| count(kind(all))).sum();
             [sum(|counters| &counters.blobs), sum(|counters| &counters.manifests)]
         });
-        let families: [(&str, Kind, &str, fn(&Counters) -> Option<u64>); 3] = [
+        let families: [Family; 3] = [
             (
                 "wharf_upstream_stale_total",
                 Kind::Counter,
@@ -134,9 +137,12 @@ impl MetricSource for NoProxy {
     }
 }
 
+/// One of the counts of requests.
+type Count = fn(&Requests) -> u64;
+
 /// Writes registry:3's families, with the counts of blobs and of manifests.
-fn write_proxy(text: &mut Text, counts: impl Fn(fn(&Requests) -> u64) -> [u64; 2]) {
-    let families: [(&str, &str, fn(&Requests) -> u64); 5] = [
+fn write_proxy(text: &mut Text, counts: impl Fn(Count) -> [u64; 2]) {
+    let families: [(_, _, Count); 5] = [
         ("registry_proxy_requests_total", "The number of total incoming proxy request received", Requests::requests),
         ("registry_proxy_hits_total", "The number of total proxy request hits", Requests::hits),
         ("registry_proxy_misses_total", "The number of total proxy request misses", Requests::misses),

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     oci::{Algorithm, MediaType, Preconditions},
     registry::{
-        Extensions, ManifestPush, Overwrite, Registry, Rules,
+        Extensions, ManifestPush, Overwrite, Registry, RegistryError, Rules,
         events::{Event, Listener},
     },
     storage::Storage,

@@ -113,6 +113,7 @@ struct Running {
     registry: Registry,
     authenticator: Arc<Authenticator>,
     notifier: Option<Arc<Notifier>>,
+    mirror: Option<Arc<Mirror>>,
 }
 
 /// Starts a registry, and returns when connections are accepted.
@@ -227,19 +228,23 @@ fn serve(
     };
     let system = System::with_tokio_rt(|| runtime);
     let weak = system.block_on(async move {
-        let Running { server, registry, authenticator, notifier } = match run(config, sockets, debug, archives).await {
-            Ok(running) => running,
-            Err(error) => {
-                drop(report.send(Err(error)));
-                return None;
-            }
-        };
+        let Running { server, registry, authenticator, notifier, mirror } =
+            match run(config, sockets, debug, archives).await {
+                Ok(running) => running,
+                Err(error) => {
+                    drop(report.send(Err(error)));
+                    return None;
+                }
+            };
         // If this fails, the thread that started the server has dropped the handle. The server then stops below.
         let stopping = Arc::new(OnceLock::new());
         let started = Started { handle: server.handle(), authenticator, stopping: Arc::clone(&stopping) };
         let wanted = report.send(Ok(started)).is_ok();
         if wanted && let Err(error) = server.await {
             tracing::error!(%error, "the server ended");
+        }
+        if let Some(mirror) = mirror {
+            mirror.note_uses(&registry).await;
         }
         registry.finish().await;
         if let Some(notifier) = notifier {
@@ -300,10 +305,13 @@ async fn run(
         tokio::spawn(files::follow(move || tls.poll()));
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
+    if let Some(mirror) = &mirror {
+        tokio::spawn(Arc::clone(mirror).keep_up(registry.clone()));
+    }
     if let Some(control) = control_socket::open(config, &registry) {
         tokio::spawn(control.follow(registry.clone(), notifier.clone()));
     }
-    Ok(Running { server, registry, authenticator, notifier })
+    Ok(Running { server, registry, authenticator, notifier, mirror })
 }
 
 /// The service that answers requests: one row for each router and each listener.

@@ -7,6 +7,7 @@
 //! - A tag is asked for by one HEAD, shared by all who want it, and not again while it is fresh.
 //! - A blob is fetched once, by a task of its own. Its readers follow what is written.
 //! - If an upstream fails, what is stored is served. A breaker keeps requests from waiting for an upstream that is down.
+//! - Manifests that nobody uses go after a while (`eviction`).
 //! - A blob whose bytes another repository has is given out only if a manifest of this repository names it, or the
 //!   upstream gives a byte of it.
 
@@ -15,6 +16,7 @@ mod breaker;
 mod challenge;
 mod counters;
 mod credentials;
+mod eviction;
 mod lists;
 mod manifests;
 mod names;
@@ -24,11 +26,11 @@ mod remote_error;
 mod settings;
 mod tokens;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 
-use self::{blobs::Downloads, manifests::Manifests, names::Names, remote::Remote};
+use self::{blobs::Downloads, eviction::Uses, manifests::Manifests, names::Names, remote::Remote};
 pub use self::{
     counters::{Counters, Requests},
     credentials::Credentials,
@@ -47,6 +49,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Mirror {
     names: Names,
+    uses: Uses,
     sources: Vec<Arc<Source>>,
 }
 
@@ -56,6 +59,7 @@ struct Source {
     remote: Arc<Remote>,
     anonymous: Anonymous,
     is_offline: bool,
+    ttl: Option<Duration>,
     manifests: Manifests,
     downloads: Downloads,
     counters: Arc<Counters>,
@@ -70,7 +74,7 @@ impl Mirror {
     pub fn new(upstreams: Vec<Settings>, own: Vec<String>) -> Result<Arc<Self>, ClientError> {
         let names = Names::new(&upstreams, own);
         let sources = upstreams.into_iter().map(|settings| Source::new(settings).map(Arc::new));
-        Ok(Arc::new(Self { names, sources: sources.collect::<Result<_, _>>()? }))
+        Ok(Arc::new(Self { names, uses: Uses::default(), sources: sources.collect::<Result<_, _>>()? }))
     }
 
     /// The host of each upstream, and what was counted of it.
@@ -101,6 +105,7 @@ impl Source {
         Ok(Self {
             anonymous: settings.anonymous,
             is_offline: settings.is_offline,
+            ttl: settings.ttl,
             manifests: Manifests::new(settings.fresh),
             downloads: Downloads::default(),
             remote: Arc::new(Remote::new(settings, Arc::clone(&counters))?),
@@ -184,7 +189,10 @@ impl Listener for Mirror {
         let Event::Repository(event) = event else { return };
         let Some((source, _)) = self.source(event.repository) else { return };
         match event.action {
-            Action::ManifestPulled(manifest) => source.counters.manifests.pulled(manifest.bytes.len() as u64),
+            Action::ManifestPulled(manifest) => {
+                source.counters.manifests.pulled(manifest.bytes.len() as u64);
+                self.uses.add(event.repository, manifest.digest);
+            }
             Action::BlobPulled(blob) => source.counters.blobs.pulled(blob.size),
             _ => {}
         }

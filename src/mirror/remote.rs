@@ -155,16 +155,19 @@ impl Remote {
         challenge: Challenge,
         repository: &str,
     ) -> Result<Option<HeaderValue>, RemoteError> {
-        access.challenge = Some(challenge.clone());
-        match challenge {
-            Challenge::Basic => Ok(self.basic().await),
+        // A challenge that can't be met is not met again before the upstream repeats it.
+        access.challenge = None;
+        let authorization = match &challenge {
+            Challenge::Basic => self.basic().await,
             Challenge::Bearer { realm, service, scope } => {
-                let scope = scope.unwrap_or_else(|| format!("repository:{repository}:pull"));
-                let issued = self.issued(&realm, service.as_deref(), &scope).await?;
+                let scope = scope.clone().unwrap_or_else(|| format!("repository:{repository}:pull"));
+                let issued = self.issued(realm, service.as_deref(), &scope).await?;
                 let token = access.take(&issued);
-                token.map(Some).ok_or_else(|| RemoteError::Answer("its issuer gives no token".to_owned()))
+                Some(token.ok_or_else(|| RemoteError::Answer("its issuer gives no token".to_owned()))?)
             }
-        }
+        };
+        access.challenge = Some(challenge);
+        Ok(authorization)
     }
 
     /// Gets a token. The credentials are sent only to the upstream's host and to its realm.

@@ -28,6 +28,8 @@ pub struct Settings {
     pub realm: Option<String>,
     /// For how long a tag is not asked for again.
     pub fresh: Duration,
+    /// For how long a manifest stays that nobody uses; `None`: for ever.
+    pub ttl: Option<Duration>,
     /// The rights of clients without a login.
     pub anonymous: Anonymous,
     /// Whether it is never asked.

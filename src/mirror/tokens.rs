@@ -26,8 +26,11 @@ const KEPT: usize = 10_000;
 /// The answer of an issuer.
 #[derive(Deserialize)]
 pub(super) struct IssuedToken {
-    #[serde(default, alias = "access_token")]
-    token: String,
+    #[serde(default)]
+    token: Option<String>,
+    /// The same, by the name that OAuth has. Docker Hub sends both.
+    #[serde(default)]
+    access_token: Option<String>,
     #[serde(default)]
     expires_in: Option<u64>,
 }
@@ -73,10 +76,8 @@ impl Access {
 
     /// Takes a token. `None`: the answer has none.
     pub(super) fn take(&mut self, issued: &IssuedToken) -> Option<HeaderValue> {
-        if issued.token.is_empty() {
-            return None;
-        }
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", issued.token)).ok()?;
+        let token = issued.token.as_ref().or(issued.access_token.as_ref()).filter(|token| !token.is_empty())?;
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
         value.set_sensitive(true);
         let lifetime =
             Duration::from_secs(issued.expires_in.filter(|seconds| *seconds > 0).unwrap_or(DEFAULT_LIFETIME));

@@ -24,8 +24,7 @@ use crate::{
 /// A blob with at most this many bytes is read only when it is stored.
 const SHORT: u64 = 1024 * 1024;
 
-/// How many of the last written bytes are held back until the blob is stored. The storage may still have so many in its
-/// memory.
+/// How many bytes of a longer blob are held back until it is stored.
 const HELD_BACK: u64 = 64 * 1024;
 
 /// A blob that is being fetched. Clones are the same fetch.
@@ -44,7 +43,7 @@ struct Fetch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    /// So many bytes are written.
+    /// So many bytes can be read.
     Written(u64),
     /// All of it is verified and stored.
     Stored,
@@ -120,12 +119,19 @@ impl BlobWriter {
     /// # Errors
     /// The store failed, or is full. The fetch has failed then.
     pub async fn append(&mut self, pieces: Vec<Bytes>) -> Result<(), RegistryError> {
+        let appended: usize = pieces.iter().map(Bytes::len).sum();
         let pieces = stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>));
         self.staging.append(pieces).await.map_err(|error| match error {
             AppendError::Storage(error) => error,
             AppendError::Body(never) => match never {},
         })?;
-        self.progress.send_replace(Progress::Written(self.staging.offset()));
+        let mut readable = self.staging.offset();
+        if appended as u64 > Staging::BUFFERED {
+            readable -= Staging::BUFFERED;
+        } else {
+            self.staging.written().await?;
+        }
+        self.progress.send_replace(Progress::Written(readable));
         Ok(())
     }
 
@@ -230,7 +236,7 @@ impl FetchedBlob {
         let fetch = &*self.0;
         let bound = |progress: &Progress| match (progress, &fetch.written) {
             (Progress::Stored, _) => fetch.len,
-            (Progress::Written(written), Some(_)) if fetch.len > SHORT => written.saturating_sub(HELD_BACK),
+            (Progress::Written(written), Some(_)) if fetch.len > SHORT => (*written).min(fetch.len - HELD_BACK),
             (Progress::Written(_), _) => 0,
         };
         let failed = || io::Error::new(io::ErrorKind::BrokenPipe, "the upstream did not give the whole blob");

@@ -7,6 +7,7 @@ mod completeness;
 mod content;
 mod error;
 pub mod events;
+mod eviction;
 mod fetched_blob;
 mod fetching;
 mod fsck;

@@ -70,6 +70,7 @@ fn settings(upstream: &UpstreamSettings, min_free: u64) -> Result<Settings, Box<
         credentials,
         realm: upstream.realm.clone(),
         fresh: upstream.fresh,
+        ttl: upstream.ttl,
         anonymous: upstream.anonymous,
         is_offline: upstream.is_offline,
         min_free,

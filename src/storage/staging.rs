@@ -32,6 +32,9 @@ pub enum AppendError<E> {
 }
 
 impl Staging {
+    /// The most bytes of an append that a back end keeps in memory.
+    pub const BUFFERED: u64 = 64 * 1024;
+
     /// How many bytes there are.
     #[must_use]
     pub fn offset(&self) -> u64 {
@@ -53,8 +56,9 @@ impl Staging {
         }
     }
 
-    /// The bytes, to be read while more are appended; `None` if the back end can't do this. The metadata of the object
-    /// is that of this moment. An append of more than 64 KiB can be read when it returns.
+    /// The bytes, to be read while more are appended; `None` if the back end can't do this. All bytes so far can be
+    /// read. Of those that are appended later, the last [`Staging::BUFFERED`] of a long append, and short appends, can
+    /// be read after the next long append or after another call of this. The metadata is that of this moment.
     ///
     /// # Errors
     /// The store failed.

@@ -12,10 +12,10 @@ const GITHUB: &str = "actions/runner@258d6c857 src/Runner.Worker/\
 const GITLAB: &str = "gitlabhq/gitlab-runner@d79f3e7b8 executors/docker/docker.go, commands/helpers/health_check.go";
 const JAVA: &str = "testcontainers/testcontainers-java@deb78e1e6 core/src/test/java/org/testcontainers/\
                     {DockerRegistryContainer,utility/AuthenticatedImagePullTest}.java";
-const JAVA_PORTS: &str = "testcontainers/testcontainers-java@deb78e1e6 core/src/main/java/org/testcontainers/containers/\
-                          wait/{strategy/HostPortWaitStrategy,internal/InternalCommandPortListeningCheck}.java";
-const JAVA_HTTP: &str = "testcontainers/testcontainers-java@deb78e1e6 core/src/main/java/org/testcontainers/containers/\
-                         wait/strategy/HttpWaitStrategy.java";
+const JAVA_PORTS: &str = "testcontainers/testcontainers-java@deb78e1e6 core/src/main/java/org/testcontainers/\
+                          containers/wait/{strategy/HostPort,internal/InternalCommandPortListening}*.java";
+const JAVA_HTTP: &str = "testcontainers/testcontainers-java@deb78e1e6 core/src/main/java/org/testcontainers/\
+                         containers/wait/strategy/HttpWaitStrategy.java";
 const GO: &str = "testcontainers/testcontainers-go@5dec9ddf8 modules/registry/{registry,options}.go";
 const PYTHON: &str = "testcontainers/testcontainers-python@c958e40c src/testcontainers/community/registry/__init__.py";
 const RUST: &str = "testcontainers/testcontainers-rs-modules-community@d69e3a0 src/cncf_distribution/mod.rs";

@@ -93,7 +93,7 @@ fn run(program: &str) {
     let rows = TABLE.iter().filter(|row| row.name.starts_with(program));
     let ran = rows
         .map(|row| {
-            println!("{}: {}", row.name, row.source);
+            eprintln!("{}: {}", row.name, row.source);
             start::started(row).run();
         })
         .count();

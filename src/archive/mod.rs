@@ -1,7 +1,7 @@
 //! Images from files: OCI layouts, as directories or tar archives, and archives of `docker save`.
 //!
-//! [`Archive::open`] reads and hashes everything that an archive has, so that a bad one is refused before anything of it
-//! is stored. [`load`] stores the content of archives: all of it is visible in the end, or nothing.
+//! [`Archive::open`] reads and hashes everything that an archive has, so that a bad one is refused before anything of
+//! it is stored. [`load`] stores the content of archives: all of it is visible in the end, or nothing.
 
 mod docker_save;
 mod error;

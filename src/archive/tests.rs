@@ -156,7 +156,24 @@ fn bad_archives_are_refused_with_the_name_of_the_file() {
     tar(&path("good"), &path("good.tar"));
     let whole = fs::read(path("good.tar")).unwrap();
     fs::write(path("cut.tar"), &whole[..whole.len() / 2]).unwrap();
-    fs::write(path("gzip.tar"), b"\x1f\x8b\x08\x00").unwrap();
+    for (name, beginning) in
+        [("gzip", b"\x1f\x8b\x08\x00"), ("bzip2", b"BZh9"), ("xz", b"\xfd7zX"), ("zstd", b"\x28\xb5\x2f\xfd")]
+    {
+        fs::write(path(&format!("{name}.tar")), [&beginning[..], &[0xff; 2000]].concat()).unwrap();
+    }
+    let mut holes = tar::Header::new_gnu();
+    holes.set_path("index.json").unwrap();
+    holes.set_entry_type(tar::EntryType::GNUSparse);
+    holes.set_size(0);
+    holes.as_gnu_mut().unwrap().realsize = *b"00000000000\0";
+    holes.set_cksum();
+    fs::write(path("holes.tar"), [&holes.as_bytes()[..], &[0; 1024]].concat()).unwrap();
+    fs::write(path("binary.tar"), [0xfe; 2000]).unwrap();
+    // A directory that names a file outside of it.
+    fs::create_dir(path("outside")).unwrap();
+    fs::write(path("secret.json"), json!({ "rootfs": { "diff_ids": [] } }).to_string()).unwrap();
+    let outside = json!([{ "Config": "../secret.json", "RepoTags": ["a:1"], "Layers": [] }]);
+    fs::write(path("outside/manifest.json"), outside.to_string()).unwrap();
     fs::write(path("text.tar"), vec![b'x'; 2000]).unwrap();
     fs::write(path("empty.tar"), b"").unwrap();
     fs::create_dir(path("none")).unwrap();
@@ -167,6 +184,12 @@ fn bad_archives_are_refused_with_the_name_of_the_file() {
         ("missing.tar", "can't read it"),
         ("cut.tar", "cut off"),
         ("gzip.tar", "compressed"),
+        ("bzip2.tar", "compressed"),
+        ("xz.tar", "compressed"),
+        ("zstd.tar", "compressed"),
+        ("holes.tar", "index.json is stored with holes"),
+        ("binary.tar", "not a tar archive"),
+        ("outside", "it has no ../secret.json"),
         ("text.tar", "not a tar archive"),
         ("empty.tar", "it has no index.json"),
         ("none", "it has no index.json"),
@@ -177,6 +200,7 @@ fn bad_archives_are_refused_with_the_name_of_the_file() {
     for (name, word) in table {
         let error = Archive::open(path(name).to_str().unwrap()).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains(word), "{name}: {error}");
+        assert!(!error.contains(|c: char| c.is_control() || c == '\u{fffd}'), "{error:?}");
     }
     fs::remove_file(&layer).unwrap();
     let error = Archive::open(path("good").to_str().unwrap()).unwrap_err().to_string();

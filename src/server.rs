@@ -56,7 +56,7 @@ use self::{
 };
 use crate::{
     api::Api,
-    archive::Archive,
+    archive::{self, Archive},
     auth::{Authenticator, InvalidAccess},
     config::{Config, Limits, Mode},
     files::{self, Watched},
@@ -280,13 +280,11 @@ async fn run(
     let notifier = notifications::notifier(config, &sockets.addresses())?;
     let mirror = upstreams::mirror(config)?;
     let registry = components::registry(config, metrics.as_ref(), notifier.as_ref(), mirror.as_ref()).await?;
-    for archive in archives {
-        archive.push(&registry).await?;
-    }
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
     let peers = ConnectionLimit::new(config.limits.connections_per_address, config.http.trusted_proxies.clone());
+    archive::load(archives, &registry).await?;
     startup_log::store(config);
     startup_log::addresses(config, &sockets);
     let debug = debug.map(|sockets| {

@@ -24,11 +24,14 @@ pub enum Problem {
     #[error("can't read it: {0}")]
     Io(#[from] io::Error),
     /// It is compressed.
-    #[error("it is compressed: decompress it first, for example with gunzip")]
+    #[error("it is compressed: decompress it first, for example with gunzip, unzstd or unxz")]
     Compressed,
     /// It is no tar archive.
-    #[error("it is not a tar archive: {0}")]
-    NotTar(io::Error),
+    #[error("it is not a tar archive")]
+    NotTar,
+    /// A file of the archive has holes.
+    #[error("{0} is stored with holes: make the archive without the option --sparse of tar")]
+    Sparse(String),
     /// The archive ends within an entry.
     #[error("it is cut off: {0} is not complete")]
     CutOff(String),

@@ -12,6 +12,9 @@ use bytes::Bytes;
 use super::Problem;
 use crate::oci::{Algorithm, Digest, Hasher};
 
+/// The beginnings of files that gzip, zstd, xz and bzip2 make.
+const COMPRESSED: [&[u8]; 4] = [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xfd7zX", b"BZh"];
+
 /// The files of an archive, by their names.
 pub(super) enum Files {
     Directory(PathBuf),
@@ -36,7 +39,7 @@ impl Files {
         let mut file = File::open(path)?;
         let mut magic = Vec::new();
         file.by_ref().take(4).read_to_end(&mut magic)?;
-        if magic.starts_with(b"\x1f\x8b") || magic == b"\x28\xb5\x2f\xfd" {
+        if COMPRESSED.iter().any(|beginning| magic.starts_with(beginning)) {
             return Err(Problem::Compressed);
         }
         file.rewind()?;
@@ -51,7 +54,7 @@ impl Files {
         let missing = || Problem::Missing(name.to_owned());
         match self {
             Self::Directory(directory) => {
-                let path = directory.join(name);
+                let path = directory.join(normal(Path::new(name)));
                 match fs::metadata(&path) {
                     Ok(metadata) if metadata.is_file() => Ok(Extent { path, offset: 0, len: metadata.len() }),
                     Ok(_) => Err(missing()),
@@ -73,13 +76,15 @@ fn list(path: &Path, file: File) -> Result<Files, Problem> {
     let end = file.metadata()?.len();
     let (mut entries, mut links) = (HashMap::new(), HashMap::new());
     let mut archive = tar::Archive::new(file);
-    for entry in archive.entries_with_seek().map_err(Problem::NotTar)? {
-        let entry = entry.map_err(Problem::NotTar)?;
+    for entry in archive.entries_with_seek().map_err(|_| Problem::NotTar)? {
+        let entry = entry.map_err(|_| Problem::NotTar)?;
         let name = normal(&entry.path()?);
         let kind = entry.header().entry_type();
         if let (true, Some(target)) = (kind.is_symlink() || kind.is_hard_link(), entry.link_name()?) {
             let base = name.parent().filter(|_| kind.is_symlink()).unwrap_or(Path::new(""));
             links.insert(name.clone(), normal(&base.join(target)));
+        } else if kind.is_gnu_sparse() {
+            return Err(Problem::Sparse(name.display().to_string()));
         } else if kind.is_file() {
             let extent = Extent { path: path.to_owned(), offset: entry.raw_file_position(), len: entry.size() };
             if extent.offset.checked_add(extent.len).is_none_or(|last| last > end) {

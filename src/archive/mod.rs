@@ -1,7 +1,7 @@
 //! Images from files: OCI layouts, as directories or tar archives, and archives of `docker save`.
 //!
-//! [`Archive::open`] reads and hashes everything that an archive has, so that a bad one is refused before anything of it
-//! is stored. [`Archive::push`] stores it: blobs, then manifests, each with its tags.
+//! [`Archive::open`] reads and hashes everything that an archive has, so that a bad one is refused before anything of
+//! it is stored. [`load`] stores the content of archives: all of it is visible in the end, or nothing.
 
 mod docker_save;
 mod error;
@@ -15,6 +15,7 @@ use std::{collections::BTreeMap, path::Path};
 use bytes::Bytes;
 
 pub use error::{ArchiveError, Problem};
+pub use push::load;
 
 use self::{
     files::{Extent, Files},

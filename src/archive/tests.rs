@@ -4,10 +4,10 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use super::Archive;
+use super::{Archive, load};
 use crate::{
-    oci::{Algorithm, Digest},
-    registry::{Registry, Rules},
+    oci::{Algorithm, Digest, Reference},
+    registry::{ListedTag, Registry, Rules},
     storage::Storage,
 };
 
@@ -25,8 +25,12 @@ fn blob(root: &Path, media_type: &str, bytes: &[u8]) -> Value {
 
 /// A layout of an index with one image, and the file of the image's layer.
 fn layout(root: &Path, name: &str) -> std::path::PathBuf {
+    layout_with(root, name, 600_000)
+}
+
+fn layout_with(root: &Path, name: &str, layer: usize) -> std::path::PathBuf {
     let config = blob(root, "application/vnd.oci.image.config.v1+json", b"{}");
-    let layer = blob(root, "application/vnd.oci.image.layer.v1.tar", &vec![7; 600_000]);
+    let layer = blob(root, "application/vnd.oci.image.layer.v1.tar", &vec![7; layer]);
     let file = root.join("blobs").join(layer["digest"].as_str().unwrap().replace(':', "/"));
     let image = json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": [layer] });
     let image = blob(root, IMAGE, image.to_string().as_bytes());
@@ -47,7 +51,7 @@ fn tar(folder: &Path, file: &Path) {
 /// Loads an archive into an empty registry; whether it has `repository:tag`.
 async fn loads(argument: &str, repository: &str, tag: &str) -> bool {
     let registry = Registry::at_rest(Storage::memory(), Rules::default(), None);
-    Archive::open(argument).unwrap().push(&registry).await.unwrap();
+    load(&[Archive::open(argument).unwrap()], &registry).await.unwrap();
     registry.repository(repository.parse().unwrap()).manifest(&tag.parse().unwrap()).await.is_ok()
 }
 
@@ -91,6 +95,59 @@ async fn archives_of_docker_save_are_loaded() {
     assert!(error.contains("saved.tar: it is damaged: the layers"), "{error}");
 }
 
+/// A store that has no room at any point of a load: nothing of it is seen, and a tag that it moved is what it was.
+#[tokio::test]
+async fn a_load_that_fails_leaves_nothing_that_can_be_seen() {
+    let scratch = tempfile::tempdir().unwrap();
+    for name in ["old", "one", "two"] {
+        layout_with(&scratch.path().join(name), name, 10);
+    }
+    let open = |name: &str| {
+        let root = scratch.path().join(name);
+        let index = root.join("index.json");
+        let mut json: Value = serde_json::from_slice(&fs::read(&index).unwrap()).unwrap();
+        // The image of each is another one.
+        let note = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [], "annotations": { "name": name } });
+        let mut own = blob(&root, INDEX, note.to_string().as_bytes());
+        own["annotations"] = json!({ "org.opencontainers.image.ref.name": "1" });
+        json["manifests"].as_array_mut().unwrap().push(own);
+        fs::write(&index, json.to_string()).unwrap();
+        Archive::open(&format!("oci:{}=app", root.display())).unwrap()
+    };
+    let (old, new) = ([open("old")], [open("one"), open("two")]);
+    let (mut failures, mut limit) = (0, 0);
+    loop {
+        let rules = Rules { delete: false, ..Rules::default() };
+        let registry = Registry::at_rest(Storage::memory_within(Some(limit)), rules);
+        let repository = registry.repository("app".parse().unwrap());
+        limit += 16;
+        if load(&old, &registry).await.is_err() {
+            assert_eq!(repository.browse_tags(|_, _| true).await.unwrap_or_default(), [], "{limit}");
+            continue;
+        }
+        let before = repository.browse_tags(|_, _| true).await.unwrap();
+        if load(&new, &registry).await.is_ok() {
+            assert_eq!(repository.browse_tags(|_, _| true).await.unwrap().len(), 4);
+            break;
+        }
+        failures += 1;
+        let after = repository.browse_tags(|_, _| true).await.unwrap();
+        let names = |tags: &[ListedTag]| -> Vec<_> {
+            tags.iter().map(|listed| (listed.tag.to_string(), listed.digest.to_string())).collect()
+        };
+        assert_eq!(names(&after), names(&before), "{limit}");
+        for archive in &new {
+            for manifest in archive.repositories.values().flat_map(|content| &content.manifests) {
+                let reference = Reference::Digest(manifest.digest.clone());
+                let is_old = old[0].repositories.values().flat_map(|content| &content.manifests);
+                let is_old = is_old.into_iter().any(|known| known.digest == manifest.digest);
+                assert_eq!(repository.browse_manifest(&reference).await.unwrap().is_some(), is_old, "{limit}");
+            }
+        }
+    }
+    assert!(failures > 5, "{failures}");
+}
+
 #[test]
 fn bad_archives_are_refused_with_the_name_of_the_file() {
     let scratch = tempfile::tempdir().unwrap();
@@ -99,7 +156,24 @@ fn bad_archives_are_refused_with_the_name_of_the_file() {
     tar(&path("good"), &path("good.tar"));
     let whole = fs::read(path("good.tar")).unwrap();
     fs::write(path("cut.tar"), &whole[..whole.len() / 2]).unwrap();
-    fs::write(path("gzip.tar"), b"\x1f\x8b\x08\x00").unwrap();
+    for (name, beginning) in
+        [("gzip", b"\x1f\x8b\x08\x00"), ("bzip2", b"BZh9"), ("xz", b"\xfd7zX"), ("zstd", b"\x28\xb5\x2f\xfd")]
+    {
+        fs::write(path(&format!("{name}.tar")), [&beginning[..], &[0xff; 2000]].concat()).unwrap();
+    }
+    let mut holes = tar::Header::new_gnu();
+    holes.set_path("index.json").unwrap();
+    holes.set_entry_type(tar::EntryType::GNUSparse);
+    holes.set_size(0);
+    holes.as_gnu_mut().unwrap().realsize = *b"00000000000\0";
+    holes.set_cksum();
+    fs::write(path("holes.tar"), [&holes.as_bytes()[..], &[0; 1024]].concat()).unwrap();
+    fs::write(path("binary.tar"), [0xfe; 2000]).unwrap();
+    // A directory that names a file outside of it.
+    fs::create_dir(path("outside")).unwrap();
+    fs::write(path("secret.json"), json!({ "rootfs": { "diff_ids": [] } }).to_string()).unwrap();
+    let outside = json!([{ "Config": "../secret.json", "RepoTags": ["a:1"], "Layers": [] }]);
+    fs::write(path("outside/manifest.json"), outside.to_string()).unwrap();
     fs::write(path("text.tar"), vec![b'x'; 2000]).unwrap();
     fs::write(path("empty.tar"), b"").unwrap();
     fs::create_dir(path("none")).unwrap();
@@ -110,6 +184,12 @@ fn bad_archives_are_refused_with_the_name_of_the_file() {
         ("missing.tar", "can't read it"),
         ("cut.tar", "cut off"),
         ("gzip.tar", "compressed"),
+        ("bzip2.tar", "compressed"),
+        ("xz.tar", "compressed"),
+        ("zstd.tar", "compressed"),
+        ("holes.tar", "index.json is stored with holes"),
+        ("binary.tar", "not a tar archive"),
+        ("outside", "it has no ../secret.json"),
         ("text.tar", "not a tar archive"),
         ("empty.tar", "it has no index.json"),
         ("none", "it has no index.json"),
@@ -120,6 +200,7 @@ fn bad_archives_are_refused_with_the_name_of_the_file() {
     for (name, word) in table {
         let error = Archive::open(path(name).to_str().unwrap()).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains(word), "{name}: {error}");
+        assert!(!error.contains(|c: char| c.is_control() || c == '\u{fffd}'), "{error:?}");
     }
     fs::remove_file(&layer).unwrap();
     let error = Archive::open(path("good").to_str().unwrap()).unwrap_err().to_string();

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal as _},
     os::unix::process::ExitStatusExt as _,
+    path::PathBuf,
     process::{Child, Command, ExitCode, ExitStatus},
 };
 
@@ -25,6 +26,9 @@ const NOT_FOUND: u8 = 127;
 pub(super) struct Run {
     #[command(flatten)]
     throwaway: Throwaway,
+    /// The settings file [default: `$REGISTRY_CONFIGURATION_PATH`; ./registry.toml is not read]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -35,7 +39,8 @@ impl Run {
     pub(super) fn run(self) -> CommandResult {
         // The command's output is not mixed with a log that nobody asked for.
         let level = std::env::var_os("REGISTRY_LOG_LEVEL").is_none().then(|| ("run", "log.level", "warn".to_owned()));
-        let mut sources = Sources::of_process(None);
+        // The file in this directory is that of a registry that lasts: with its certificates, ports and notifications.
+        let mut sources = Sources { named_file_only: true, ..Sources::of_process(self.config) };
         sources.flags.extend(level);
         sources.flags.push(("run", "http.addr", "127.0.0.1:0".to_owned()));
         sources.flags.push(("run", "storage", "inmemory".to_owned()));

@@ -38,13 +38,9 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<(Node, Language), ConfigE
     Ok((node, language))
 }
 
-/// The file to read if the command line names none: that of `REGISTRY_CONFIGURATION_PATH`, else the default one if it
-/// exists.
-pub(super) fn unnamed(configuration_path: Option<&str>) -> Option<PathBuf> {
-    match configuration_path {
-        Some(path) => Some(PathBuf::from(path)),
-        None => Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists()),
-    }
+/// The file to read if none is named.
+pub(super) fn default_if_there() -> Option<PathBuf> {
+    Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists())
 }
 
 /// The language by the file extension; without a known one (a mounted secret), by the form of the first line.
@@ -84,10 +80,5 @@ mod tests {
         for (name, text, expected) in cases {
             assert_eq!(language(Path::new(name), text), expected, "{name}: {text}");
         }
-    }
-
-    #[test]
-    fn a_variable_names_the_file() {
-        assert_eq!(unnamed(Some("/x/config.yml")), Some(PathBuf::from("/x/config.yml")));
     }
 }

@@ -16,6 +16,8 @@ use super::{
 pub struct Sources {
     /// The file that the command line names.
     pub file: Option<PathBuf>,
+    /// Whether the default file is left alone, so that only a file with a name is read.
+    pub named_file_only: bool,
     /// The environment; only names that begin with `REGISTRY_` are read.
     pub environment: Vec<(OsString, OsString)>,
     /// Options of the command line: its name, the key it sets, the value.
@@ -38,7 +40,7 @@ impl Sources {
     /// The environment of this process, and the file that the command line names, if any.
     #[must_use]
     pub fn of_process(file: Option<PathBuf>) -> Self {
-        Self { file, environment: std::env::vars_os().collect(), flags: Vec::new() }
+        Self { file, environment: std::env::vars_os().collect(), ..Self::default() }
     }
 
     /// Reads and checks everything.
@@ -50,7 +52,8 @@ impl Sources {
         let mut values = Values::new(table::find);
         let variables = self.variables(&mut values);
         let named = variables.iter().find(|(name, path)| name == CONFIGURATION_PATH && !path.is_empty());
-        let file = self.file.clone().or_else(|| file::unnamed(named.map(|(_, path)| path.as_str())));
+        let file = self.file.clone().or_else(|| named.map(|(_, path)| PathBuf::from(path)));
+        let file = file.or_else(|| if self.named_file_only { None } else { file::default_if_there() });
         match &file {
             Some(path) => {
                 let named_by = named.filter(|_| self.file.is_none()).map(|_| CONFIGURATION_PATH);

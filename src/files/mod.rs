@@ -12,5 +12,5 @@ pub use error::{FileError, FileFault};
 pub(crate) use memory::MemoryFile;
 pub(crate) use private::{bind, create, create_folder, publish, remove, replace, replace_if_there, temporary_folder};
 pub(crate) use read::{Content, Files, Snapshot, names, read_if_there};
-pub(crate) use watch::{POLL_INTERVAL, Poll, Watch, follow};
+pub(crate) use watch::{POLL_INTERVAL, Poll, Watch, follow, settle};
 pub(crate) use watched::Watched;

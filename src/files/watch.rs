@@ -143,10 +143,25 @@ pub(crate) async fn follow(poll: impl Fn() -> Poll + Send + Sync + 'static) {
     let mut pause = POLL_INTERVAL;
     loop {
         tokio::time::sleep(pause).await;
-        let poll = Arc::clone(&poll);
-        let polled = tokio::task::spawn_blocking(move || poll()).await;
-        pause = if matches!(polled, Ok(Poll::Changing)) { SETTLE_TIME } else { POLL_INTERVAL };
+        pause = if polled(&poll).await == Poll::Changing { SETTLE_TIME } else { POLL_INTERVAL };
     }
+}
+
+/// Polls until the files are at rest, but not for longer than [`POLL_INTERVAL`]. `poll` may block.
+pub(crate) async fn settle(poll: impl Fn() -> Poll + Send + Sync + 'static) {
+    let poll = Arc::new(poll);
+    let at_rest = async {
+        while polled(&poll).await == Poll::Changing {
+            tokio::time::sleep(SETTLE_TIME).await;
+        }
+    };
+    // What has not come to rest by then is read later, as every change is.
+    let _ = tokio::time::timeout(POLL_INTERVAL, at_rest).await;
+}
+
+async fn polled(poll: &Arc<impl Fn() -> Poll + Send + Sync + 'static>) -> Poll {
+    let poll = Arc::clone(poll);
+    tokio::task::spawn_blocking(move || poll()).await.unwrap_or(Poll::Same)
 }
 
 #[cfg(test)]

@@ -130,6 +130,15 @@ impl Repository {
     /// [distribution-spec, deleting manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
     pub async fn delete_manifest(&self, digest: &Digest, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
+        self.take_manifest(digest, conditions).await
+    }
+
+    /// Takes back a manifest that a change added which failed later, also where deletes are off.
+    pub(crate) async fn withdraw_manifest(&self, digest: &Digest) -> Result<(), RegistryError> {
+        self.take_manifest(digest, Preconditions::default()).await
+    }
+
+    async fn take_manifest(&self, digest: &Digest, conditions: Preconditions) -> Result<(), RegistryError> {
         let (this, digest) = (self.clone(), digest.clone());
         self.locks()
             .own(async move {

@@ -62,6 +62,15 @@ impl Repository {
     /// [distribution-spec, deleting tags]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
     pub async fn delete_tag(&self, tag: &Tag, conditions: Preconditions) -> Result<(), RegistryError> {
         self.refuse_if_deletes_are_off()?;
+        self.take_tag(tag, conditions).await
+    }
+
+    /// Takes back a tag that a change added which failed later, also where deletes are off.
+    pub(crate) async fn withdraw_tag(&self, tag: &Tag) -> Result<(), RegistryError> {
+        self.take_tag(tag, Preconditions::default()).await
+    }
+
+    async fn take_tag(&self, tag: &Tag, conditions: Preconditions) -> Result<(), RegistryError> {
         let (this, tag) = (self.clone(), tag.clone());
         self.locks()
             .own(async move {

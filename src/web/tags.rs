@@ -1,6 +1,6 @@
 //! The page of the tags of a repository.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, ops::Range};
 
 use actix_web::HttpResponse;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -50,14 +50,30 @@ impl Order {
         }
     }
 
-    /// Compares two tags of a list that is sorted by name.
+    /// Compares two tags. Those that were pushed at the same time are in the order of their names.
     fn compare(self, one: &ListedTag, other: &ListedTag) -> Ordering {
+        let by_name = one.tag.cmp(&other.tag);
         match self {
-            Self::Newest => other.pushed.cmp(&one.pushed),
-            Self::Oldest => one.pushed.cmp(&other.pushed),
-            Self::Name => Ordering::Equal,
-            Self::NameBackwards => other.tag.cmp(&one.tag),
+            Self::Newest => other.pushed.cmp(&one.pushed).then(by_name),
+            Self::Oldest => one.pushed.cmp(&other.pushed).then(by_name),
+            Self::Name => by_name,
+            Self::NameBackwards => by_name.reverse(),
         }
+    }
+
+    /// The tags at these places of the order. Only they are sorted, so that 100,000 tags do not hold up other requests.
+    fn select(self, tags: &mut [ListedTag], range: Range<usize>) -> &[ListedTag] {
+        let compare = |one: &ListedTag, other: &ListedTag| self.compare(one, other);
+        let len = range.len();
+        if range.start > 0 {
+            tags.select_nth_unstable_by(range.start, compare);
+        }
+        let rest = &mut tags[range.start..];
+        if len < rest.len() {
+            rest.select_nth_unstable_by(len, compare);
+        }
+        rest[..len].sort_unstable_by(compare);
+        &rest[..len]
     }
 }
 
@@ -78,14 +94,14 @@ pub(super) async fn show(
     let filter = exchange.query().one("q")?.unwrap_or_default().trim();
     let view = View { state, of, filter, order: Order::of(exchange.query().one("sort")?) };
     let mut tags = of.repository().browse_tags(|tag, _| tag.as_str().contains(filter)).await?;
-    tags.sort_by(|one, other| view.order.compare(one, other));
-    let part = Part::of(exchange.query().one("page")?, tags.len(), ROWS);
-    let rows = &tags[part.range.clone()];
+    let (part, gone) = (Part::of(exchange.query().one("page")?, tags.len(), ROWS), gone(exchange, &tags)?);
+    let count = tags.len() as u64;
+    let rows = view.order.select(&mut tags, part.range.clone());
     let summaries = summaries(of, rows).await?;
     let own = Page::Tags(of.name().clone());
     let body = html! {
         h1 { (of.name()) }
-        (gone(exchange, &tags)?)
+        (gone)
         form.search method="get" action=(state.url(&own)) role="search" {
             label for="q" { "Tag" }
             input type="search" id="q" name="q" value=(filter) autocomplete="off" spellcheck="false";
@@ -98,7 +114,7 @@ pub(super) async fn show(
                 @else { "No tag has “" (text::plain(filter)) "” in its name." }
             }
         } @else {
-            p.count { (text::counted(tags.len() as u64, "tag", "tags")) }
+            p.count { (text::counted(count, "tag", "tags")) }
             (view.table(rows, &summaries))
         }
         (pages(part.number, part.count, |number| view.link(view.order, Some(number))))
@@ -192,5 +208,34 @@ fn kinds(summary: Option<&Summary>) -> Markup {
         @if kinds.is_empty() { "–" }
         @for kind in kinds.iter().take(SHOWN) { span.kind { (text::plain(kind)) } " " }
         @if kinds.len() > SHOWN { "and " (kinds.len() - SHOWN) " more" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::oci::Algorithm;
+
+    #[test]
+    fn a_part_is_that_of_the_sorted_list() {
+        let listed = |number: u64| ListedTag {
+            tag: format!("t{:03}", number * 7919 % 250).parse().unwrap(),
+            digest: Digest::of(Algorithm::Sha256, b""),
+            pushed: (!number.is_multiple_of(10))
+                .then(|| SystemTime::UNIX_EPOCH + Duration::from_secs(number * 31 % 40)),
+        };
+        let all: Vec<_> = (0..250).map(listed).collect();
+        for order in [Order::Newest, Order::Oldest, Order::Name, Order::NameBackwards] {
+            let mut sorted = all.clone();
+            sorted.sort_by(|one, other| order.compare(one, other));
+            for range in [0..0, 0..100, 100..200, 200..250, 0..250, 249..250] {
+                assert_eq!(order.select(&mut all.clone(), range.clone()), &sorted[range], "{order:?}");
+            }
+        }
+        assert!(Order::Newest.select(&mut [], 0..0).is_empty());
     }
 }

@@ -31,6 +31,21 @@ fn commands_that_end_otherwise_have_the_codes_of_a_shell() {
     }
 }
 
+/// Settings of a registry that lasts are not those of a test, unless they are named.
+#[test]
+fn only_a_file_that_is_named_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("registry.toml"), "[http]\nprefix = \"bad\"\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+        command.arg("run").args(arguments).args(["--", "true"]).current_dir(folder.path()).output().unwrap()
+    };
+    assert!(run(&[]).status.success());
+    let named = run(&["--config", "registry.toml"]);
+    let said = String::from_utf8(named.stderr).unwrap();
+    assert!(named.status.code() == Some(1) && said.contains("registry.toml:2"), "{said}");
+}
+
 #[test]
 fn a_signal_is_passed_to_the_command() {
     let script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done";

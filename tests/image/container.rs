@@ -1,6 +1,7 @@
 //! A container of the image.
 
 use std::{
+    fs::File,
     net::TcpListener,
     path::{Path, PathBuf},
     process::Command,
@@ -56,11 +57,30 @@ impl Container {
     }
 
     pub(crate) fn of(image: &str, options: &[&str], words: &[&str]) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("registry-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = new_name();
         let network: &[&str] = if options.contains(&"--network") { &[] } else { &["--network", "none"] };
         engine().run(&[&["run", "--detach", "--name", &name], network, options, &[image], words].concat());
         Self { name }
+    }
+
+    /// One that [`Container::begin`] starts.
+    pub(crate) fn created(image: &str, options: &[&str]) -> Self {
+        let name = new_name();
+        engine().run(&[&["create", "--name", &name], options, &[image]].concat());
+        Self { name }
+    }
+
+    pub(crate) fn begin(&self) {
+        engine().run(&["start", &self.name]);
+    }
+
+    pub(crate) fn restart(&self) {
+        engine().run(&["restart", &self.name]);
+    }
+
+    /// Unpacks a tar archive into its root.
+    pub(crate) fn unpack(&self, archive: File) {
+        run(engine().docker(&["cp", "-", &format!("{}:/", self.name)]).stdin(archive));
     }
 
     /// The same, once it answers by its own word.
@@ -76,6 +96,11 @@ impl Container {
 
     pub(crate) fn logs(&self) -> String {
         engine().attempt(&["logs", &self.name]).text()
+    }
+
+    /// What it wrote to standard error.
+    pub(crate) fn errors(&self) -> String {
+        engine().attempt(&["logs", &self.name]).stderr
     }
 
     pub(crate) fn attempt(&self, words: &[&str]) -> Output {
@@ -107,6 +132,11 @@ impl Drop for Container {
     fn drop(&mut self) {
         engine().attempt(&["rm", "--force", "--volumes", &self.name]);
     }
+}
+
+fn new_name() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("registry-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A port of this machine that is free.

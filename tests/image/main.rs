@@ -11,6 +11,7 @@ mod build;
 mod compose;
 mod container;
 mod contract;
+mod harnesses;
 mod kubernetes;
 mod podman;
 mod quadlet;

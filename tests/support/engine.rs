@@ -16,9 +16,14 @@ use super::{
 /// stops it and clears up. A destructor could not do that: a static has none that runs.
 const KEEPER: &str = r#"
 directory=$1; shift
-"$@" >"$directory/log" 2>&1 &
+exec >"$directory/log" 2>&1
+"$@" &
 daemon=$!
 read -r _
+# A test that was killed leaves containers and networks. A network is an interface of this machine.
+export DOCKER_HOST="unix://$directory/s" DOCKER_CONFIG="$directory/client"
+docker ps --all --quiet | xargs -r docker rm --force --volumes
+docker network prune --force
 kill -TERM $daemon
 wait $daemon
 # A container in the network of this machine leaves a mount.

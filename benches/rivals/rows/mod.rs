@@ -5,6 +5,7 @@ mod downloads;
 mod image;
 mod listings;
 pub(crate) mod memory;
+mod page;
 pub(crate) mod passwords;
 mod pushes;
 mod race;
@@ -40,7 +41,7 @@ pub(crate) struct Bench {
 type Work = fn(&Bench) -> io::Result<Vec<Row>>;
 
 /// The rows by the names that `--only` takes.
-pub(crate) const ROWS: [(&str, Work); 12] = [
+pub(crate) const ROWS: [(&str, Work); 13] = [
     ("reads", reads::reads),
     ("downloads", downloads::plain),
     ("downloads-tls", downloads::encrypted),
@@ -51,6 +52,7 @@ pub(crate) const ROWS: [(&str, Work); 12] = [
     ("memory", memory::memory),
     ("start", start::start),
     ("listings", listings::listings),
+    ("page", page::page),
     ("collection", collection::collection),
     ("size", size::size),
 ];

@@ -252,3 +252,15 @@ fn redirects_and_lengths_that_lead_nowhere_are_no_blob() {
     // The pause after the failures is one second.
     eventually("it is asked again", || other.repository("a/b").get(&format!("blobs/{}", blob.digest())).status == 200);
 }
+
+#[test]
+fn a_fetch_that_goes_silent_goes_on_with_another_request() {
+    let blob = Blob::noise(14, 3 * 1024 * 1024);
+    let (hub, root) = hub_with(&blob);
+    hub.set(|hub| hub.faults = vec![Fault::Silence(1024 * 1024)]);
+    let server = start(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    repository.manifest("t").expect(200);
+    assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
+    assert_eq!(hub.count("GET", "/blobs/"), 2);
+}

@@ -10,4 +10,5 @@ mod mirror;
 mod names;
 mod outages;
 mod rights;
+mod space;
 mod tags;

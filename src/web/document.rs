@@ -1,5 +1,7 @@
 //! A manifest, read for people. Fields that are missing or have another form are not shown.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::{
@@ -39,6 +41,8 @@ pub(super) struct Entry {
     pub(super) size: u64,
     /// The file name, in artifacts.
     pub(super) title: Option<String>,
+    /// Whether clients get it from another host.
+    pub(super) is_elsewhere: bool,
 }
 
 /// A manifest in an index.
@@ -73,6 +77,12 @@ impl Document {
         }
     }
 
+    /// The bytes of all its blobs, by their digests; `None` if it says none itself.
+    pub(super) fn sizes(&self) -> Option<BTreeMap<Digest, u64>> {
+        let entries = self.layers.iter().chain(&self.config).map(|entry| (entry.digest.clone(), entry.size));
+        (self.children.is_none() && !self.is_too_long).then(|| entries.collect())
+    }
+
     /// Whether it has the configuration of an image that runs, and is no other artifact.
     pub(super) fn is_image(&self) -> bool {
         self.config.as_ref().is_some_and(|config| {
@@ -89,7 +99,8 @@ impl Document {
 pub(super) fn platform(value: &Value) -> Option<String> {
     let (os, architecture) = (text(&value["os"])?, text(&value["architecture"])?);
     let variant = text(&value["variant"]).map(|variant| format!("/{variant}")).unwrap_or_default();
-    (os != "unknown").then(|| format!("{os}/{architecture}{variant}"))
+    let version = text(&value["os.version"]).map(|version| format!(" {version}")).unwrap_or_default();
+    (os != "unknown").then(|| format!("{os}/{architecture}{variant}{version}"))
 }
 
 /// The texts of an object, by their names.
@@ -114,5 +125,6 @@ fn entry(value: &Value) -> Option<Entry> {
         media_type: value["mediaType"].as_str().unwrap_or_default().to_owned(),
         size: value["size"].as_u64().unwrap_or_default(),
         title: text(&value["annotations"]["org.opencontainers.image.title"]),
+        is_elsewhere: list(&value["urls"]).next().is_some(),
     })
 }

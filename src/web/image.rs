@@ -133,7 +133,7 @@ async fn index(state: &State, of: &Authorized<Pull>, children: &[Child]) -> Resu
         let Some(document) = Document::read(of, &Reference::Digest(child.digest.clone())).await? else {
             return Ok::<_, PageError>(None);
         };
-        Ok(Some((size_of(&document), details(of, &document).await?)))
+        Ok(Some((document.children.is_some(), size_of(&document), details(of, &document).await?)))
     };
     let read: Vec<_> = stream::iter(children.iter().take(PLATFORMS)).map(read).buffered(READS).try_collect().await?;
     let link = |child: &Child| state.url(&Page::Image(of.name().clone(), Reference::Digest(child.digest.clone())));
@@ -142,16 +142,19 @@ async fn index(state: &State, of: &Authorized<Pull>, children: &[Child]) -> Resu
             h2 { "Platforms" }
             @for (child, read) in children.iter().zip(&read) {
                 details open[children.len() == 1] {
+                    @let is_index = matches!(read, Some((true, ..)));
+                    @let other = if is_index { "Index" } else { "Attestation or other" };
                     summary {
-                        strong { (text::plain(child.platform.as_deref().unwrap_or("Attestation or other"))) }
+                        strong { (text::plain(child.platform.as_deref().unwrap_or(other))) }
                         " " (text::short(&child.digest)) " "
                         @match read {
-                            Some((size, _)) => (text::size(*size)),
+                            Some((_, Some(size), _)) => (text::size(*size)),
+                            Some(_) => {}
                             None => "not in this registry",
                         }
                     }
-                    @if let Some((_, details)) = read {
-                        p { a href=(link(child)) { "This image alone" } }
+                    @if let Some((.., details)) = read {
+                        p { a href=(link(child)) { @if is_index { "This index alone" } @else { "This image alone" } } }
                         (details)
                     }
                 }

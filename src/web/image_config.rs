@@ -96,7 +96,7 @@ mod tests {
 
     fn layer(number: u8) -> Entry {
         let digest = Digest::of(Algorithm::Sha256, &[number]);
-        Entry { digest, media_type: String::new(), size: u64::from(number), title: None }
+        Entry { digest, media_type: String::new(), size: u64::from(number), title: None, is_elsewhere: false }
     }
 
     #[test]

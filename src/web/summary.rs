@@ -21,7 +21,8 @@ const READS: usize = 8;
 pub(super) struct Summary {
     /// The platforms of an image, or the kind of an artifact.
     pub(super) kinds: Vec<String>,
-    /// The bytes of all layers and configurations, each counted once; `None` if not all manifests are here.
+    /// The bytes of all layers and configurations, each counted once; `None` if not all manifests are here, or if the
+    /// manifest is an index of indexes.
     pub(super) size: Option<u64>,
 }
 
@@ -44,35 +45,30 @@ impl Summary {
         let platform = ImageConfig::read(of, image).await?.platform();
         let kind = platform.or_else(|| image.artifact_type.clone());
         let kind = kind.or_else(|| image.config.as_ref().map(|config| config.media_type.clone()));
-        Ok(Self { kinds: kind.into_iter().collect(), size: (!image.is_too_long).then(|| size_of(image)) })
+        Ok(Self { kinds: kind.into_iter().collect(), size: size_of(image) })
     }
 }
 
-/// The bytes of all blobs of some manifests, each counted once; `None` if a manifest is missing or they are too many.
+/// The bytes of all blobs of some manifests, each counted once; `None` if one is missing or an index, or they are too
+/// many.
 async fn size_of_all(of: &Authorized<Pull>, manifests: Vec<Digest>) -> Result<Option<u64>, RegistryError> {
     if manifests.len() > CHILDREN {
         return Ok(None);
     }
     let read = async |digest| {
         let document = Document::read(of, &Reference::Digest(digest)).await?;
-        Ok::<_, RegistryError>(document.filter(|document| !document.is_too_long).map(|document| sizes(&document)))
+        Ok::<_, RegistryError>(document.and_then(|document| document.sizes()))
     };
-    let read: Vec<Option<Sizes>> = stream::iter(manifests).map(read).buffered(READS).try_collect().await?;
-    let all: Option<Vec<Sizes>> = read.into_iter().collect();
+    let read: Vec<_> = stream::iter(manifests).map(read).buffered(READS).try_collect().await?;
+    let all: Option<Vec<_>> = read.into_iter().collect();
     Ok(all.map(|all| sum(all.into_iter().flatten().collect())))
 }
 
 /// The bytes of all blobs of a manifest, each counted once.
-pub(super) fn size_of(document: &Document) -> u64 {
-    sum(sizes(document))
+pub(super) fn size_of(document: &Document) -> Option<u64> {
+    document.sizes().map(sum)
 }
 
-type Sizes = BTreeMap<Digest, u64>;
-
-fn sizes(document: &Document) -> Sizes {
-    document.layers.iter().chain(&document.config).map(|entry| (entry.digest.clone(), entry.size)).collect()
-}
-
-fn sum(sizes: Sizes) -> u64 {
+fn sum(sizes: BTreeMap<Digest, u64>) -> u64 {
     sizes.into_values().fold(0, u64::saturating_add)
 }

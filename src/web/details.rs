@@ -6,16 +6,17 @@ use super::{
     document::Document,
     error::PageError,
     image_config::{ImageConfig, Step},
+    reader::Reader,
     text,
 };
-use crate::http::{Authorized, Pull};
+use crate::http::Pull;
 
 /// How many entries of a list in a manifest or a configuration are shown.
 pub(super) const ENTRIES: usize = 500;
 
 /// Shows the layers, the history and the configuration of an image, or the files of an artifact.
-pub(super) async fn details(of: &Authorized<Pull>, document: &Document) -> Result<Markup, PageError> {
-    let config = ImageConfig::read(of, document).await?;
+pub(super) async fn details(reader: &Reader<'_, Pull>, document: &Document) -> Result<Markup, PageError> {
+    let config = ImageConfig::read(reader, document).await?;
     Ok(html! { (layers(document.is_image(), &config.steps(&document.layers))) (configuration(&config)) })
 }
 

@@ -4,22 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{
-    http::Authorized,
-    oci::{Digest, MediaType, Reference},
-    registry::{RegistryError, StoredManifest},
-};
-
-/// The longest manifest or configuration that is read for a page, in bytes. A page may read hundreds of them, and
-/// parsed JSON takes many times the memory of its text.
-pub(super) const LIMIT: usize = 512 * 1024;
+use crate::oci::{Digest, MediaType};
 
 /// A manifest that is shown.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) digest: Digest,
     pub(super) media_type: MediaType,
-    /// Whether it is longer than [`LIMIT`]. Then the fields below are empty.
+    /// Whether it is too long for the page. Then the fields below are empty.
     pub(super) is_too_long: bool,
     /// The kind of artifact.
     pub(super) artifact_type: Option<String>,
@@ -54,15 +46,10 @@ pub(super) struct Child {
 }
 
 impl Document {
-    /// Reads a manifest of a repository; `None` if it is not there.
-    pub(super) async fn read<A>(of: &Authorized<A>, reference: &Reference) -> Result<Option<Self>, RegistryError> {
-        Ok(of.repository().browse_manifest(reference).await?.map(Self::of))
-    }
-
-    fn of(stored: StoredManifest) -> Self {
-        let StoredManifest { digest, media_type, bytes } = stored;
-        let is_too_long = bytes.len() > LIMIT;
-        let body = if is_too_long { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
+    /// A manifest with its body; without one, it is too long.
+    pub(super) fn new(digest: Digest, media_type: MediaType, body: Option<&Value>) -> Self {
+        let is_too_long = body.is_none();
+        let body = body.unwrap_or(&Value::Null);
         let child = |value| Some(Child { digest: entry(value)?.digest, platform: platform(&value["platform"]) });
         Self {
             digest,

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
-//! auth, server and cli -> files                   ops, notify, server and cli -> client     server -> notify -> registry
+//! auth, server and cli -> files                   ops, notify, mirror, server and cli -> client
+//! server -> { notify, mirror } -> registry
 //! cli and server -> archive -> registry
 //! config is read by cli and server, and has the types of settings of storage, registry, auth and http
 //! every module may use oci; oci uses none
@@ -27,6 +28,7 @@
 //! | [`server`] | from the settings to sockets that answer | decide anything about a request |
 //! | [`client`] | the HTTP requests that wharf itself makes | decide what is asked for |
 //! | [`notify`] | reports what happens to endpoints, from an outbox | delay a request |
+//! | [`mirror`] | the upstream registries: what is missing is fetched from them | store anything but through the registry |
 //! | [`files`] | files that are watched, files that are private | know what is in a file |
 //! | [`config`] | the settings, each with where it came from | act on them |
 //! | [`cli`] | one file a command | anything that a library user would miss |
@@ -53,6 +55,10 @@
 //! *A pull of a blob*. The link of the repository is read, and the file is opened. Over plain TCP the kernel sends a large
 //! file from the disk to the socket (`http/sendfile.rs`, `server/tcp_connection.rs`, `storage/sendfile.rs`). Over TLS,
 //! and on filesystems that can't say whether a read would wait, the bytes go through this process.
+//!
+//! *A pull of what is not stored*, where an [`Upstream`](registry::Upstream) fills the repository. A tag is compared with
+//! the upstream's by one HEAD (`mirror/manifests.rs`). A blob is fetched by one task, which writes it as a push does
+//! (`mirror/blobs.rs`). Clients read the file while it grows (`registry/fetched_blob.rs`).
 //!
 //! *A collection* ([`Registry::collect`](registry::Registry::collect)) marks what manifests refer to, as it is on the
 //! disk. Then it takes each unmarked thing alone, checks it once more, and removes links before bytes. A push pins the
@@ -93,7 +99,7 @@
 //! | another password hash | `auth/password_hash/`: one file and one row |
 //! | retention | a new file in `registry/`, run as `registry/upload_expiry.rs` is; its settings in `config/`; one file in `cli/` |
 //! | HTTP/2 | `server/connection.rs`; `http/sendfile.rs` |
-//! | an upstream registry | a new `mirror/`: an [`Upstream`](registry::Upstream); its settings in `config/`; its row in `server/components.rs` |
+//! | another source than registries | an [`Upstream`](registry::Upstream) beside `mirror/`; its settings in `config/`; its row in `server/components.rs` |
 //!
 //! # Where this differs from what one might expect
 //!
@@ -134,7 +140,7 @@ pub mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod http;
-
+pub mod mirror;
 pub mod notify;
 pub mod oci;
 pub mod ops;

@@ -33,6 +33,7 @@ mod startup_log;
 pub(crate) mod systemd;
 mod tcp_connection;
 mod tls;
+pub(crate) mod upstreams;
 
 use std::{
     io,
@@ -51,10 +52,7 @@ pub use listen::StartError;
 pub use tls::TlsError;
 
 use self::{
-    connection_limit::ConnectionLimit,
-    listen::Sockets,
-    metrics::{CertificateEnd, NoProxy},
-    tls::TlsConfig,
+    connection_limit::ConnectionLimit, listen::Sockets, metrics::CertificateEnd, tls::TlsConfig, upstreams::NoProxy,
 };
 use crate::{
     api::Api,
@@ -63,6 +61,7 @@ use crate::{
     config::{Config, Limits, Mode},
     files::{self, Watched},
     http::{AccessLog, RequestListener, Router, Service},
+    mirror::Mirror,
     notify::Notifier,
     ops::{Checks, Debug, MetricSource, Metrics, Ops, Unhealthy},
     registry::{Registry, WeakRegistry},
@@ -114,6 +113,7 @@ struct Running {
     registry: Registry,
     authenticator: Arc<Authenticator>,
     notifier: Option<Arc<Notifier>>,
+    mirror: Option<Arc<Mirror>>,
 }
 
 /// Starts a registry, and returns when connections are accepted.
@@ -228,19 +228,23 @@ fn serve(
     };
     let system = System::with_tokio_rt(|| runtime);
     let weak = system.block_on(async move {
-        let Running { server, registry, authenticator, notifier } = match run(config, sockets, debug, archives).await {
-            Ok(running) => running,
-            Err(error) => {
-                drop(report.send(Err(error)));
-                return None;
-            }
-        };
+        let Running { server, registry, authenticator, notifier, mirror } =
+            match run(config, sockets, debug, archives).await {
+                Ok(running) => running,
+                Err(error) => {
+                    drop(report.send(Err(error)));
+                    return None;
+                }
+            };
         // If this fails, the thread that started the server has dropped the handle. The server then stops below.
         let stopping = Arc::new(OnceLock::new());
         let started = Started { handle: server.handle(), authenticator, stopping: Arc::clone(&stopping) };
         let wanted = report.send(Ok(started)).is_ok();
         if wanted && let Err(error) = server.await {
             tracing::error!(%error, "the server ended");
+        }
+        if let Some(mirror) = mirror {
+            mirror.note_uses(&registry).await;
         }
         registry.finish().await;
         if let Some(notifier) = notifier {
@@ -274,7 +278,8 @@ async fn run(
     let tls = config.http.tls.clone().map(tls::open).transpose()?.map(Arc::new);
     let metrics = components::metrics(config);
     let notifier = notifications::notifier(config, &sockets.addresses())?;
-    let registry = components::registry(config, metrics.as_ref(), notifier.as_ref()).await?;
+    let mirror = upstreams::mirror(config)?;
+    let registry = components::registry(config, metrics.as_ref(), notifier.as_ref(), mirror.as_ref()).await?;
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
@@ -284,7 +289,7 @@ async fn run(
     startup_log::addresses(config, &sockets);
     let debug = debug.map(|sockets| {
         startup_log::debug(&sockets);
-        let others = others(&authenticator, &peers, tls.as_ref(), notifier.as_ref());
+        let others = others(&authenticator, &peers, tls.as_ref(), notifier.as_ref(), mirror.as_ref());
         let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.clone());
         let router = Debug::new(path, registry.clone(), metrics.unwrap_or_default(), others, Arc::clone(&checks));
         let routers: Vec<Box<dyn Router>> = vec![Box::new(router)];
@@ -298,10 +303,13 @@ async fn run(
         tokio::spawn(files::follow(move || tls.poll()));
     }
     tokio::spawn(Arc::clone(&authenticator).watch());
+    if let Some(mirror) = &mirror {
+        tokio::spawn(Arc::clone(mirror).keep_up(registry.clone()));
+    }
     if let Some(control) = control_socket::open(config, &registry) {
         tokio::spawn(control.follow(registry.clone(), notifier.clone()));
     }
-    Ok(Running { server, registry, authenticator, notifier })
+    Ok(Running { server, registry, authenticator, notifier, mirror })
 }
 
 /// The service that answers requests: one row for each router and each listener.
@@ -314,7 +322,7 @@ fn service(
 ) -> Service {
     let mut routers: Vec<Box<dyn Router>> = vec![
         Box::new(Ops::new(config.http.prefix.clone(), registry.clone())),
-        Box::new(Api::new(components::api(config), Arc::clone(authenticator))),
+        Box::new(Api::new(components::api(config), Arc::clone(authenticator), registry.clone())),
     ];
     if config.ui.enabled {
         // It comes first, because it answers `/` for browsers.
@@ -337,8 +345,10 @@ fn others(
     peers: &Arc<ConnectionLimit>,
     tls: Option<&Arc<Watched<TlsConfig>>>,
     notifier: Option<&Arc<Notifier>>,
+    mirror: Option<&Arc<Mirror>>,
 ) -> Vec<Arc<dyn MetricSource>> {
-    let mut sources: Vec<Arc<dyn MetricSource>> = vec![authenticator.clone(), peers.clone(), Arc::new(NoProxy)];
+    let mut sources: Vec<Arc<dyn MetricSource>> = vec![authenticator.clone(), peers.clone()];
+    sources.push(mirror.map_or_else(|| Arc::new(NoProxy) as _, |mirror| mirror.clone() as _));
     if let Some(tls) = tls {
         sources.push(Arc::new(CertificateEnd(Arc::clone(tls))));
     }

@@ -20,7 +20,7 @@ use syn::{
 };
 
 /// Each module with those that it may use.
-const USES: [(&str, &[&str]); 17] = [
+const USES: [(&str, &[&str]); 18] = [
     ("oci", &[]),
     ("storage", &["oci"]),
     ("files", &[]),
@@ -33,10 +33,14 @@ const USES: [(&str, &[&str]); 17] = [
     ("ops", &["storage", "registry", "http", "client"]),
     ("web", &["oci", "registry", "auth", "http"]),
     ("notify", &["oci", "registry", "client"]),
+    ("mirror", &["oci", "registry", "client"]),
     ("config", &["oci", "storage", "registry", "auth", "http"]),
     (
         "server",
-        &["storage", "registry", "archive", "auth", "http", "api", "ops", "web", "notify", "client", "config", "files"],
+        &[
+            "storage", "registry", "archive", "auth", "http", "api", "ops", "web", "notify", "mirror", "client",
+            "config", "files",
+        ],
     ),
     ("cli", &["oci", "registry", "archive", "auth", "client", "notify", "config", "server", "files"]),
     ("fuzz", &["oci", "storage", "registry", "auth", "api", "config"]),
@@ -53,7 +57,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["rustix"], &["storage", "files", "server", "cli"]),
     (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "subtle"], &["auth"]),
     (&["hmac"], &["auth", "notify"]),
-    (&["base64"], &["auth", "client"]),
+    (&["base64"], &["auth", "client", "mirror"]),
     (&["rustls", "aws_lc_rs"], &["auth", "server", "client"]),
     (&["x509_parser"], &["auth", "server"]),
     (&["sha2"], &["oci", "auth", "notify"]),
@@ -67,7 +71,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["toml"], &["config"]),
     (&["tar"], &["archive"]),
     (&["percent_encoding"], &["http", "api", "client"]),
-    (&["url"], &["config", "http", "auth", "client", "notify", "web", "server", "cli"]),
+    (&["url"], &["config", "http", "auth", "client", "notify", "mirror", "web", "server", "cli"]),
     (&["maud"], &["web"]),
     (&["procfs"], &["ops"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
@@ -113,7 +117,7 @@ const CIRCLES: [(&str, usize, &str); 6] = [
 ];
 
 /// How many tokens of code the product may have outside tests: a little more than it has.
-const MAX_TOKENS: usize = 300_000;
+const MAX_TOKENS: usize = 320_000;
 
 /// A file of the product, with every path that it names outside tests, each resolved to where it begins.
 struct Source {

@@ -14,7 +14,7 @@ use super::{error::ApiError, multipart_ranges, validators};
 use crate::{
     http::{Authorized, Delete, Exchange, Freshness, Pull, SendfileBody, SendfileSlot, only_length},
     oci::{ByteRange, Digest, Read},
-    registry::{Blob, RegistryError, Stat},
+    registry::{Blob, RegistryError},
 };
 
 /// From how many bytes on the kernel sends them: what is shorter goes out with the head of the answer.
@@ -25,8 +25,8 @@ pub(super) async fn head(
     of: &Authorized<Pull>,
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
-    let stat = of.repository().stat_blob(digest).await?;
-    answer(request, digest, stat, None)
+    let len = of.repository().stat_blob(digest).await?;
+    answer(request, digest, len, None)
 }
 
 pub(super) async fn get(
@@ -35,8 +35,8 @@ pub(super) async fn get(
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
     let blob = of.repository().open_blob(digest).await?;
-    let stat = blob.stat();
-    answer(request, digest, stat, Some(blob))
+    let len = blob.len();
+    answer(request, digest, len, Some(blob))
 }
 
 pub(super) async fn delete(
@@ -49,7 +49,7 @@ pub(super) async fn delete(
 }
 
 /// The whole blob, a part of it, or word that the client has it; without its bytes if it was not opened.
-fn answer(request: &Exchange<'_>, digest: &Digest, stat: Stat, blob: Option<Blob>) -> Result<HttpResponse, ApiError> {
+fn answer(request: &Exchange<'_>, digest: &Digest, len: u64, blob: Option<Blob>) -> Result<HttpResponse, ApiError> {
     let mut response = HttpResponse::Ok();
     validators::identify(&mut response, digest);
     response.insert_header((header::ACCEPT_RANGES, "bytes"));
@@ -61,14 +61,14 @@ fn answer(request: &Exchange<'_>, digest: &Digest, stat: Stat, blob: Option<Blob
     }
     response.content_type("application/octet-stream");
     response.insert_header((header::CONTENT_DISPOSITION, "attachment"));
-    let (first, end) = match ByteRange::parse(request.range(digest), stat.len) {
-        ByteRange::Whole => (0, stat.len),
-        ByteRange::Unsatisfiable => return Err(ApiError::Range { len: stat.len }),
+    let (first, end) = match ByteRange::parse(request.range(digest), len) {
+        ByteRange::Whole => (0, len),
+        ByteRange::Unsatisfiable => return Err(ApiError::Range { len }),
         ByteRange::Excessive => return Err(ApiError::Ranges),
-        ByteRange::Parts(ranges) => return Ok(multipart_ranges::answer(response, blob, stat.len, ranges)),
+        ByteRange::Parts(ranges) => return Ok(multipart_ranges::answer(response, blob, len, ranges)),
         ByteRange::Part { first, last } => {
             response.status(StatusCode::PARTIAL_CONTENT);
-            response.insert_header((header::CONTENT_RANGE, format!("bytes {first}-{last}/{}", stat.len)));
+            response.insert_header((header::CONTENT_RANGE, format!("bytes {first}-{last}/{len}")));
             (first, last + 1)
         }
     };

@@ -148,7 +148,9 @@ impl From<ApiError> for ErrorAnswer {
 fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
     use ErrorCode as Code;
     match error {
-        RegistryError::NameUnknown(_) => (StatusCode::NOT_FOUND, Code::NameUnknown),
+        RegistryError::NameUnknown(_) | RegistryError::Upstream(UpstreamError::Denied) => {
+            (StatusCode::NOT_FOUND, Code::NameUnknown)
+        }
         RegistryError::BlobUnknown(_) => (StatusCode::NOT_FOUND, Code::BlobUnknown),
         RegistryError::ManifestUnknown(_) => (StatusCode::NOT_FOUND, Code::ManifestUnknown),
         RegistryError::ManifestInvalid(_) => (StatusCode::BAD_REQUEST, Code::ManifestInvalid),
@@ -168,7 +170,9 @@ fn registry_row(error: &RegistryError) -> (StatusCode, ErrorCode) {
         RegistryError::Body(BodyError::Incomplete) => (StatusCode::BAD_REQUEST, Code::BlobUploadInvalid),
         RegistryError::Body(BodyError::TooSlow) => (StatusCode::REQUEST_TIMEOUT, Code::BlobUploadInvalid),
         RegistryError::Body(BodyError::NoRoom) => (StatusCode::INSUFFICIENT_STORAGE, Code::Unavailable),
-        RegistryError::DeleteDisabled => (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported),
+        RegistryError::FilledByUpstream { .. } | RegistryError::DeleteDisabled => {
+            (StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported)
+        }
         RegistryError::Aborted => (StatusCode::INTERNAL_SERVER_ERROR, Code::Unknown),
         RegistryError::Upstream(UpstreamError::Limited { .. }) => {
             (StatusCode::TOO_MANY_REQUESTS, Code::TooManyRequests)

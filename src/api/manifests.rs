@@ -27,6 +27,10 @@ pub(super) async fn get(
     let mut response = HttpResponse::Ok();
     validators::identify(&mut response, &manifest.digest);
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
+    if manifest.is_stale {
+        // RFC 7234, section 5.5.1.
+        response.insert_header((header::WARNING, "110 - \"Response is Stale\""));
+    }
     match request.preconditions().of_read(&manifest.digest) {
         Read::Send => {}
         Read::NotModified => return Ok(response.status(StatusCode::NOT_MODIFIED).finish()),

@@ -31,6 +31,7 @@ use self::{error::ApiError, routes::Name};
 use crate::{
     auth::Authenticator,
     http::{ErrorAnswer, Exchange, Fixed, Granted, HttpError, Path, Query, Resource, Right, Route, Router, field},
+    registry::{Registry, RegistryError},
 };
 
 /// The version of the API, which clients look for.
@@ -59,13 +60,14 @@ pub struct Api(Arc<State>);
 struct State {
     settings: Settings,
     authenticator: Arc<Authenticator>,
+    registry: Registry,
 }
 
 impl Api {
-    /// The API with these settings. Its tokens are those of `authenticator`.
+    /// The API of `registry` with these settings. Its tokens are those of `authenticator`.
     #[must_use]
-    pub fn new(settings: Settings, authenticator: Arc<Authenticator>) -> Self {
-        Self(Arc::new(State { settings, authenticator }))
+    pub fn new(settings: Settings, authenticator: Arc<Authenticator>, registry: Registry) -> Self {
+        Self(Arc::new(State { settings, authenticator, registry }))
     }
 }
 
@@ -99,7 +101,9 @@ impl Resource for Named {
     }
 
     fn right(&self, method: &Method, query: &Query) -> Right {
-        self.name.right(method, query)
+        let right = self.name.right(method, query);
+        // A name that means no repository of this registry is answered with 404, after the login.
+        right.renamed(|name| self.state.registry.repository_name(&name, namespace(query)).unwrap_or(name))
     }
 
     fn takes_appended_parameters(&self) -> bool {
@@ -118,8 +122,21 @@ impl Resource for Named {
         exchange: Exchange<'a>,
         granted: Granted,
     ) -> LocalBoxFuture<'a, Result<HttpResponse, ErrorAnswer>> {
-        Box::pin(async move { Ok(dispatch(&self.name, &self.state, exchange, granted).await?) })
+        Box::pin(async move {
+            if let Some(namespace) = namespace(exchange.query())
+                && let Some(name) = self.name.right(exchange.request().method(), exchange.query()).repository()
+                && self.state.registry.repository_name(name, Some(namespace)).is_none()
+            {
+                return Err(ApiError::from(RegistryError::NameUnknown(name.clone())).into());
+            }
+            Ok(dispatch(&self.name, &self.state, exchange, granted).await?)
+        })
     }
+}
+
+/// The registry whose repository a client of a mirror means, as containerd and `BuildKit` say it.
+fn namespace(query: &Query) -> Option<&str> {
+    query.all("ns").next()
 }
 
 /// The handler of each row and method of the table. The right that it needs stands in its signature, and comes from

@@ -130,7 +130,7 @@ async fn take_back(added: &Added<'_>) -> Result<(), RegistryError> {
     let taken = match added {
         Added::Manifest(repository, digest) => repository.withdraw_manifest(digest).await,
         Added::Tag(repository, tag, None) => repository.withdraw_tag(tag).await,
-        Added::Tag(repository, tag, Some(StoredManifest { digest, media_type, bytes })) => {
+        Added::Tag(repository, tag, Some(StoredManifest { digest, media_type, bytes, .. })) => {
             let push = manifest_push(digest, media_type, bytes, vec![Tag::clone(tag)]);
             repository.put_manifest(push).await.map(drop)
         }

@@ -5,8 +5,7 @@ use std::{
     fmt,
 };
 
-use super::glob::{Glob, InvalidGlob};
-use crate::oci::{Action, RepositoryName};
+use crate::oci::{Action, Glob, InvalidGlob, RepositoryName};
 
 /// How a rule names every user that has logged in.
 pub const ANY_USER: &str = "*";

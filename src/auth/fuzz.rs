@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::oci::Glob;
+
 use super::{
-    Glob, TokenRequest,
+    TokenRequest,
     authorization::Authorization,
     read_token,
     token::{KeySet, Verifier, fuzz_claims},

@@ -18,7 +18,6 @@ mod error;
 mod external;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
-mod glob;
 mod inspect;
 mod login;
 mod password_checks;
@@ -40,7 +39,6 @@ pub use access_rules::{ANONYMOUS, ANY_USER, AccessRules, InvalidAccess, RuleSett
 pub use authenticator::{Authenticator, BrowserLogin};
 pub use authorization::{Credentials, MAX_AUTHORIZATION_LEN};
 pub use error::AuthError;
-pub use glob::{Glob, InvalidGlob};
 pub use inspect::{TokenText, judge_token, read_token};
 pub use password_file::{PasswordFile, PasswordFileError, password_line};
 pub use password_hash::{InvalidHash, NoRandomness, hash_password};

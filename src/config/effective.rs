@@ -2,7 +2,7 @@
 
 use super::node::{Node, Value};
 use super::values::Values;
-use super::{Kind, Source, Status, notifications, table};
+use super::{Kind, Source, Status, notifications, table, upstreams};
 
 /// A setting with its effective value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
             value: match values.node(setting.key) {
                 Some(_) if setting.kind == Kind::EmptyTable => "{}".to_owned(),
                 Some(_) if setting.secret => quoted("(secret)"),
+                Some(node) if setting.key == "upstream" => written(&upstreams::without_secrets(node)),
                 Some(node) if setting.key == "notifications.endpoints" => {
                     written(&notifications::without_secrets(node))
                 }

@@ -136,6 +136,8 @@ mod tests {
             ),
             "health.file" => (["{file: /a}", "{file: /b}"], ""),
             "notifications.endpoints" => (["{url: 'http://a'}", "{url: 'http://b'}"], ""),
+            "upstream" => (["{prefix: a, url: 'http://a'}", "{prefix: b, url: 'http://b'}"], ""),
+            "proxy.local_namespaces" => (["a.test", "b.test"], ""),
             "health.tcp" => (["{addr: 'a:1'}", "{addr: 'b:2'}"], ""),
             "health.http" => (["{uri: 'http://a'}", "{uri: 'http://b'}"], ""),
             "http.debug.addr" => (["localhost:5003", "[::1]:5004"], ""),

@@ -8,7 +8,7 @@ use super::node::Node;
 use super::values::Values;
 use super::{
     CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, access, auth, effective, environment,
-    health, http, limits, log, notifications, storage, table, ui, validation,
+    health, http, limits, log, notifications, storage, table, ui, upstreams, validation,
 };
 
 /// The sources of settings.
@@ -156,6 +156,7 @@ fn sections(values: &mut Values) -> Config {
     let auth = auth::read(values);
     let (access, groups) = access::read(values);
     access::check(values, &auth.mode);
+    let upstreams = upstreams::read(values, &auth.mode);
     Config {
         http: http::read(values),
         storage: storage::read(values),
@@ -164,6 +165,7 @@ fn sections(values: &mut Values) -> Config {
         groups,
         health: health::read(values),
         notifications: notifications::read(values),
+        upstreams,
         ui: ui::read(values),
         log: log::read(values),
         limits: limits::read(values),

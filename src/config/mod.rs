@@ -43,6 +43,7 @@ mod toml_file;
 mod trusted_proxies;
 mod ui;
 mod unsupported;
+mod upstreams;
 mod validation;
 mod values;
 mod yaml;
@@ -72,6 +73,7 @@ pub use storage::{Storage, Store};
 pub use table::settings;
 pub use tls::{ClientAuth, Tls, TlsVersion};
 pub use ui::Ui;
+pub use upstreams::{UpstreamCredentials, UpstreamSettings, Upstreams};
 pub use validation::Validation;
 
 /// Every setting, read and checked: plain values without their sources.
@@ -91,6 +93,8 @@ pub struct Config {
     pub health: Vec<HealthCheck>,
     /// Where events are sent.
     pub notifications: Notifications,
+    /// The registries that repositories are filled from.
+    pub upstreams: Upstreams,
     /// The page for people with a browser.
     pub ui: Ui,
     /// The level and the form of the log.

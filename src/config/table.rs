@@ -4,12 +4,12 @@ use super::nearest::nearest;
 use super::setting::is_below;
 use super::{
     Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, storage, tls, ui, unsupported,
-    validation,
+    upstreams, validation,
 };
 
 /// Every setting, in the order of the documentation.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    const SECTIONS: [&[Setting]; 14] = [
+    const SECTIONS: [&[Setting]; 15] = [
         http::SETTINGS,
         debug::SETTINGS,
         tls::SETTINGS,
@@ -20,6 +20,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         ui::SETTINGS,
         health::SETTINGS,
         notifications::SETTINGS,
+        upstreams::SETTINGS,
         log::SETTINGS,
         limits::SETTINGS,
         validation::SETTINGS,
@@ -111,6 +112,7 @@ mod tests {
             Kind::Lists => "{name: [text]}".to_owned(),
             Kind::Rules if setting.key == "health.file" => "[{file: /f}]".to_owned(),
             Kind::Rules if setting.key == "notifications.endpoints" => "[{url: 'http://a'}]".to_owned(),
+            Kind::Rules if setting.key == "upstream" => "[{prefix: a, url: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.http" => "[{uri: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.tcp" => "[{addr: 'a:1'}]".to_owned(),
             Kind::Rules => "[{users: [u], repositories: [r], actions: [pull]}]".to_owned(),
@@ -119,13 +121,16 @@ mod tests {
     }
 
     /// Some settings matter only beside others.
-    const SURROUNDINGS: [&str; 8] = [
+    const SURROUNDINGS: [&str; 11] = [
         "",
         "health.storagedriver.enabled = true",
         "http.debug.addr = ':5001'",
         "http.debug = { addr = ':5001', prometheus = { enabled = true } }",
         "http.tls = { certificate = '/c', key = '/k', clientcas = ['/ca'] }",
         "auth.htpasswd.path = '/f'",
+        "proxy = { remoteurl = 'https://a', username = 'u', password = 'p' }",
+        "proxy = { remoteurl = 'https://a', exec = { command = '/c' } }",
+        "proxy = { remoteurl = 'https://a' }",
         "auth.mode = 'token'\nauth.htpasswd.path = '/f'",
         "auth.token = { realm = 'https://a.test', service = 's', issuer = 'i', jwks = '/j' }",
     ];

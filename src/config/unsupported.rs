@@ -7,7 +7,6 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::ignored("compatibility", "stored schema 1 manifests are served, new ones are refused"),
     Setting::ignored("redis", "wharf has its own cache in memory"),
     Setting::ignored("reporting", "wharf sends no reports"),
-    Setting::not_yet("proxy", "remove it; wharf does not fetch from other registries"),
     Setting::refused("middleware", "wharf has no plug-ins; remove it"),
     Setting::refused("policy", "wharf accepts every class of repository; remove it"),
 ];

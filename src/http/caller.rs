@@ -12,7 +12,7 @@ use super::{Service, error::HttpError, location, router::Right};
 use crate::{
     auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},
-    registry::{Overwrite, Page, Registry, Repository, events::Source},
+    registry::{Anonymous, Overwrite, Page, Registry, Repository, events::Source},
 };
 
 /// The address of the clients of a Unix socket, which have none: all of them are one.
@@ -63,13 +63,17 @@ pub struct Catalog {
 impl Catalog {
     /// The repositories that the sender may see: at most `limit`, after `last`.
     pub(crate) async fn list(&self, last: Option<&str>, limit: usize) -> Page<RepositoryName> {
-        self.registry.list_repositories(last, limit, |name| self.principal.may_see(name)).await
+        self.registry.list_repositories(last, limit, |name| self.may_see(name)).await
     }
 
     /// All repositories that the sender may see and that have `text` in their name.
     pub(crate) async fn containing(&self, text: &str) -> Vec<RepositoryName> {
-        let is_wanted = |name: &RepositoryName| name.as_str().contains(text) && self.principal.may_see(name);
+        let is_wanted = |name: &RepositoryName| name.as_str().contains(text) && self.may_see(name);
         self.registry.list_repositories(None, usize::MAX, is_wanted).await.entries
+    }
+
+    fn may_see(&self, name: &RepositoryName) -> bool {
+        self.principal.may_see(name) && is_open_to(&self.registry, &self.principal, name)
     }
 }
 
@@ -137,7 +141,7 @@ impl<'a> Caller<'a> {
 
     /// Whether the sender may read a repository.
     pub(crate) fn may_pull(&self, name: &RepositoryName) -> bool {
-        self.principal.may(Action::Pull, name)
+        self.principal.may(Action::Pull, name) && is_open_to(&self.service.registry, &self.principal, name)
     }
 
     /// Whether the sender may delete from a repository.
@@ -179,7 +183,7 @@ impl<'a> Caller<'a> {
                 }))
             }
             Right::Pull(name) => {
-                self.must(may(Action::Pull, &name))?;
+                self.must(self.may_pull(&name))?;
                 Ok(Granted::Pull(self.authorized(name, Overwrite::Refused)))
             }
             Right::Push { to, .. } => {
@@ -202,7 +206,10 @@ impl<'a> Caller<'a> {
     }
 
     fn authorized<A>(&self, name: RepositoryName, overwrite: Overwrite) -> Authorized<A> {
-        let repository = self.service.registry.repository_for(name, || self.source());
+        let registry = &self.service.registry;
+        let is_fetching = self.principal.is_authenticated() || registry.anonymous(&name) == Anonymous::Fetch;
+        let repository = registry.repository_for(name, || self.source());
+        let repository = if is_fetching { repository } else { repository.without_fetching() };
         Authorized { repository, overwrite, right: PhantomData }
     }
 
@@ -243,6 +250,11 @@ impl<'a> Caller<'a> {
         let error = (self.principal.method() == auth::Method::Bearer).then_some("insufficient_scope");
         self.service.challenge(self.request, self.wanted.as_deref(), error)
     }
+}
+
+/// Whether an upstream that has private content lets a sender read a repository that it fills.
+fn is_open_to(registry: &Registry, principal: &Principal, name: &RepositoryName) -> bool {
+    principal.is_authenticated() || registry.anonymous(name) != Anonymous::Nothing
 }
 
 /// The credentials of a request from an address.

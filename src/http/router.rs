@@ -135,6 +135,16 @@ impl Right {
         }
     }
 
+    /// The same right, to the repository that `name_of` names in the place of its own.
+    pub(crate) fn renamed(self, name_of: impl FnOnce(RepositoryName) -> RepositoryName) -> Self {
+        match self {
+            Self::Pull(name) => Self::Pull(name_of(name)),
+            Self::Push { to, mount_from } => Self::Push { to: name_of(to), mount_from },
+            Self::Delete(name) => Self::Delete(name_of(name)),
+            other @ (Self::Open | Self::Authenticated | Self::Catalog) => other,
+        }
+    }
+
     /// The repository that the right is to.
     pub(crate) fn repository(&self) -> Option<&RepositoryName> {
         match self {

@@ -3,6 +3,7 @@
 mod descriptor;
 mod digest;
 mod error_code;
+mod glob;
 mod manifest;
 mod media_type;
 mod name;
@@ -14,6 +15,7 @@ mod scope;
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, Hasher, Hex, InvalidDigest};
 pub use error_code::ErrorCode;
+pub use glob::{Glob, InvalidGlob};
 pub use manifest::{BlobReference, InvalidManifest, Manifest, StoredReferences};
 pub use media_type::{InvalidMediaType, MediaType};
 pub use name::{InvalidName, RepositoryName};

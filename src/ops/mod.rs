@@ -121,7 +121,7 @@ mod tests {
             ("/my", "/other/healthz", None),
         ];
         for (prefix, path, name) in rows {
-            let ops = Ops::new(prefix.to_owned(), Registry::at_rest(Storage::memory(), Rules::default()));
+            let ops = Ops::new(prefix.to_owned(), Registry::at_rest(Storage::memory(), Rules::default(), None));
             assert_eq!(ops.named(path), name, "{prefix} {path}");
         }
     }

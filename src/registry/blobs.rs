@@ -3,7 +3,7 @@
 mod reading;
 
 use super::{
-    Registry, RegistryError, Repository, Wanted,
+    Registry, RegistryError, Repository,
     events::{Action, BlobTarget},
     layout,
     links::link_to,
@@ -11,30 +11,31 @@ use super::{
 };
 use crate::{
     oci::{Algorithm, Digest, Preconditions, RepositoryName},
-    storage::{Stat, Step, StorageError},
+    storage::{Object, Stat, Step, StorageError},
 };
 
 pub use reading::{Blob, BlobRegion};
 
 impl Repository {
-    /// The metadata of a blob. Like registry:2, this counts as a pull ([distribution-spec, checking
+    /// How many bytes a blob has. Like registry:2, this counts as a pull ([distribution-spec, checking
     /// if content exists]).
     ///
     /// # Errors
     /// [`RegistryError::BlobUnknown`] if the repository does not have it.
     ///
     /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
-    pub async fn stat_blob(&self, digest: &Digest) -> Result<Stat, RegistryError> {
+    pub async fn stat_blob(&self, digest: &Digest) -> Result<u64, RegistryError> {
         // A client that hears that it is there does not upload it.
         self.locks().pins().touch(digest).await;
-        let mut found = absent_if_out_of_reach(self.blob_in_store(digest).await)?;
-        if found.is_none() && self.fetch(Wanted::Blob(digest)).await? {
-            found = self.blob_in_store(digest).await?;
-        }
-        let (_, stat) = found.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
-        self.renew(layout::link(&layout::layer(&self.name, digest))).await;
-        self.notify(Action::BlobPulled(BlobTarget { digest, size: stat.len }));
-        Ok(stat)
+        let size = match absent_if_out_of_reach(self.blob_in_store(digest).await)? {
+            Some((_, stat)) => {
+                self.renew(layout::link(&layout::layer(&self.name, digest))).await;
+                stat.len
+            }
+            None => self.fetch_blob(digest).await?.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?.len(),
+        };
+        self.notify(Action::BlobPulled(BlobTarget { digest, size }));
+        Ok(size)
     }
 
     /// Opens a blob ([distribution-spec, pulling blobs]).
@@ -45,22 +46,33 @@ impl Repository {
     /// [distribution-spec, pulling blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pulling-blobs
     pub async fn open_blob(&self, digest: &Digest) -> Result<Blob, RegistryError> {
         let mut opened = self.open_stored(digest).await?;
-        if opened.is_none() && self.fetch(Wanted::Blob(digest)).await? {
-            opened = self.open_stored(digest).await?;
+        if opened.is_none() {
+            opened = self.fetch_blob(digest).await?;
         }
         let blob = opened.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
-        self.notify(Action::BlobPulled(BlobTarget { digest, size: blob.stat().len }));
+        self.notify(Action::BlobPulled(BlobTarget { digest, size: blob.len() }));
         Ok(blob)
     }
 
-    async fn open_stored(&self, digest: &Digest) -> Result<Option<Blob>, StorageError> {
+    pub(super) async fn open_stored(&self, digest: &Digest) -> Result<Option<Blob>, StorageError> {
+        let opened = self.open_object(digest).await?;
+        Ok(opened.map(|(target, object)| Blob::new(self.registry.clone(), digest.clone(), target, object)))
+    }
+
+    /// The stored bytes of a blob.
+    pub(super) async fn stored_object(&self, digest: &Digest) -> Result<Option<Object>, StorageError> {
+        Ok(self.open_object(digest).await?.map(|(_, object)| object))
+    }
+
+    /// The stored bytes of a blob, and the digest that the store has them under.
+    async fn open_object(&self, digest: &Digest) -> Result<Option<(Digest, Object)>, StorageError> {
         let Some(target) = self.blob_target(digest).await? else { return Ok(None) };
         let object = absent_if_out_of_reach(self.storage().open(&layout::data(&target)).await)?;
         let Some(object) = object else { return Ok(None) };
         if self.registry.lost_its_bytes(&target, object.stat()).await? {
             return Ok(None);
         }
-        Ok(Some(Blob::new(self.registry.clone(), digest.clone(), target, object)))
+        Ok(Some((target, object)))
     }
 
     /// Takes a blob out of this repository; it stays in every other ([distribution-spec, deleting blobs]).
@@ -95,6 +107,7 @@ impl Repository {
     ///
     /// [distribution-spec, mounting a blob]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#mounting-a-blob-from-another-repository
     pub async fn mount(&self, digest: &Digest, from: &Self) -> Result<bool, RegistryError> {
+        self.refuse_if_filled_by_upstream()?;
         let (this, from, digest) = (self.clone(), from.clone(), digest.clone());
         self.locks()
             .own(async move {
@@ -123,6 +136,7 @@ impl Repository {
         digest: &Digest,
         may_read: impl Fn(&RepositoryName) -> bool,
     ) -> Result<bool, RegistryError> {
+        self.refuse_if_filled_by_upstream()?;
         // A sha512 blob may be in the store under another name; any other is there under its own, or nowhere.
         if digest.algorithm() == Algorithm::Sha256 && self.registry.stat_data(digest).await?.is_none() {
             return Ok(false);

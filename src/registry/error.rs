@@ -1,6 +1,5 @@
 //! Errors of a registry.
 
-use super::UpstreamError;
 use crate::{
     oci::{Digest, InvalidManifest, RepositoryName, Tag},
     storage::{AppendError, StorageError},
@@ -77,6 +76,12 @@ pub enum RegistryError {
     /// The upstream was asked, and what it has is not known.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// An upstream fills the repository, so clients can't push to it.
+    #[error("this repository is filled from {host}, so nothing can be pushed to it; push to another repository")]
+    FilledByUpstream {
+        /// The host of the upstream.
+        host: String,
+    },
     /// Deletes are switched off.
     #[error("deletes are switched off")]
     DeleteDisabled,
@@ -86,6 +91,23 @@ pub enum RegistryError {
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// Why it is not known whether an upstream has something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// It takes no more requests for now.
+    #[error("the upstream registry limits its requests")]
+    Limited {
+        /// In how many seconds it takes requests again, if it says so.
+        retry_after: Option<u64>,
+    },
+    /// It does not allow this registry to read the repository. To clients, the repository does not exist.
+    #[error("the upstream registry has no such repository")]
+    Denied,
+    /// It can't be reached, or its answer can't be used.
+    #[error("the upstream registry does not answer")]
+    Unavailable,
 }
 
 /// Why a body did not come to its end.

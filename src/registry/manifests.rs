@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Registry, RegistryError, Repository, Wanted,
+    Answer, Registry, RegistryError, Repository,
     blobs::absent_if_out_of_reach,
     content::VerifiedManifest,
     events::{Action, ManifestTarget},
@@ -63,6 +63,8 @@ pub struct StoredManifest {
     pub media_type: MediaType,
     /// The body, to the byte.
     pub bytes: Bytes,
+    /// Whether the upstream was asked for something newer, and did not answer.
+    pub is_stale: bool,
 }
 
 impl Repository {
@@ -94,7 +96,7 @@ impl Repository {
     }
 
     fn notify_pull(&self, stored: &StoredManifest, reference: &Reference) {
-        let StoredManifest { digest, media_type, bytes } = stored;
+        let StoredManifest { digest, media_type, bytes, is_stale: _ } = stored;
         let tags = if let Reference::Tag(tag) = reference { std::slice::from_ref(tag) } else { &[] };
         self.notify(Action::ManifestPulled(ManifestTarget { digest, media_type, bytes, tags }));
     }
@@ -108,6 +110,7 @@ impl Repository {
     ///
     /// [distribution-spec, pushing manifests]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests
     pub async fn put_manifest(&self, push: ManifestPush) -> Result<PushedManifest, RegistryError> {
+        self.refuse_if_filled_by_upstream()?;
         if push.bytes.len() as u64 > Registry::MANIFEST_LIMIT {
             return Err(RegistryError::ManifestTooLarge { limit: Registry::MANIFEST_LIMIT });
         }
@@ -155,23 +158,30 @@ impl Repository {
     /// A manifest that is stored, or that the upstream has. If the client asks only whether it is there, it is made
     /// young.
     async fn find_manifest(&self, reference: &Reference, is_head: bool) -> Result<StoredManifest, RegistryError> {
-        let wanted = Wanted::Manifest(reference);
+        let unknown = || RegistryError::ManifestUnknown(reference.to_string());
         // A tag may mean something else upstream than here. A digest always means the same content.
-        let mut asked = match reference {
-            Reference::Tag(_) => self.fetch(wanted).await,
-            Reference::Digest(_) => Ok(false),
-        };
+        if let Reference::Digest(_) = reference
+            && let Some(stored) = self.find_stored(reference, is_head).await?
+        {
+            return Ok(stored);
+        }
+        let mut answer = self.fetch_manifest(reference).await;
+        match (answer, reference) {
+            (Ok(Answer::Absent), _) | (Ok(Answer::NotAsked), Reference::Digest(_)) => return Err(unknown()),
+            _ => {}
+        }
         let mut stored = self.find_stored(reference, is_head).await?;
-        if let (None, Reference::Digest(_)) = (&stored, reference) {
-            asked = self.fetch(wanted).await;
-            if let Ok(true) = asked {
-                stored = self.find_stored(reference, is_head).await?;
-            }
+        if stored.is_none() && answer == Ok(Answer::Stored) {
+            // It was stored, and was deleted.
+            self.forget_fetched_manifest(reference);
+            answer = self.fetch_manifest(reference).await;
+            stored = self.find_stored(reference, is_head).await?;
         }
-        if stored.is_none() {
-            asked?;
+        match (stored, answer) {
+            (Some(stored), answer) => Ok(StoredManifest { is_stale: answer.is_err(), ..stored }),
+            (None, Err(error)) => Err(error.into()),
+            (None, Ok(_)) => Err(unknown()),
         }
-        stored.ok_or_else(|| RegistryError::ManifestUnknown(reference.to_string()))
     }
 
     /// A manifest that is stored here. If the client asks only whether it is there, it is made young.
@@ -201,7 +211,7 @@ impl Repository {
             Some(media_type) => media_type,
             None => Box::pin(self.media_type_of(&digest, &bytes)).await?,
         };
-        Ok(Some(StoredManifest { digest, media_type, bytes }))
+        Ok(Some(StoredManifest { digest, media_type, bytes, is_stale: false }))
     }
 
     /// Whether the repository has a link to this manifest.

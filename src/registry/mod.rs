@@ -7,6 +7,9 @@ mod completeness;
 mod content;
 mod error;
 pub mod events;
+mod eviction;
+mod fetched_blob;
+mod fetching;
 mod fsck;
 mod gc;
 mod grace_after_boot;
@@ -40,7 +43,8 @@ pub use blobs::{Blob, BlobRegion};
 pub use body_channel::{Body, BodySender, body};
 pub use browse::{LastCollection, ListedTag, TagSummary};
 pub use content::CacheCounts;
-pub use error::{BodyError, RegistryError};
+pub use error::{BodyError, RegistryError, UpstreamError};
+pub use fetched_blob::{BlobWriter, FetchedBlob};
 pub use fsck::{Event as FsckEvent, Finding, FsckError, FsckReport, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
     Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
@@ -52,7 +56,7 @@ pub use outbox::{OutboxRecord, Outcome as ChangeOutcome};
 pub use progress::Progress;
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
-pub use upstream::{Upstream, UpstreamError, Wanted};
+pub use upstream::{Anonymous, Answer, Filling, Upstream};
 
 // Parts of its answers, errors and traits: the modules above name them from here.
 pub use crate::storage::{FreeSpace, Key, Stat, Step, StorageError};
@@ -234,10 +238,11 @@ impl Registry {
         registry
     }
 
-    /// A registry without clients, listeners and background tasks, for work on a store that no server has open.
+    /// A registry without clients, listeners and background tasks, for work on a store that no server has open. The
+    /// upstream says which repositories it fills.
     #[must_use]
-    pub fn at_rest(storage: Storage, rules: Rules) -> Self {
-        Self::over(storage, rules, Extensions::default(), None)
+    pub fn at_rest(storage: Storage, rules: Rules, upstream: Option<Arc<dyn Upstream>>) -> Self {
+        Self::over(storage, rules, Extensions { upstream, ..Extensions::default() }, None)
     }
 
     fn over(storage: Storage, rules: Rules, extensions: Extensions, serving: Option<Instant>) -> Self {
@@ -259,7 +264,7 @@ impl Registry {
     /// A repository, which need not exist yet.
     #[must_use]
     pub fn repository(&self, name: RepositoryName) -> Repository {
-        Repository { registry: self.clone(), name, source: None, is_filled: false }
+        Repository { registry: self.clone(), name, source: None, is_filled: false, is_fetching: true }
     }
 
     /// [`Registry::repository`], for a request. Its events carry the source, which is made only if a listener needs it.
@@ -355,6 +360,8 @@ pub struct Repository {
     source: Option<Arc<Source>>,
     /// Whether the upstream uses it to store what it fetched.
     is_filled: bool,
+    /// Whether the upstream is asked for what is missing.
+    is_fetching: bool,
 }
 
 impl Repository {

@@ -51,6 +51,7 @@ impl Repository {
     ///
     /// [distribution-spec, pushing blobs]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-blobs
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<SessionId, RegistryError> {
+        self.refuse_if_filled_by_upstream()?;
         let limit = self.rules().unfinished_limit;
         let session = SessionId::random();
         let key = layout::upload(&self.name, &session);
@@ -124,6 +125,7 @@ impl Repository {
     ///
     /// [distribution-spec, single POST]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#single-post
     pub async fn push_blob(&self, digest: &Digest, body: Body) -> Result<(), RegistryError> {
+        self.refuse_if_filled_by_upstream()?;
         let (this, digest) = (self.clone(), digest.clone());
         self.locks()
             .own(async move {
@@ -219,7 +221,7 @@ impl Repository {
     }
 
     /// Makes received content a blob of this repository.
-    async fn commit_blob(&self, verified: Verified) -> Result<(), RegistryError> {
+    pub(super) async fn commit_blob(&self, verified: Verified) -> Result<(), RegistryError> {
         let digest = &verified.digest().clone();
         let _pin = self.locks().pins().pin([digest.clone()]).await;
         let _shared = self.locks().shared(&self.name).await;
@@ -231,7 +233,7 @@ impl Repository {
 }
 
 /// Received content as verified, if it is what the digest says; else the error, and the content.
-async fn verified(
+pub(super) async fn verified(
     staging: Staging,
     digest: &Digest,
 ) -> Result<Result<Verified, (RegistryError, Staging)>, StorageError> {

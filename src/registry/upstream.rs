@@ -1,40 +1,54 @@
 //! Upstream: the registry from which a repository may get what it does not have.
 //!
-//! A registry without an upstream never asks. With one, a repository asks it for each manifest and each blob that is
-//! missing, for each tag that is pulled, and for the lists of tags and referrers. The upstream stores what it fetches
-//! by the usual verbs of the [`Repository`] that it is given, so fetched content is verified as pushed content is. That
-//! repository does not ask the upstream again, takes manifests before the content that they refer to, and makes no
-//! events.
+//! A registry without an upstream never asks. With one, a repository that the upstream fills asks it for each manifest
+//! and each blob that is missing, for each tag that is pulled, and for the lists of tags and referrers. The upstream
+//! stores what it fetches through the [`Repository`] that it is given, so fetched content is verified as pushed content
+//! is. That repository does not ask the upstream again, takes manifests before the content that they refer to, and
+//! makes no events.
+//!
+//! Clients can't push to a repository that an upstream fills. A delete removes the copy that is stored.
 
 use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-use super::{Page, ReferrersPage, RegistryError, Repository};
-use crate::oci::{Digest, Reference, Tag};
-
-/// The request of a repository to its upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted<'a> {
-    /// A manifest. By a tag, this is asked at each pull, whether the tag is stored or not: the upstream decides whether
-    /// that is still fresh.
-    Manifest(&'a Reference),
-    /// A blob that is not stored.
-    Blob(&'a Digest),
-}
+use super::{FetchedBlob, Page, ReferrersPage, Repository, error::UpstreamError};
+use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
 /// A source of what is missing.
-///
-/// A blob is served when all of it is stored. To serve it while it is fetched, [`Upstream::fetch`] would give what is
-/// read from the fetch that is under way, and [`Repository::open_blob`] would return that as a [`super::Blob`].
 pub trait Upstream: fmt::Debug + Send + Sync {
-    /// Stores in `repository` what is wanted, if it may be had. If it may not, this succeeds and stores nothing.
-    /// Several requests may want the same at the same time; dropping the future, when a client goes away, ends the
-    /// wait.
+    /// The repository that a request means: `name` is in its path, `namespace` is the value of its `ns` parameter.
+    /// `None`: no repository of this registry.
+    fn repository_name(&self, name: &RepositoryName, namespace: Option<&str>) -> Option<RepositoryName>;
+
+    /// How a repository is filled; `None`: it is the registry's own.
+    fn filling(&self, name: &RepositoryName) -> Option<Filling<'_>>;
+
+    /// Stores in `repository` the manifest that the upstream has under `reference`, if it is not stored yet. For a tag,
+    /// this is called at each pull: the upstream decides whether the stored one is still fresh. Several requests may
+    /// want the same at the same time; dropping the future, when a client goes away, ends the wait.
     ///
     /// # Errors
-    /// [`UpstreamError`] if it can't be known. A tag that is stored is served then.
-    fn fetch<'a>(&'a self, repository: &'a Repository, wanted: Wanted<'a>) -> BoxFuture<'a, Result<(), UpstreamError>>;
+    /// [`UpstreamError`] if it can't be known. What is stored is served then.
+    fn fetch_manifest<'a>(
+        &'a self,
+        repository: &'a Repository,
+        reference: &'a Reference,
+    ) -> BoxFuture<'a, Result<Answer, UpstreamError>>;
+
+    /// Forgets what the upstream said of a manifest, which is not stored any more.
+    fn forget_manifest(&self, name: &RepositoryName, reference: &Reference);
+
+    /// Begins to fetch a blob that is not stored in `repository`, and gives it to be read while it comes; or `None`:
+    /// it is stored now, or there is none.
+    ///
+    /// # Errors
+    /// [`UpstreamError`] if it can't be known.
+    fn fetch_blob<'a>(
+        &'a self,
+        repository: &'a Repository,
+        digest: &'a Digest,
+    ) -> BoxFuture<'a, Result<Option<FetchedBlob>, UpstreamError>>;
 
     /// The upstream's tags after `last`, `limit` at most; `None`: those that are stored are listed.
     fn tags<'a>(
@@ -56,33 +70,36 @@ pub trait Upstream: fmt::Debug + Send + Sync {
     ) -> BoxFuture<'a, Option<ReferrersPage>>;
 }
 
-/// Why it is not known whether an upstream has something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum UpstreamError {
-    /// It takes no more requests for now.
-    #[error("the upstream registry limits its requests")]
-    Limited {
-        /// In how many seconds it takes requests again, if it says so.
-        retry_after: Option<u64>,
-    },
-    /// It can't be reached, or its answer can't be used.
-    #[error("the upstream registry does not answer")]
-    Unavailable,
+/// What the upstream says of a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The repository has what the upstream has.
+    Stored,
+    /// The upstream has no such manifest.
+    Absent,
+    /// The upstream is not asked for this.
+    NotAsked,
 }
 
-impl Repository {
-    /// The upstream, and this repository as the upstream fills it; `None` if nothing is to be asked.
-    pub(super) fn upstream(&self) -> Option<(&dyn Upstream, Self)> {
-        let upstream = self.registry.0.extensions.upstream.as_deref().filter(|_| !self.is_filled)?;
-        Some((upstream, Self { is_filled: true, source: None, ..self.clone() }))
-    }
+/// How a repository is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Filling<'a> {
+    /// The host of the upstream.
+    pub host: &'a str,
+    /// The rights of clients without a login who may pull.
+    pub anonymous: Anonymous,
+}
 
-    /// Asks the upstream for what is missing; `false` if there is none.
-    pub(super) async fn fetch(&self, wanted: Wanted<'_>) -> Result<bool, RegistryError> {
-        let Some((upstream, filled)) = self.upstream() else { return Ok(false) };
-        upstream.fetch(&filled, wanted).await?;
-        Ok(true)
-    }
+/// The rights that clients without a login have in a repository that an upstream fills, if they may pull from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Anonymous {
+    /// They get all that the upstream has.
+    #[default]
+    Fetch,
+    /// They get what is stored.
+    Stored,
+    /// They get nothing.
+    Nothing,
 }
 
 #[cfg(test)]

@@ -4,15 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use url::Url;
 
-use super::StartError;
+use super::{StartError, upstreams};
 use crate::{
     api,
     auth::{Authenticator, Sessions},
     config::{Config, Store},
     http::{self, LocationBase},
+    mirror::Mirror,
     notify::{self, Notifier},
     ops::Metrics,
-    registry::{Extensions, Gc, Registry, Rules, Verify},
+    registry::{Extensions, Gc, Registry, Rules, Upstream, Verify},
     storage::{Storage, StorageError},
     web::Web,
 };
@@ -22,14 +23,16 @@ pub(super) async fn registry(
     config: &Config,
     metrics: Option<&Arc<Metrics>>,
     notifier: Option<&Arc<Notifier>>,
+    mirror: Option<&Arc<Mirror>>,
 ) -> Result<Registry, StartError> {
     let (mut storage, rules) = (storage(config).await?, rules(config));
-    Registry::at_rest(storage.clone(), rules).mark_unexplained().await?;
-    let mut extensions = Extensions::default();
+    Registry::at_rest(storage.clone(), rules, upstream(mirror)).mark_unexplained().await?;
+    let mut extensions = Extensions { upstream: upstream(mirror), ..Extensions::default() };
     if let Some(metrics) = metrics {
         storage = storage.observed_by(metrics.clone());
         extensions.listeners.push(metrics.clone());
     }
+    extensions.listeners.extend(mirror.map(|mirror| mirror.clone() as _));
     extensions.listeners.extend(notifier.map(|notifier| notifier.clone() as _));
     let registry = Registry::extended(storage, rules, extensions);
     match notifier {
@@ -49,8 +52,13 @@ pub(super) fn metrics(config: &Config) -> Option<Arc<Metrics>> {
 ///
 /// # Errors
 /// In words for the operator.
-pub(crate) async fn at_rest(config: &Config) -> Result<Registry, StorageError> {
-    Ok(Registry::at_rest(storage(config).await?, rules(config)))
+pub(crate) async fn at_rest(config: &Config) -> Result<Registry, StartError> {
+    let mirror = upstreams::mirror(config)?;
+    Ok(Registry::at_rest(storage(config).await?, rules(config), upstream(mirror.as_ref())))
+}
+
+fn upstream(mirror: Option<&Arc<Mirror>>) -> Option<Arc<dyn Upstream>> {
+    mirror.map(|mirror| mirror.clone() as _)
 }
 
 async fn storage(config: &Config) -> Result<Storage, StorageError> {

@@ -1,6 +1,6 @@
 //! Finds the errors of a start without starting: all files are read, and nothing is written, bound or kept.
 
-use super::{StartError, authentication, health_checks, listen, notifications, tls};
+use super::{StartError, authentication, health_checks, listen, notifications, tls, upstreams};
 use crate::{
     config::{Config, Store},
     storage::Storage,
@@ -25,6 +25,7 @@ pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
         Storage::check_filesystem(root)?;
     }
     notifications::notifier(config, &addresses)?;
+    upstreams::mirror(config)?;
     let users = authentication::check(config, &addresses)?;
     Ok(tls.map(|tls| tls.current().value.end.clone()).into_iter().chain(users).collect())
 }

@@ -57,6 +57,14 @@ pub enum StartError {
         /// What is wrong with it.
         problem: String,
     },
+    /// An upstream can't be asked.
+    #[error("the upstream {upstream}: {problem}")]
+    Upstream {
+        /// Its host.
+        upstream: String,
+        /// The problem.
+        problem: String,
+    },
     /// A health check can't be made.
     #[error("the health check of {url} can't be made: {problem} (health.http in the settings)")]
     HealthCheck {

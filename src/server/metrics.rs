@@ -45,24 +45,3 @@ impl MetricSource for CertificateEnd {
         }
     }
 }
-
-/// Families of registry:3 about what this server does not do: they are there, and zero.
-#[derive(Debug)]
-pub(super) struct NoProxy;
-
-impl MetricSource for NoProxy {
-    fn write(&self, text: &mut Text) {
-        for (name, help) in [
-            ("registry_proxy_requests_total", "The number of total incoming proxy request received"),
-            ("registry_proxy_hits_total", "The number of total proxy request hits"),
-            ("registry_proxy_misses_total", "The number of total proxy request misses"),
-            ("registry_proxy_pulled_bytes_total", "The size of total bytes pulled from the upstream"),
-            ("registry_proxy_pushed_bytes_total", "The size of total bytes pushed to the client"),
-        ] {
-            text.family(name, Kind::Counter, help);
-            for kind in ["blob", "manifest"] {
-                text.series(name, &[("type", kind)], 0);
-            }
-        }
-    }
-}

@@ -24,13 +24,13 @@ use super::{FileRegion, Stat};
 const PIECE_LEN: u64 = 64 * 1024;
 
 /// An object as it was when it was opened.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Object {
     stat: Stat,
     source: Source,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Source {
     File(Arc<File>),
     Memory(Bytes),
@@ -38,7 +38,11 @@ enum Source {
 
 impl Object {
     pub(super) fn of_file(file: File, stat: Stat) -> Self {
-        Self { stat, source: Source::File(Arc::new(file)) }
+        Self::of_shared_file(Arc::new(file), stat)
+    }
+
+    pub(super) fn of_shared_file(file: Arc<File>, stat: Stat) -> Self {
+        Self { stat, source: Source::File(file) }
     }
 
     pub(super) fn of_memory(bytes: Bytes, stat: Stat) -> Self {

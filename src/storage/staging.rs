@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::{StorageError, filesystem, memory};
+use super::{Object, StorageError, filesystem, memory};
 use crate::oci::{Algorithm, Digest};
 
 /// Content that is being received. Only the holder of this value writes to it.
@@ -32,6 +32,9 @@ pub enum AppendError<E> {
 }
 
 impl Staging {
+    /// The most bytes of an append that a back end keeps in memory.
+    pub const BUFFERED: u64 = 64 * 1024;
+
     /// How many bytes there are.
     #[must_use]
     pub fn offset(&self) -> u64 {
@@ -50,6 +53,19 @@ impl Staging {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.append(body).await,
             Upload::Memory(upload) => upload.append(body).await,
+        }
+    }
+
+    /// The bytes, to be read while more are appended; `None` if the back end can't do this. All bytes so far can be
+    /// read. Of those that are appended later, the last [`Staging::BUFFERED`] of a long append, and short appends, can
+    /// be read after the next long append or after another call of this. The metadata is that of this moment.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn written(&self) -> Result<Option<Object>, StorageError> {
+        match &self.0 {
+            Upload::Filesystem(upload) => upload.written().await.map(Some),
+            Upload::Memory(_) => Ok(None),
         }
     }
 

@@ -58,6 +58,7 @@ impl From<RegistryError> for PageError {
             | From::UploadOffset { .. }
             | From::LengthMismatch
             | From::UploadTooLarge { .. }
+            | From::FilledByUpstream { .. }
             | From::Aborted => Self::Http(HttpError::Internal),
         }
     }

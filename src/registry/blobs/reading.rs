@@ -9,11 +9,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, future::Either};
 
 use crate::{
     oci::{Digest, Hasher},
-    registry::{Registry, Verify},
+    registry::{FetchedBlob, Registry, Verify},
     storage::{FileRegion, Object, Stat},
 };
 
@@ -22,14 +22,24 @@ use crate::{
 pub struct Blob {
     registry: Registry,
     digest: Digest,
-    /// The digest that the store has it under.
-    target: Digest,
-    object: Object,
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    /// It is stored, under the digest `target`.
+    Stored { target: Digest, object: Object },
+    /// It is being fetched.
+    Fetched(FetchedBlob),
 }
 
 impl Blob {
     pub(super) fn new(registry: Registry, digest: Digest, target: Digest, object: Object) -> Self {
-        Self { registry, digest, target, object }
+        Self { registry, digest, content: Content::Stored { target, object } }
+    }
+
+    pub(in crate::registry) fn of_fetched(registry: Registry, digest: Digest, fetched: FetchedBlob) -> Self {
+        Self { registry, digest, content: Content::Fetched(fetched) }
     }
 
     /// The digest it was asked for by.
@@ -38,10 +48,19 @@ impl Blob {
         &self.digest
     }
 
-    /// Its metadata.
+    /// How many bytes it has.
     #[must_use]
-    pub fn stat(&self) -> Stat {
-        self.object.stat()
+    pub fn len(&self) -> u64 {
+        match &self.content {
+            Content::Stored { object, .. } => object.stat().len,
+            Content::Fetched(fetched) => fetched.len(),
+        }
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The bytes of `range`, to be sent by the kernel itself. As with [`Blob::into_stream`], the last of them come only
@@ -54,11 +73,15 @@ impl Blob {
         if self.registry.0.rules.verify == Verify::Whole {
             return Err(self);
         }
-        let Self { registry, digest, target, object } = self;
+        let Self { registry, digest, content } = self;
+        let (target, object) = match content {
+            Content::Stored { target, object } => (target, object),
+            fetched @ Content::Fetched(_) => return Err(Self { registry, digest, content: fetched }),
+        };
         let stat = object.stat();
         match object.into_delivery(range) {
             Ok(delivery) => Ok(BlobRegion { registry, target, stat, delivery }),
-            Err(object) => Err(Self { registry, digest, target, object }),
+            Err(object) => Err(Self { registry, digest, content: Content::Stored { target, object } }),
         }
     }
 
@@ -75,19 +98,17 @@ impl Blob {
         self,
         ranges: Vec<Range<u64>>,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
-        let stat = self.object.stat();
+        let (target, object) = match self.content {
+            Content::Stored { target, object } => (target, object),
+            Content::Fetched(fetched) => return Either::Right(fetched.into_stream_of(ranges)),
+        };
+        let stat = object.stat();
         let is_hashed =
             self.registry.0.rules.verify == Verify::Whole && *ranges == *std::slice::from_ref(&(0..stat.len));
-        let hasher = is_hashed.then(|| Hasher::new(self.target.algorithm()));
+        let hasher = is_hashed.then(|| Hasher::new(target.algorithm()));
         let left = ranges.iter().map(|range| range.end - range.start).sum();
-        Checked {
-            registry: self.registry,
-            target: self.target,
-            stat,
-            hasher,
-            left,
-            pieces: self.object.into_stream_of(ranges),
-        }
+        let pieces = object.into_stream_of(ranges);
+        Either::Left(Checked { registry: self.registry, target, stat, hasher, left, pieces })
     }
 }
 

@@ -122,6 +122,10 @@ impl Repository {
         }
         // One that another registry took and this one would not: what it refers to is found out where that matters.
         let Ok(manifest) = Manifest::parse(&bytes, None) else { return Ok(None) };
+        if self.registry.filling(&self.name).is_some() {
+            // What is missing is fetched when it is wanted.
+            return Ok(None);
+        }
         match self.missing_references(&manifest).await {
             Ok(missing) if missing.is_empty() => Ok(None),
             Ok(missing) => {

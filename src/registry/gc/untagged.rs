@@ -34,6 +34,10 @@ impl Collector {
         for (done, name) in names.iter().enumerate() {
             self.go_on()?;
             self.account.progress(Phase::Untag, done, names.len());
+            if self.registry.filling(name).is_some() {
+                // Clients pull children by their digests, and what nobody uses is evicted.
+                continue;
+            }
             let repository = self.registry.repository(name.clone());
             let mut graph = Graph::default();
             // Most is read before others have to wait.

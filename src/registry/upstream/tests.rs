@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     oci::{Algorithm, MediaType, Preconditions},
     registry::{
-        Extensions, ManifestPush, Overwrite, Registry, Rules, body,
+        Extensions, ManifestPush, Overwrite, Registry, RegistryError, Rules,
         events::{Event, Listener},
     },
     storage::Storage,
@@ -49,37 +49,62 @@ fn image() -> Bytes {
 }
 
 impl Upstream for Hub {
-    fn fetch<'a>(&'a self, repository: &'a Repository, wanted: Wanted<'a>) -> BoxFuture<'a, Result<(), UpstreamError>> {
+    fn repository_name(&self, name: &RepositoryName, namespace: Option<&str>) -> Option<RepositoryName> {
+        namespace.is_none().then(|| name.clone())
+    }
+
+    fn filling(&self, name: &RepositoryName) -> Option<Filling<'_>> {
+        let is_filled = name.as_str() != "own";
+        is_filled.then_some(Filling { host: "hub.test", anonymous: Anonymous::Fetch })
+    }
+
+    fn fetch_manifest<'a>(
+        &'a self,
+        repository: &'a Repository,
+        reference: &'a Reference,
+    ) -> BoxFuture<'a, Result<Answer, UpstreamError>> {
         async move {
             if self.is_down.load(SeqCst) {
                 return Err(UpstreamError::Limited { retry_after: Some(7) });
             }
-            match wanted {
-                Wanted::Manifest(reference) => {
-                    self.asked.lock().unwrap().push(format!("manifest {reference}"));
-                    if reference.to_string() == "none" || repository.manifest(reference).await.is_ok() {
-                        return Ok(());
-                    }
-                    let push = ManifestPush {
-                        reference: reference.clone(),
-                        tags: Vec::new(),
-                        content_type: None,
-                        bytes: image(),
-                        overwrite: Overwrite::Allowed,
-                        conditions: Preconditions::default(),
-                    };
-                    drop(repository.put_manifest(push).await);
-                }
-                Wanted::Blob(digest) => {
-                    self.asked.lock().unwrap().push(format!("blob {digest}"));
-                    let (sender, body) = body();
-                    sender.send(Bytes::from_static(BLOB)).await;
-                    sender.end();
-                    // Of any other digest these bytes are refused.
-                    drop(repository.push_blob(digest, body).await);
-                }
+            self.asked.lock().unwrap().push(format!("manifest {reference}"));
+            if reference.to_string() == "none" {
+                return Ok(Answer::Absent);
             }
-            Ok(())
+            if repository.manifest(reference).await.is_ok() {
+                return Ok(Answer::Stored);
+            }
+            let push = ManifestPush {
+                reference: reference.clone(),
+                tags: Vec::new(),
+                content_type: None,
+                bytes: image(),
+                overwrite: Overwrite::Allowed,
+                conditions: Preconditions::default(),
+            };
+            let put = repository.put_manifest(push).await;
+            Ok(if put.is_ok() { Answer::Stored } else { Answer::Absent })
+        }
+        .boxed()
+    }
+
+    fn forget_manifest(&self, _: &RepositoryName, _: &Reference) {}
+
+    fn fetch_blob<'a>(
+        &'a self,
+        repository: &'a Repository,
+        digest: &'a Digest,
+    ) -> BoxFuture<'a, Result<Option<FetchedBlob>, UpstreamError>> {
+        async move {
+            if self.is_down.load(SeqCst) {
+                return Err(UpstreamError::Limited { retry_after: Some(7) });
+            }
+            self.asked.lock().unwrap().push(format!("blob {digest}"));
+            let (mut writer, fetched) = repository.begin_blob(digest, BLOB.len() as u64).await.unwrap();
+            writer.append(vec![Bytes::from_static(BLOB)]).await.unwrap();
+            // Of any other digest these bytes are refused.
+            drop(writer.finish(Vec::new()).await);
+            Ok((*digest == blob()).then_some(fetched))
         }
         .boxed()
     }
@@ -123,7 +148,7 @@ async fn what_is_missing_is_fetched_once_and_a_tag_is_asked_for_at_each_pull() {
         assert_eq!((manifest.digest, manifest.bytes), (digest.clone(), image()));
         repository.manifest(&Reference::Digest(digest.clone())).await.unwrap();
         let opened = repository.open_blob(&blob()).await.unwrap();
-        let len = opened.stat().len;
+        let len = opened.len();
         let pieces: Vec<_> = opened.into_stream(0..len).map(Result::unwrap).collect().await;
         assert_eq!(pieces.concat(), BLOB);
         repository.stat_blob(&blob()).await.unwrap();
@@ -165,4 +190,17 @@ async fn an_upstream_that_is_down_serves_what_is_stored() {
     {
         assert!(matches!(error, RegistryError::Upstream(UpstreamError::Limited { retry_after: Some(7) })), "{error}");
     }
+}
+
+#[tokio::test]
+async fn nothing_is_pushed_to_a_repository_that_is_filled() {
+    let (_, _, repository) = cache();
+    let refused = repository.start_upload(Algorithm::Sha256).await;
+    assert!(matches!(refused, Err(RegistryError::FilledByUpstream { host }) if host == "hub.test"));
+    assert!(matches!(repository.mount(&blob(), &repository).await, Err(RegistryError::FilledByUpstream { .. })));
+    let own = repository.registry.repository("own".parse().unwrap());
+    own.start_upload(Algorithm::Sha256).await.unwrap();
+    assert!(matches!(own.open_blob(&blob()).await, Err(RegistryError::BlobUnknown(_))));
+    let stored_only = repository.without_fetching();
+    assert!(matches!(stored_only.open_blob(&blob()).await, Err(RegistryError::BlobUnknown(_))));
 }

@@ -13,10 +13,11 @@ use bytes::Bytes;
 use rustix::{fs::OFlags, io::pwritev};
 
 use super::{
-    super::{Condition, Key, Result, StorageError},
+    super::{Condition, Key, Object, Result, StorageError},
     directories::{ATTEMPTS, is_in_the_way},
     early_sync::EarlySyncs,
     job::Work,
+    lookup::stat_of,
     owner::create_file,
     volume::Volume,
 };
@@ -169,6 +170,12 @@ impl Content {
     /// How many bytes there are.
     pub(super) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// The file, to be read while it is written to.
+    pub(super) fn to_object(&self) -> Result<Object> {
+        let metadata = self.file.metadata().map_err(|error| StorageError::io("look at", &self.path, error))?;
+        Ok(Object::of_shared_file(Arc::clone(&self.file), stat_of(&metadata)))
     }
 
     /// Hashes and appends `pieces`: the one pass over the bytes.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
 use super::{
-    super::{AppendError, Result},
+    super::{AppendError, Object, Result, Staging},
     blocking,
     content::Content,
     leases::Lease,
@@ -31,6 +31,8 @@ const MEMORY: usize = 24 * 1024 * 1024;
 /// The end of a body is buffered and written by the next operation, on the same thread, if it has no more bytes than
 /// this. Hashing them takes some microseconds.
 const BUFFERED_LEN: usize = 64 * 1024;
+
+const _: () = assert!(BUFFERED_LEN as u64 <= Staging::BUFFERED);
 
 /// How many pieces one system call takes.
 const BATCH_PIECES: usize = 1024;
@@ -137,6 +139,18 @@ impl Upload {
             return Ok(digest);
         }
         blocking(move || guard.run_or_roll_back(|_, content| content.digest(algorithm))).await
+    }
+
+    /// As [`crate::storage::Staging::written`].
+    pub(in crate::storage) async fn written(&self) -> Result<Object> {
+        let mut guard = self.queue.lock().await?;
+        blocking(move || {
+            guard.run(|_, content| {
+                content.flush()?;
+                content.to_object()
+            })
+        })
+        .await
     }
 
     /// The content, once every batch is written. Its end may be buffered.

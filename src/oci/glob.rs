@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::oci::RepositoryName;
+use super::RepositoryName;
 
 /// A pattern of repository names. `*` matches any characters within one component, and the component `**` matches any
 /// number of components. At the end, `**` needs at least one, so `team/**` matches everything below `team`, but not

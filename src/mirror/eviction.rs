@@ -1,0 +1,75 @@
+//! Eviction: when manifests were used is noted, and those that nobody uses go.
+
+use std::{
+    collections::HashSet,
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use tokio::time;
+
+use super::Mirror;
+use crate::{
+    oci::{Digest, RepositoryName},
+    registry::Registry,
+};
+
+/// How often, at least, uses are noted on the disk, and what nobody uses is looked for. A crash loses the uses of so
+/// long. With a shorter `ttl` it is an eighth of that.
+const INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// How many uses wait to be noted at most. More are noted only when they come again later.
+const NOTED_AT_ONCE: usize = 100_000;
+
+/// The manifests that were used since the last were noted.
+#[derive(Debug, Default)]
+pub(super) struct Uses(Mutex<HashSet<(RepositoryName, Digest)>>);
+
+impl Uses {
+    pub(super) fn add(&self, name: &RepositoryName, digest: &Digest) {
+        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if uses.len() < NOTED_AT_ONCE {
+            uses.insert((name.clone(), digest.clone()));
+        }
+    }
+
+    fn take(&self) -> HashSet<(RepositoryName, Digest)> {
+        mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Mirror {
+    /// Notes uses and evicts, again and again.
+    pub async fn keep_up(self: Arc<Self>, registry: Registry) {
+        let shortest = self.sources.iter().filter_map(|source| source.ttl).min();
+        let interval = shortest.map_or(INTERVAL, |ttl| (ttl / 8).clamp(Duration::from_secs(1), INTERVAL));
+        while !registry.is_read_only() {
+            time::sleep(interval).await;
+            self.evict(&registry, SystemTime::now()).await;
+        }
+    }
+
+    /// Notes the uses on the disk. To be called before an end, too.
+    pub async fn note_uses(&self, registry: &Registry) {
+        for (name, digest) in self.uses.take() {
+            registry.repository(name).note_use(&digest).await;
+        }
+    }
+
+    async fn evict(&self, registry: &Registry, now: SystemTime) {
+        self.note_uses(registry).await;
+        for (at, source) in self.sources.iter().enumerate() {
+            // What an upstream that is never asked has given can't be had again.
+            let Some(since) = source.ttl.and_then(|ttl| now.checked_sub(ttl)).filter(|_| !source.is_offline) else {
+                continue;
+            };
+            let is_meant = |name: &RepositoryName| self.names.target(name).is_some_and(|(target, _)| target == at);
+            match registry.evict(is_meant, since).await {
+                Ok(0) => {}
+                Ok(manifests) => tracing::info!(upstream = source.remote.host(), manifests, "evicted what nobody uses"),
+                Err(error) => tracing::error!(%error, "what nobody uses can't be evicted"),
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Pull-through: upstream registries, from which repositories of this registry are filled.
+//!
+//! [`Mirror`] implements [`Upstream`]. It maps names (`names`), speaks to each upstream (`remote`, `tokens`,
+//! `challenge`, `breaker`), fetches manifests (`manifests`), blobs (`blobs`) and lists (`lists`), and counts
+//! (`counters`). It stores nothing itself: the [`Repository`] that it is given verifies and stores.
+//!
+//! - A tag is asked for by one HEAD, shared by all who want it, and not again while it is fresh.
+//! - A blob is fetched once, by a task of its own. Its readers follow what is written.
+//! - If an upstream fails, what is stored is served. A breaker keeps requests from waiting for an upstream that is down.
+//! - Manifests that nobody uses go after a while (`eviction`).
+//! - A blob whose bytes another repository has is given out only if a manifest of this repository names it, or the
+//!   upstream gives a byte of it.
+
+mod blobs;
+mod breaker;
+mod challenge;
+mod counters;
+mod credentials;
+mod eviction;
+mod lists;
+mod manifests;
+mod names;
+mod network;
+mod remote;
+mod remote_error;
+mod settings;
+mod tokens;
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+
+use self::{blobs::Downloads, eviction::Uses, manifests::Manifests, names::Names, remote::Remote};
+pub use self::{
+    counters::{Counters, Requests},
+    credentials::Credentials,
+    settings::{Place, Settings},
+};
+use crate::{
+    client::ClientError,
+    oci::{Digest, Reference, RepositoryName, Tag},
+    registry::{
+        Anonymous, Answer, FetchedBlob, Filling, Page, ReferrersPage, Repository, Upstream, UpstreamError,
+        events::{Action, Event, Listener},
+    },
+};
+
+/// The upstreams of a registry.
+#[derive(Debug)]
+pub struct Mirror {
+    names: Names,
+    uses: Uses,
+    sources: Vec<Arc<Source>>,
+}
+
+/// One upstream, and what is known of its content.
+#[derive(Debug)]
+struct Source {
+    remote: Arc<Remote>,
+    anonymous: Anonymous,
+    is_offline: bool,
+    ttl: Option<Duration>,
+    manifests: Manifests,
+    downloads: Downloads,
+    counters: Arc<Counters>,
+}
+
+impl Mirror {
+    /// A mirror of `upstreams`. `own` are the values of `ns` that mean this registry itself. It opens no connection
+    /// before the first request.
+    ///
+    /// # Errors
+    /// [`ClientError::Options`]: an option of a client can't be used.
+    pub fn new(upstreams: Vec<Settings>, own: Vec<String>) -> Result<Arc<Self>, ClientError> {
+        let names = Names::new(&upstreams, own);
+        let sources = upstreams.into_iter().map(|settings| Source::new(settings).map(Arc::new));
+        Ok(Arc::new(Self { names, uses: Uses::default(), sources: sources.collect::<Result<_, _>>()? }))
+    }
+
+    /// The host of each upstream, and what was counted of it.
+    pub fn counters(&self) -> impl Iterator<Item = (&str, &Counters)> {
+        self.sources.iter().map(|source| (source.remote.host(), &*source.counters))
+    }
+
+    /// The host of each upstream, and whether it is asked: after a failure it is not, for a while.
+    pub fn states(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.sources.iter().map(|source| (source.remote.host(), !source.is_offline && !source.remote.is_down()))
+    }
+
+    /// The upstream that fills a repository, and the name that it has there.
+    fn source(&self, name: &RepositoryName) -> Option<(&Arc<Source>, String)> {
+        let (at, remote_name) = self.names.target(name)?;
+        Some((&self.sources[at], remote_name))
+    }
+
+    /// The same, if that upstream is asked for this repository.
+    fn asked(&self, name: &RepositoryName) -> Option<(&Arc<Source>, String)> {
+        self.source(name).filter(|(source, remote_name)| !source.is_offline && self.names.may_fetch(name, remote_name))
+    }
+}
+
+impl Source {
+    fn new(settings: Settings) -> Result<Self, ClientError> {
+        let counters = Arc::new(Counters::default());
+        Ok(Self {
+            anonymous: settings.anonymous,
+            is_offline: settings.is_offline,
+            ttl: settings.ttl,
+            manifests: Manifests::new(settings.fresh),
+            downloads: Downloads::default(),
+            remote: Arc::new(Remote::new(settings, Arc::clone(&counters))?),
+            counters,
+        })
+    }
+}
+
+impl Upstream for Mirror {
+    fn repository_name(&self, name: &RepositoryName, namespace: Option<&str>) -> Option<RepositoryName> {
+        self.names.meant(name, namespace)
+    }
+
+    fn filling(&self, name: &RepositoryName) -> Option<Filling<'_>> {
+        let (source, _) = self.source(name)?;
+        Some(Filling { host: source.remote.host(), anonymous: source.anonymous })
+    }
+
+    fn fetch_manifest<'a>(
+        &'a self,
+        repository: &'a Repository,
+        reference: &'a Reference,
+    ) -> BoxFuture<'a, Result<Answer, UpstreamError>> {
+        async move {
+            let Some((source, name)) = self.asked(repository.name()) else { return Ok(Answer::NotAsked) };
+            source.fetch_manifest(repository, &name, reference).await
+        }
+        .boxed()
+    }
+
+    fn forget_manifest(&self, name: &RepositoryName, reference: &Reference) {
+        if let Some((source, _)) = self.source(name) {
+            source.manifests.forget(name, reference);
+        }
+    }
+
+    fn fetch_blob<'a>(
+        &'a self,
+        repository: &'a Repository,
+        digest: &'a Digest,
+    ) -> BoxFuture<'a, Result<Option<FetchedBlob>, UpstreamError>> {
+        async move {
+            let Some((source, name)) = self.asked(repository.name()) else { return Ok(None) };
+            source.fetch_blob(repository, &name, digest).await
+        }
+        .boxed()
+    }
+
+    fn tags<'a>(
+        &'a self,
+        repository: &'a Repository,
+        last: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Option<Page<Tag>>> {
+        async move {
+            let (source, name) = self.asked(repository.name())?;
+            source.tags(&name, last, limit).await
+        }
+        .boxed()
+    }
+
+    fn referrers<'a>(
+        &'a self,
+        repository: &'a Repository,
+        subject: &'a Digest,
+        artifact_type: Option<&'a str>,
+        last: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Option<ReferrersPage>> {
+        async move {
+            let (source, name) = self.asked(repository.name())?;
+            source.referrers(&name, subject, artifact_type, last, limit).await
+        }
+        .boxed()
+    }
+}
+
+/// It counts what clients pull.
+impl Listener for Mirror {
+    fn happened(&self, event: &Event<'_>) {
+        let Event::Repository(event) = event else { return };
+        let Some((source, _)) = self.source(event.repository) else { return };
+        match event.action {
+            Action::ManifestPulled(manifest) => {
+                source.counters.manifests.pulled(manifest.bytes.len() as u64);
+                self.uses.add(event.repository, manifest.digest);
+            }
+            Action::BlobPulled(blob) => source.counters.blobs.pulled(blob.size),
+            _ => {}
+        }
+    }
+
+    fn needs_source(&self) -> bool {
+        false
+    }
+}

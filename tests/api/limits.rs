@@ -9,7 +9,7 @@ use crate::{
     content::sha256,
     raw::{self, Connection},
     registry::TestRegistry,
-    support::wait::eventually,
+    support::wait::{eventually, found, pass},
 };
 
 /// The limit of a target, a head and its fields: that much is served, one more is refused.
@@ -127,7 +127,7 @@ async fn h5_a_body_that_trickles_is_given_up() {
         let mut connection = Connection::to(&registry);
         connection.write(head.as_bytes());
         for _ in 0..8 {
-            std::thread::sleep(Duration::from_millis(60));
+            pass(Duration::from_millis(60), "how fast the body comes");
             connection.write(b"01234");
         }
         let answer = connection.answer();
@@ -229,15 +229,12 @@ async fn g6_over_the_number_of_bodies_is_429_and_places_come_back() {
 /// Pushes a small blob until it is answered so: a server sees that a client went in its own time.
 async fn until_status(registry: &TestRegistry, status: u16) -> Answer {
     let path = format!("/v2/b/blobs/uploads/?digest={}", sha256(b"x"));
-    for _ in 0..600 {
+    let ask = async || {
         let answer = registry.with_body(Method::POST, &path, "x").await;
-        if answer.status == status {
-            return answer;
-        }
         assert!(matches!(answer.status, 201 | 429), "{answer:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("never answered with {status}");
+        (answer.status == status).then_some(answer)
+    };
+    found(&format!("an answer with {status}"), ask).await
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use crate::{
         image::{Blob, Image, Index, sha256},
         server::{Launch, Program, Server},
         store,
+        wait::{holds_within, pass},
     },
     wharf::{hasty, wharf},
 };
@@ -151,7 +152,7 @@ fn what_is_tagged_during_a_collection_of_the_untagged_is_whole_or_refused() {
         let answers: Vec<_> = thread::scope(|scope| {
             let collection = scope.spawn(|| wharf(root.path(), &["gc", "--untagged"]));
             let tag = |(count, index): (usize, &Index)| {
-                thread::sleep(Duration::from_millis(5));
+                pass(Duration::from_millis(5), "tags are spread over the collection");
                 repository.try_manifest(&format!("r{round}-{count}"), index.manifest()).unwrap()
             };
             let answers = indexes.iter().enumerate().map(tag).collect();
@@ -189,18 +190,16 @@ fn clients_never_miss_what_they_were_told_of_while_collections_run() {
         // Untagged manifests go as well, now and then.
         scope.spawn(|| {
             while !over.load(Relaxed) {
-                thread::sleep(Duration::from_millis(700));
+                pass(Duration::from_millis(700), "between two commands");
                 if wharf(root.path(), &["gc", "--untagged"]).status.success() {
                     asked.fetch_add(1, Relaxed);
                 }
             }
         });
         // A collection gives way to requests: on a slow machine one may take as long as all this was meant to.
-        let (least, most) = (Instant::now() + time(), Instant::now() + 10 * time());
+        let least = Instant::now() + time();
         let raced = || Instant::now() >= least && scheduled() > 0 && asked.load(Relaxed) > 0;
-        while !raced() && Instant::now() < most && !clients.iter().any(thread::ScopedJoinHandle::is_finished) {
-            thread::sleep(Duration::from_millis(50));
-        }
+        holds_within(10 * time(), || raced() || clients.iter().any(thread::ScopedJoinHandle::is_finished));
         over.store(true, Relaxed);
         let rounds = clients.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>();
         rounds.into_iter().map(Result::unwrap).sum()

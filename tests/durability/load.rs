@@ -14,6 +14,7 @@ use crate::{
     support::{
         http::{Registry, Repository, try_send},
         image::{Blob, Image},
+        wait::pass,
     },
 };
 
@@ -62,8 +63,7 @@ impl<'a> Client<'a> {
                 _ => self.read(),
             }
             if self.registry.try_get("/v2/").is_err() {
-                // Killed: there is nothing more to ask.
-                thread::sleep(Duration::from_millis(2));
+                pass(Duration::from_millis(2), "it was killed: there is nothing more to ask");
             }
         }
     }

@@ -1,12 +1,6 @@
 //! Kills and power cuts: no acknowledged change is unreported, and none is reported that was not made.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::Mutex,
-    thread::{self, sleep},
-    time::Duration,
-};
+use std::{collections::HashMap, path::Path, sync::Mutex, thread, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -19,7 +13,7 @@ use crate::{
         http::{Registry, try_send},
         image::Image,
         server::{Program, Server},
-        wait::eventually,
+        wait::{eventually, kill, pass},
     },
 };
 
@@ -114,7 +108,7 @@ fn rounds(endpoint: &Endpoint, root: &Path, count: u64, end: impl Fn(&Server)) {
                 let (registry, told) = (&registry, &told);
                 scope.spawn(move || work(registry, told, &format!("load/{client}"), round));
             }
-            sleep(Duration::from_millis(50 + round * 37 % 200));
+            pass(Duration::from_millis(50 + round * 37 % 200), "the moment of the kill");
             end(&server);
         });
         drop(server);
@@ -144,7 +138,7 @@ fn power_cuts_under_load_leave_nothing_unreported_needs_root() {
                 let (registry, told) = (&registry, &told);
                 scope.spawn(move || work(registry, told, &format!("load/{client}"), round));
             }
-            sleep(Duration::from_millis(100 + round * 37 % 200));
+            pass(Duration::from_millis(100 + round * 37 % 200), "the moment of the cut");
             disk.cut();
             server.signal_kill();
         });
@@ -179,8 +173,7 @@ fn a_kill_at_every_step_of_a_push_and_a_delete_leaves_nothing_unreported_needs_s
             let was_killed = server.http().try_get("/v2/").is_err();
             killed += u32::from(was_killed);
             server.kill();
-            let _ = strace.kill();
-            let _ = strace.wait();
+            kill(&mut strace);
             if !was_killed || when > 60 {
                 break;
             }

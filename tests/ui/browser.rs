@@ -14,7 +14,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{Method, blocking::Client};
 use serde_json::{Value, json};
 
-use crate::support::{client::find, wait::eventually};
+use crate::support::{
+    client::find,
+    wait::{eventually, kill},
+};
 
 /// A key, as `WebDriver` spells it.
 pub(crate) const TAB: &str = "\u{e004}";
@@ -260,7 +263,6 @@ impl Drop for Browser {
         if !self.session.is_empty() {
             let _ = self.try_ask(&Method::DELETE, &self.session, &Value::Null);
         }
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        kill(&mut self.driver);
     }
 }

@@ -14,6 +14,7 @@ mod frame;
 mod image;
 mod image_config;
 mod login;
+mod reader;
 mod referrers;
 mod repositories;
 mod routes;

@@ -225,6 +225,12 @@ impl Browser {
         metrics["cssContentSize"]["width"].as_f64().unwrap()
     }
 
+    /// How wide an element is.
+    pub(crate) fn element_width(&self, selector: &str) -> f64 {
+        let element = self.wait_for(selector);
+        self.read(&format!("{element}/rect")).unwrap()["width"].as_f64().unwrap()
+    }
+
     /// In the colours of a light or a dark desktop.
     pub(crate) fn colours(&self, scheme: &str) {
         let feature = json!({"name": "prefers-color-scheme", "value": scheme});

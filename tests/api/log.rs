@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use crate::{
     content::{Image, sha256},
-    raw::Connection,
+    support::raw::Connection,
     support::{
         server::{Launch, Program, Server},
         wait::eventually,
@@ -28,7 +28,7 @@ fn answered(program: &Server, method: &str, target: &str, fields: &str, body: &[
         "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{fields}\r\n",
         body.len()
     );
-    Connection::at(program.addr()).write(head.as_bytes()).write(body).head().status
+    Connection::to(program.addr()).write(head.as_bytes()).write(body).head().status
 }
 
 /// Mistakes of clients are theirs: they are answered with a 4xx, and no line calls one a failure of ours. Whatever they
@@ -71,11 +71,11 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
     }
     // Those that are no requests at all, or break off.
     for bytes in [&b"\x16\x03\x01\0\0"[..], b"GET /v2/ HTTP/1.1\r\n\r\n", b"\r\n\r\n\r\n", b"GET / HT"] {
-        Connection::at(program.addr()).write(bytes).finish().rest();
+        Connection::to(program.addr()).write(bytes).finish().rest();
     }
     let broken =
         format!("POST /v2/a/blobs/uploads/?digest={unknown} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n123");
-    Connection::at(program.addr()).write(broken.as_bytes()).finish().rest();
+    Connection::to(program.addr()).write(broken.as_bytes()).finish().rest();
     assert_eq!(answered(&program, "GET", "/v2/", "", b""), 200);
 
     let written = program.end();
@@ -126,7 +126,7 @@ fn the_log_has_the_bytes_of_each_download() {
     let digest = sha256(&content);
     assert_eq!(answered(&program, "POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), "", &content), 201);
     let request = |range: &str| format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\nRange: bytes={range}\r\n\r\n");
-    let mut connection = Connection::at(program.addr());
+    let mut connection = Connection::to(program.addr());
     for range in ["0-", "5-20", "10-99999", "100000-", "1-80000"] {
         connection.write(request(range).as_bytes()).answer();
     }
@@ -151,9 +151,9 @@ fn a_download_that_breaks_off_on_our_side_is_told_to_the_operator() {
     let digest = sha256(&content);
     assert_eq!(answered(&program, "POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), "", &content), 201);
     let request = format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    let mut connection = Connection::at(program.addr());
+    let mut connection = Connection::to(program.addr());
     let head = connection.write(request.as_bytes()).head();
-    assert_eq!((head.status, head.header("content-length")), (200, content.len().to_string().as_str()));
+    assert_eq!((head.status, head.value("content-length")), (200, content.len().to_string().as_str()));
     let hex = &digest["sha256:".len()..];
     let data = program.root().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
     std::fs::File::options().write(true).open(data).unwrap().set_len(0).unwrap();
@@ -212,7 +212,7 @@ fn report_a5_a_request_that_nobody_waits_for_has_a_line() {
         )
     };
     for (tag, after) in [("1", &b""[..]), ("2", b"garbage\r\n\r\n"), ("3", b"\0")] {
-        let mut connection = Connection::at(program.addr());
+        let mut connection = Connection::to(program.addr());
         connection.write(&[put(tag).as_bytes(), body, after].concat());
         drop(connection);
     }

@@ -15,7 +15,7 @@ use wharf::{
     server::{self, Server},
 };
 
-use crate::{answer::Answer, support::wait::holds_within};
+use crate::support::{answer::Answer, wait::holds_within};
 
 /// A running registry; it stops, and its store goes, when it is dropped.
 pub(crate) struct TestRegistry {
@@ -23,6 +23,12 @@ pub(crate) struct TestRegistry {
     config: Config,
     directory: Option<TempDir>,
     client: Client,
+}
+
+impl From<&TestRegistry> for SocketAddr {
+    fn from(registry: &TestRegistry) -> Self {
+        registry.address()
+    }
 }
 
 impl TestRegistry {

@@ -22,7 +22,7 @@ fn logged(auth: &str, values: &[&str]) -> (Vec<u16>, String) {
     let server = Launch::new(Program::Wharf, &directory.path().join("store")).settings(&settings).start();
     let ask = |value: &&str| {
         let request = server.http().request(Method::GET, "/v2/").header("Authorization", *value);
-        send(request).status.as_u16()
+        send(request).status
     };
     let statuses = values.iter().map(ask).collect();
     let log = server.end();

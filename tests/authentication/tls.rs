@@ -10,9 +10,12 @@ use rcgen::{BasicConstraints, Certificate, CertificateParams, ExtendedKeyUsagePu
 use serde_json::Value;
 
 use crate::{
-    raw::{Tls, Trust, connect, get, rest},
+    raw::{Tls, Trust, get},
     site::{Mode, RULES, Site, basic, write_private},
-    support::wait::{eventually, pass},
+    support::{
+        raw::{connect, rest},
+        wait::{eventually, pass},
+    },
 };
 
 const SETTINGS: &str = "[http.tls]\ncertificate = \"DIRECTORY/certificate\"\nkey = \"DIRECTORY/key\"\n";

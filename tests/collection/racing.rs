@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 
 use crate::{
     support::{
@@ -31,7 +31,7 @@ fn time() -> Duration {
 /// Pushes as docker does: what is there is not sent again.
 fn push(repository: &Repository, tag: &str, image: &Image) {
     for blob in image.blobs() {
-        if repository.head(&format!("blobs/{}", blob.digest())).status == StatusCode::NOT_FOUND {
+        if repository.head(&format!("blobs/{}", blob.digest())).status == 404 {
             repository.push_blob(blob);
         }
     }
@@ -42,13 +42,13 @@ fn push(repository: &Repository, tag: &str, image: &Image) {
 /// missing.
 fn read(repository: &Repository, tag: &str) {
     let manifest = repository.manifest(tag);
-    if manifest.status == StatusCode::NOT_FOUND {
+    if manifest.status == 404 {
         return;
     }
     let digest = sha256(&manifest.body);
     for blob in blobs(&manifest.json()) {
         let answer = repository.get(&format!("blobs/{blob}"));
-        if answer.status == StatusCode::NOT_FOUND {
+        if answer.status == 404 {
             repository.manifest(&digest).expect(404);
             return;
         }
@@ -83,7 +83,7 @@ fn client(server: &Server, number: u64, over: &AtomicBool) -> u64 {
             0 | 1 => push(&own, &tag, &image),
             2 => read(&own, &tag),
             3 => {
-                let status = own.delete(&format!("manifests/{}", image.manifest().digest())).status.as_u16();
+                let status = own.delete(&format!("manifests/{}", image.manifest().digest())).status;
                 assert!([202, 404].contains(&status), "DELETE: {status}");
             }
             4 => mount(&own, &other, &image, &tag),
@@ -99,7 +99,7 @@ fn mount(own: &Repository, other: &Repository, image: &Image, tag: &str) {
     for blob in image.blobs() {
         let from = other.path("").trim_start_matches("/v2/").trim_end_matches('/').to_owned();
         let answer = send(own.request(Method::POST, &format!("blobs/uploads/?mount={}&from={from}", blob.digest())));
-        match answer.status.as_u16() {
+        match answer.status {
             201 => {}
             202 => {
                 let location = answer.header("location").unwrap().to_owned();
@@ -160,7 +160,7 @@ fn what_is_tagged_during_a_collection_of_the_untagged_is_whole_or_refused() {
             answers
         });
         for (count, (index, answer)) in indexes.iter().zip(answers).enumerate() {
-            if answer.status == StatusCode::CREATED {
+            if answer.status == 201 {
                 repository.expect_index(&format!("r{round}-{count}"), index);
                 kept += 1;
             } else {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path, sync::Mutex, thread, time::Duration};
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::{
@@ -50,18 +50,18 @@ fn work(registry: &Registry, told: &Acknowledged, name: &str, round: u64) {
     for number in 0.. {
         let (image, tag) = (Image::new(round * 1000 + number, "amd64"), format!("r{round}-{number}"));
         for blob in image.blobs() {
-            if !repository.try_blob(blob).is_ok_and(|answer| answer.status == StatusCode::CREATED) {
+            if !repository.try_blob(blob).is_ok_and(|answer| answer.status == 201) {
                 return;
             }
         }
         let pushed = repository.try_manifest(&tag, image.manifest());
-        if !pushed.is_ok_and(|answer| answer.status == StatusCode::CREATED) {
+        if !pushed.is_ok_and(|answer| answer.status == 201) {
             return;
         }
         told.note(name, "push", &tag);
         if number % 3 == 0 {
             let deleted = try_send(repository.request(Method::DELETE, &format!("manifests/{tag}")));
-            if !deleted.is_ok_and(|answer| answer.status == StatusCode::ACCEPTED) {
+            if !deleted.is_ok_and(|answer| answer.status == 202) {
                 return;
             }
             told.note(name, "delete", &tag);
@@ -87,10 +87,10 @@ fn check(endpoint: &Endpoint, registry: &Registry, told: &Acknowledged) {
         let path = if name.contains(':') { format!("blobs/{name}") } else { format!("manifests/{name}") };
         let there = registry.repository(&repository);
         let mut status = there.head(&path).status;
-        if status == StatusCode::NOT_FOUND && name.contains(':') {
+        if status == 404 && name.contains(':') {
             status = there.head(&format!("manifests/{name}")).status;
         }
-        let expected = if action == "delete" { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        let expected = if action == "delete" { 404 } else { 200 };
         assert_eq!(status, expected, "{action} of {repository} {name} was reported");
     }
 }
@@ -189,15 +189,15 @@ fn a_kill_at_every_step_of_a_push_and_a_delete_leaves_nothing_unreported_needs_s
 fn step(registry: &Registry, told: &Acknowledged, number: u64) {
     let (repository, image, tag) = (registry.repository("app"), Image::new(number, "amd64"), format!("t{number}"));
     for blob in image.blobs() {
-        if repository.try_blob(blob).is_ok_and(|answer| answer.status == StatusCode::CREATED) {
+        if repository.try_blob(blob).is_ok_and(|answer| answer.status == 201) {
             told.note("app", "push", blob.digest());
         }
     }
-    if repository.try_manifest(&tag, image.manifest()).is_ok_and(|answer| answer.status == StatusCode::CREATED) {
+    if repository.try_manifest(&tag, image.manifest()).is_ok_and(|answer| answer.status == 201) {
         told.note("app", "push", &tag);
     }
     let deleted = try_send(repository.request(Method::DELETE, &format!("manifests/{tag}")));
-    if deleted.is_ok_and(|answer| answer.status == StatusCode::ACCEPTED) {
+    if deleted.is_ok_and(|answer| answer.status == 202) {
         told.note("app", "delete", &tag);
     }
 }

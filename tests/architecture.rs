@@ -116,6 +116,10 @@ const CIRCLES: [(&str, usize, &str); 6] = [
     ),
 ];
 
+/// Calls that let a test wait for a time, or without an end, and the one file of the tests that may make them: it gives
+/// each wait an end, and asks for the reason where a time is the input of a test.
+const WAITS: (&[&str], &str) = (&["sleep(…)", "….wait()"], "support/wait.rs");
+
 /// How many tokens of code the product may have outside tests: a little more than it has.
 const MAX_TOKENS: usize = 335_000;
 
@@ -517,6 +521,47 @@ fn the_product_stays_small() {
     let tokens: usize = SOURCES.iter().map(|source| source.tokens).sum();
     println!("{tokens} tokens of code outside tests");
     assert!(tokens <= MAX_TOKENS, "{tokens} tokens of code outside tests, {MAX_TOKENS} are allowed");
+}
+
+/// The calls in a file: `name(…)` for a function, `….name()` for a method that takes no arguments.
+#[derive(Default)]
+struct Calls(BTreeSet<String>);
+
+impl<'ast> Visit<'ast> for Calls {
+    fn visit_expr_call(&mut self, call: &'ast syn::ExprCall) {
+        if let syn::Expr::Path(path) = &*call.func {
+            self.0.extend(path.path.segments.last().map(|segment| format!("{}(…)", segment.ident)));
+        }
+        visit::visit_expr_call(self, call);
+    }
+
+    fn visit_expr_method_call(&mut self, call: &'ast syn::ExprMethodCall) {
+        if call.args.is_empty() {
+            self.0.insert(format!("….{}()", call.method));
+        }
+        visit::visit_expr_method_call(self, call);
+    }
+}
+
+#[test]
+fn tests_wait_for_conditions_with_an_end() {
+    let (calls, allowed) = WAITS;
+    let tests = root().join("../tests");
+    let (mut unread, mut found) = (vec![tests.clone()], BTreeSet::new());
+    while let Some(directory) = unread.pop() {
+        for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                unread.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let mut made = Calls::default();
+                made.visit_file(&syn::parse_file(&fs::read_to_string(&path).unwrap()).unwrap());
+                if calls.iter().any(|call| made.0.contains(*call)) {
+                    found.insert(path.strip_prefix(&tests).unwrap().to_str().unwrap().to_owned());
+                }
+            }
+        }
+    }
+    assert_eq!(found, BTreeSet::from([allowed.to_owned()]), "use {allowed} instead of {calls:?}");
 }
 
 /// Each way to write a path is seen, and what only tests are compiled from is not.

@@ -26,15 +26,14 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Command, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use support::{engine::Engine, wait::PATIENCE};
-
-const BEAT: Duration = Duration::from_millis(20);
+use support::{
+    engine::Engine,
+    wait::{ended, holds_in_time, kill},
+};
 
 /// What `cargo run --release` is here. It leaves its process's number, which is the server's from then on.
 const CARGO: &str = r#"#!/bin/sh
@@ -172,20 +171,20 @@ impl Walk {
         let log = fs::File::create(self.scratch.path().join("server.log")).unwrap();
         let child = self.shell(block).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         self.server = Some(child);
-        let deadline = Instant::now() + PATIENCE;
-        while !self.log().contains("listening on ") {
-            let has_ended = self.server.as_mut().unwrap().try_wait().unwrap().is_some();
-            let told = || format!("README.md, line {}\n{}{}", block.line, block.commands, self.log());
-            assert!(!has_ended && Instant::now() < deadline, "no server at {}", told());
-            sleep(BEAT);
-        }
+        let mut has_ended = false;
+        let listens = holds_in_time(|| {
+            has_ended = self.server.as_mut().unwrap().try_wait().unwrap().is_some();
+            has_ended || self.log().contains("listening on ")
+        });
+        let told = || format!("README.md, line {}\n{}{}", block.line, block.commands, self.log());
+        assert!(listens && !has_ended, "no server at {}", told());
     }
 
     /// Ends the server as Ctrl-C does.
     fn stop(&mut self) {
         if let Some(mut child) = self.server.take() {
             self.signal(Signal::INT);
-            child.wait().unwrap();
+            ended(&mut child);
         }
     }
 
@@ -216,7 +215,7 @@ impl Drop for Walk {
     fn drop(&mut self) {
         if let Some(mut child) = self.server.take() {
             self.signal(Signal::KILL);
-            let _ = child.wait();
+            kill(&mut child);
         }
     }
 }

@@ -5,12 +5,12 @@ use maud::{Markup, html};
 
 use super::{
     State,
-    document::Document,
     error::PageError,
     form,
     frame::{FORM_TOKEN, Frame, Viewer, form_token},
     image::{separator, short},
     page, query,
+    reader::Reader,
     referrers::Referrers,
     routes::Page,
     see_other, text,
@@ -35,7 +35,7 @@ impl Plan {
         let repository = of.repository();
         match reference {
             Reference::Digest(digest) => {
-                let document = Document::read(of, reference).await?;
+                let document = Reader::new(of).manifest(reference).await?;
                 document.ok_or(PageError::NotHere)?;
                 let tags = repository.browse_tags(|_, named| named == digest).await?;
                 Ok(Self { tags: names(tags), others: Vec::new(), digest: digest.clone() })
@@ -122,7 +122,8 @@ fn of_tag(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Markup {
 }
 
 async fn of_manifest(state: &State, of: &Authorized<Delete>, plan: &Plan) -> Result<Markup, PageError> {
-    let document = Document::read(of, &Reference::Digest(plan.digest.clone())).await?.ok_or(PageError::NotHere)?;
+    let reference = Reference::Digest(plan.digest.clone());
+    let document = Reader::new(of).manifest(&reference).await?.ok_or(PageError::NotHere)?;
     let referrers = Referrers::read(of, &plan.digest).await?;
     let children = document.children.unwrap_or_default();
     Ok(html! {

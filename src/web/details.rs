@@ -6,27 +6,30 @@ use super::{
     document::Document,
     error::PageError,
     image_config::{ImageConfig, Step},
+    reader::Reader,
     text,
 };
-use crate::http::{Authorized, Pull};
+use crate::http::Pull;
 
 /// How many entries of a list in a manifest or a configuration are shown.
 pub(super) const ENTRIES: usize = 500;
 
 /// Shows the layers, the history and the configuration of an image, or the files of an artifact.
-pub(super) async fn details(of: &Authorized<Pull>, document: &Document) -> Result<Markup, PageError> {
-    let config = ImageConfig::read(of, document).await?;
-    Ok(html! { (layers(&config.steps(&document.layers))) (configuration(&config)) })
+pub(super) async fn details(reader: &Reader<'_, Pull>, document: &Document) -> Result<Markup, PageError> {
+    let config = ImageConfig::read(reader, document).await?;
+    Ok(html! { (layers(document.is_image(), &config.steps(&document.layers))) (configuration(&config)) })
 }
 
-fn layers(steps: &[Step]) -> Markup {
+fn layers(is_image: bool, steps: &[Step]) -> Markup {
+    let (title, step, layer) =
+        if is_image { ("Layers and history", "Step", "Layer") } else { ("Files", "File", "Digest") };
     html! {
         @if !steps.is_empty() {
             section {
-                h3 { "Layers and history" }
+                h3 { (title) }
                 table.layers {
                     thead {
-                        tr { th scope="col" { "Step" } th.number scope="col" { "Size" } th scope="col" { "Layer" } }
+                        tr { th scope="col" { (step) } th.number scope="col" { "Size" } th scope="col" { (layer) } }
                     }
                     tbody { @for step in steps.iter().take(ENTRIES) { (row(step)) } }
                 }
@@ -48,7 +51,12 @@ fn row(step: &Step) -> Markup {
         tr {
             td.command { code { (text::plain(words.unwrap_or_default())) } }
             td.number { @if let Some(layer) = layer { (text::size(layer.size)) } @else { "–" } }
-            td { @if let Some(layer) = layer { (text::short(&layer.digest)) } @else { "no change of files" } }
+            td {
+                @if let Some(layer) = layer {
+                    (text::short(&layer.digest))
+                    @if layer.is_elsewhere { " kept by another host" }
+                } @else { "no change of files" }
+            }
         }
     }
 }

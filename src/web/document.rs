@@ -1,23 +1,17 @@
 //! A manifest, read for people. Fields that are missing or have another form are not shown.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use crate::{
-    http::Authorized,
-    oci::{Digest, MediaType, Reference},
-    registry::{RegistryError, StoredManifest},
-};
-
-/// The longest manifest or configuration that is read for a page, in bytes. A page may read hundreds of them, and
-/// parsed JSON takes many times the memory of its text.
-pub(super) const LIMIT: usize = 512 * 1024;
+use crate::oci::{Digest, MediaType};
 
 /// A manifest that is shown.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) digest: Digest,
     pub(super) media_type: MediaType,
-    /// Whether it is longer than [`LIMIT`]. Then the fields below are empty.
+    /// Whether it is too long for the page. Then the fields below are empty.
     pub(super) is_too_long: bool,
     /// The kind of artifact.
     pub(super) artifact_type: Option<String>,
@@ -39,6 +33,8 @@ pub(super) struct Entry {
     pub(super) size: u64,
     /// The file name, in artifacts.
     pub(super) title: Option<String>,
+    /// Whether clients get it from another host.
+    pub(super) is_elsewhere: bool,
 }
 
 /// A manifest in an index.
@@ -50,15 +46,10 @@ pub(super) struct Child {
 }
 
 impl Document {
-    /// Reads a manifest of a repository; `None` if it is not there.
-    pub(super) async fn read<A>(of: &Authorized<A>, reference: &Reference) -> Result<Option<Self>, RegistryError> {
-        Ok(of.repository().browse_manifest(reference).await?.map(Self::of))
-    }
-
-    fn of(stored: StoredManifest) -> Self {
-        let StoredManifest { digest, media_type, bytes, is_stale: _ } = stored;
-        let is_too_long = bytes.len() > LIMIT;
-        let body = if is_too_long { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() };
+    /// A manifest with its body; without one, it is too long.
+    pub(super) fn new(digest: Digest, media_type: MediaType, body: Option<&Value>) -> Self {
+        let is_too_long = body.is_none();
+        let body = body.unwrap_or(&Value::Null);
         let child = |value| Some(Child { digest: entry(value)?.digest, platform: platform(&value["platform"]) });
         Self {
             digest,
@@ -71,6 +62,12 @@ impl Document {
             children: body["manifests"].as_array().map(|children| children.iter().filter_map(child).collect()),
             annotations: texts(&body["annotations"]),
         }
+    }
+
+    /// The bytes of all its blobs, by their digests; `None` if it says none itself.
+    pub(super) fn sizes(&self) -> Option<BTreeMap<Digest, u64>> {
+        let entries = self.layers.iter().chain(&self.config).map(|entry| (entry.digest.clone(), entry.size));
+        (self.children.is_none() && !self.is_too_long).then(|| entries.collect())
     }
 
     /// Whether it has the configuration of an image that runs, and is no other artifact.
@@ -89,7 +86,8 @@ impl Document {
 pub(super) fn platform(value: &Value) -> Option<String> {
     let (os, architecture) = (text(&value["os"])?, text(&value["architecture"])?);
     let variant = text(&value["variant"]).map(|variant| format!("/{variant}")).unwrap_or_default();
-    (os != "unknown").then(|| format!("{os}/{architecture}{variant}"))
+    let version = text(&value["os.version"]).map(|version| format!(" {version}")).unwrap_or_default();
+    (os != "unknown").then(|| format!("{os}/{architecture}{variant}{version}"))
 }
 
 /// The texts of an object, by their names.
@@ -114,5 +112,6 @@ fn entry(value: &Value) -> Option<Entry> {
         media_type: value["mediaType"].as_str().unwrap_or_default().to_owned(),
         size: value["size"].as_u64().unwrap_or_default(),
         title: text(&value["annotations"]["org.opencontainers.image.title"]),
+        is_elsewhere: list(&value["urls"]).next().is_some(),
     })
 }

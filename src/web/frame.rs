@@ -8,6 +8,9 @@ use crate::{auth::BrowserLogin, http::Exchange};
 /// The name of the field with the token of a form.
 pub(super) const FORM_TOKEN: &str = "form_token";
 
+/// Browsers keep the style sheet for an hour. The version in its address makes them ask for that of a new release.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Who looks at a page.
 pub(super) enum Viewer {
     /// Not known: the page is about an error or the login.
@@ -54,7 +57,7 @@ impl Frame<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (self.title) " · wharf" }
-                    link rel="stylesheet" href=(url(&Page::Style));
+                    link rel="stylesheet" href={ (url(&Page::Style)) "?" (VERSION) };
                     link rel="icon" href=(url(&Page::Icon)) type="image/svg+xml";
                 }
                 body {
@@ -83,7 +86,7 @@ impl Frame<'_> {
         html! {
             @match &self.viewer {
                 Viewer::User { name, form_token } => form.viewer method="post" action=(self.state.url(&Page::Logout)) {
-                    span { (text::plain(name)) }
+                    a href=(self.state.url(&Page::Account)) { (text::plain(name)) }
                     input type="hidden" name=(FORM_TOKEN) value=(form_token);
                     button type="submit" { "Log out" }
                 },

@@ -11,6 +11,7 @@ use super::{
     error::PageError,
     frame::{Frame, Viewer},
     page,
+    reader::Reader,
     referrers::Referrers,
     routes::Page,
     summary::{Summary, size_of},
@@ -34,13 +35,14 @@ pub(super) async fn show(
     of: &Authorized<Pull>,
     reference: &Reference,
 ) -> Result<HttpResponse, PageError> {
-    let document = Document::read(of, reference).await?.ok_or(PageError::NotHere)?;
+    let reader = Reader::new(of);
+    let document = reader.manifest(reference).await?.ok_or(PageError::NotHere)?;
     let tags = of.repository().browse_tags(|_, digest| *digest == document.digest).await?;
-    let summary = Summary::read(of, &document.digest).await?;
+    let summary = Summary::read(&reader, &document.digest).await?;
     let referrers = Referrers::read(of, &document.digest).await?;
     let content = match &document.children {
-        Some(children) => index(state, of, children).await?,
-        None => details(of, &document).await?,
+        Some(children) => index(state, of, &reader, children).await?,
+        None => details(&reader, &document).await?,
     };
     let may_delete = exchange.caller().is_some_and(|caller| caller.may_delete(of.name()));
     let body = html! {
@@ -128,12 +130,17 @@ fn commands(exchange: &Exchange<'_>, of: &Authorized<Pull>, reference: &Referenc
 }
 
 /// The platforms of an index.
-async fn index(state: &State, of: &Authorized<Pull>, children: &[Child]) -> Result<Markup, PageError> {
+async fn index(
+    state: &State,
+    of: &Authorized<Pull>,
+    reader: &Reader<'_, Pull>,
+    children: &[Child],
+) -> Result<Markup, PageError> {
     let read = async |child: &Child| {
-        let Some(document) = Document::read(of, &Reference::Digest(child.digest.clone())).await? else {
+        let Some(document) = reader.manifest(&Reference::Digest(child.digest.clone())).await? else {
             return Ok::<_, PageError>(None);
         };
-        Ok(Some((size_of(&document), details(of, &document).await?)))
+        Ok(Some((document.children.is_some(), size_of(&document), details(reader, &document).await?)))
     };
     let read: Vec<_> = stream::iter(children.iter().take(PLATFORMS)).map(read).buffered(READS).try_collect().await?;
     let link = |child: &Child| state.url(&Page::Image(of.name().clone(), Reference::Digest(child.digest.clone())));
@@ -142,16 +149,19 @@ async fn index(state: &State, of: &Authorized<Pull>, children: &[Child]) -> Resu
             h2 { "Platforms" }
             @for (child, read) in children.iter().zip(&read) {
                 details open[children.len() == 1] {
+                    @let is_index = matches!(read, Some((true, ..)));
+                    @let other = if is_index { "Index" } else { "Attestation or other" };
                     summary {
-                        strong { (text::plain(child.platform.as_deref().unwrap_or("Attestation or other"))) }
+                        strong { (text::plain(child.platform.as_deref().unwrap_or(other))) }
                         " " (text::short(&child.digest)) " "
                         @match read {
-                            Some((size, _)) => (text::size(*size)),
+                            Some((_, Some(size), _)) => (text::size(*size)),
+                            Some(_) => {}
                             None => "not in this registry",
                         }
                     }
-                    @if let Some((_, details)) = read {
-                        p { a href=(link(child)) { "This image alone" } }
+                    @if let Some((.., details)) = read {
+                        p { a href=(link(child)) { @if is_index { "This index alone" } @else { "This image alone" } } }
                         (details)
                     }
                 }

@@ -4,8 +4,11 @@
 
 use serde_json::Value;
 
-use super::document::{Document, Entry, LIMIT, list, platform, text, texts};
-use crate::{http::Authorized, registry::RegistryError};
+use super::{
+    document::{Document, Entry, list, platform, text, texts},
+    reader::Reader,
+};
+use crate::registry::RegistryError;
 
 /// The configuration of an image; empty if it can't be read.
 #[derive(Debug, Default)]
@@ -21,10 +24,9 @@ pub(super) struct Step {
 
 impl ImageConfig {
     /// Reads the configuration of an image.
-    pub(super) async fn read<A>(of: &Authorized<A>, image: &Document) -> Result<Self, RegistryError> {
+    pub(super) async fn read<A>(reader: &Reader<'_, A>, image: &Document) -> Result<Self, RegistryError> {
         let Some(config) = image.config.as_ref().filter(|_| image.is_image()) else { return Ok(Self::default()) };
-        let bytes = of.repository().browse_blob(&config.digest, LIMIT as u64).await?;
-        Ok(Self(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()))
+        Ok(Self(reader.json(&config.digest).await?.unwrap_or_default()))
     }
 
     /// The platform that the image is for.
@@ -96,7 +98,7 @@ mod tests {
 
     fn layer(number: u8) -> Entry {
         let digest = Digest::of(Algorithm::Sha256, &[number]);
-        Entry { digest, media_type: String::new(), size: u64::from(number), title: None }
+        Entry { digest, media_type: String::new(), size: u64::from(number), title: None, is_elsewhere: false }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
     error::PageError,
     frame::{Frame, Part, Viewer, pages},
     page, query,
+    reader::Reader,
     routes::Page,
     summary::Summary,
     text,
@@ -129,7 +130,8 @@ async fn summaries(of: &Authorized<Pull>, rows: &[ListedTag]) -> Result<BTreeMap
     let mut digests: Vec<&Digest> = rows.iter().map(|row| &row.digest).collect();
     digests.sort_unstable();
     digests.dedup();
-    let read = async |digest: &Digest| Ok::<_, PageError>((digest.clone(), Summary::read(of, digest).await?));
+    let reader = Reader::new(of);
+    let read = async |digest: &Digest| Ok::<_, PageError>((digest.clone(), Summary::read(&reader, digest).await?));
     stream::iter(digests).map(read).buffered(READS).try_collect().await
 }
 

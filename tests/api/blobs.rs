@@ -3,9 +3,9 @@
 use reqwest::Method;
 
 use crate::{
-    answer::Answer,
     content::{sha256, sha512},
     registry::TestRegistry,
+    support::answer::Answer,
 };
 
 #[tokio::test]
@@ -18,11 +18,11 @@ async fn a_blob_is_pulled_as_it_was_pushed() {
             let get = registry.get(&path).await.expect(200);
             assert!(get.body == bytes, "{digest}");
             for answer in [&get, &registry.head(&path).await.expect(200)] {
-                assert_eq!(answer.header("content-length"), bytes.len().to_string());
-                assert_eq!(answer.header("docker-content-digest"), digest);
-                assert_eq!(answer.header("etag"), format!("\"{digest}\""));
-                assert_eq!(answer.header("content-type"), "application/octet-stream");
-                assert_eq!(answer.header("accept-ranges"), "bytes");
+                assert_eq!(answer.value("content-length"), bytes.len().to_string());
+                assert_eq!(answer.value("docker-content-digest"), digest);
+                assert_eq!(answer.value("etag"), format!("\"{digest}\""));
+                assert_eq!(answer.value("content-type"), "application/octet-stream");
+                assert_eq!(answer.value("accept-ranges"), "bytes");
             }
             let escaped = registry.get(&path.replace(':', "%3A")).await.expect(200);
             assert!(escaped.body == bytes);
@@ -60,8 +60,8 @@ async fn a_client_that_has_it_is_told_so() {
         for method in [Method::GET, Method::HEAD] {
             let answer = Answer::of(registry.request(method.clone(), &path).header("If-None-Match", &tag)).await;
             assert_eq!(answer.status, status, "{method} {tag}");
-            assert_eq!(answer.header("etag"), format!("\"{digest}\""));
-            assert_eq!(answer.header("docker-content-digest"), digest);
+            assert_eq!(answer.value("etag"), format!("\"{digest}\""));
+            assert_eq!(answer.value("docker-content-digest"), digest);
             assert!(status == 200 || answer.body.is_empty(), "{answer:?}");
         }
     }
@@ -99,10 +99,10 @@ async fn a_sha512_blob_is_another_name_for_its_bytes_only() {
         let digest = sha512(b"bytes");
         let push = format!("/v2/a/blobs/uploads/?digest={digest}");
         let pushed = registry.with_body(Method::POST, &push, "bytes").await.expect(201);
-        assert_eq!(pushed.header("docker-content-digest"), digest);
-        assert_eq!(pushed.header("location"), format!("/v2/a/blobs/{digest}"));
+        assert_eq!(pushed.value("docker-content-digest"), digest);
+        assert_eq!(pushed.value("location"), format!("/v2/a/blobs/{digest}"));
         let pulled = registry.get(&format!("/v2/a/blobs/{digest}")).await.expect(200);
-        assert_eq!((pulled.header("docker-content-digest"), &pulled.body[..]), (digest.as_str(), &b"bytes"[..]));
+        assert_eq!((pulled.value("docker-content-digest"), &pulled.body[..]), (digest.as_str(), &b"bytes"[..]));
         registry.get(&format!("/v2/a/blobs/{}", sha256(b"bytes"))).await.refused(404, "BLOB_UNKNOWN");
         registry.delete(&format!("/v2/a/blobs/{digest}")).await.expect(202);
         registry.get(&format!("/v2/a/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");

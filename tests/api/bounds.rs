@@ -6,8 +6,8 @@ use wharf::oci::MediaType;
 
 use crate::{
     content::{Image, descriptor, sha256},
-    raw,
     registry::TestRegistry,
+    support::raw,
 };
 
 #[tokio::test]

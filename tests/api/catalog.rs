@@ -56,7 +56,7 @@ async fn the_form_is_that_which_scripts_expect() {
     let registry = TestRegistry::memory();
     let answer = registry.get("/v2/_catalog").await.expect(200);
     assert_eq!(answer.body, "{\"repositories\":[]}\n");
-    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+    assert_eq!(answer.value("content-type"), "application/json; charset=utf-8");
     registry.image("alpine", "3.10", "image").await;
     assert_eq!(registry.get("/v2/_catalog").await.expect(200).body, "{\"repositories\":[\"alpine\"]}\n");
 }

@@ -5,10 +5,10 @@ use reqwest::Method;
 use wharf::oci::MediaType;
 
 use crate::{
-    answer::Answer,
     content::{Image, sha256},
-    raw,
     registry::TestRegistry,
+    support::answer::Answer,
+    support::raw,
 };
 
 /// A manifest that differs from others by a number.
@@ -85,7 +85,7 @@ async fn report_p6_a_manifest_is_changed_only_under_its_conditions() {
             };
             let of = async |reference: &str| {
                 let answer = registry.head(&format!("/v2/a/manifests/{reference}")).await;
-                answer.header("docker-content-digest").to_owned()
+                answer.value("docker-content-digest").to_owned()
             };
             put(&registry, "t", &[], &old).expect(201);
             for method in ["GET", "HEAD"] {
@@ -158,7 +158,7 @@ async fn report_p6_uploads_have_no_conditions() {
         let digest = registry.push_blob("a", b"bytes").await;
         for field in ["If-Match: \"x\"", "If-None-Match: *", "If-Match: *", "If-Match: \""] {
             let begun = raw::send(&registry, "POST", "/v2/a/blobs/uploads/", &[field], b"").expect(202);
-            let session = begun.header("location").to_owned();
+            let session = begun.value("location").to_owned();
             raw::send(&registry, "PATCH", &session, &[field], b"byt").expect(202);
             raw::send(&registry, "GET", &session, &[field], b"").expect(204);
             raw::send(&registry, "PUT", &format!("{session}?digest={digest}"), &[field], b"es").expect(201);
@@ -197,7 +197,7 @@ async fn report_p6_compare_and_swap_loses_no_update() {
                 let now = registry.get("/v2/a/manifests/counter").await;
                 let (condition, next) = match now.status {
                     404 => (("If-None-Match", "*".to_owned()), numbered(1)),
-                    _ => (("If-Match", now.header("etag").to_owned()), numbered(number_of(&now) + 1)),
+                    _ => (("If-Match", now.value("etag").to_owned()), numbered(number_of(&now) + 1)),
                 };
                 let request = registry.request(Method::PUT, "/v2/a/manifests/counter").header(condition.0, condition.1);
                 let request = request.header("Content-Type", MediaType::OCI_INDEX).body(next);

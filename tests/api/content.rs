@@ -115,7 +115,7 @@ impl TestRegistry {
     /// Begins an upload, and returns its `Location`.
     pub(crate) async fn begin_upload(&self, name: &str) -> String {
         let answer = self.post(&format!("/v2/{name}/blobs/uploads/")).await.expect(202);
-        answer.header("location").to_owned()
+        answer.value("location").to_owned()
     }
 
     /// The tags of a repository.

@@ -5,7 +5,10 @@ use std::{
     net::TcpStream,
 };
 
-use crate::{raw, raw::Connection, registry::TestRegistry};
+use crate::{
+    registry::TestRegistry,
+    support::raw::{self, Connection},
+};
 
 /// More than the buffers between two ends of a connection hold.
 const LEN: usize = 24 * 1024 * 1024 + 7;

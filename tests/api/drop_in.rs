@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use wharf::oci::MediaType;
 
 use crate::{
-    answer::Answer,
     content::{CONFIG, Image, LAYER, descriptor, sha256},
     registry::TestRegistry,
+    support::answer::Answer,
 };
 
 async fn put(registry: &TestRegistry, tag: &str, media_type: &str, body: &Value) -> Answer {
@@ -37,7 +37,7 @@ async fn report_p5_media_types_are_compared_without_case_and_served_in_lower_cas
         ] {
             put(&registry, tag, content_type, body).await.expect(201);
             let answer = registry.get(&format!("/v2/a/manifests/{tag}")).await.expect(200);
-            assert_eq!(answer.header("content-type"), MediaType::OCI_MANIFEST, "{tag}");
+            assert_eq!(answer.value("content-type"), MediaType::OCI_MANIFEST, "{tag}");
             assert_eq!(answer.body, body.to_string(), "{tag}");
         }
         // What it refers to is looked at, however the type is written.
@@ -114,7 +114,7 @@ async fn report_what_is_absent_is_empty_and_what_is_named_must_be_there() {
                 assert_eq!(answer.status, status, "{body}: {answer:?}");
                 if status == 201 {
                     let get = registry.get("/v2/a/manifests/row").await.expect(200);
-                    assert_eq!(get.header("content-type"), media_type);
+                    assert_eq!(get.value("content-type"), media_type);
                     assert_eq!(get.body, body.to_string());
                 }
             }

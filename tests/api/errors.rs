@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::{content::Image, raw, registry::TestRegistry};
+use crate::{content::Image, registry::TestRegistry, support::raw};
 
 #[tokio::test]
 async fn every_error_is_of_the_specifications_form() {
@@ -71,7 +71,7 @@ async fn a5_other_methods_are_refused_everywhere() {
             }
             let answer = raw::send(&registry, method, &path, &[], b"");
             assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
-            assert_eq!(answer.header("allow"), format!("{allowed}, OPTIONS"), "{method} {path}");
+            assert_eq!(answer.value("allow"), format!("{allowed}, OPTIONS"), "{method} {path}");
             if method != "HEAD" {
                 assert_eq!(answer.code(), "UNSUPPORTED", "{method} {path}");
             }

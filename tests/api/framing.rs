@@ -2,8 +2,8 @@
 
 use crate::{
     content::sha256,
-    raw::{self, Connection},
     registry::TestRegistry,
+    support::raw::{self, Connection},
 };
 
 /// How many answers there are in what came over one connection.
@@ -34,13 +34,13 @@ async fn h1_what_follows_an_upgrade_is_neither_executed_nor_stored() {
     let sent = upgrades
         .into_iter()
         .chain([connect])
-        .map(|request| std::thread::spawn(move || Connection::at(host).write(request.as_bytes()).rest()));
+        .map(|request| std::thread::spawn(move || Connection::to(host).write(request.as_bytes()).rest()));
     let got: Vec<_> = sent.collect::<Vec<_>>().into_iter().map(|sent| sent.join().unwrap()).collect();
     for (number, bytes) in got.iter().enumerate() {
         assert_eq!(answers(bytes), 1, "{}", String::from_utf8_lossy(bytes));
         let answer = raw::parse(bytes);
         answer.refused(if number < rows.len() { 400 } else { 405 }, "UNSUPPORTED");
-        assert_eq!(answer.header("connection"), "close");
+        assert_eq!(answer.value("connection"), "close");
     }
     // Chunks say themselves where they end, so that what follows them is a request of its own; the first is refused all
     // the same.
@@ -48,7 +48,7 @@ async fn h1_what_follows_an_upgrade_is_neither_executed_nor_stored() {
         "PATCH {session} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n0\r\n\r\n"
     );
     Connection::to(&registry).write(chunked.as_bytes()).answer().refused(400, "UNSUPPORTED");
-    assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-0");
+    assert_eq!(registry.get(&session).await.expect(204).value("range"), "0-0");
 }
 
 /// curl offers it, and is served as if it had not.
@@ -113,7 +113,7 @@ async fn h1_a_message_of_unclear_length_is_refused() {
         let text = String::from_utf8_lossy(&got);
         assert!(text.is_empty() || text.starts_with("HTTP/1.1 400 ") && answers(&got) == 1, "{size}: {text}");
     }
-    assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-0");
+    assert_eq!(registry.get(&session).await.expect(204).value("range"), "0-0");
 }
 
 /// Whoever tries TLS first takes bytes that begin with `HTTP/` as the word to go on without it.
@@ -150,7 +150,7 @@ async fn a_connection_is_kept() {
         let request = format!("GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", registry.address());
         let answer = connection.write(request.as_bytes()).answer();
         assert_eq!(answer.status, status, "{target}");
-        assert_ne!(answer.header("connection"), "close", "{target}");
+        assert_ne!(answer.value("connection"), "close", "{target}");
     }
 }
 

@@ -2,7 +2,11 @@
 
 use reqwest::Method;
 
-use crate::{answer::Answer, content::Image, raw, registry::TestRegistry};
+use crate::{
+    content::Image,
+    registry::TestRegistry,
+    support::{answer::Answer, raw},
+};
 
 const SECURITY: [(&str, &str); 5] = [
     ("x-content-type-options", "nosniff"),
@@ -56,16 +60,16 @@ async fn every_answer_has_the_security_headers_and_none_has_what_it_should_not()
     assert!(answers.iter().any(|(_, answer)| answer.status == 200) && answers.len() > 80);
     for (request, answer) in answers {
         for (name, value) in SECURITY {
-            assert_eq!(answer.header(name), value, "{request}");
+            assert_eq!(answer.value(name), value, "{request}");
         }
         let of_the_api = request.contains(" /v2") || !request.contains('/');
         assert_eq!(
-            answer.header("docker-distribution-api-version"),
+            answer.value("docker-distribution-api-version"),
             if of_the_api { "registry/2.0" } else { "" },
             "{request}"
         );
         for never in ["strict-transport-security", "www-authenticate", "server", "access-control-allow-origin"] {
-            assert_eq!(answer.header(never), "", "{request}");
+            assert_eq!(answer.value(never), "", "{request}");
         }
     }
 }
@@ -75,7 +79,7 @@ async fn a17_there_are_no_cookies_and_no_redirects() {
     let registry = TestRegistry::memory();
     for (request, answer) in everywhere(&registry).await {
         assert!(!(300..400).contains(&answer.status), "{request}: {answer:?}");
-        assert_eq!(answer.header("set-cookie"), "", "{request}");
+        assert_eq!(answer.value("set-cookie"), "", "{request}");
         assert!(answer.status < 500, "{request}: {answer:?}");
     }
 }
@@ -98,7 +102,7 @@ async fn head_is_get_without_the_body() {
             };
             assert_eq!(fields(head), fields(get), "{path}");
             if get.status != 204 {
-                assert_eq!(head.header("content-length"), get.body.len().to_string(), "{path}");
+                assert_eq!(head.value("content-length"), get.body.len().to_string(), "{path}");
             }
             compared += 1;
         }
@@ -154,7 +158,7 @@ async fn a_host_that_is_set_stands_before_every_location() {
     let set = |config: &mut wharf::config::Config| config.http.host = Some(host.parse().unwrap());
     let registry = TestRegistry::with(set);
     let begun = registry.post("/v2/a/blobs/uploads/").await.expect(202);
-    assert!(begun.header("location").starts_with("https://registry.example.test/v2/a/blobs/uploads/"), "{begun:?}");
+    assert!(begun.value("location").starts_with("https://registry.example.test/v2/a/blobs/uploads/"), "{begun:?}");
     let relative = TestRegistry::with(|config| {
         set(config);
         config.http.relative_urls = Some(true);
@@ -170,9 +174,9 @@ async fn fields_of_the_settings_replace_ours() {
     });
     for path in ["/v2/", "/nowhere", "/v2/a/manifests/1"] {
         let answer = registry.get(path).await;
-        assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN", "{path}");
+        assert_eq!(answer.value("x-frame-options"), "SAMEORIGIN", "{path}");
         assert_eq!(answer.all("x-own"), ["1", "2"], "{path}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.value("x-content-type-options"), "nosniff", "{path}");
     }
 }
 
@@ -188,8 +192,8 @@ async fn j3_nothing_that_was_pushed_is_served_as_a_page() {
         .body(html.to_vec());
     Answer::of(push).await.expect(201);
     let blob = registry.get(&format!("/v2/a/blobs/{digest}")).await.expect(200);
-    assert_eq!(blob.header("content-type"), "application/octet-stream");
-    assert_eq!(blob.header("content-disposition"), "attachment");
+    assert_eq!(blob.value("content-type"), "application/octet-stream");
+    assert_eq!(blob.value("content-disposition"), "attachment");
     for media_type in
         ["text/html", "text/html; charset=utf-8", "image/svg+xml", "application/xhtml+xml", "application/json"]
     {
@@ -207,7 +211,7 @@ async fn j3_nothing_that_was_pushed_is_served_as_a_page() {
         }
     }
     let echo = raw::get(&registry, "/v2/%3Cscript%3Ealert(1)%3C/script%3E/manifests/1");
-    assert_eq!(echo.header("content-type"), "application/json; charset=utf-8");
+    assert_eq!(echo.value("content-type"), "application/json; charset=utf-8");
     assert!(!String::from_utf8_lossy(&echo.body).contains("script"), "{echo:?}");
 }
 
@@ -224,6 +228,6 @@ async fn caches_are_told_what_changes() {
         (format!("/v2/a/referrers/{}", image.digest), "no-cache"),
         (format!("/v2/a/blobs/{layer}"), "max-age=31536000, immutable"),
     ] {
-        assert_eq!(registry.get(&path).await.expect(200).header("cache-control"), expected, "{path}");
+        assert_eq!(registry.get(&path).await.expect(200).value("cache-control"), expected, "{path}");
     }
 }

@@ -4,8 +4,8 @@ use reqwest::Method;
 
 use crate::{
     content::{Image, sha256, sha512, texts},
-    raw,
     registry::TestRegistry,
+    support::raw,
 };
 
 /// A mount that can't be, for whatever reason, is a new upload, which works.
@@ -61,13 +61,13 @@ async fn report_p3_a_mount_that_can_not_be_is_an_upload() {
             let begun = raw::send(&registry, "POST", &format!("/v2/b/blobs/uploads/?{query}"), &[], b"");
             assert_eq!(begun.status, 202, "{query}: {begun:?}");
             registry.get(&format!("/v2/b/blobs/{there}")).await.expect(404);
-            let end = format!("{}?digest={digest}", begun.header("location"));
+            let end = format!("{}?digest={digest}", begun.value("location"));
             registry.with_body(Method::PUT, &end, "bytes").await.expect(201);
             registry.delete(&format!("/v2/b/blobs/{digest}")).await.expect(202);
         }
         // The hint about the algorithm does not decide which digest ends the upload.
         let path = "/v2/b/blobs/uploads/?digest-algorithm=md5";
-        let session = registry.post(path).await.expect(202).header("location").to_owned();
+        let session = registry.post(path).await.expect(202).value("location").to_owned();
         registry.with_body(Method::PUT, &format!("{session}?digest={}", sha512(b"bytes")), "bytes").await.expect(201);
     }
 }
@@ -152,9 +152,9 @@ async fn report_p7_parameters_may_be_appended_to_an_upload_with_an_ampersand() {
         ] {
             let session = registry.begin_upload("a/b").await;
             let appended = format!("{session}{}", end.split('?').next().unwrap());
-            assert_eq!(registry.get(&appended).await.expect(204).header("location"), session);
+            assert_eq!(registry.get(&appended).await.expect(204).value("location"), session);
             let patched = raw::send(&registry, "PATCH", &appended, &["Content-Range: 0-2"], b"byt").expect(202);
-            assert_eq!((patched.header("location"), patched.header("range")), (session.as_str(), "0-2"));
+            assert_eq!((patched.value("location"), patched.value("range")), (session.as_str(), "0-2"));
             raw::send(&registry, "PUT", &format!("{session}{end}"), &[], b"es").expect(201);
             assert_eq!(registry.get(&format!("/v2/a/b/blobs/{digest}")).await.expect(200).body, "bytes");
             let session = registry.begin_upload("a/b").await;

@@ -3,10 +3,10 @@
 use reqwest::{Body, Method};
 
 use crate::{
-    answer::Answer,
     content::sha256,
-    raw::{self, Connection},
     registry::TestRegistry,
+    support::answer::Answer,
+    support::raw::{self, Connection},
 };
 
 const FIRST: &str = "0123456789";
@@ -57,9 +57,9 @@ async fn report_p12_an_error_takes_nothing_that_was_acknowledged() {
             assert_eq!(answer.status, status, "{method} {fields:?}: {answer:?}");
             answer.code();
             let now = registry.get(&session).await.expect(204);
-            assert_eq!(now.header("range"), "0-9", "{method} {fields:?}");
+            assert_eq!(now.value("range"), "0-9", "{method} {fields:?}");
             if status == 416 {
-                assert_eq!((answer.header("range"), answer.header("location")), ("0-9", session.as_str()));
+                assert_eq!((answer.value("range"), answer.value("location")), ("0-9", session.as_str()));
             }
             let last = registry.request(Method::PUT, &target).header("Content-Range", "10-13").body("last");
             Answer::of(last).await.expect(201);
@@ -92,7 +92,7 @@ async fn report_p12_a_client_that_breaks_off_goes_on() {
                 let answer = Connection::to(&registry).write(request.as_bytes()).finish().rest();
                 assert!(!answer.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(&answer));
                 let status = registry.get(&session).await.expect(204);
-                let last: usize = status.header("range").strip_prefix("0-").unwrap().parse().unwrap();
+                let last: usize = status.value("range").strip_prefix("0-").unwrap().parse().unwrap();
                 assert!((9..15).contains(&last), "{framing}: {last}");
                 let left = rest[last - 9..].to_owned();
                 registry.with_body(Method::PUT, &target, left).await.expect(201);
@@ -114,7 +114,7 @@ async fn report_p12_a_digest_that_does_not_match_keeps_the_session() {
         for body in ["", "last"] {
             registry.with_body(Method::PUT, &wrong, body).await.refused(400, "DIGEST_INVALID");
             let range = format!("0-{}", first.len() - 1);
-            assert_eq!(registry.get(&session).await.expect(204).header("range"), range);
+            assert_eq!(registry.get(&session).await.expect(204).value("range"), range);
         }
         registry.restart();
         let digest = sha256([first, "last"].concat().as_bytes());

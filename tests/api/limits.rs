@@ -5,11 +5,11 @@ use std::time::Duration;
 use reqwest::Method;
 
 use crate::{
-    answer::Answer,
     content::sha256,
-    raw::{self, Connection},
     registry::TestRegistry,
-    support::wait::eventually,
+    support::answer::Answer,
+    support::raw::{self, Connection},
+    support::wait::{eventually, found, pass},
 };
 
 /// The limit of a target, a head and its fields: that much is served, one more is refused.
@@ -108,7 +108,7 @@ async fn h5_a_body_that_stalls_is_given_up() {
             answer.code();
         }
     }
-    assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-9");
+    assert_eq!(registry.get(&session).await.expect(204).value("range"), "0-9");
     // The one place that there is has come back each time.
     let digest = sha256(b"0123401234rest");
     registry.with_body(Method::PUT, &format!("{session}?digest={digest}"), "rest").await.expect(201);
@@ -127,7 +127,7 @@ async fn h5_a_body_that_trickles_is_given_up() {
         let mut connection = Connection::to(&registry);
         connection.write(head.as_bytes());
         for _ in 0..8 {
-            std::thread::sleep(Duration::from_millis(60));
+            pass(Duration::from_millis(60), "how fast the body comes");
             connection.write(b"01234");
         }
         let answer = connection.answer();
@@ -151,7 +151,7 @@ async fn an_address_has_no_more_connections_than_it_may() {
         });
         let refused = raw::parse(&Connection::to(&registry).rest());
         refused.refused(429, "TOOMANYREQUESTS");
-        assert_eq!(refused.header("connection"), "close");
+        assert_eq!(refused.value("connection"), "close");
     }
 }
 
@@ -168,7 +168,7 @@ async fn g7_unfinished_uploads_of_a_repository_are_bounded() {
     for _ in 0..2 {
         let refused = registry.post("/v2/a/blobs/uploads/").await;
         refused.refused(429, "TOOMANYREQUESTS");
-        assert!((1..=5).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "{refused:?}");
+        assert!((1..=5).contains(&refused.value("retry-after").parse::<u64>().unwrap()), "{refused:?}");
         registry.restart();
     }
     // Others have room, and so has what needs no session.
@@ -205,7 +205,7 @@ async fn g6_over_the_number_of_bodies_is_429_and_places_come_back() {
         }
         let refused = until_status(&registry, 429).await;
         refused.refused(429, "TOOMANYREQUESTS");
-        assert!((1..=5).contains(&refused.header("retry-after").parse::<u64>().unwrap()), "{refused:?}");
+        assert!((1..=5).contains(&refused.value("retry-after").parse::<u64>().unwrap()), "{refused:?}");
         // What sends no body is served.
         registry.get("/v2/").await.expect(200);
         registry.begin_upload("a").await;
@@ -229,15 +229,12 @@ async fn g6_over_the_number_of_bodies_is_429_and_places_come_back() {
 /// Pushes a small blob until it is answered so: a server sees that a client went in its own time.
 async fn until_status(registry: &TestRegistry, status: u16) -> Answer {
     let path = format!("/v2/b/blobs/uploads/?digest={}", sha256(b"x"));
-    for _ in 0..600 {
+    let ask = async || {
         let answer = registry.with_body(Method::POST, &path, "x").await;
-        if answer.status == status {
-            return answer;
-        }
         assert!(matches!(answer.status, 201 | 429), "{answer:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("never answered with {status}");
+        (answer.status == status).then_some(answer)
+    };
+    found(&format!("an answer with {status}"), ask).await
 }
 
 #[tokio::test]
@@ -254,7 +251,7 @@ async fn g7_an_upload_has_no_more_bytes_than_it_may() {
         let session = registry.begin_upload("a").await;
         registry.with_body(Method::PATCH, &session, "01234").await.expect(202);
         registry.with_body(Method::PATCH, &session, "56789a").await.refused(413, "BLOB_UPLOAD_INVALID");
-        let offset = registry.get(&session).await.expect(204).header("range").to_owned();
+        let offset = registry.get(&session).await.expect(204).value("range").to_owned();
         assert!(["0-4", "0-9"].contains(&offset.as_str()), "{offset}");
         let rest = if offset == "0-4" { "56789" } else { "" };
         registry.with_body(Method::PUT, &format!("{session}?digest={fits}"), rest).await.expect(201);

@@ -2,7 +2,7 @@
 
 use wharf::config::Config;
 
-use crate::{raw, registry::TestRegistry};
+use crate::{registry::TestRegistry, support::raw};
 
 /// `http.host`, `http.relativeurls`; what a `Location` and a `Link` begin with.
 #[tokio::test]

@@ -1,90 +1,42 @@
 //! What the program writes while clients do what they should not.
 
-use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    net::SocketAddr,
-    process::{Child, ChildStderr, Command, Stdio},
-};
-
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
     content::{Image, sha256},
-    raw::Connection,
+    support::raw::Connection,
+    support::{
+        server::{Launch, Program, Server},
+        wait::eventually,
+    },
 };
 
-/// The program, with its store in a directory and its log in JSON. It is ended when this is dropped.
-struct Program {
-    child: Child,
-    log: BufReader<ChildStderr>,
-    address: SocketAddr,
-    directory: TempDir,
+/// The program, with its log in JSON.
+fn start(directory: &TempDir) -> Server {
+    start_with(directory, &[])
 }
 
-impl Program {
-    fn start() -> Self {
-        Self::start_with(&[])
-    }
-
-    fn start_with(variables: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
-            .current_dir(&directory)
-            .env_clear()
-            .env("REGISTRY_HTTP_ADDR", "127.0.0.1:0")
-            .env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", directory.path())
-            .env("REGISTRY_LOG_FORMATTER", "json")
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let address = loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).unwrap() > 0, "the program ended");
-            let record: Value = serde_json::from_str(&line).unwrap();
-            if let Some(address) = record["msg"].as_str().unwrap().strip_prefix("listening on ") {
-                break address.parse().unwrap();
-            }
-        };
-        Self { child, log, address, directory }
-    }
-
-    /// Sends one request, and returns the status of its answer.
-    fn send(&self, method: &str, target: &str, fields: &str, body: &[u8]) -> u16 {
-        let head = format!(
-            "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{fields}\r\n",
-            body.len()
-        );
-        Connection::at(self.address).write(head.as_bytes()).write(body).head().status
-    }
-
-    /// Asks it to end, and returns all that it wrote since it listened.
-    fn end(mut self) -> String {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        let mut rest = String::new();
-        self.log.read_to_string(&mut rest).unwrap();
-        assert!(self.child.wait().unwrap().success(), "{rest}");
-        rest
-    }
+fn start_with(directory: &TempDir, variables: &[(&str, &str)]) -> Server {
+    let launch = Launch::new(Program::Wharf, directory.path()).set("REGISTRY_LOG_FORMATTER", "json");
+    variables.iter().fold(launch, |launch, (name, value)| launch.set(name, value)).start()
 }
 
-impl Drop for Program {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
+/// Sends one request, and returns the status of its answer.
+fn answered(program: &Server, method: &str, target: &str, fields: &str, body: &[u8]) -> u16 {
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n{fields}\r\n",
+        body.len()
+    );
+    Connection::to(program.addr()).write(head.as_bytes()).write(body).head().status
 }
 
 /// Mistakes of clients are theirs: they are answered with a 4xx, and no line calls one a failure of ours. Whatever they
 /// send, a line is a line.
 #[test]
 fn j2_mistakes_of_clients_are_one_plain_line_each() {
-    let program = Program::start();
+    let directory = tempfile::tempdir().unwrap();
+    let program = start(&directory);
     let (unknown, image) = (sha256(b"unknown"), Image::new("image"));
     let session = "67e55044-10b1-426f-9247-bb680e5fe0c8";
     let manifest = "Content-Type: application/vnd.oci.image.manifest.v1+json\r\n";
@@ -114,17 +66,17 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
     let long = format!("/v2/{}/tags/list", "a".repeat(5000));
     requests.push(("GET", long, "", b""));
     for (method, target, fields, body) in &requests {
-        let status = program.send(method, target, fields, body);
+        let status = answered(&program, method, target, fields, body);
         assert!((400..500).contains(&status), "{method} {target}: {status}");
     }
     // Those that are no requests at all, or break off.
     for bytes in [&b"\x16\x03\x01\0\0"[..], b"GET /v2/ HTTP/1.1\r\n\r\n", b"\r\n\r\n\r\n", b"GET / HT"] {
-        Connection::at(program.address).write(bytes).finish().rest();
+        Connection::to(program.addr()).write(bytes).finish().rest();
     }
     let broken =
         format!("POST /v2/a/blobs/uploads/?digest={unknown} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n123");
-    Connection::at(program.address).write(broken.as_bytes()).finish().rest();
-    assert_eq!(program.send("GET", "/v2/", "", b""), 200);
+    Connection::to(program.addr()).write(broken.as_bytes()).finish().rest();
+    assert_eq!(answered(&program, "GET", "/v2/", "", b""), 200);
 
     let written = program.end();
     let mut access = 0;
@@ -151,8 +103,9 @@ fn j2_mistakes_of_clients_are_one_plain_line_each() {
 fn the_log_has_the_address_of_the_client_and_not_of_the_proxy() {
     let fields = "X-Forwarded-For: 10.0.0.1, 192.0.2.7\r\nX-Real-IP: 10.0.0.2\r\nForwarded: for=10.0.0.3\r\n";
     for (trusted, expected) in [("[]", "127.0.0.1"), ("[192.0.2.0/24]", "127.0.0.1"), ("[127.0.0.0/8]", "192.0.2.7")] {
-        let program = Program::start_with(&[("REGISTRY_HTTP_TRUSTEDPROXIES", trusted)]);
-        assert_eq!(program.send("GET", "/v2/", fields, b""), 200);
+        let directory = tempfile::tempdir().unwrap();
+        let program = start_with(&directory, &[("REGISTRY_HTTP_TRUSTEDPROXIES", trusted)]);
+        assert_eq!(answered(&program, "GET", "/v2/", fields, b""), 200);
         let written = program.end();
         let addresses: Vec<Value> = written
             .lines()
@@ -167,12 +120,13 @@ fn the_log_has_the_address_of_the_client_and_not_of_the_proxy() {
 /// The line of a download says how many bytes the client was sent, whichever way they went.
 #[test]
 fn the_log_has_the_bytes_of_each_download() {
-    let program = Program::start();
+    let directory = tempfile::tempdir().unwrap();
+    let program = start(&directory);
     let content = vec![7; 100_000];
     let digest = sha256(&content);
-    assert_eq!(program.send("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), "", &content), 201);
+    assert_eq!(answered(&program, "POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), "", &content), 201);
     let request = |range: &str| format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\nRange: bytes={range}\r\n\r\n");
-    let mut connection = Connection::at(program.address);
+    let mut connection = Connection::to(program.addr());
     for range in ["0-", "5-20", "10-99999", "100000-", "1-80000"] {
         connection.write(request(range).as_bytes()).answer();
     }
@@ -190,17 +144,18 @@ fn the_log_has_the_bytes_of_each_download() {
 /// the operator reads which blob it was.
 #[test]
 fn a_download_that_breaks_off_on_our_side_is_told_to_the_operator() {
-    let program = Program::start();
+    let directory = tempfile::tempdir().unwrap();
+    let program = start(&directory);
     // More than the buffers between the two ends hold.
     let content = vec![7; 48 * 1024 * 1024];
     let digest = sha256(&content);
-    assert_eq!(program.send("POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), "", &content), 201);
+    assert_eq!(answered(&program, "POST", &format!("/v2/a/blobs/uploads/?digest={digest}"), "", &content), 201);
     let request = format!("GET /v2/a/blobs/{digest} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    let mut connection = Connection::at(program.address);
+    let mut connection = Connection::to(program.addr());
     let head = connection.write(request.as_bytes()).head();
-    assert_eq!((head.status, head.header("content-length")), (200, content.len().to_string().as_str()));
+    assert_eq!((head.status, head.value("content-length")), (200, content.len().to_string().as_str()));
     let hex = &digest["sha256:".len()..];
-    let data = program.directory.path().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
+    let data = program.root().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
     std::fs::File::options().write(true).open(data).unwrap().set_len(0).unwrap();
     assert!(connection.rest().len() < content.len());
     let written = program.end();
@@ -211,7 +166,8 @@ fn a_download_that_breaks_off_on_our_side_is_told_to_the_operator() {
 /// A line of a refusal says why, and one of no route which path it was; times have one length.
 #[test]
 fn report_words_a_line_of_a_refusal_says_why() {
-    let program = Program::start();
+    let directory = tempfile::tempdir().unwrap();
+    let program = start(&directory);
     let digest = sha256(b"unknown");
     for (method, target, status) in [
         ("GET", "/nowhere%20else?secret=1".to_owned(), 404),
@@ -221,9 +177,9 @@ fn report_words_a_line_of_a_refusal_says_why() {
         ("POST", "/v2/_catalog".to_owned(), 405),
         ("GET", format!("/{}", "x".repeat(5000)), 414),
     ] {
-        assert_eq!(program.send(method, &target, "", b""), status, "{target}");
+        assert_eq!(answered(&program, method, &target, "", b""), status, "{target}");
     }
-    assert_eq!(program.send("GET", "/v2/", "", b""), 200);
+    assert_eq!(answered(&program, "GET", "/v2/", "", b""), 200);
     let written = program.end();
     let records: Vec<Value> = written.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for record in &records {
@@ -246,7 +202,8 @@ fn report_words_a_line_of_a_refusal_says_why() {
 /// it asked for may be done.
 #[test]
 fn report_a5_a_request_that_nobody_waits_for_has_a_line() {
-    let program = Program::start();
+    let directory = tempfile::tempdir().unwrap();
+    let program = start(&directory);
     let body = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
     let put = |tag: &str| {
         let length = body.len();
@@ -255,13 +212,12 @@ fn report_a5_a_request_that_nobody_waits_for_has_a_line() {
         )
     };
     for (tag, after) in [("1", &b""[..]), ("2", b"garbage\r\n\r\n"), ("3", b"\0")] {
-        let mut connection = Connection::at(program.address);
+        let mut connection = Connection::to(program.addr());
         connection.write(&[put(tag).as_bytes(), body, after].concat());
         drop(connection);
     }
-    // What became of them is looked at when the last of them has been dealt with.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let lines = |log: &str| log.lines().filter(|line| line.contains("\"method\":\"PUT\"")).count();
+    eventually("each has its line", || lines(&program.log()) >= 3);
     let log = program.end();
-    let lines = log.lines().filter(|line| line.contains("\"method\":\"PUT\"")).count();
-    assert_eq!(lines, 3, "{log}");
+    assert_eq!(lines(&log), 3, "{log}");
 }

@@ -24,9 +24,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod answer;
 mod content;
-mod raw;
 mod registry;
 
 mod blobs;

@@ -6,9 +6,9 @@ use serde_json::json;
 use wharf::oci::MediaType;
 
 use crate::{
-    answer::Answer,
     content::{Image, sha256, sha512},
     registry::TestRegistry,
+    support::answer::Answer,
 };
 
 #[tokio::test]
@@ -20,18 +20,18 @@ async fn a_manifest_is_kept_to_the_byte() {
             .put_manifest("/v2/a/b/manifests/1.0", &image.media_type(), image.manifest.clone())
             .await
             .expect(201);
-        assert_eq!(put.header("location"), format!("/v2/a/b/manifests/{}", image.digest));
-        assert_eq!(put.header("docker-content-digest"), image.digest);
-        assert_eq!(put.header("oci-subject"), "");
+        assert_eq!(put.value("location"), format!("/v2/a/b/manifests/{}", image.digest));
+        assert_eq!(put.value("docker-content-digest"), image.digest);
+        assert_eq!(put.value("oci-subject"), "");
         for reference in ["1.0", &image.digest, &image.digest.replace(':', "%3A")] {
             let path = format!("/v2/a/b/manifests/{reference}");
             let get = registry.get(&path).await.expect(200);
             assert_eq!(get.body, image.manifest);
             for answer in [&get, &registry.head(&path).await.expect(200)] {
-                assert_eq!(answer.header("content-type"), MediaType::OCI_MANIFEST);
-                assert_eq!(answer.header("docker-content-digest"), image.digest);
-                assert_eq!(answer.header("content-length"), image.manifest.len().to_string());
-                assert_eq!(answer.header("etag"), format!("\"{}\"", image.digest));
+                assert_eq!(answer.value("content-type"), MediaType::OCI_MANIFEST);
+                assert_eq!(answer.value("docker-content-digest"), image.digest);
+                assert_eq!(answer.value("content-length"), image.manifest.len().to_string());
+                assert_eq!(answer.value("etag"), format!("\"{}\"", image.digest));
             }
         }
         let path = "/v2/a/b/manifests/1.0";
@@ -60,7 +60,7 @@ async fn f2_a_manifest_is_what_its_digest_says() {
     assert_eq!(registry.tree(), before);
     for path in ["/v2/a/manifests/1".to_owned(), format!("/v2/a/manifests/{}", image.digest)] {
         let get = registry.get(&path).await.expect(200);
-        assert_eq!(get.header("docker-content-digest"), sha256(&get.body));
+        assert_eq!(get.value("docker-content-digest"), sha256(&get.body));
     }
 }
 
@@ -128,10 +128,10 @@ async fn a_sha512_manifest_is_pulled_by_its_digest_and_by_its_tag() {
         let digest = sha512(&image.manifest);
         let path = format!("/v2/a/manifests/{digest}");
         let put = registry.put_manifest(&format!("{path}?tag=1"), &image.media_type(), image.manifest.clone()).await;
-        assert_eq!(put.expect(201).header("docker-content-digest"), digest);
+        assert_eq!(put.expect(201).value("docker-content-digest"), digest);
         for path in [&path, "/v2/a/manifests/1"] {
             let get = registry.get(path).await.expect(200);
-            assert_eq!((get.header("docker-content-digest"), &get.body), (digest.as_str(), &image.manifest));
+            assert_eq!((get.value("docker-content-digest"), &get.body), (digest.as_str(), &image.manifest));
         }
         registry.get(&format!("/v2/a/manifests/{}", image.digest)).await.refused(404, "MANIFEST_UNKNOWN");
         // An index may name its child, and a referrer its subject, by it.
@@ -140,7 +140,7 @@ async fn a_sha512_manifest_is_pulled_by_its_digest_and_by_its_tag() {
             json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": [child], "subject": child });
         let put =
             registry.put_manifest("/v2/a/manifests/index", MediaType::OCI_INDEX, index.to_string()).await.expect(201);
-        assert_eq!(put.header("oci-subject"), digest);
+        assert_eq!(put.value("oci-subject"), digest);
         registry.delete(&path).await.expect(202);
         registry.get("/v2/a/manifests/1").await.refused(404, "MANIFEST_UNKNOWN");
     }

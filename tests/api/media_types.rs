@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use wharf::oci::MediaType;
 
 use crate::{
-    answer::Answer,
     content::{CONFIG, Image, descriptor, index, sha256},
     registry::TestRegistry,
+    support::answer::Answer,
 };
 
 /// The types of the specifications, and any other, each as it came.
@@ -49,7 +49,7 @@ async fn every_type_of_manifest_is_served_as_it_was_pushed() {
             for named in [true, false] {
                 let path = format!("/v2/a/manifests/t{tag}-{named}");
                 for answer in [registry.get(&path).await.expect(200), registry.head(&path).await.expect(200)] {
-                    assert_eq!(answer.header("content-type"), *media_type, "{path}");
+                    assert_eq!(answer.value("content-type"), *media_type, "{path}");
                 }
             }
         }
@@ -83,7 +83,7 @@ async fn f1_accept_never_relabels() {
             (format!("/v2/a/manifests/{}", sha256(&index)), MediaType::OCI_INDEX, &index),
         ] {
             let answer = Answer::of(registry.request(Method::GET, &path).header("Accept", accept)).await.expect(200);
-            assert_eq!((answer.header("content-type"), &answer.body), (media_type, body), "{accept}");
+            assert_eq!((answer.value("content-type"), &answer.body), (media_type, body), "{accept}");
         }
     }
 }

@@ -202,7 +202,7 @@ async fn compare(registry: &TestRegistry, name: &str, repository: &Repository) {
     for (number, tag) in TAGS.iter().enumerate() {
         let answer = registry.head(&format!("/v2/{name}/manifests/{tag}")).await;
         let digest = repository.tags.get(&number).map_or("", |manifest| &MANIFESTS[*manifest].digest);
-        assert_eq!(answer.header("docker-content-digest"), digest, "tag {tag} of {name}");
+        assert_eq!(answer.value("docker-content-digest"), digest, "tag {tag} of {name}");
     }
 }
 

@@ -4,8 +4,8 @@ use reqwest::Method;
 
 use crate::{
     content::{Image, descriptor, sha256},
-    raw,
     registry::TestRegistry,
+    support::raw,
 };
 
 #[tokio::test]
@@ -14,9 +14,9 @@ async fn a_blob_is_mounted_with_from_and_without() {
         let digest = registry.push_blob("team/source", b"bytes").await;
         for (to, query) in [("b", "&from=team/source"), ("c", "&from=team%2Fsource"), ("d", "")] {
             let mounted = registry.post(&format!("/v2/{to}/blobs/uploads/?mount={digest}{query}")).await.expect(201);
-            assert_eq!(mounted.header("location"), format!("/v2/{to}/blobs/{digest}"));
-            assert_eq!(mounted.header("docker-content-digest"), digest);
-            assert_eq!(registry.get(mounted.header("location")).await.expect(200).body, "bytes");
+            assert_eq!(mounted.value("location"), format!("/v2/{to}/blobs/{digest}"));
+            assert_eq!(mounted.value("docker-content-digest"), digest);
+            assert_eq!(registry.get(mounted.value("location")).await.expect(200).body, "bytes");
         }
         registry.delete(&format!("/v2/team/source/blobs/{digest}")).await.expect(202);
         registry.get(&format!("/v2/b/blobs/{digest}")).await.expect(200);
@@ -34,7 +34,7 @@ async fn d1_what_is_not_there_becomes_an_upload() {
         let digest = sha256(b"bytes");
         for query in ["&from=a", "&from=none", "", "&from="] {
             let path = format!("/v2/b/blobs/uploads/?mount={digest}{query}");
-            let session = registry.post(&path).await.expect(202).header("location").to_owned();
+            let session = registry.post(&path).await.expect(202).value("location").to_owned();
             registry.get(&format!("/v2/b/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");
             registry.with_body(Method::PUT, &format!("{session}?digest={digest}"), "bytes").await.expect(201);
             registry.delete(&format!("/v2/b/blobs/{digest}")).await.expect(202);
@@ -102,7 +102,7 @@ async fn d8_a_mount_means_one_thing() {
     ] {
         let answer = raw::send(&registry, "POST", &format!("/v2/c/blobs/uploads/?{query}"), &[], b"");
         assert_eq!(answer.status, 202, "{query}: {answer:?}");
-        registry.delete(answer.header("location")).await.expect(204);
+        registry.delete(answer.value("location")).await.expect(204);
         registry.get(&format!("/v2/c/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");
     }
     // A form in the body is a body.
@@ -110,7 +110,7 @@ async fn d8_a_mount_means_one_thing() {
     let fields = ["Content-Type: application/x-www-form-urlencoded"];
     let answer = raw::send(&registry, "POST", "/v2/c/blobs/uploads/", &fields, form.as_bytes());
     assert_eq!(answer.status, 202, "{answer:?}");
-    registry.delete(answer.header("location")).await.expect(204);
+    registry.delete(answer.value("location")).await.expect(204);
     registry.get(&format!("/v2/c/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");
     let files =
         |tree: &std::collections::BTreeSet<std::path::PathBuf>| tree.iter().filter(|path| path.is_file()).count();

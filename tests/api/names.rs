@@ -4,8 +4,8 @@ use std::fs;
 
 use crate::{
     content::{Image, sha256, sha512},
-    raw,
     registry::TestRegistry,
+    support::raw,
 };
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -1,6 +1,6 @@
 //! Names, references and digests, and whatever else may stand in their places.
 
-use crate::{raw, registry::TestRegistry};
+use crate::{registry::TestRegistry, support::raw};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
@@ -91,7 +91,7 @@ async fn e1_no_path_leads_out_of_the_store() {
             assert!(expected, "{method} {target}: {answer:?}");
             let text = String::from_utf8_lossy(&answer.body);
             assert!(!text.contains("root:"), "{target}: {text}");
-            assert_eq!(answer.header("set-cookie"), "", "{target}");
+            assert_eq!(answer.value("set-cookie"), "", "{target}");
         }
     }
     for target in [
@@ -116,7 +116,7 @@ async fn e1_parameters_that_are_no_names_lead_nowhere() {
     for bad in ["..", "../x", "%2e%2e%2f", "a%00", "/", "a//b", "%ff", "a%0a", "A", "%5c"] {
         let mount = format!("/v2/b/blobs/uploads/?mount={DIGEST}&from={bad}");
         let begun = raw::send(&registry, "POST", &mount, &[], b"").expect(202);
-        registry.delete(begun.header("location")).await.expect(204);
+        registry.delete(begun.value("location")).await.expect(204);
         raw::get(&registry, &format!("/v2/_catalog?last={bad}")).expect(200);
         raw::get(&registry, &format!("/v2/a/referrers/{DIGEST}?last={bad}")).expect(200);
     }
@@ -167,7 +167,7 @@ fn e8_no_path_is_normalised_and_none_redirects() {
     ] {
         let answer = raw::get(&registry, target);
         answer.refused(404, "UNSUPPORTED");
-        assert_eq!(answer.header("location"), "", "{target}");
+        assert_eq!(answer.value("location"), "", "{target}");
     }
     // The absolute form names the same resource, and whose it claims to be is not repeated.
     let answer = raw::get(&registry, "http://evil.example/v2/");
@@ -194,12 +194,12 @@ async fn report_p8_a_path_is_decoded_once_and_whole() {
         "/%68ealthz",
     ] {
         let answer = raw::get(&registry, target).expect(200);
-        let version = answer.header("docker-distribution-api-version");
+        let version = answer.value("docker-distribution-api-version");
         assert_eq!(version, if target == "/%68ealthz" { "" } else { "registry/2.0" }, "{target}");
     }
     // What is written through such a path is where it is named.
     let begun = raw::send(&registry, "POST", "/v2/new%2Fone/blobs/uploads/", &[], b"").expect(202);
-    assert!(begun.header("location").starts_with("/v2/new/one/blobs/uploads/"), "{begun:?}");
+    assert!(begun.value("location").starts_with("/v2/new/one/blobs/uploads/"), "{begun:?}");
     for target in ["/v2/owner%252Fimage/tags/list", "/v2/%2561/tags/list"] {
         raw::get(&registry, target).refused(400, "NAME_INVALID");
     }

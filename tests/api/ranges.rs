@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use crate::{answer::Answer, registry::TestRegistry};
+use crate::{registry::TestRegistry, support::answer::Answer};
 
 /// 500 bytes, no two neighbours alike.
 fn content() -> Vec<u8> {
@@ -38,16 +38,16 @@ async fn g4_a_range_is_a_part_or_the_whole_or_nothing_there_is() {
         for (range, first, end) in parts {
             let answer = part(&registry, &path, range).await.expect(206);
             assert!(answer.body == content[first..end], "{range}");
-            assert_eq!(answer.header("content-range"), format!("bytes {first}-{}/500", end - 1), "{range}");
-            assert_eq!(answer.header("content-length"), (end - first).to_string());
-            assert_eq!(answer.header("docker-content-digest"), digest);
+            assert_eq!(answer.value("content-range"), format!("bytes {first}-{}/500", end - 1), "{range}");
+            assert_eq!(answer.value("content-length"), (end - first).to_string());
+            assert_eq!(answer.value("docker-content-digest"), digest);
         }
         for range in
             ["bytes=500-", "bytes=500-0", "bytes=5-2", "bytes=-0", "bytes=18446744073709551616-", "bytes=500-600"]
         {
             let answer = part(&registry, &path, range).await;
             assert_eq!(answer.status, 416, "{range}");
-            assert_eq!(answer.header("content-range"), "bytes */500", "{range}");
+            assert_eq!(answer.value("content-range"), "bytes */500", "{range}");
             answer.code();
         }
         for range in [
@@ -65,7 +65,7 @@ async fn g4_a_range_is_a_part_or_the_whole_or_nothing_there_is() {
         ] {
             let answer = part(&registry, &path, range).await.expect(200);
             assert!(answer.body == content, "{range}");
-            assert_eq!(answer.header("content-range"), "");
+            assert_eq!(answer.value("content-range"), "");
         }
     }
 }
@@ -75,7 +75,7 @@ async fn nothing_has_no_parts() {
     for registry in TestRegistry::each() {
         let path = format!("/v2/a/blobs/{}", registry.push_blob("a", b"").await);
         for range in ["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=500-0"] {
-            assert_eq!(part(&registry, &path, range).await.header("content-range"), "bytes */0", "{range}");
+            assert_eq!(part(&registry, &path, range).await.value("content-range"), "bytes */0", "{range}");
         }
         registry.get(&path).await.expect(200);
     }
@@ -87,7 +87,7 @@ async fn a_range_counts_for_get_and_for_the_same_content_alone() {
     let digest = registry.push_blob("a", &content()).await;
     let path = format!("/v2/a/blobs/{digest}");
     let head = Answer::of(registry.request(Method::HEAD, &path).header("Range", "bytes=0-9")).await.expect(200);
-    assert_eq!(head.header("content-length"), "500");
+    assert_eq!(head.value("content-length"), "500");
     for (tag, status) in [
         (format!("\"{digest}\""), 206),
         ("\"other\"".to_owned(), 200),

@@ -13,7 +13,7 @@ const SIGNATURE: &str = "application/vnd.example.signature.v1";
 
 async fn listed(registry: &TestRegistry, path: &str) -> Vec<Value> {
     let answer = registry.get(path).await.expect(200);
-    assert_eq!(answer.header("content-type"), MediaType::OCI_INDEX);
+    assert_eq!(answer.value("content-type"), MediaType::OCI_INDEX);
     let index = answer.json();
     assert_eq!((&index["schemaVersion"], &index["mediaType"]), (&json!(2), &json!(MediaType::OCI_INDEX)));
     index["manifests"].as_array().unwrap().clone()
@@ -40,7 +40,7 @@ async fn referrers_are_listed_with_what_they_say_of_themselves() {
             registry.push_blobs("a", image).await;
             let put = format!("/v2/a/manifests/{}", image.digest);
             let answer = registry.put_manifest(&put, &image.media_type(), image.manifest.clone()).await.expect(201);
-            assert_eq!(answer.header("oci-subject"), subject.digest);
+            assert_eq!(answer.value("oci-subject"), subject.digest);
         }
         let index = json!({
             "schemaVersion": 2,
@@ -98,10 +98,10 @@ async fn referrers_are_filtered_by_their_artifact_type() {
         for filter in [filter.clone(), filter.replace('/', "%2F")] {
             let path = format!("{path}?artifactType={filter}");
             assert_eq!(listed(&registry, &path).await.len(), count, "{filter}");
-            assert_eq!(registry.get(&path).await.header("oci-filters-applied"), "artifactType");
+            assert_eq!(registry.get(&path).await.value("oci-filters-applied"), "artifactType");
         }
     }
-    assert_eq!(registry.get(&path).await.header("oci-filters-applied"), "");
+    assert_eq!(registry.get(&path).await.value("oci-filters-applied"), "");
     assert_eq!(listed(&registry, &path).await.len(), 4);
     let twice = registry.get(&format!("{path}?artifactType={SBOM}&artifactType={SIGNATURE}")).await;
     twice.refused(400, "UNSUPPORTED");
@@ -167,7 +167,7 @@ async fn an_artifact_manifest_is_a_referrer() {
     .to_string();
     let path = format!("/v2/a/manifests/{}", sha256(body.as_bytes()));
     let put = registry.put_manifest(&path, MediaType::OCI_ARTIFACT_MANIFEST, body).await.expect(201);
-    assert_eq!(put.header("oci-subject"), subject.digest);
+    assert_eq!(put.value("oci-subject"), subject.digest);
     let found = listed(&registry, &format!("/v2/a/referrers/{}?artifactType={SIGNATURE}", subject.digest)).await;
     assert_eq!(found[0]["mediaType"], MediaType::OCI_ARTIFACT_MANIFEST);
 }

@@ -5,8 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
@@ -16,7 +15,7 @@ use wharf::{
     server::{self, Server},
 };
 
-use crate::answer::Answer;
+use crate::support::{answer::Answer, wait::holds_within};
 
 /// A running registry; it stops, and its store goes, when it is dropped.
 pub(crate) struct TestRegistry {
@@ -24,6 +23,12 @@ pub(crate) struct TestRegistry {
     config: Config,
     directory: Option<TempDir>,
     client: Client,
+}
+
+impl From<&TestRegistry> for SocketAddr {
+    fn from(registry: &TestRegistry) -> Self {
+        registry.address()
+    }
 }
 
 impl TestRegistry {
@@ -98,14 +103,12 @@ impl TestRegistry {
     /// A start writes a note in the background: what is still being written is waited for.
     pub(crate) fn tree(&self) -> BTreeSet<PathBuf> {
         let temporary = self.root().join("wharf/tmp");
-        let until = Instant::now() + Duration::from_secs(5);
-        loop {
-            let found = self.tree_now();
-            if Instant::now() > until || !found.iter().any(|path| path.starts_with(&temporary)) {
-                return found;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
+        let mut found = BTreeSet::new();
+        holds_within(Duration::from_secs(5), || {
+            found = self.tree_now();
+            !found.iter().any(|path| path.starts_with(&temporary))
+        });
+        found
     }
 
     fn tree_now(&self) -> BTreeSet<PathBuf> {

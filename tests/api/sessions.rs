@@ -3,10 +3,10 @@
 use reqwest::Method;
 
 use crate::{
-    answer::Answer,
     content::sha256,
-    raw::{self, Connection},
     registry::TestRegistry,
+    support::answer::Answer,
+    support::raw::{self, Connection},
 };
 
 #[tokio::test]
@@ -16,7 +16,7 @@ async fn d7_a_session_survives_a_restart() {
     let fresh = registry.begin_upload("a/b").await;
     registry.with_body(Method::PATCH, &session, "01234").await.expect(202);
     registry.restart();
-    assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-4");
+    assert_eq!(registry.get(&session).await.expect(204).value("range"), "0-4");
     registry.with_body(Method::PATCH, &session, "56").await.expect(202);
     registry.restart();
     let digest = sha256(b"0123456789");
@@ -44,8 +44,8 @@ async fn d6_no_other_name_leads_to_a_session() {
     }
     // Parameters that others' registries put their state into mean nothing.
     let answer = registry.get(&format!("{session}?_state=eyJPZmZzZXQiOjB9")).await.expect(204);
-    assert_eq!(answer.header("range"), "0-4");
-    assert_eq!(answer.header("location"), session);
+    assert_eq!(answer.value("range"), "0-4");
+    assert_eq!(answer.value("location"), session);
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn d9_of_two_patches_for_the_same_range_one_wins() {
                 (416 | 409, 202) => b'b',
                 statuses => panic!("round {round}: {statuses:?}"),
             };
-            assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-99999");
+            assert_eq!(registry.get(&session).await.expect(204).value("range"), "0-99999");
             let digest = sha256(&vec![winner; 100_000]);
             registry.send(Method::PUT, &format!("{session}?digest={digest}")).await.expect(201);
         }
@@ -143,7 +143,7 @@ async fn d9_patch_against_put_and_against_delete() {
         let (patched, put) = tokio::join!(Answer::of(patch), registry.send(Method::PUT, &end));
         match (patched.status, put.status) {
             // The PUT came first.
-            (400..500, 201) => assert!(registry.get(put.header("location")).await.expect(200).body == first),
+            (400..500, 201) => assert!(registry.get(put.value("location")).await.expect(200).body == first),
             // The PATCH did, so the digest is not that of what is there, and the session stays.
             (202, 400) => {
                 registry.get(&format!("/v2/a/blobs/{}", sha256(&both))).await.refused(404, "BLOB_UNKNOWN");
@@ -203,7 +203,7 @@ async fn d11_a_body_that_breaks_off_is_never_taken_for_whole() {
 /// How many bytes a session has. Its status tells nothing apart from one byte, which no test here sends alone.
 async fn offset_of(registry: &TestRegistry, session: &str) -> usize {
     let status = registry.get(session).await.expect(204);
-    match status.header("range").strip_prefix("0-").unwrap().parse().unwrap() {
+    match status.value("range").strip_prefix("0-").unwrap().parse().unwrap() {
         0 => 0,
         last => last + 1_usize,
     }

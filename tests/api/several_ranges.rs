@@ -10,9 +10,9 @@ use reqwest::Method;
 use wharf::config::Listen;
 
 use crate::{
-    answer::Answer,
-    raw::{self, Connection},
     registry::TestRegistry,
+    support::answer::Answer,
+    support::raw::{self, Connection},
 };
 
 const LEN: usize = 300_000;
@@ -32,9 +32,9 @@ fn header(ranges: &[Range<usize>]) -> String {
 
 /// The parts of a `multipart/byteranges` body, read by the lengths that they say.
 fn read(answer: &Answer, len: usize) -> Vec<(Range<usize>, Vec<u8>)> {
-    let boundary = answer.header("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
+    let boundary = answer.value("content-type").strip_prefix("multipart/byteranges; boundary=").unwrap();
     assert!(answer.headers.get("content-range").is_none());
-    assert_eq!(answer.header("content-length"), answer.body.len().to_string());
+    assert_eq!(answer.value("content-length"), answer.body.len().to_string());
     let (mut body, mut parts) = (&answer.body[..], Vec::new());
     let mut delimiter = format!("--{boundary}\r\n");
     while let Some(rest) = body.strip_prefix(delimiter.as_bytes()) {
@@ -93,14 +93,14 @@ async fn report_p1_several_ranges_are_several_parts() {
         for ranges in rows {
             let answer = parts(&registry, &path, &header(ranges)).await;
             assert_parts(&answer, &content, ranges);
-            assert_eq!(answer.header("docker-content-digest"), digest);
-            assert_eq!(answer.header("etag"), format!("\"{digest}\""));
+            assert_eq!(answer.value("docker-content-digest"), digest);
+            assert_eq!(answer.value("etag"), format!("\"{digest}\""));
         }
         // What can't be met is left out; of what is left, one is no list.
         let answer = parts(&registry, &path, "bytes=0-9,300000-,-10,5-2").await;
         assert_parts(&answer, &content, &[0..10, LEN - 10..LEN]);
         let answer = parts(&registry, &path, "bytes=300000-,20-29").await.expect(206);
-        assert_eq!((answer.header("content-range"), &answer.body[..]), ("bytes 20-29/300000", &content[20..30]));
+        assert_eq!((answer.value("content-range"), &answer.body[..]), ("bytes 20-29/300000", &content[20..30]));
     }
 }
 
@@ -110,7 +110,7 @@ async fn report_p1_several_ranges_are_refused_if_none_can_be_met_or_they_are_too
     let path = format!("/v2/a/blobs/{}", registry.push_blob("a", &content()).await);
     for range in ["bytes=300000-,400000-400001", "bytes=-0,5-2"] {
         let answer = parts(&registry, &path, range).await;
-        assert_eq!((answer.status, answer.header("content-range")), (416, "bytes */300000"), "{range}");
+        assert_eq!((answer.status, answer.value("content-range")), (416, "bytes */300000"), "{range}");
         answer.code();
     }
     let one_more = format!("bytes={},0-0", header(&many()).strip_prefix("bytes=").unwrap());
@@ -128,7 +128,7 @@ async fn report_p1_several_ranges_count_for_get_and_for_the_same_content_alone()
     let digest = registry.push_blob("a", &content()).await;
     let path = format!("/v2/a/blobs/{digest}");
     let head = registry.request(Method::HEAD, &path).header("Range", "bytes=0-9,20-29");
-    assert_eq!(Answer::of(head).await.expect(200).header("content-length"), "300000");
+    assert_eq!(Answer::of(head).await.expect(200).value("content-length"), "300000");
     for (tag, status) in
         [(format!("\"{digest}\""), 206), ("\"other\"".to_owned(), 200), (format!("W/\"{digest}\""), 200)]
     {

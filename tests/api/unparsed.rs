@@ -1,10 +1,10 @@
 //! What is no request, and is answered all the same: by the HTTP library itself, were it not for us.
 
 use crate::{
-    answer::Answer,
     content::sha256,
-    raw::{self, Connection},
     registry::TestRegistry,
+    support::answer::Answer,
+    support::raw::{self, Connection},
 };
 
 /// Bytes that are refused before there is a request, with the status.
@@ -45,10 +45,10 @@ fn check(what: &str, answer: &Answer, status: u16) {
         ("docker-distribution-api-version", "registry/2.0"),
         ("access-control-allow-origin", "http://ui.example"),
     ] {
-        assert_eq!(answer.header(name), value, "{what}: {answer:?}");
+        assert_eq!(answer.value(name), value, "{what}: {answer:?}");
     }
-    assert_eq!(answer.header("content-length"), answer.body.len().to_string(), "{what}");
-    assert!(!answer.header("date").is_empty());
+    assert_eq!(answer.value("content-length"), answer.body.len().to_string(), "{what}");
+    assert!(!answer.value("date").is_empty());
 }
 
 fn registry() -> TestRegistry {
@@ -89,7 +89,7 @@ fn report_a5_a_tls_handshake_is_answered_with_a_bare_status() {
     let registry = registry();
     let got = raw::exchange(&registry, b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03");
     let answer = raw::parse(&got);
-    assert_eq!((answer.status, answer.body.len(), answer.header("content-type")), (400, 0, ""));
+    assert_eq!((answer.status, answer.body.len(), answer.value("content-type")), (400, 0, ""));
 }
 
 /// No length is length 0 (RFC 9112, section 6.3), and what follows is another request.
@@ -99,7 +99,7 @@ async fn report_a5_http_1_0_without_a_length() {
     for version in ["1.0", "1.1"] {
         let post = format!("POST /v2/a/blobs/uploads/ HTTP/{version}\r\nHost: x\r\n\r\n");
         let begun = Connection::to(&registry).write(post.as_bytes()).answer().expect(202);
-        let location = begun.header("location").to_owned();
+        let location = begun.value("location").to_owned();
         let patch = format!("PATCH {location} HTTP/{version}\r\nHost: x\r\nContent-Length: 5\r\n\r\n01234");
         Connection::to(&registry).write(patch.as_bytes()).answer().expect(202);
         let put = format!("PUT {location}?digest={} HTTP/{version}\r\nHost: x\r\n\r\n", sha256(b"01234"));

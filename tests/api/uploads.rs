@@ -3,9 +3,9 @@
 use reqwest::{Body, Method};
 
 use crate::{
-    answer::Answer,
     content::{sha256, sha512},
     registry::TestRegistry,
+    support::answer::Answer,
 };
 
 /// A body without a length: chunked transfer.
@@ -25,8 +25,8 @@ async fn must_have(registry: &TestRegistry, digest: &str, bytes: &str) {
 
 fn must_be_created(answer: &Answer, digest: &str) {
     assert_eq!(answer.status, 201, "{answer:?}");
-    assert_eq!(answer.header("location"), format!("/v2/a/blobs/{digest}"));
-    assert_eq!(answer.header("docker-content-digest"), digest);
+    assert_eq!(answer.value("location"), format!("/v2/a/blobs/{digest}"));
+    assert_eq!(answer.value("docker-content-digest"), digest);
 }
 
 #[tokio::test]
@@ -35,10 +35,10 @@ async fn post_then_put() {
         let digest = sha256(b"bytes");
         for path in ["/v2/a/blobs/uploads/", "/v2/a/blobs/uploads"] {
             let begun = registry.post(path).await.expect(202);
-            let session = begun.header("location");
-            let id = begun.header("docker-upload-uuid");
+            let session = begun.value("location");
+            let id = begun.value("docker-upload-uuid");
             assert_eq!(session, format!("/v2/a/blobs/uploads/{id}"), "the location is relative");
-            assert_eq!((id.len(), begun.header("range"), begun.header("content-length")), (36, "0-0", "0"));
+            assert_eq!((id.len(), begun.value("range"), begun.value("content-length")), (36, "0-0", "0"));
             let put = registry.with_body(Method::PUT, &format!("{session}?digest={digest}"), "bytes").await;
             must_be_created(&put, &digest);
             must_have(&registry, &digest, "bytes").await;
@@ -74,8 +74,8 @@ async fn a_patch_without_a_length_then_an_empty_put() {
         let digest = sha256(b"in pieces");
         let session = registry.begin_upload("a").await;
         let patched = registry.with_body(Method::PATCH, &session, chunked(&["in ", "pieces"])).await.expect(202);
-        assert_eq!((patched.header("range"), patched.header("location")), ("0-8", session.as_str()));
-        assert_eq!(patched.header("docker-upload-uuid"), session.rsplit('/').next().unwrap());
+        assert_eq!((patched.value("range"), patched.value("location")), ("0-8", session.as_str()));
+        assert_eq!(patched.value("docker-upload-uuid"), session.rsplit('/').next().unwrap());
         must_be_created(&registry.send(Method::PUT, &format!("{session}?digest={digest}")).await, &digest);
         must_have(&registry, &digest, "in pieces").await;
     }
@@ -86,11 +86,11 @@ async fn chunks_with_ranges_and_the_last_in_the_put() {
     for registry in TestRegistry::each() {
         let digest = sha256(b"0123456789");
         let session = registry.begin_upload("a").await;
-        assert_eq!(chunk(&registry, &session, "0-2", "012").await.expect(202).header("range"), "0-2");
-        assert_eq!(chunk(&registry, &session, "3-3", "3").await.expect(202).header("range"), "0-3");
+        assert_eq!(chunk(&registry, &session, "0-2", "012").await.expect(202).value("range"), "0-2");
+        assert_eq!(chunk(&registry, &session, "3-3", "3").await.expect(202).value("range"), "0-3");
         let status = registry.get(&session).await.expect(204);
-        assert_eq!((status.header("range"), status.header("location")), ("0-3", session.as_str()));
-        assert_eq!(registry.head(&session).await.expect(204).header("range"), "0-3");
+        assert_eq!((status.value("range"), status.value("location")), ("0-3", session.as_str()));
+        assert_eq!(registry.head(&session).await.expect(204).value("range"), "0-3");
         let last = registry.request(Method::PUT, &format!("{session}?digest={digest}"));
         must_be_created(&Answer::of(last.header("Content-Range", "4-9").body("456789")).await, &digest);
         must_have(&registry, &digest, "0123456789").await;
@@ -103,14 +103,14 @@ async fn sha512_from_the_start_or_only_at_the_end() {
         let digest = sha512(b"0123456789");
         for begin in ["?digest-algorithm=sha512", "?digest-algorithm=sha256", ""] {
             let begun = registry.post(&format!("/v2/a/blobs/uploads/{begin}")).await.expect(202);
-            let session = begun.header("location");
+            let session = begun.value("location");
             registry.with_body(Method::PATCH, session, "01234").await.expect(202);
             let put = registry.with_body(Method::PUT, &format!("{session}?digest={digest}"), "56789").await;
             must_be_created(&put, &digest);
             must_have(&registry, &digest, "0123456789").await;
         }
         let begun = registry.post("/v2/a/blobs/uploads/?digest-algorithm=sha512").await.expect(202);
-        let path = format!("{}?digest={}", begun.header("location"), sha256(b"other"));
+        let path = format!("{}?digest={}", begun.value("location"), sha256(b"other"));
         must_be_created(&registry.with_body(Method::PUT, &path, "other").await, &sha256(b"other"));
     }
 }
@@ -175,9 +175,9 @@ async fn d10_a_chunk_out_of_order_is_told_the_offset() {
         let must_be_at = async |answer: &Answer, range: &str| {
             assert_eq!(answer.status, 416, "{answer:?}");
             answer.code();
-            assert_eq!((answer.header("range"), answer.header("location")), (range, session.as_str()));
+            assert_eq!((answer.value("range"), answer.value("location")), (range, session.as_str()));
             let status = registry.get(&session).await.expect(204);
-            assert_eq!((status.header("range"), status.header("location")), (range, session.as_str()));
+            assert_eq!((status.value("range"), status.value("location")), (range, session.as_str()));
         };
         must_be_at(&chunk(&registry, &session, "5-9", "56789").await, "0-0").await;
         chunk(&registry, &session, "0-4", "01234").await.expect(202);
@@ -220,19 +220,19 @@ async fn a_range_that_is_none_or_lies_is_refused() {
             let answer = chunk(&registry, &session, range, "01234").await;
             assert!((400..500).contains(&answer.status), "{range}: {answer:?}");
             answer.code();
-            assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-0", "{range}");
+            assert_eq!(registry.get(&session).await.expect(204).value("range"), "0-0", "{range}");
         }
         chunk(&registry, &session, "0-4", "01234").await.expect(202);
         // Chunked transfer can't be checked before it has come: nothing of it is kept then.
         let unsized_chunk =
             registry.request(Method::PATCH, &session).header("Content-Range", "5-9").body(chunked(&["567"]));
         Answer::of(unsized_chunk).await.refused(400, "SIZE_INVALID");
-        assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-4");
+        assert_eq!(registry.get(&session).await.expect(204).value("range"), "0-4");
         let session = registry.begin_upload("a").await;
         let too_long =
             registry.request(Method::PATCH, &session).header("Content-Range", "0-2").body(chunked(&["012", "345"]));
         Answer::of(too_long).await.refused(400, "SIZE_INVALID");
-        assert_eq!(registry.get(&session).await.expect(204).header("range"), "0-0");
+        assert_eq!(registry.get(&session).await.expect(204).value("range"), "0-0");
     }
 }
 
@@ -262,5 +262,5 @@ async fn g8_an_encoded_body_is_refused_and_bytes_are_never_unpacked() {
         registry.request(Method::GET, &format!("/v2/a/blobs/{digest}")).header("Accept-Encoding", "gzip, br, zstd"),
     );
     let pulled = pulled.await.expect(200);
-    assert_eq!((pulled.header("content-encoding"), &pulled.body[..]), ("", gzip));
+    assert_eq!((pulled.value("content-encoding"), &pulled.body[..]), ("", gzip));
 }

@@ -1,6 +1,6 @@
 //! `/v2/`: is there a registry.
 
-use crate::{raw, registry::TestRegistry};
+use crate::{registry::TestRegistry, support::raw};
 
 #[tokio::test]
 async fn there_is_a_registry_with_and_without_the_slash() {
@@ -8,12 +8,12 @@ async fn there_is_a_registry_with_and_without_the_slash() {
     for path in ["/v2/", "/v2"] {
         let answer = registry.get(path).await.expect(200);
         assert_eq!(answer.body, "{}", "{path}");
-        assert_eq!(answer.header("content-length"), "2");
-        assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
-        assert_eq!(answer.header("docker-distribution-api-version"), "registry/2.0");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.value("content-length"), "2");
+        assert_eq!(answer.value("content-type"), "application/json; charset=utf-8");
+        assert_eq!(answer.value("docker-distribution-api-version"), "registry/2.0");
+        assert_eq!(answer.value("x-content-type-options"), "nosniff");
         let head = registry.head(path).await.expect(200);
-        assert_eq!((head.header("content-length"), head.body.len()), ("2", 0));
+        assert_eq!((head.value("content-length"), head.body.len()), ("2", 0));
     }
 }
 
@@ -47,6 +47,6 @@ async fn everything_stands_below_a_prefix_that_is_set() {
     registry.get("/registry/v2/").await.expect(200);
     registry.get("/v2/").await.expect(404);
     let begun = registry.post("/registry/v2/a/blobs/uploads/").await.expect(202);
-    assert!(begun.header("location").starts_with("/registry/v2/a/blobs/uploads/"), "{begun:?}");
-    registry.get(begun.header("location")).await.expect(204);
+    assert!(begun.value("location").starts_with("/registry/v2/a/blobs/uploads/"), "{begun:?}");
+    registry.get(begun.value("location")).await.expect(204);
 }

@@ -7,8 +7,8 @@ use wharf::oci::MediaType;
 
 use crate::{
     content::{Image, texts},
-    raw,
     registry::TestRegistry,
+    support::raw,
 };
 
 const COUNT: usize = 3_300;
@@ -36,8 +36,8 @@ async fn report_s8_a_list_without_a_number_has_every_tag() {
     for query in ["", "?n=", "?last=", "?n=&n=5"] {
         let answer = registry.get(&format!("/v2/a/tags/list{query}")).await.expect(200);
         assert_eq!(answer.json(), json!({ "name": "a", "tags": all }), "{query}");
-        assert_eq!(answer.header("link"), "", "{query}");
-        assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+        assert_eq!(answer.value("link"), "", "{query}");
+        assert_eq!(answer.value("content-type"), "application/json; charset=utf-8");
     }
     for (last, rest) in [(999, 1000), (1000, 1001), (2299, 2300), (2300, 2301), (3298, 3299), (3299, 3300)] {
         let answer = registry.get(&format!("/v2/a/tags/list?last={}", tag(last))).await.expect(200);
@@ -109,5 +109,5 @@ async fn report_s8_referrers_are_whole_up_to_their_bytes() {
     }
     let answer = registry.get(&format!("/v2/a/referrers/{}", subject.digest)).await.expect(200);
     assert_eq!(answer.json()["manifests"].as_array().unwrap().len(), 1_010);
-    assert_eq!(answer.header("link"), "");
+    assert_eq!(answer.value("link"), "");
 }

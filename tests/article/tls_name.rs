@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread::sleep,
     time::Duration,
 };
 
@@ -11,7 +10,7 @@ use rcgen::{CertificateParams, KeyPair};
 
 use crate::{
     registry::{HTPASSWD, PASSWORD, Protected, TOKEN, USER},
-    support::server::free_port,
+    support::{server::free_port, wait::pass},
     user::User,
 };
 
@@ -31,8 +30,7 @@ impl Hosts {
         let text = fs::read_to_string(HOSTS).unwrap();
         let separator = if text.ends_with('\n') { "" } else { "\n" };
         fs::write(HOSTS, format!("{text}{separator}{line}")).unwrap();
-        // Go programs remember the file for five seconds.
-        sleep(Duration::from_secs(6));
+        pass(Duration::from_secs(6), "Go programs remember the file for five seconds");
         Self(line)
     }
 }

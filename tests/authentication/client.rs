@@ -5,7 +5,8 @@ use reqwest::{Method, blocking::RequestBuilder};
 use crate::{
     site::basic,
     support::{
-        http::{Answer, Registry, send},
+        answer::Answer,
+        http::{Registry, send},
         image::{Blob, Image, Manifest},
     },
 };
@@ -73,7 +74,7 @@ impl Client {
     pub(crate) fn send(&self, request: RequestBuilder) -> Answer {
         let again = request.try_clone().unwrap();
         let first = send(request);
-        if first.status.as_u16() != 401 {
+        if first.status != 401 {
             return first;
         }
         let challenge =
@@ -134,7 +135,7 @@ impl Client {
     /// Pushes a blob; the first refusal, or the last answer.
     pub(crate) fn put_blob(&self, repository: &str, blob: &Blob) -> Answer {
         let begun = self.begin(repository);
-        if begun.status.as_u16() != 202 {
+        if begun.status != 202 {
             return begun;
         }
         let location = format!("{}?digest={}", begun.header("location").unwrap(), blob.digest());

@@ -55,7 +55,7 @@ fn row_15_tokens_of_an_issuer_that_is_not_us() {
                 let token = bearer(&issuer.token(named, "alice", &rights));
                 let answer = site.ask(Method::POST, "/v2/a/blobs/uploads/", &token);
                 let expected = if is_known { 202 } else { 401 };
-                assert_eq!(answer.status.as_u16(), expected, "{algorithm:?} {by:?} {named:?}: {answer:?}");
+                assert_eq!(answer.status, expected, "{algorithm:?} {by:?} {named:?}: {answer:?}");
                 let foreign = stranger.token(named, "alice", &rights);
                 let refused = site.ask(Method::POST, "/v2/a/blobs/uploads/", &bearer(&foreign)).expect(401);
                 assert_eq!(Challenge::of(&refused).error.as_deref(), Some("invalid_token"));
@@ -147,7 +147,7 @@ fn keys_are_followed() {
     site.get("/v2/", &old).expect(200);
     site.get("/v2/", &new).expect(401);
     fs::write(site.path("jwks"), second.jwks()).unwrap();
-    eventually("the new key counts", || site.get("/v2/", &new).status.as_u16() == 200);
+    eventually("the new key counts", || site.get("/v2/", &new).status == 200);
     site.get("/v2/", &old).expect(401);
     // A file that is bad keeps the last good one.
     fs::write(site.path("jwks"), "{").unwrap();

@@ -302,8 +302,8 @@ fn b20_what_an_access_claim_does_not_say() {
     let status = |rights: &Value| {
         let token = format!("Bearer {}", forge.issuer.sign(&forge.header(), &claims("alice", rights)));
         let answer = forge.site.ask(Method::GET, "/v2/a/tags/list", &token);
-        let error = if answer.status.as_u16() == 401 { Challenge::of(&answer).error } else { None };
-        (answer.status.as_u16(), error.unwrap_or_default())
+        let error = if answer.status == 401 { Challenge::of(&answer).error } else { None };
+        (answer.status, error.unwrap_or_default())
     };
     for rights in &nothing {
         assert_eq!(status(rights), (401, "insufficient_scope".to_owned()), "{rights}");

@@ -56,7 +56,7 @@ fn a17_no_cookies_and_no_redirects() {
             for client in [site.nobody(), site.user("alice")] {
                 for method in [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS] {
                     let answer = client.ask(method, path);
-                    assert!(!answer.status.is_redirection(), "{answer:?}");
+                    assert!(answer.status / 100 != 3, "{answer:?}");
                     for name in ["set-cookie", "access-control-allow-origin", "refresh", "link"] {
                         assert_eq!(answer.header(name), None, "{path}");
                     }

@@ -1,11 +1,5 @@
 //! Tokens of another issuer may be long: they hold a right for each repository of a large organisation.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpStream,
-    process::{Command, Stdio},
-};
-
 use jsonwebtoken::Algorithm;
 use reqwest::Method;
 use serde_json::json;
@@ -14,6 +8,10 @@ use crate::{
     external::{By, trusting},
     issuer::{Issuer, Named, access},
     site::{Site, write_users},
+    support::{
+        http::send,
+        server::{Launch, Program},
+    },
 };
 
 /// What the program logs when each of these values of `Authorization` comes, with the answer's status.
@@ -21,31 +19,13 @@ fn logged(auth: &str, values: &[&str]) -> (Vec<u16>, String) {
     let directory = tempfile::tempdir().unwrap();
     write_users(&directory.path().join("htpasswd"), &["alice"]);
     let settings = auth.replace("DIRECTORY", directory.path().to_str().unwrap());
-    std::fs::write(directory.path().join("registry.toml"), settings).unwrap();
-    let ready = directory.path().join("ready.json");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_wharf"))
-        .args(["serve", "--addr", "localhost:0", "--ready-file"])
-        .arg(&ready)
-        .current_dir(&directory)
-        .env_clear()
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    crate::support::wait::eventually("the server listens", || ready.exists());
-    let address: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&ready).unwrap()).unwrap();
-    let statuses = values.iter().map(|value| {
-        let mut stream = TcpStream::connect(address["addr"].as_str().unwrap()).unwrap();
-        let head = format!("GET /v2/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: {value}\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer[9..12].parse().unwrap()
-    });
-    let statuses = statuses.collect();
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
-    let mut log = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-    child.wait().unwrap();
+    let server = Launch::new(Program::Wharf, &directory.path().join("store")).settings(&settings).start();
+    let ask = |value: &&str| {
+        let request = server.http().request(Method::GET, "/v2/").header("Authorization", *value);
+        send(request).status
+    };
+    let statuses = values.iter().map(ask).collect();
+    let log = server.end();
     (statuses, log)
 }
 

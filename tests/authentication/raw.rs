@@ -1,7 +1,7 @@
 //! Bytes on a connection: what HTTP libraries do not send, over TCP and over TLS.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{Read as _, Write as _},
     net::TcpStream,
     sync::Arc,
 };
@@ -11,74 +11,19 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use crate::{site::Site, support::wait::PATIENCE};
-
-/// What came back.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Reply {
-    /// All values of a field.
-    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        let fields = self.head.lines().filter_map(|line| line.split_once(':'));
-        fields.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
-    }
-
-    #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{self:?}");
-        self
-    }
-}
-
-pub(crate) fn connect(site: &Site) -> TcpStream {
-    let stream = TcpStream::connect(("127.0.0.1", site.port())).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
-
-/// Everything until the other side closes; a reset is an end too.
-pub(crate) fn rest(stream: &mut impl Read) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match stream.read_to_end(&mut bytes) {
-        Err(error) if !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => {
-            panic!("{error}, after {bytes:?}")
-        }
-        _ => bytes,
-    }
-}
+use crate::{
+    site::Site,
+    support::{
+        answer::Answer,
+        raw::{self, Connection, connect},
+    },
+};
 
 /// Sends one request with exactly this target and these lines.
-pub(crate) fn exchange(site: &Site, method: &str, target: &str, lines: &[&str]) -> Reply {
+pub(crate) fn exchange(site: &Site, method: &str, target: &str, lines: &[&str]) -> Answer {
     let fields = lines.iter().map(|line| format!("{line}\r\n")).collect::<Vec<_>>().concat();
-    let mut stream = connect(site);
     let head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n{fields}\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
-    let bytes = rest(&mut stream);
-    read_reply(&mut bytes.as_slice())
-}
-
-/// The next reply; its length is told by `Content-Length` or is nothing.
-pub(crate) fn read_reply(stream: &mut impl Read) -> Reply {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        let count = stream.read(&mut byte).unwrap();
-        assert_eq!(count, 1, "closed after {:?}", String::from_utf8_lossy(&head));
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8(head).unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let mut reply = Reply { status, head, body: Vec::new() };
-    let length = reply.all("content-length").first().map_or(0, |text| text.parse().unwrap());
-    reply.body.resize(length, 0);
-    stream.read_exact(&mut reply.body).unwrap();
-    reply
+    raw::parse(&Connection::to(site).write(head.as_bytes()).rest())
 }
 
 /// A connection over TLS.
@@ -136,12 +81,12 @@ impl Trust {
 }
 
 /// Sends a GET on a connection that stays open.
-pub(crate) fn get(stream: &mut Tls, target: &str, fields: &[&str]) -> std::io::Result<Reply> {
+pub(crate) fn get(stream: &mut Tls, target: &str, fields: &[&str]) -> std::io::Result<Answer> {
     let fields = fields.iter().map(|line| format!("{line}\r\n")).collect::<Vec<_>>().concat();
     stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n").as_bytes())?;
     stream.flush()?;
     // A certificate that is not accepted is told with the first answer in TLS 1.3.
     let mut first = [0];
     stream.read_exact(&mut first)?;
-    Ok(read_reply(&mut first.as_slice().chain(stream)))
+    Ok(raw::answer(&mut first.as_slice().chain(stream)))
 }

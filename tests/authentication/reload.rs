@@ -9,7 +9,7 @@ use crate::{
 };
 
 fn status(site: &Site, user: &str, password: &str) -> u16 {
-    site.get("/v2/", &basic(user, password)).status.as_u16()
+    site.get("/v2/", &basic(user, password)).status
 }
 
 fn line(user: &str, password: &str) -> String {

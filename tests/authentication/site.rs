@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
@@ -76,6 +77,12 @@ pub(crate) struct Site {
     server: Server,
     directory: tempfile::TempDir,
     scheme: &'static str,
+}
+
+impl From<&Site> for SocketAddr {
+    fn from(site: &Site) -> Self {
+        ([127, 0, 0, 1], site.port()).into()
+    }
 }
 
 impl Site {

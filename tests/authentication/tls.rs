@@ -10,9 +10,12 @@ use rcgen::{BasicConstraints, Certificate, CertificateParams, ExtendedKeyUsagePu
 use serde_json::Value;
 
 use crate::{
-    raw::{Tls, Trust, connect, get, rest},
+    raw::{Tls, Trust, get},
     site::{Mode, RULES, Site, basic, write_private},
-    support::wait::eventually,
+    support::{
+        raw::{connect, rest},
+        wait::{eventually, pass},
+    },
 };
 
 const SETTINGS: &str = "[http.tls]\ncertificate = \"DIRECTORY/certificate\"\nkey = \"DIRECTORY/key\"\n";
@@ -116,8 +119,7 @@ fn a_pair_that_does_not_match_keeps_the_last_good_one() {
     {
         fs::write(site.path("certificate"), certificate).unwrap();
         write_private(&site.path("key"), key);
-        // Longer than the server takes to look: were it to take the pair, it would have.
-        std::thread::sleep(std::time::Duration::from_millis(1200));
+        pass(std::time::Duration::from_millis(1200), "the server would have taken the pair by now");
         let mut connection = first.trust().connect(&site).unwrap();
         assert_eq!(status(&mut connection, &basic("alice", "alice-pw")), 200);
     }

@@ -7,12 +7,13 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 
 use super::wharf::wharf_in;
+
+use crate::support::wait::{eventually, kill};
 
 const HASH: &str = "alice:$2y$05$BJklpwG0uf8GbVgQv8npROWB1NwGYxi8DriXN6E8QOlMWhXIR1oAm\n";
 const HTPASSWD: &str = "[auth.htpasswd]\npath = 'users'\n";
@@ -333,18 +334,9 @@ fn serve(folder: &Path) -> (bool, String) {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let starts = loop {
-        assert!(Instant::now() < deadline, "neither started nor ended");
-        if folder.join("ready").exists() {
-            break true;
-        }
-        if server.try_wait().unwrap().is_some() {
-            break false;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let _ = server.kill();
-    server.wait().unwrap();
+    let ready = folder.join("ready");
+    eventually("it starts or ends", || ready.exists() || server.try_wait().unwrap().is_some());
+    let starts = ready.exists();
+    kill(&mut server);
     (starts, fs::read_to_string(folder.join("log")).unwrap())
 }

@@ -87,8 +87,7 @@ fn wrong_values_are_reported_together() {
 fn what_wharf_has_not_is_refused_in_plain_words() {
     let ran = check("refused.yml");
     assert_eq!(ran.code, 1);
-    let starts =
-        ["http.tls.letsencrypt is not supported", "proxy is not implemented yet", "storage.gcs is not supported"];
+    let starts = ["http.tls.letsencrypt is not supported", "storage.gcs is not supported"];
     let complaints = ran.complaints();
     assert_eq!(complaints.len(), starts.len(), "{complaints:?}");
     for start in starts {

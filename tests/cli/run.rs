@@ -11,6 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::wharf::wharf;
 
+use crate::support::wait::ended;
+
 const PATH: (&str, &str) = ("PATH", "/usr/bin:/bin");
 
 #[test]
@@ -59,7 +61,7 @@ fn a_signal_is_passed_to_the_command() {
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "ready\n");
     kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(5));
+    assert_eq!(ended(&mut child).code(), Some(5));
 }
 
 /// A command that prints the statuses of requests without and with a password.

@@ -6,10 +6,12 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Child, ChildStderr, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::wait::{ended, kill, pass, terminate};
 
 /// More than the pipe holds, which is what stood still after 500.
 const REQUESTS: usize = 3000;
@@ -70,8 +72,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill(&mut self.child);
     }
 }
 
@@ -82,15 +83,8 @@ fn report_s7_a_log_that_nobody_reads_holds_up_neither_requests_nor_signals() {
     program.ask();
     // A second client finds a server that answers.
     program.ask();
-    program.terminate();
-    let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = program.child.try_wait().unwrap() {
-            break status;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(20), "one SIGTERM has to be enough");
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    // One SIGTERM has to be enough.
+    let status = terminate(&mut program.child);
     assert!(status.success(), "{status}");
 }
 
@@ -102,7 +96,7 @@ fn report_s7_what_was_not_written_is_counted_when_the_log_is_read_again() {
     program.terminate();
     let mut rest = String::new();
     program.log.read_to_string(&mut rest).unwrap();
-    assert!(program.child.wait().unwrap().success());
+    assert!(ended(&mut program.child).success());
     let lines = rest.lines().filter(|line| line.contains(" status=200 ")).count();
     let lost = rest.lines().filter_map(|line| line.split_once("lines are missing here lines=")?.1.split(' ').next());
     let lost: usize = lost.map(|count| count.parse::<usize>().unwrap()).sum();
@@ -123,12 +117,12 @@ fn report_s7_the_output_of_a_command_waits_for_its_reader() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        std::thread::sleep(Duration::from_millis(300));
+        pass(Duration::from_millis(300), "the reader is late");
         let mut out = String::new();
         let (mut stdout, mut stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
         io::Read::read_to_string(&mut stdout, &mut out).unwrap();
         io::Read::read_to_string(&mut stderr, &mut out).unwrap();
-        child.wait().unwrap();
+        ended(&mut child);
         out
     };
     assert_eq!(run(&["config", "reference"]), wharf::config::reference());

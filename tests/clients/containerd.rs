@@ -6,7 +6,7 @@ use crate::support::{
     client::{Client, find},
     image::Image,
     server::Server,
-    wait::holds_in_time,
+    wait::{PATIENCE, end, holds_in_time},
 };
 
 /// A daemon of the test's own, which ends when this is dropped.
@@ -41,10 +41,7 @@ impl Containerd {
 
 impl Drop for Containerd {
     fn drop(&mut self) {
-        if let Some(pid) = rustix::process::Pid::from_raw(self.daemon.id().cast_signed()) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
-        }
-        let _ = self.daemon.wait();
+        end(&mut self.daemon, PATIENCE);
     }
 }
 

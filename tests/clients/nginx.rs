@@ -15,7 +15,7 @@ use crate::{
         http::{Registry, send},
         image::Image,
         server::free_port,
-        wait::eventually,
+        wait::{eventually, kill},
     },
 };
 
@@ -47,8 +47,7 @@ impl Nginx {
 
 impl Drop for Nginx {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill(&mut self.child);
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread::sleep,
     time::{Duration, SystemTime},
 };
 
@@ -12,6 +11,7 @@ use crate::{
         http::send,
         image::{Blob, Image},
         store,
+        wait::pass,
     },
     wharf::{collect, figures, wharf, with_grace},
 };
@@ -66,8 +66,7 @@ fn report_first_day_a_server_that_is_restarted_every_night_collects() {
     let (root, loose) = (tempfile::tempdir().unwrap(), Blob::noise(7, 1000));
     let server = with_grace(root.path(), "2s");
     server.http().repository("team/app").push_blob(&loose);
-    // The note is in whole seconds.
-    sleep(Duration::from_millis(3500));
+    pass(Duration::from_millis(3500), "the grace; the note is in whole seconds");
     server.stop();
     date_all(root.path(), SystemTime::now() - 3 * DAY);
     // Another run of the system: what clients were told may be lost.
@@ -110,10 +109,10 @@ fn report_first_day_what_clients_were_told_survives_a_restart() {
     let tag = store::repository(root, "team/app/_manifests/tags/latest/current/link");
     assert!(!is_new(&tag), "the date of a tag is not ours");
     date(&link(root, "_layers/sha256", loose.digest()), SystemTime::now());
-    sleep(Duration::from_secs(3));
+    pass(Duration::from_secs(3), "half of the next server's grace");
     let server = with_grace(root, "6s");
     assert_eq!(figures(&collect(root, &[])), [0; 4]);
-    sleep(Duration::from_secs(4));
+    pass(Duration::from_secs(4), "the rest of the grace");
     assert_eq!(figures(&collect(root, &[])), [1, 1, 0, 0]);
     server.stop();
 }
@@ -123,7 +122,7 @@ fn report_first_day_what_clients_were_told_survives_a_restart() {
 fn report_s9_what_was_just_pushed_stays_though_the_clock_jumps() {
     let (root, image) = (tempfile::tempdir().unwrap(), Image::new(1, "amd64"));
     let server = with_grace(root.path(), "3s");
-    sleep(Duration::from_millis(3100));
+    pass(Duration::from_millis(3100), "the grace");
     let repository = server.http().repository("team/app");
     image.blobs().for_each(|blob| repository.push_blob(blob));
     let session = repository.begin();

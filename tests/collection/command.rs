@@ -12,7 +12,7 @@ use crate::{
         image::{Blob, Image},
         server::{Launch, Program},
         store,
-        wait::eventually,
+        wait::{eventually, pass},
     },
     wharf::{collect, figures, hasty, refusal, wharf},
 };
@@ -184,7 +184,7 @@ fn a_store_that_is_read_only_by_the_settings_is_collected_only_if_asked() {
     let launch = Launch::new(Program::Wharf, root.path()).set("REGISTRY_STORAGE_GC_GRACE", "0s");
     let launch = launch.set("REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED", "true");
     let server = launch.set("REGISTRY_STORAGE_GC_INTERVAL", "100ms").start();
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    pass(std::time::Duration::from_millis(1500), "collections that would be due");
     assert!(store::blob(root.path(), blob.digest()).exists());
     assert_eq!(figures(&collect(root.path(), &[])), [1, 1, 0, 1]);
     drop(server);

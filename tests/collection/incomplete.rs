@@ -13,6 +13,7 @@ use crate::{
         image::{Blob, Image, Index, Manifest},
         server::{Launch, Program, Server},
         store,
+        wait::pass,
     },
     wharf::{figures, hasty, wharf_with},
 };
@@ -188,13 +189,13 @@ fn report_s1_a_server_collects_nothing_that_it_cannot_see() {
         let launch = Launch::new(Program::Wharf, &whole.root()).set("REGISTRY_STORAGE_GC_GRACE", "1s");
         let server = launch.set("REGISTRY_STORAGE_GC_INTERVAL", "200ms").start();
         harm(&whole, &path, how);
-        std::thread::sleep(Duration::from_millis(2500));
+        pass(Duration::from_millis(2500), "the grace, and collections that are due");
         expect_stopped(&wharf_with(&whole.root(), &["gc", "--untagged"], &[]), &case);
         server.stop();
         // A server that starts while it is away knows no better.
         let launch = Launch::new(Program::Wharf, &whole.root()).set("REGISTRY_STORAGE_GC_GRACE", "0s");
         let server = launch.set("REGISTRY_STORAGE_GC_INTERVAL", "100ms").start();
-        std::thread::sleep(Duration::from_millis(500));
+        pass(Duration::from_millis(500), "collections that are due");
         server.stop();
         bring_back(&whole, &path, how);
         for blob in whole.image.blobs() {

@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    thread::sleep,
     time::{Duration, SystemTime},
 };
 
@@ -14,6 +13,7 @@ use crate::{
         http::send,
         image::{Blob, IMAGE_INDEX, Image, Manifest, sha512},
         store,
+        wait::pass,
     },
     wharf::{collect, figures, hasty, wharf_with, with_grace},
 };
@@ -24,10 +24,10 @@ fn what_a_client_was_told_of_stays_until_the_grace_time_has_passed() {
     let (server, blob) = (with_grace(root.path(), "2s"), Blob::noise(1, 1000));
     let repository = server.http().repository("team/app");
     repository.push_blob(&blob);
-    sleep(Duration::from_millis(2500));
+    pass(Duration::from_millis(2500), "the grace of the push");
     repository.head(&format!("blobs/{}", blob.digest())).expect(200);
     assert_eq!(figures(&collect(root.path(), &[])), [0; 4], "a client has just heard that it is there");
-    sleep(Duration::from_millis(4500));
+    pass(Duration::from_millis(4500), "the grace of the answer");
     assert_eq!(figures(&collect(root.path(), &[])), [1, 1, 0, 1]);
 }
 
@@ -35,7 +35,7 @@ fn what_a_client_was_told_of_stays_until_the_grace_time_has_passed() {
 fn what_was_just_pushed_stays() {
     let root = tempfile::tempdir().unwrap();
     let server = with_grace(root.path(), "2s");
-    sleep(Duration::from_millis(2100));
+    pass(Duration::from_millis(2100), "the grace");
     let image = Image::new(1, "amd64");
     let repository = server.http().repository("team/app");
     image.blobs().for_each(|blob| repository.push_blob(blob));

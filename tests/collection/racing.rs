@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 
 use crate::{
     support::{
@@ -16,6 +16,7 @@ use crate::{
         image::{Blob, Image, Index, sha256},
         server::{Launch, Program, Server},
         store,
+        wait::{holds_within, pass},
     },
     wharf::{hasty, wharf},
 };
@@ -30,7 +31,7 @@ fn time() -> Duration {
 /// Pushes as docker does: what is there is not sent again.
 fn push(repository: &Repository, tag: &str, image: &Image) {
     for blob in image.blobs() {
-        if repository.head(&format!("blobs/{}", blob.digest())).status == StatusCode::NOT_FOUND {
+        if repository.head(&format!("blobs/{}", blob.digest())).status == 404 {
             repository.push_blob(blob);
         }
     }
@@ -41,13 +42,13 @@ fn push(repository: &Repository, tag: &str, image: &Image) {
 /// missing.
 fn read(repository: &Repository, tag: &str) {
     let manifest = repository.manifest(tag);
-    if manifest.status == StatusCode::NOT_FOUND {
+    if manifest.status == 404 {
         return;
     }
     let digest = sha256(&manifest.body);
     for blob in blobs(&manifest.json()) {
         let answer = repository.get(&format!("blobs/{blob}"));
-        if answer.status == StatusCode::NOT_FOUND {
+        if answer.status == 404 {
             repository.manifest(&digest).expect(404);
             return;
         }
@@ -82,7 +83,7 @@ fn client(server: &Server, number: u64, over: &AtomicBool) -> u64 {
             0 | 1 => push(&own, &tag, &image),
             2 => read(&own, &tag),
             3 => {
-                let status = own.delete(&format!("manifests/{}", image.manifest().digest())).status.as_u16();
+                let status = own.delete(&format!("manifests/{}", image.manifest().digest())).status;
                 assert!([202, 404].contains(&status), "DELETE: {status}");
             }
             4 => mount(&own, &other, &image, &tag),
@@ -98,7 +99,7 @@ fn mount(own: &Repository, other: &Repository, image: &Image, tag: &str) {
     for blob in image.blobs() {
         let from = other.path("").trim_start_matches("/v2/").trim_end_matches('/').to_owned();
         let answer = send(own.request(Method::POST, &format!("blobs/uploads/?mount={}&from={from}", blob.digest())));
-        match answer.status.as_u16() {
+        match answer.status {
             201 => {}
             202 => {
                 let location = answer.header("location").unwrap().to_owned();
@@ -151,7 +152,7 @@ fn what_is_tagged_during_a_collection_of_the_untagged_is_whole_or_refused() {
         let answers: Vec<_> = thread::scope(|scope| {
             let collection = scope.spawn(|| wharf(root.path(), &["gc", "--untagged"]));
             let tag = |(count, index): (usize, &Index)| {
-                thread::sleep(Duration::from_millis(5));
+                pass(Duration::from_millis(5), "tags are spread over the collection");
                 repository.try_manifest(&format!("r{round}-{count}"), index.manifest()).unwrap()
             };
             let answers = indexes.iter().enumerate().map(tag).collect();
@@ -159,7 +160,7 @@ fn what_is_tagged_during_a_collection_of_the_untagged_is_whole_or_refused() {
             answers
         });
         for (count, (index, answer)) in indexes.iter().zip(answers).enumerate() {
-            if answer.status == StatusCode::CREATED {
+            if answer.status == 201 {
                 repository.expect_index(&format!("r{round}-{count}"), index);
                 kept += 1;
             } else {
@@ -189,18 +190,16 @@ fn clients_never_miss_what_they_were_told_of_while_collections_run() {
         // Untagged manifests go as well, now and then.
         scope.spawn(|| {
             while !over.load(Relaxed) {
-                thread::sleep(Duration::from_millis(700));
+                pass(Duration::from_millis(700), "between two commands");
                 if wharf(root.path(), &["gc", "--untagged"]).status.success() {
                     asked.fetch_add(1, Relaxed);
                 }
             }
         });
         // A collection gives way to requests: on a slow machine one may take as long as all this was meant to.
-        let (least, most) = (Instant::now() + time(), Instant::now() + 10 * time());
+        let least = Instant::now() + time();
         let raced = || Instant::now() >= least && scheduled() > 0 && asked.load(Relaxed) > 0;
-        while !raced() && Instant::now() < most && !clients.iter().any(thread::ScopedJoinHandle::is_finished) {
-            thread::sleep(Duration::from_millis(50));
-        }
+        holds_within(10 * time(), || raced() || clients.iter().any(thread::ScopedJoinHandle::is_finished));
         over.store(true, Relaxed);
         let rounds = clients.into_iter().map(thread::ScopedJoinHandle::join).collect::<Vec<_>>();
         rounds.into_iter().map(Result::unwrap).sum()

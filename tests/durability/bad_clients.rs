@@ -4,7 +4,6 @@ use std::{
     fs,
     io::{Read as _, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
-    time::{Duration, Instant},
 };
 
 use crate::support::{
@@ -12,7 +11,7 @@ use crate::support::{
     image::{Blob, Image},
     server::{Launch, Program, Server},
     store,
-    wait::PATIENCE,
+    wait::{PATIENCE, holds_in_time},
 };
 
 const EACH: usize = 40;
@@ -97,18 +96,13 @@ fn nobody_waits_for_bad_clients_and_nothing_is_left_of_them() {
     drop(open);
 
     // Those that were cut by the server's own clock, and the uploads that nobody ends, go in their own time.
-    let deadline = Instant::now() + PATIENCE;
-    loop {
+    let mut left = String::new();
+    let is_clean = holds_in_time(|| {
         let (now, _, uploads) = holdings(&server);
-        if now <= descriptors + 8 && uploads == 0 {
-            break;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "{now} descriptors are open, {descriptors} before; {uploads} uploads are left"
-        );
-        std::thread::sleep(Duration::from_millis(200));
-    }
+        left = format!("{now} descriptors are open, {descriptors} before; {uploads} uploads are left");
+        now <= descriptors + 8 && uploads == 0
+    });
+    assert!(is_clean, "{left}");
     expect_service(&registry, &Image::new(7, "amd64"), "after");
     let grown = holdings(&server).1.saturating_sub(resident);
     assert!(grown < 32 << 20, "{grown} bytes of memory stay");

@@ -1,6 +1,6 @@
 //! Crashes at any moment, again and again on one store: kills of the process, and cuts of the power.
 
-use std::{thread::sleep, time::Duration};
+use std::time::Duration;
 
 use crate::{
     disk::Disk,
@@ -13,6 +13,7 @@ use crate::{
         http::Registry,
         server::{Launch, Program, Server},
         store,
+        wait::pass,
     },
 };
 
@@ -59,7 +60,7 @@ fn kills_at_any_moment_lose_nothing_that_was_acknowledged() {
         let wait = Duration::from_millis(10 + Dice::new(round).roll(90));
         let registry = server.http();
         under_load(&registry, &ledger, round, || {
-            sleep(wait);
+            pass(wait, "the moment of the kill");
             server.signal_kill();
         });
         drop(server);
@@ -88,7 +89,7 @@ fn power_cuts_at_any_moment_lose_nothing_that_was_acknowledged_needs_root() {
             let wait = Duration::from_millis(10 + Dice::new(round).roll(190));
             let registry = server.http();
             under_load(&registry, &ledger, round, || {
-                sleep(wait);
+                pass(wait, "the moment of the cut");
                 disk.cut();
                 server.signal_kill();
             });
@@ -120,7 +121,7 @@ fn power_cuts_without_syncs_lose_what_was_acknowledged_needs_root_and_strace() {
     let server = Launch::new(Program::Wharf, &disk.store()).optimised().under(wrapper).start();
     let registry = server.http();
     under_load(&registry, &ledger, 0, || {
-        sleep(Duration::from_millis(800));
+        pass(Duration::from_millis(800), "the moment of the cut");
         disk.cut();
         server.signal_kill();
     });

@@ -244,11 +244,11 @@ impl Struck {
 /// A 5xx in OCI JSON that tells a client nothing about the machine.
 #[track_caller]
 fn expect_honest_refusal(answer: &Answer, store: &Path) {
-    if answer.status.as_u16() == 202 {
+    if answer.status == 202 {
         // In the place of a mount: the client is asked to upload the blob.
         return;
     }
-    assert!(answer.status.is_server_error(), "a fault of the disk is no fault of the client: {answer:?}");
+    assert!(answer.status >= 500, "a fault of the disk is no fault of the client: {answer:?}");
     assert!(!answer.code().is_empty(), "no OCI error: {answer:?}");
     let body = String::from_utf8_lossy(&answer.body);
     for secret in [store.to_str().unwrap(), "docker/registry", "os error", "No space", "Input/output", "Too many"] {

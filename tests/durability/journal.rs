@@ -2,8 +2,6 @@
 
 use std::sync::Mutex;
 
-use reqwest::StatusCode;
-
 use crate::support::{
     http::{Answer, Registry, Repository},
     image::{Blob, Image},
@@ -64,7 +62,7 @@ impl Journal {
         let entries = self.0.lock().unwrap();
         let has = |repository: &str, blob: &Blob| {
             let answer = registry.repository(repository).get(&format!("blobs/{}", blob.digest()));
-            answer.status == StatusCode::OK && answer.body == blob.bytes()
+            answer.status == 200 && answer.body == blob.bytes()
         };
         let missing = entries.iter().filter_map(|entry| match entry {
             Entry::Blob { repository, blob } => {
@@ -108,7 +106,7 @@ impl Outcome {
 
     /// Whether it was a 201.
     fn note(&mut self, answer: reqwest::Result<Answer>) -> bool {
-        self.expect(answer, StatusCode::CREATED.as_u16())
+        self.expect(answer, 201)
     }
 
     fn expect(&mut self, answer: reqwest::Result<Answer>, success: u16) -> bool {
@@ -127,11 +125,11 @@ pub(crate) fn expect_whole_or_absent(registry: &Registry, repository: &str, tag:
     let there = registry.repository(repository);
     for blob in image.blobs() {
         let answer = there.get(&format!("blobs/{}", blob.digest()));
-        let absent = answer.status == StatusCode::NOT_FOUND;
+        let absent = answer.status == 404;
         assert!(absent || answer.body == blob.bytes(), "half a blob is served: {}", answer.status);
     }
     let manifest = there.manifest(tag);
-    if manifest.status != StatusCode::NOT_FOUND {
+    if manifest.status != 404 {
         there.expect_image(tag, image);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 
 use crate::{
     ledger::{Ledger, Upload},
@@ -14,6 +14,7 @@ use crate::{
     support::{
         http::{Registry, Repository, try_send},
         image::{Blob, Image},
+        wait::pass,
     },
 };
 
@@ -62,8 +63,7 @@ impl<'a> Client<'a> {
                 _ => self.read(),
             }
             if self.registry.try_get("/v2/").is_err() {
-                // Killed: there is nothing more to ask.
-                thread::sleep(Duration::from_millis(2));
+                pass(Duration::from_millis(2), "it was killed: there is nothing more to ask");
             }
         }
     }
@@ -143,7 +143,7 @@ impl<'a> Client<'a> {
         let acknowledged = 1 + usize::try_from(self.dice.roll(200_000)).unwrap();
         let repository = self.repository();
         let begun = try_send(repository.request(Method::POST, "blobs/uploads/"));
-        let Some(location) = location(begun, StatusCode::ACCEPTED) else { return };
+        let Some(location) = location(begun, 202) else { return };
         let patched = repository.patch(&location, &blob.bytes()[..acknowledged]);
         if let Some(location) = location_of(patched) {
             self.ledger.upload(Upload { repository: self.name(), location, blob, acknowledged });
@@ -160,7 +160,7 @@ impl<'a> Client<'a> {
         let tag = self.tag();
         let answer = try_send(self.repository().request(Method::GET, &format!("manifests/{tag}")));
         if let Ok(answer) = answer {
-            assert!(answer.status != StatusCode::OK || !answer.body.is_empty(), "{answer:?}");
+            assert!(answer.status != 200 || !answer.body.is_empty(), "{answer:?}");
         }
     }
 }
@@ -168,21 +168,21 @@ impl<'a> Client<'a> {
 /// As docker does: all of it in a PATCH, and a PUT without a body.
 pub(crate) fn in_chunks(repository: &Repository, blob: &Blob) -> reqwest::Result<crate::support::http::Answer> {
     let begun = try_send(repository.request(Method::POST, "blobs/uploads/"))?;
-    let Some(location) = begun.header("location").filter(|_| begun.status == StatusCode::ACCEPTED) else {
+    let Some(location) = begun.header("location").filter(|_| begun.status == 202) else {
         return Ok(begun);
     };
     let patched = repository.patch(location, blob.bytes())?;
-    match patched.header("location").filter(|_| patched.status == StatusCode::ACCEPTED) {
+    match patched.header("location").filter(|_| patched.status == 202) {
         Some(location) => repository.finish(location, blob.digest(), b""),
         None => Ok(patched),
     }
 }
 
-fn location(answer: reqwest::Result<crate::support::http::Answer>, status: StatusCode) -> Option<String> {
+fn location(answer: reqwest::Result<crate::support::http::Answer>, status: u16) -> Option<String> {
     let answer = answer.ok().filter(|answer| answer.status == status)?;
     answer.header("location").map(str::to_owned)
 }
 
 fn location_of(answer: reqwest::Result<crate::support::http::Answer>) -> Option<String> {
-    location(answer, StatusCode::ACCEPTED)
+    location(answer, 202)
 }

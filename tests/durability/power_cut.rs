@@ -83,7 +83,7 @@ fn a_dead_disk_is_answered_in_words_and_the_next_one_has_everything_needs_root()
     let outcome = journal.push(&server.http(), "cut/0", "dead", &Image::new(99, "amd64"));
     assert!(!outcome.lost_connection && !outcome.is_clean(), "{outcome:?}");
     for refusal in &outcome.refusals {
-        assert!(refusal.status.is_server_error() && !refusal.code().is_empty(), "{refusal:?}");
+        assert!(refusal.status >= 500 && !refusal.code().is_empty(), "{refusal:?}");
         assert!(!String::from_utf8_lossy(&refusal.body).contains("mounted"), "{refusal:?}");
     }
     assert!(!server.has_ended());

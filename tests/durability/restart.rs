@@ -16,6 +16,7 @@ use crate::{
         http::{Repository, send},
         image::{Blob, Image},
         server::{Launch, Program, Server},
+        wait::pass,
     },
 };
 
@@ -106,8 +107,7 @@ fn what_was_acknowledged_survives_kills_under_load() {
                 pushed
             };
             let clients: Vec<_> = (0..4).map(|client| scope.spawn(move || push(client))).collect();
-            // Any moment will do; the rounds take different ones.
-            thread::sleep(Duration::from_millis(150 + 70 * round));
+            pass(Duration::from_millis(150 + 70 * round), "the moment of the kill, another one each round");
             server.kill();
             stopping.store(true, Ordering::Relaxed);
             clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<Vec<_>>()

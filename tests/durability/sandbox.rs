@@ -15,6 +15,7 @@ use crate::{
         http::{Registry, try_send},
         image::{Blob, Image, Index},
         server::{Launch, Program},
+        wait::eventually,
     },
 };
 
@@ -139,9 +140,9 @@ fn no_login_and_no_token_reaches_beyond_the_settings_needs_strace() {
     ] {
         let _ = try_send(registry.request(Method::GET, "/v2/").bearer_auth(token));
     }
-    // The file is read again.
     fs::write(&htpasswd, format!("{line}{}", line.replace("user", "other"))).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let other = || registry.request(Method::GET, "/token?service=x").basic_auth("other", Some("pass"));
+    eventually("the file is read again", || try_send(other()).is_ok_and(|answer| answer.status != 401));
     registry.get("/v2/_catalog").expect(401);
     server.stop();
     assert_eq!(violations(&strace::read(&log), &[root, users]), Vec::<String>::new());

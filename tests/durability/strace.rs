@@ -6,11 +6,10 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread::sleep,
     time::Duration,
 };
 
-use crate::support::client::find;
+use crate::support::{client::find, wait::end};
 
 /// strace's command line that writes the calls of a process and its threads to `log`.
 pub(crate) fn command_line(log: &Path, filters: &[&str]) -> Vec<String> {
@@ -36,18 +35,9 @@ impl Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.0);
         // It lets its process go on when it is asked to end; killed, it might leave it stopped.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         // Where its process was aborted it may wait for ever for a thread that nobody will report any more.
-        for _ in 0..500 {
-            if !matches!(self.0.try_wait(), Ok(None)) {
-                return;
-            }
-            sleep(Duration::from_millis(10));
-        }
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        end(&mut self.0, Duration::from_secs(5));
     }
 }
 

@@ -6,7 +6,11 @@ use std::{
 };
 
 use crate::{
-    support::{image::Image, server::Server},
+    support::{
+        image::Image,
+        server::Server,
+        wait::{kill, pass},
+    },
     wharf::{findings, fsck, wharf},
 };
 
@@ -48,9 +52,8 @@ fn a_slow_check_ends_with_its_command() {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wharf"));
     command.args(["fsck", "--rate", "100"]).env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", root.path());
     let mut slow = command.spawn().unwrap();
-    thread::sleep(std::time::Duration::from_millis(300));
-    slow.kill().unwrap();
-    slow.wait().unwrap();
+    pass(std::time::Duration::from_millis(300), "the check has begun");
+    kill(&mut slow);
     // It holds nobody up: neither another one, nor the server's end.
     assert!(wharf(root.path(), &["fsck"]).status.success());
     assert!(server.stop().success());

@@ -16,7 +16,7 @@ fn a_file_takes_the_registry_out_of_service_and_back() {
         ("REGISTRY_HEALTH_STORAGEDRIVER_ENABLED", "true"),
     ];
     let measured = Measured::start(Program::Wharf, root.path(), &variables);
-    let status = |path: &str| measured.server.http().get(path).status.as_u16();
+    let status = |path: &str| measured.server.http().get(path).status;
     measured.debug.get("/debug/health").expect(200);
     for path in ["/", "/v2/", "/v2/_catalog"] {
         assert_eq!(status(path), 200, "{path}");
@@ -59,7 +59,7 @@ fn a_server_that_does_not_answer_takes_the_registry_out_of_service() {
         ("REGISTRY_HEALTH_TCP_0_INTERVAL", "50ms"),
     ];
     let measured = Measured::start(Program::Wharf, root.path(), &variables);
-    let status = || measured.server.http().get("/v2/").status.as_u16();
+    let status = || measured.server.http().get("/v2/").status;
     eventually("both checks pass", || status() == 200);
     checked.server.kill();
     eventually("both checks fail", || {

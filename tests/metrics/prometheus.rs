@@ -15,7 +15,7 @@ use crate::{
         command::wharf,
         http::{Registry, try_send},
         server::{Program, free_port},
-        wait::eventually,
+        wait::{eventually, kill},
     },
 };
 
@@ -27,8 +27,7 @@ struct Prometheus {
 
 impl Drop for Prometheus {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        kill(&mut self.child);
     }
 }
 

@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::image::{Blob, IMAGE_INDEX, Image, Index, Manifest, sha256};
+use crate::support::{
+    image::{Blob, IMAGE_INDEX, Image, Index, Manifest, sha256},
+    wait::pass,
+};
 
 /// How requests are authenticated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -404,7 +407,7 @@ impl Answer {
         };
         for piece in self.body[..cut].chunks(64 * 1024) {
             if !self.delay.is_zero() {
-                thread::sleep(self.delay);
+                pass(self.delay, "how slowly the upstream sends");
             }
             stream.write_all(piece)?;
         }

@@ -38,7 +38,7 @@ fn row_17_the_prefix_and_ns_name_the_upstream() {
     server.http().repository("a/b").push("t", &own);
     let digest = |path: &str| {
         let answer = send(server.http().request(Method::GET, path));
-        (answer.status.as_u16(), answer.header("docker-content-digest").unwrap_or_default().to_owned())
+        (answer.status, answer.header("docker-content-digest").unwrap_or_default().to_owned())
     };
     let rows = [
         ("/v2/one.test/a/b/manifests/t", 200, images[0].manifest().digest()),

@@ -8,6 +8,7 @@ use crate::{
     support::{
         image::Image,
         server::{Launch, Program},
+        wait::pass,
     },
 };
 
@@ -24,8 +25,7 @@ fn tokens_are_got_for_each_repository_and_renewed_when_they_end() {
     }
     let tokens = hub.count("GET", "/token");
     assert!((2..=4).contains(&tokens), "{tokens}");
-    // The life of a token is the input of this test.
-    std::thread::sleep(std::time::Duration::from_millis(2100));
+    pass(std::time::Duration::from_millis(2100), "the life of a token");
     server.http().repository("a/b").expect_image("t", &image);
     assert_eq!(hub.count("GET", "/token"), tokens + 1);
     assert!(hub.seen().iter().filter(|seen| seen.host == "content").all(|seen| seen.header("authorization").is_none()));

@@ -1,14 +1,8 @@
 //! Kills and power cuts: no acknowledged change is unreported, and none is reported that was not made.
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::Mutex,
-    thread::{self, sleep},
-    time::Duration,
-};
+use std::{collections::HashMap, path::Path, sync::Mutex, thread, time::Duration};
 
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde_json::Value;
 
 use crate::{
@@ -19,7 +13,7 @@ use crate::{
         http::{Registry, try_send},
         image::Image,
         server::{Program, Server},
-        wait::eventually,
+        wait::{eventually, kill, pass},
     },
 };
 
@@ -56,18 +50,18 @@ fn work(registry: &Registry, told: &Acknowledged, name: &str, round: u64) {
     for number in 0.. {
         let (image, tag) = (Image::new(round * 1000 + number, "amd64"), format!("r{round}-{number}"));
         for blob in image.blobs() {
-            if !repository.try_blob(blob).is_ok_and(|answer| answer.status == StatusCode::CREATED) {
+            if !repository.try_blob(blob).is_ok_and(|answer| answer.status == 201) {
                 return;
             }
         }
         let pushed = repository.try_manifest(&tag, image.manifest());
-        if !pushed.is_ok_and(|answer| answer.status == StatusCode::CREATED) {
+        if !pushed.is_ok_and(|answer| answer.status == 201) {
             return;
         }
         told.note(name, "push", &tag);
         if number % 3 == 0 {
             let deleted = try_send(repository.request(Method::DELETE, &format!("manifests/{tag}")));
-            if !deleted.is_ok_and(|answer| answer.status == StatusCode::ACCEPTED) {
+            if !deleted.is_ok_and(|answer| answer.status == 202) {
                 return;
             }
             told.note(name, "delete", &tag);
@@ -93,10 +87,10 @@ fn check(endpoint: &Endpoint, registry: &Registry, told: &Acknowledged) {
         let path = if name.contains(':') { format!("blobs/{name}") } else { format!("manifests/{name}") };
         let there = registry.repository(&repository);
         let mut status = there.head(&path).status;
-        if status == StatusCode::NOT_FOUND && name.contains(':') {
+        if status == 404 && name.contains(':') {
             status = there.head(&format!("manifests/{name}")).status;
         }
-        let expected = if action == "delete" { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        let expected = if action == "delete" { 404 } else { 200 };
         assert_eq!(status, expected, "{action} of {repository} {name} was reported");
     }
 }
@@ -114,7 +108,7 @@ fn rounds(endpoint: &Endpoint, root: &Path, count: u64, end: impl Fn(&Server)) {
                 let (registry, told) = (&registry, &told);
                 scope.spawn(move || work(registry, told, &format!("load/{client}"), round));
             }
-            sleep(Duration::from_millis(50 + round * 37 % 200));
+            pass(Duration::from_millis(50 + round * 37 % 200), "the moment of the kill");
             end(&server);
         });
         drop(server);
@@ -144,7 +138,7 @@ fn power_cuts_under_load_leave_nothing_unreported_needs_root() {
                 let (registry, told) = (&registry, &told);
                 scope.spawn(move || work(registry, told, &format!("load/{client}"), round));
             }
-            sleep(Duration::from_millis(100 + round * 37 % 200));
+            pass(Duration::from_millis(100 + round * 37 % 200), "the moment of the cut");
             disk.cut();
             server.signal_kill();
         });
@@ -179,8 +173,7 @@ fn a_kill_at_every_step_of_a_push_and_a_delete_leaves_nothing_unreported_needs_s
             let was_killed = server.http().try_get("/v2/").is_err();
             killed += u32::from(was_killed);
             server.kill();
-            let _ = strace.kill();
-            let _ = strace.wait();
+            kill(&mut strace);
             if !was_killed || when > 60 {
                 break;
             }
@@ -196,15 +189,15 @@ fn a_kill_at_every_step_of_a_push_and_a_delete_leaves_nothing_unreported_needs_s
 fn step(registry: &Registry, told: &Acknowledged, number: u64) {
     let (repository, image, tag) = (registry.repository("app"), Image::new(number, "amd64"), format!("t{number}"));
     for blob in image.blobs() {
-        if repository.try_blob(blob).is_ok_and(|answer| answer.status == StatusCode::CREATED) {
+        if repository.try_blob(blob).is_ok_and(|answer| answer.status == 201) {
             told.note("app", "push", blob.digest());
         }
     }
-    if repository.try_manifest(&tag, image.manifest()).is_ok_and(|answer| answer.status == StatusCode::CREATED) {
+    if repository.try_manifest(&tag, image.manifest()).is_ok_and(|answer| answer.status == 201) {
         told.note("app", "push", &tag);
     }
     let deleted = try_send(repository.request(Method::DELETE, &format!("manifests/{tag}")));
-    if deleted.is_ok_and(|answer| answer.status == StatusCode::ACCEPTED) {
+    if deleted.is_ok_and(|answer| answer.status == 202) {
         told.note("app", "delete", &tag);
     }
 }

@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use reqwest::StatusCode;
-
 use crate::{
     disk::Disk,
     endpoint::{Endpoint, Mood},
@@ -23,13 +21,13 @@ fn on_a_full_disk_no_push_is_acknowledged_and_unreported_needs_root() {
     let refused = (0..10_000).find_map(|seed| {
         let blob = Blob::noise(seed, 5000);
         let answer = repository.try_blob(&blob).unwrap();
-        if answer.status == StatusCode::CREATED {
+        if answer.status == 201 {
             acknowledged.push(blob.digest().to_owned());
             return None;
         }
         Some(answer)
     });
-    assert!(refused.expect("the disk never fills up").status.is_server_error());
+    assert!(refused.expect("the disk never fills up").status >= 500);
     assert!(acknowledged.len() > 10);
     fs::remove_file(&ballast).unwrap();
     server.kill();

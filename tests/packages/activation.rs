@@ -11,14 +11,13 @@ use std::{
     },
     path::Path,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
-
-use crate::support::{client::find, server::free_port};
-
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{
+    client::find,
+    server::free_port,
+    wait::{PATIENCE, eventually, kill, terminate},
+};
 
 /// A process that ends with the test.
 struct Process(Child);
@@ -31,16 +30,13 @@ impl Process {
 
     /// SIGTERM; the exit code.
     fn stop(mut self) -> Option<i32> {
-        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
-        self.0.wait().unwrap().code()
+        terminate(&mut self.0).code()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        kill(&mut self.0);
     }
 }
 
@@ -133,14 +129,12 @@ fn systemd_starts_it_at_the_first_connection_needs_systemd() {
     let mut command = Command::new(find("systemd-socket-activate"));
     command.args(["--listen", &address.to_string(), env!("CARGO_BIN_EXE_wharf"), "serve"]).stdin(Stdio::null());
     let wharf = Process::start(&mut command, directory.path());
-    let deadline = Instant::now() + PATIENCE;
-    let mut stream = loop {
-        match TcpStream::connect(address) {
-            Ok(stream) => break stream,
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
+    let mut stream = None;
+    eventually("systemd's program listens", || {
+        stream = TcpStream::connect(address).ok();
+        stream.is_some()
+    });
+    let mut stream = stream.unwrap();
     stream.write_all(REQUEST).unwrap();
     assert!(answer(stream).starts_with("HTTP/1.1 200 OK"));
     let mut second = TcpStream::connect(address).unwrap();

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use reqwest::{
-    Method, StatusCode,
+    Method,
     blocking::{Client, RequestBuilder},
-    header::HeaderMap,
 };
 
+pub(crate) use super::answer::Answer;
 use super::image::{Blob, IMAGE_INDEX, IMAGE_MANIFEST, Image, Index, Manifest};
 
 const MANIFEST_TYPES: [&str; 4] = [
@@ -18,42 +17,13 @@ const MANIFEST_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
 
-/// What came back, read to its end.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
-
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-
-    /// The code of the first OCI error in the body.
-    pub(crate) fn code(&self) -> String {
-        self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
-    }
-
-    #[track_caller]
-    pub(crate) fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{self:?}");
-        self
-    }
-}
-
 /// Sends, and reads the answer to its end.
 ///
 /// # Errors
 /// What the connection met.
 pub(crate) fn try_send(request: RequestBuilder) -> reqwest::Result<Answer> {
     let response = request.send()?;
-    Ok(Answer { status: response.status(), headers: response.headers().clone(), body: response.bytes()? })
+    Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body: response.bytes()? })
 }
 
 pub(crate) fn send(request: RequestBuilder) -> Answer {
@@ -161,9 +131,7 @@ impl Repository {
     pub(crate) fn try_blob(&self, blob: &Blob) -> reqwest::Result<Answer> {
         let begun = try_send(self.request(Method::POST, "blobs/uploads/"))?;
         match begun.header("location") {
-            Some(location) if begun.status == StatusCode::ACCEPTED => {
-                self.finish(location, blob.digest(), blob.bytes())
-            }
+            Some(location) if begun.status == 202 => self.finish(location, blob.digest(), blob.bytes()),
             _ => Ok(begun),
         }
     }

@@ -7,15 +7,15 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    thread::sleep,
-    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{client::find, http::Registry, wait::PATIENCE};
-
-const BEAT: Duration = Duration::from_millis(10);
+use super::{
+    client::find,
+    http::Registry,
+    wait::{ended, holds_in_time},
+};
 
 /// Which program serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ pub(crate) struct Launch {
     binary: PathBuf,
     wrapper: Vec<OsString>,
     variables: Vec<(String, String)>,
+    settings: String,
 }
 
 impl Launch {
@@ -55,12 +56,25 @@ impl Launch {
             Program::Registry2 => find("docker-registry"),
             Program::Registry3 => find("registry"),
         };
-        Self { program, root: root.to_owned(), binary, wrapper: Vec::new(), variables: Vec::new() }
+        Self {
+            program,
+            root: root.to_owned(),
+            binary,
+            wrapper: Vec::new(),
+            variables: Vec::new(),
+            settings: String::new(),
+        }
     }
 
     /// One more variable of the program's environment.
     pub(crate) fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a `registry.toml` of this text.
+    pub(crate) fn settings(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.settings);
         self
     }
 
@@ -105,6 +119,9 @@ impl Launch {
         }
         match self.program {
             Program::Wharf => {
+                if !self.settings.is_empty() {
+                    fs::write(scratch.path().join("registry.toml"), &self.settings).unwrap();
+                }
                 command.args(["serve", "--ready-file"]).arg(&ready).env("REGISTRY_HTTP_ADDR", "127.0.0.1:0");
                 command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &self.root);
             }
@@ -183,13 +200,22 @@ impl Server {
     /// SIGTERM, and its end awaited.
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);
-        self.wait()
+        ended(&mut self.child)
+    }
+
+    /// SIGTERM, and a good end; all that it wrote after it listened.
+    pub(crate) fn end(mut self) -> String {
+        self.signal(Signal::TERM);
+        let (status, log) = (ended(&mut self.child), self.log());
+        assert!(status.success(), "{status}:\n{log}");
+        let (_, rest) = log.split_once("listening on ").unwrap_or_else(|| panic!("it did not listen:\n{log}"));
+        rest.split_once('\n').map_or("", |(_, rest)| rest).to_owned()
     }
 
     /// `kill -9`, and its end awaited.
     pub(crate) fn kill(mut self) -> ExitStatus {
         self.signal(Signal::KILL);
-        self.wait()
+        ended(&mut self.child)
     }
 
     /// `kill -9`, while others hold it.
@@ -202,47 +228,35 @@ impl Server {
         self.child.try_wait().unwrap().is_some()
     }
 
-    pub(crate) fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the registry does not end:\n{}", self.log());
-            sleep(BEAT);
-        }
-    }
-
     fn signal(&self, signal: Signal) {
         // It may have ended already, which is what the signal is for.
         let _ = Pid::from_raw(self.pid).map(|pid| kill_process(pid, signal));
     }
 
     fn wait_until_ready(&mut self, program: Program, ready: &Path) -> Result<(), String> {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if self.has_ended() {
-                return Err(self.log());
-            }
-            match program {
-                Program::Wharf => {
-                    if let Ok(text) = fs::read_to_string(ready) {
-                        let ready: serde_json::Value = serde_json::from_str(&text).expect("the ready file is whole");
-                        self.addr = ready["addr"].as_str().unwrap().parse().unwrap();
-                        self.pid = i32::try_from(ready["pid"].as_i64().unwrap()).unwrap();
-                        return Ok(());
-                    }
-                }
-                Program::Registry2 | Program::Registry3 => {
-                    if TcpStream::connect(self.addr).is_ok() {
-                        self.pid = i32::try_from(innermost(self.child.id())).unwrap();
-                        return Ok(());
-                    }
-                }
-            }
-            sleep(BEAT);
+        if !holds_in_time(|| self.is_ready(program, ready) || self.has_ended()) {
+            return Err(format!("not ready in time:\n{}", self.log()));
         }
-        Err(format!("not ready in {PATIENCE:?}:\n{}", self.log()))
+        if self.pid == 0 { Err(self.log()) } else { Ok(()) }
+    }
+
+    /// Whether it serves; its process and address are known from then on.
+    fn is_ready(&mut self, program: Program, ready: &Path) -> bool {
+        match program {
+            Program::Wharf => {
+                let Ok(text) = fs::read_to_string(ready) else { return false };
+                let ready: serde_json::Value = serde_json::from_str(&text).expect("the ready file is whole");
+                self.addr = ready["addr"].as_str().unwrap().parse().unwrap();
+                self.pid = i32::try_from(ready["pid"].as_i64().unwrap()).unwrap();
+            }
+            Program::Registry2 | Program::Registry3 => {
+                if TcpStream::connect(self.addr).is_err() {
+                    return false;
+                }
+                self.pid = i32::try_from(innermost(self.child.id())).unwrap();
+            }
+        }
+        true
     }
 }
 
@@ -259,7 +273,7 @@ impl Drop for Server {
         if self.pid == 0 {
             let _ = self.child.kill();
         }
-        let _ = self.child.wait();
+        let _ = holds_in_time(|| !matches!(self.child.try_wait(), Ok(None)));
         if std::thread::panicking() {
             let log = self.log();
             let last: Vec<_> = log.lines().rev().take(20).collect();

@@ -14,7 +14,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{Method, blocking::Client};
 use serde_json::{Value, json};
 
-use crate::support::{client::find, wait::eventually};
+use crate::support::{
+    client::find,
+    wait::{eventually, kill},
+};
 
 /// A key, as `WebDriver` spells it.
 pub(crate) const TAB: &str = "\u{e004}";
@@ -222,6 +225,12 @@ impl Browser {
         metrics["cssContentSize"]["width"].as_f64().unwrap()
     }
 
+    /// How wide an element is.
+    pub(crate) fn element_width(&self, selector: &str) -> f64 {
+        let element = self.wait_for(selector);
+        self.read(&format!("{element}/rect")).unwrap()["width"].as_f64().unwrap()
+    }
+
     /// In the colours of a light or a dark desktop.
     pub(crate) fn colours(&self, scheme: &str) {
         let feature = json!({"name": "prefers-color-scheme", "value": scheme});
@@ -254,7 +263,6 @@ impl Drop for Browser {
         if !self.session.is_empty() {
             let _ = self.try_ask(&Method::DELETE, &self.session, &Value::Null);
         }
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        kill(&mut self.driver);
     }
 }

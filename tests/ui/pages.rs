@@ -1,10 +1,14 @@
 //! What the pages show.
 
 use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::{
     content::{Described, UI, large_site, open_site, push_index, push_referrer, site_with},
-    support::http::send,
+    support::{
+        http::send,
+        image::{IMAGE_INDEX, IMAGE_MANIFEST, Manifest},
+    },
     visitor::{Visitor, text},
 };
 
@@ -62,6 +66,47 @@ fn tags_show_platforms_and_sizes_and_are_filtered_and_sorted() {
     assert_eq!(names(&rows(&visitor.page("/ui/r/a?sort=name-backwards")))[0], "v3");
     assert_eq!(names(&rows(&visitor.page("/ui/r/a?q=v&sort=name"))), ["v1", "v2", "v3"]);
     assert!(visitor.page("/ui/r/a?q=none-such").contains("No tag has"));
+}
+
+/// Indexes in indexes, Windows, layers of other hosts, artifacts: each is shown as what it is.
+#[test]
+fn odd_content_is_shown_as_what_it_is() {
+    let site = open_site(|registry| {
+        let inner = push_index(registry, "a", ["inner", "latest"], 50);
+        let image = Described::usual(1, "amd64").push(registry, "a", Some("v1"));
+        let mut windows = image.descriptor();
+        windows["platform"] = json!({"os": "windows", "architecture": "amd64", "os.version": "10.0.20348.2"});
+        let removed = Described::usual(5, "s390x").push(registry, "a", None);
+        let mut gone = removed.descriptor();
+        gone["platform"] = json!({"os": "linux", "architecture": "s390x"});
+        for (tag, children) in
+            [("outer", vec![inner.descriptor()]), ("windows", vec![windows.clone()]), ("gone", vec![windows, gone])]
+        {
+            let body = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": children});
+            registry.repository("a").push_manifest(tag, &Manifest::new(&body, IMAGE_INDEX));
+        }
+        registry.repository("a").delete(&format!("manifests/{}", removed.digest())).expect(202);
+        let artifact = push_referrer(registry, "a", &image, "application/spdx+json");
+        registry.repository("a").push_manifest("sbom", &artifact);
+        let mut foreign: Value = serde_json::from_slice(image.bytes()).unwrap();
+        foreign["layers"][0] = json!({
+            "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "size": 5,
+            "digest": format!("sha256:{}", "1".repeat(64)), "urls": ["https://example.com/layer"],
+        });
+        registry.repository("a").push_manifest("foreign", &Manifest::new(&foreign, IMAGE_MANIFEST));
+    });
+    let visitor = Visitor::new(&site);
+    let shown = |tag: &str| plain(&visitor.page(&format!("/ui/r/a/-/{tag}")));
+    let outer = shown("outer");
+    assert!(outer.contains("Index") && !outer.contains("Size") && !outer.contains("0 B"), "{outer}");
+    assert!(shown("windows").contains("windows/amd64 10.0.20348.2"), "{}", shown("windows"));
+    assert!(shown("gone").contains("not in this registry"), "{}", shown("gone"));
+    assert!(shown("foreign").contains("kept by another host"), "{}", shown("foreign"));
+    assert!(!shown("v1").contains("kept by another host"));
+    let sbom = shown("sbom");
+    assert!(sbom.contains("Files|File|Size|Digest") && !sbom.contains("history"), "{sbom}");
+    let rows = rows(&visitor.page("/ui/r/a?q=outer"));
+    assert!(rows[0].starts_with("outer|just now|–|–|sha256:"), "{rows:?}");
 }
 
 #[test]

@@ -210,14 +210,26 @@ fn the_keyboard_alone_is_enough_needs_chromium() {
     browser.expect_path("/ui/login");
 }
 
+/// The longest tag and a long annotation.
+fn long(registry: &Registry) {
+    many(registry);
+    let annotations = json!({"k".repeat(400): "value of the annotation", "note": "n".repeat(3000)});
+    let image = Described { annotations, ..Described::usual(1, "amd64") };
+    image.push(registry, "a", Some(LONG_TAG));
+}
+
+const LONG_TAG: &str = "tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt\
+                        tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt";
+
 /// The pages of a site, for those who may delete.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("repositories", "/ui/"),
     ("tags", "/ui/r/a"),
     ("image", "/ui/r/a/-/v2"),
     ("platform", "/ui/r/a/-/v1"),
     ("delete", "/ui/r/a/-/v2/delete"),
     ("space", "/ui/space"),
+    ("account", "/ui/account"),
     ("login", "/ui/login"),
     ("not-found", "/ui/none"),
 ];
@@ -225,12 +237,15 @@ const PAGES: [(&str, &str); 8] = [
 #[test]
 #[ignore = "needs chromium: run ./test"]
 fn a_phone_and_a_dark_desktop_show_all_of_each_page_needs_chromium() {
-    let site = closed_site(Mode::Htpasswd, many);
+    let site = closed_site(Mode::Htpasswd, long);
     let browser = Browser::new(&site.origin());
     browser.go("/ui/login");
     log_in(&browser, "alice");
     browser.expect_path("/ui/");
-    for (name, path) in PAGES {
+    let image = format!("/ui/r/a/-/{LONG_TAG}");
+    let delete = format!("{image}/delete");
+    let long = [("long-image", image.as_str()), ("long-delete", delete.as_str())];
+    for (name, path) in PAGES.into_iter().chain(long) {
         for (width, colours) in [(320, "light"), (320, "dark"), (1200, "dark")] {
             browser.width(width);
             browser.colours(colours);
@@ -239,6 +254,10 @@ fn a_phone_and_a_dark_desktop_show_all_of_each_page_needs_chromium() {
                 browser.click("summary");
             }
             assert!(browser.content_width() <= f64::from(width), "{name} is {} wide", browser.content_width());
+            if name == "long-image" {
+                let value = browser.element_width("main > section:last-child dd");
+                assert!(value > f64::from(width) / 2.0, "at {width}, a value is {value} wide");
+            }
             browser.picture(&format!("{name}-{width}-{colours}"));
         }
     }

@@ -59,7 +59,7 @@ impl Started {
             Some((user, password)) => request.basic_auth(user, Some(password)),
             None => request,
         };
-        try_send(request).ok().map(|answer| answer.status.as_u16())
+        try_send(request).ok().map(|answer| answer.status)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a registry answered, wholly read.
+//! An answer of a server, read to its end.
 
 use bytes::Bytes;
 use reqwest::{RequestBuilder, header::HeaderMap};
@@ -18,11 +18,16 @@ impl Answer {
         Self { status, headers, body: response.bytes().await.unwrap() }
     }
 
-    /// The one value of a header; empty if there is none.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        let values: Vec<_> = self.headers.get_all(name).iter().collect();
+    /// The one value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let values = self.all(name);
         assert!(values.len() <= 1, "{name} is there {} times", values.len());
-        values.first().map_or("", |value| value.to_str().unwrap())
+        values.first().copied()
+    }
+
+    /// The one value of a header; empty if there is none.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        self.header(name).unwrap_or_default()
     }
 
     /// All values of a header.
@@ -32,7 +37,7 @@ impl Answer {
 
     /// The path of the next page, if there is one.
     pub(crate) fn next(&self) -> Option<String> {
-        let link = Some(self.header("link")).filter(|link| !link.is_empty())?;
+        let link = self.header("link")?;
         let path = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
         Some(path.unwrap_or_else(|| panic!("{link}")).to_owned())
     }
@@ -44,7 +49,7 @@ impl Answer {
     /// The code of an error, which must have the form that clients read.
     pub(crate) fn code(&self) -> String {
         assert!(self.status >= 400, "no error: {self:?}");
-        assert!(self.header("content-type").starts_with("application/json"), "{self:?}");
+        assert!(self.value("content-type").starts_with("application/json"), "{self:?}");
         let body = self.json();
         let errors = body["errors"].as_array().unwrap_or_else(|| panic!("{self:?}"));
         assert!(errors.iter().all(|error| error["code"] == errors[0]["code"]), "{self:?}");

@@ -2,28 +2,29 @@
 
 use std::{
     fmt::Write as _,
-    io::{ErrorKind, Read as _, Write as _},
+    io::{ErrorKind, Read, Write as _},
     net::{Shutdown, SocketAddr, TcpStream},
 };
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{answer::Answer, registry::TestRegistry, support::wait::PATIENCE};
+use super::{answer::Answer, wait::PATIENCE};
+
+/// A connection whose reads and writes have an end.
+pub(crate) fn connect(server: impl Into<SocketAddr>) -> TcpStream {
+    let stream = TcpStream::connect(server.into()).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
 
 /// A connection of the test's own.
 pub(crate) struct Connection(TcpStream);
 
 impl Connection {
-    pub(crate) fn to(registry: &TestRegistry) -> Self {
-        Self::at(registry.address())
-    }
-
-    pub(crate) fn at(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self(stream)
+    pub(crate) fn to(server: impl Into<SocketAddr>) -> Self {
+        Self(connect(server))
     }
 
     /// Writes bytes. A server that has refused already may have closed its end, which is no failure.
@@ -44,21 +45,12 @@ impl Connection {
 
     /// Everything until the server closes the connection.
     pub(crate) fn rest(&mut self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        match self.0.read_to_end(&mut bytes) {
-            Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}, after {bytes:?}"),
-            _ => bytes,
-        }
+        rest(&mut self.0)
     }
 
     /// The next answer to a request that was not a HEAD. Its length must be told by a `Content-Length`, or be nothing.
     pub(crate) fn answer(&mut self) -> Answer {
-        let mut answer = self.head();
-        let length = answer.headers.get("content-length").map_or(0, |value| value.to_str().unwrap().parse().unwrap());
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).unwrap();
-        answer.body = body.into();
-        answer
+        answer(&mut self.0)
     }
 
     /// Whether the next answer is a 200. A server that refuses a connection may reset it.
@@ -76,20 +68,47 @@ impl Connection {
 
     /// The head of the next answer.
     pub(crate) fn head(&mut self) -> Answer {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            assert_eq!(self.0.read(&mut byte).unwrap(), 1, "closed after {:?}", String::from_utf8_lossy(&head));
-            head.push(byte[0]);
-        }
-        let (status, headers) = head_of(&head);
-        Answer { status, headers, body: Bytes::new() }
+        head(&mut self.0)
     }
 }
 
+/// Everything until the other side closes; a reset is an end too.
+pub(crate) fn rest(stream: &mut impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Err(error) if !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof) => {
+            panic!("{error}, after {bytes:?}")
+        }
+        _ => bytes,
+    }
+}
+
+/// The next answer to a request that was not a HEAD. Its length must be told by a `Content-Length`, or be nothing.
+pub(crate) fn answer(stream: &mut impl Read) -> Answer {
+    let mut answer = head(stream);
+    let length = answer.header("content-length").map_or(0, |value| value.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).unwrap();
+    answer.body = body.into();
+    answer
+}
+
+/// The head of the next answer.
+fn head(stream: &mut impl Read) -> Answer {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        assert_eq!(stream.read(&mut byte).unwrap(), 1, "closed after {:?}", String::from_utf8_lossy(&head));
+        head.push(byte[0]);
+    }
+    let (status, headers) = head_of(&head);
+    Answer { status, headers, body: Bytes::new() }
+}
+
 /// Sends one request with exactly this target, and reads the answer.
-pub(crate) fn send(registry: &TestRegistry, method: &str, target: &str, fields: &[&str], body: &[u8]) -> Answer {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", registry.address());
+pub(crate) fn send(server: impl Into<SocketAddr>, method: &str, target: &str, fields: &[&str], body: &[u8]) -> Answer {
+    let server = server.into();
+    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\n");
     for field in fields {
         head.push_str(field);
         head.push_str("\r\n");
@@ -98,19 +117,19 @@ pub(crate) fn send(registry: &TestRegistry, method: &str, target: &str, fields: 
         write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
     }
     head.push_str("\r\n");
-    let mut connection = Connection::to(registry);
+    let mut connection = Connection::to(server);
     connection.write(head.as_bytes()).write(body);
     if method == "HEAD" { connection.head() } else { connection.answer() }
 }
 
 /// `GET` of exactly this target.
-pub(crate) fn get(registry: &TestRegistry, target: &str) -> Answer {
-    send(registry, "GET", target, &[], b"")
+pub(crate) fn get(server: impl Into<SocketAddr>, target: &str) -> Answer {
+    send(server, "GET", target, &[], b"")
 }
 
 /// Sends bytes that may be no HTTP at all, and reads all that comes.
-pub(crate) fn exchange(registry: &TestRegistry, bytes: &[u8]) -> Vec<u8> {
-    Connection::to(registry).write(bytes).rest()
+pub(crate) fn exchange(server: impl Into<SocketAddr>, bytes: &[u8]) -> Vec<u8> {
+    Connection::to(server).write(bytes).rest()
 }
 
 /// An answer that ends with its connection.

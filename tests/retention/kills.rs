@@ -1,9 +1,9 @@
 //! `kill -9` while tags are removed: the rest is whole.
 
-use std::{thread::sleep, time::Duration};
+use std::time::Duration;
 
 use crate::{
-    support::{command::wharf, image::Image, store::expect_honest_blobs},
+    support::{command::wharf, image::Image, store::expect_honest_blobs, wait::pass},
     wharf::{DAY, date, launch},
 };
 
@@ -30,8 +30,7 @@ fn a_kill_at_any_moment_leaves_the_rest_whole() {
         repository.push("t-gone", &gone);
         server.stop();
         let server = launch(root.path(), RULES).set("REGISTRY_STORAGE_RETENTION_INTERVAL", "100ms").start();
-        // The moment of the kill is the input of this test.
-        sleep(Duration::from_millis(90 + 7 * round));
+        pass(Duration::from_millis(90 + 7 * round), "the moment of the kill");
         server.kill();
         let checked = wharf(root.path(), &["fsck"]);
         assert!(checked.status.success(), "{checked:?}");

@@ -1,10 +1,10 @@
 //! Pulls keep tags, after restarts and power cuts too.
 
-use std::{thread::sleep, time::Duration};
+use std::time::Duration;
 
 use crate::{
     disk::Disk,
-    support::{image::Image, server::Server, wait::eventually},
+    support::{image::Image, server::Server, wait::{eventually, pass},
     wharf::{launch, named, retain},
 };
 
@@ -52,8 +52,7 @@ fn after_a_kill_the_record_begins_anew() {
     fill(&server);
     until_the_unused_goes(&server);
     server.kill();
-    // The whole time of the rule passes, which is the input of this test, before somebody asks again.
-    sleep(Duration::from_secs(8));
+    pass(Duration::from_secs(8), "the time of the rule, before somebody asks again");
     let server = launch(root.path(), RULES).start();
     let report = retain(root.path(), RULES, &[]);
     assert_eq!((report["unrecorded"].as_u64(), named(&report).len()), (Some(1), 0), "{report}");

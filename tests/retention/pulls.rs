@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use crate::{
     disk::Disk,
-    support::{image::Image, server::Server, wait::{eventually, pass},
+    support::{
+        image::Image,
+        server::Server,
+        wait::{eventually, pass},
+    },
     wharf::{launch, named, retain},
 };
 

@@ -279,6 +279,13 @@ impl Hub {
                 self.blob(path.trim_start_matches('/'), seen)
             };
         }
+        if path == "/v2/" {
+            return if behaviour.auth == Auth::Open {
+                Answer::new(200, "", Vec::new())
+            } else {
+                self.challenge("", behaviour)
+            };
+        }
         let Some(rest) = path.strip_prefix("/v2/") else { return Answer::error(404, "") };
         let found = ["/manifests/", "/blobs/", "/tags/", "/referrers/"]
             .into_iter()

@@ -87,6 +87,16 @@ impl Mirror {
         self.sources.iter().map(|source| (source.remote.host(), !source.is_offline && !source.remote.is_down()))
     }
 
+    /// Asks each upstream once, for the base of the API; its host, and what it says.
+    pub async fn check(&self) -> Vec<(&str, Result<&'static str, String>)> {
+        let mut answers = Vec::new();
+        for source in &self.sources {
+            let answer = source.remote.check().await.map_err(|error| error.to_string());
+            answers.push((source.remote.host(), answer));
+        }
+        answers
+    }
+
     /// The upstream that fills a repository, and the name that it has there.
     fn source(&self, name: &RepositoryName) -> Option<(&Arc<Source>, String)> {
         let (at, remote_name) = self.names.target(name)?;

@@ -13,6 +13,7 @@ mod fetching;
 mod fsck;
 mod gc;
 mod grace_after_boot;
+mod image_name;
 mod index;
 mod layout;
 mod links;
@@ -49,11 +50,13 @@ pub use browse::{LastCollection, ListedTag, TagSummary};
 pub use content::CacheCounts;
 pub use error::{BodyError, RegistryError, UpstreamError};
 pub use fetched_blob::{BlobWriter, FetchedBlob};
+pub use fetching::FetchedImage;
 pub use fsck::{Event as FsckEvent, Finding, FsckError, FsckReport, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
     Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
 };
+pub use image_name::ImageName;
 pub use index::{Page, ReferrersPage};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
 pub use outbox::{OutboxRecord, Outcome as ChangeOutcome};

@@ -22,7 +22,7 @@ use super::{
     refusal::{Refusal, RefusalCounts},
     secret::Secret,
     settings::Settings,
-    token::{Issuer, TokenError, TokenRequest, TokenResponse},
+    token::{IdentityTokens, Issuer, TokenError, TokenRequest, TokenResponse},
 };
 use crate::{
     files::{self, Poll},
@@ -148,6 +148,14 @@ impl Authenticator {
             Mode::Open => BrowserLogin::Unneeded,
             Mode::Htpasswd { .. } | Mode::Builtin(_) => BrowserLogin::Password,
             Mode::External(mode) => BrowserLogin::Elsewhere(mode.realm.url(None)),
+        }
+    }
+
+    /// The identity tokens, if they are issued.
+    pub(super) fn identity_tokens(&self) -> Option<IdentityTokens> {
+        match &self.mode {
+            Mode::Builtin(mode) => mode.identity_tokens.clone(),
+            Mode::Open | Mode::Htpasswd { .. } | Mode::External(_) => None,
         }
     }
 

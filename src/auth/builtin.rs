@@ -25,7 +25,7 @@ pub(super) struct Builtin {
     pub(super) issuer: Issuer,
     pub(super) realm: Realm,
     pub(super) service: String,
-    identity_tokens: Option<IdentityTokens>,
+    pub(super) identity_tokens: Option<IdentityTokens>,
     accepted: AcceptedTokens,
 }
 

@@ -9,14 +9,15 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
-    Authenticator, BrowserLogin, Refusal,
+    Authenticator, BrowserLogin, IdentityToken, IdentityTokens, Refusal,
     principal::Principal,
     secret::{Secret, keyed_fingerprint},
 };
+use crate::files::FileError;
 
 /// How long a session lasts.
 pub const SESSION_LIFETIME: Duration = Duration::from_secs(8 * 60 * 60);
@@ -96,6 +97,49 @@ impl Sessions {
     #[must_use]
     pub fn is_form_token(&self, token: Option<&str>, form_token: &str) -> bool {
         Secret::new(self.form_token(token)).same_as(form_token.as_bytes())
+    }
+
+    /// Whether users can have identity tokens.
+    #[must_use]
+    pub fn has_identity_tokens(&self) -> bool {
+        self.authenticator.identity_tokens().is_some()
+    }
+
+    /// The identity tokens of a user, the last used first.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`]: they can't be read.
+    pub async fn identity_tokens(&self, user: &str) -> Result<Vec<IdentityToken>, Refusal> {
+        let user = user.to_owned();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut listed = self.with_identity_tokens(move |tokens| tokens.list(now)).await?;
+        listed.retain(|token| token.user == user);
+        Ok(listed)
+    }
+
+    /// Revokes an identity token of a user. Nothing happens if the user has no such token.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`]: it can't be removed.
+    pub async fn revoke_identity_token(&self, user: &str, id: &str) -> Result<(), Refusal> {
+        let (user, id) = (user.to_owned(), id.to_owned());
+        self.with_identity_tokens(move |tokens| tokens.revoke_own(&user, &id).map(drop)).await
+    }
+
+    /// Does what reads or writes the files of identity tokens.
+    async fn with_identity_tokens<T: Default + Send + 'static>(
+        &self,
+        work: impl FnOnce(IdentityTokens) -> Result<T, FileError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let Some(tokens) = self.authenticator.identity_tokens() else { return Ok(T::default()) };
+        match tokio::task::spawn_blocking(move || work(tokens)).await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(error)) => {
+                tracing::error!("identity tokens: {error}");
+                Err(Refusal::Unavailable)
+            }
+            Err(_) => Err(Refusal::Unavailable),
+        }
     }
 
     fn user(&self, token: &str) -> Option<String> {

@@ -14,8 +14,8 @@ use crate::{
 /// The variable with users, each `NAME:PASSWORD`, separated by white space.
 const VARIABLE: &str = "WHARF_USERS";
 
-/// The bcrypt cost. The hashes live as long as the process.
-const COST: u32 = 8;
+/// The bcrypt cost: the least that makes no warning. The hashes live as long as the process.
+const COST: u32 = 10;
 
 /// What a registry starts with.
 #[derive(Args)]

@@ -16,6 +16,7 @@
 //!   recorded/{_begun,_unexplained}                                whether repositories explained the content when the record began
 //!   boot                                                           in which run of the system the store is served, and since when
 //!   outbox/{records/<number>,state}                                changes that are to be reported, and how far each endpoint is
+//!   pulls                                                          when tags and manifests were pulled last
 //!   damaged/<algorithm>/<hex>                                      what proved not to be what its name says
 //! ```
 //!
@@ -233,6 +234,11 @@ pub(super) fn outbox_state() -> Key {
 /// Where the outbox is.
 pub(super) fn outbox() -> Key {
     own().then("outbox")
+}
+
+/// Where it is recorded when tags and manifests were pulled.
+pub(super) fn pulls() -> Key {
+    own().then("pulls")
 }
 
 /// Where all content of one algorithm goes that is not what its name says.

@@ -86,7 +86,7 @@ impl Frame<'_> {
         html! {
             @match &self.viewer {
                 Viewer::User { name, form_token } => form.viewer method="post" action=(self.state.url(&Page::Logout)) {
-                    span { (text::plain(name)) }
+                    a href=(self.state.url(&Page::Account)) { (text::plain(name)) }
                     input type="hidden" name=(FORM_TOKEN) value=(form_token);
                     button type="submit" { "Log out" }
                 },

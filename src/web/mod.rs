@@ -4,6 +4,7 @@
 //! the same [`Authorized`](crate::http::Authorized) repositories. The cookie of a session identifies the viewer. The
 //! API ignores that cookie, and the pages ignore `Authorization`.
 
+mod account;
 mod cookie;
 mod delete;
 mod details;
@@ -147,6 +148,8 @@ async fn dispatch(
         (Page::Root, Granted::Open) => Ok(root(state, exchange.request())),
         (Page::Style, Granted::Open) => Ok(asset("text/css; charset=utf-8", STYLE)),
         (Page::Icon, Granted::Open) => Ok(asset("image/svg+xml", ICON)),
+        (Page::Account, Granted::Authenticated) if is_form => account::revoke(state, &exchange).await,
+        (Page::Account, Granted::Authenticated) => account::show(state, &exchange).await,
         (Page::Login, Granted::Open) if is_form => login::begin(state, &exchange).await,
         (Page::Login, Granted::Open) => login::show(state, &exchange),
         (Page::Logout, Granted::Open) => login::end(state, &exchange).await,

@@ -18,6 +18,8 @@ pub(super) enum Page {
     Home,
     /// The store and its collections.
     Space,
+    /// The user who is logged in.
+    Account,
     /// The form to log in.
     Login,
     /// The end of a session.
@@ -54,6 +56,7 @@ impl Page {
         Some(match rest {
             "" => Self::Home,
             "space" => Self::Space,
+            "account" => Self::Account,
             "login" => Self::Login,
             "logout" => Self::Logout,
             "style.css" => Self::Style,
@@ -77,6 +80,7 @@ impl Page {
             Self::Root => "/".to_owned(),
             Self::Home | Self::Unknown => "/ui/".to_owned(),
             Self::Space => "/ui/space".to_owned(),
+            Self::Account => "/ui/account".to_owned(),
             Self::Login => "/ui/login".to_owned(),
             Self::Logout => "/ui/logout".to_owned(),
             Self::Style => "/ui/style.css".to_owned(),
@@ -93,6 +97,7 @@ impl Page {
             Self::Root => ("/", READ),
             Self::Home => ("/ui/", READ),
             Self::Space => ("/ui/space", READ),
+            Self::Account => ("/ui/account", FORM),
             Self::Login => ("/ui/login", FORM),
             Self::Logout => ("/ui/logout", &[Method::POST][..]),
             Self::Style => ("/ui/style.css", READ),
@@ -109,6 +114,7 @@ impl Page {
     pub(super) fn right(&self) -> Right {
         match self {
             Self::Home | Self::Space => Right::Catalog,
+            Self::Account => Right::Authenticated,
             Self::Tags(name) | Self::Image(name, _) => Right::Pull(name.clone()),
             Self::Delete(name, _) => Right::Delete(name.clone()),
             Self::Root | Self::Login | Self::Logout | Self::Style | Self::Icon | Self::Unknown => Right::Open,
@@ -117,7 +123,7 @@ impl Page {
 
     /// Whether a login may lead to it.
     pub(super) fn is_destination(&self) -> bool {
-        matches!(self, Self::Home | Self::Space | Self::Tags(_) | Self::Image(..) | Self::Delete(..))
+        matches!(self, Self::Home | Self::Space | Self::Account | Self::Tags(_) | Self::Image(..) | Self::Delete(..))
     }
 }
 
@@ -139,6 +145,7 @@ mod tests {
             Page::Root,
             Page::Home,
             Page::Space,
+            Page::Account,
             Page::Login,
             Page::Logout,
             Page::Style,

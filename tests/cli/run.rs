@@ -80,6 +80,7 @@ fn users_of_the_command_line_and_the_environment_are_let_in() {
     ] {
         let ran = wharf(&arguments, &variables);
         assert_eq!(ran.out, "401\n200\n401\n", "{ran:?}");
+        assert_eq!(ran.err, "", "no log is mixed with the command's output");
     }
 }
 

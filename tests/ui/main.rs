@@ -11,6 +11,7 @@ mod client;
 #[path = "../authentication/site.rs"]
 mod site;
 
+mod account;
 mod content;
 mod visitor;
 

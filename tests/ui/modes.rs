@@ -58,7 +58,7 @@ fn a_login_lasts_until_the_logout() {
         let answer = visitor.log_in("alice", "alice-pw").expect(303);
         assert_eq!(answer.header("location"), Some("/ui/"));
         let home = visitor.page("/ui/");
-        assert!(home.contains("<span>alice</span>") && home.contains("Log out"), "{home}");
+        assert!(home.contains(">alice</a>") && home.contains("Log out"), "{home}");
         let answer = visitor.submit("/ui/logout", &[("form_token", &hidden(&home, "form_token"))]).expect(303);
         assert_eq!(answer.header("location"), Some("/ui/login"));
         assert!(answer.header("set-cookie").unwrap().contains("Max-Age=0"));

@@ -222,13 +222,14 @@ const LONG_TAG: &str = "tttttttttttttttttttttttttttttttttttttttttttttttttttttttt
                         tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt";
 
 /// The pages of a site, for those who may delete.
-const PAGES: [(&str, &str); 8] = [
+const PAGES: [(&str, &str); 9] = [
     ("repositories", "/ui/"),
     ("tags", "/ui/r/a"),
     ("image", "/ui/r/a/-/v2"),
     ("platform", "/ui/r/a/-/v1"),
     ("delete", "/ui/r/a/-/v2/delete"),
     ("space", "/ui/space"),
+    ("account", "/ui/account"),
     ("login", "/ui/login"),
     ("not-found", "/ui/none"),
 ];

@@ -23,6 +23,8 @@ const PRECISION: u64 = 3600;
 /// How many tokens a user may have. A further one replaces the least recently used.
 const MOST_OF_A_USER: usize = 32;
 const PREFIX: &str = "wharf_";
+/// How many characters of its hash name a token.
+const ID_LEN: usize = 12;
 
 /// The folder of identity tokens.
 #[derive(Clone, Debug)]
@@ -118,11 +120,16 @@ impl IdentityTokens {
         for (name, record) in self.records()? {
             if record.used.saturating_add(IDLE) > now {
                 let Record { user, client_id, created, used, .. } = record;
-                tokens.push(IdentityToken { id: name[..12].to_owned(), user, client_id, created, used });
+                tokens.push(IdentityToken { id: name[..ID_LEN].to_owned(), user, client_id, created, used });
             }
         }
         tokens.sort_by(|a, b| b.used.cmp(&a.used).then_with(|| a.id.cmp(&b.id)));
         Ok(tokens)
+    }
+
+    /// Revokes a token of a user by its id. Returns how many there were.
+    pub(crate) fn revoke_own(&self, user: &str, id: &str) -> Result<usize, FileError> {
+        self.remove_where(|name, record| record.user == user && name[..ID_LEN] == *id)
     }
 
     /// Revokes the tokens whose id begins with `id`, which has at least eight characters. Returns how many there were.

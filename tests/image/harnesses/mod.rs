@@ -84,6 +84,8 @@ enum Use {
     Restart,
     /// docker pulls an image that the copied store has.
     PullStored,
+    /// docker pulls an image that only the registry at `http://upstream:5000` has.
+    PullThrough,
     /// The container has these variables and no others, except `PATH`.
     Variables(&'static [&'static str]),
 }

@@ -81,8 +81,15 @@ pub(super) fn started(row: &'static Harness) -> Started {
 impl Started {
     /// The port on this machine that docker chose. It is another one after each start.
     pub(super) fn find_port(&mut self) {
-        let published = r#"{{(index (index .NetworkSettings.Ports "5000/tcp") 0).HostPort}}"#;
-        self.port = self.container.inspect(published);
+        self.port = port_of(&self.container);
+    }
+
+    /// Another registry of the network, which answers, and its port on this machine.
+    pub(super) fn another(&self, alias: &str) -> (Container, String) {
+        let options = ["--network", &self.network.0, "--network-alias", alias, "--publish", "127.0.0.1::5000"];
+        let container = Container::ready(&options, &[]);
+        let port = port_of(&container);
+        (container, port)
     }
 
     pub(super) fn http(&self) -> Registry {
@@ -93,6 +100,10 @@ impl Started {
     pub(super) fn beside(&self, words: &[&str]) -> client::Output {
         engine().attempt(&[&["run", "--rm", "--network", &self.network.0, "--entrypoint", "", IMAGE], words].concat())
     }
+}
+
+fn port_of(container: &Container) -> String {
+    container.inspect(r#"{{(index (index .NetworkSettings.Ports "5000/tcp") 0).HostPort}}"#)
 }
 
 /// Copies a file into a container, with the directories above it.

@@ -186,6 +186,12 @@ pub(super) const TABLE: &[Harness] = &[
         ..Harness::new("k3d, registry create", K3D)
     },
     Harness {
+        options: &["--init", "-e", "REGISTRY_PROXY_REMOTEURL=http://upstream:5000", "--restart=unless-stopped"],
+        wait: Wait::Log("listening on"),
+        uses: &[Use::PullThrough],
+        ..Harness::new("k3d, registry create --proxy-remote-url", K3D)
+    },
+    Harness {
         options: &[
             "--hostname",
             "ctlptl-registry",

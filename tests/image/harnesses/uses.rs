@@ -24,6 +24,7 @@ impl Started {
                 Use::PullStored => {
                     self.docker(&["pull", &self.image("stored:1")]);
                 }
+                Use::PullThrough => self.pull_through(),
                 Use::Variables(expected) => self.expect_variables(expected),
             }
         }
@@ -53,6 +54,17 @@ impl Started {
         self.docker(&["pull", &name]);
         assert_eq!(engine().image_id(&name), engine().image_id("alpine:3.10"));
         engine().run(&["rmi", &name]);
+    }
+
+    fn pull_through(&self) {
+        let (_upstream, port) = self.another("upstream");
+        let (there, here) = (format!("localhost:{port}/pulled:1"), self.image("pulled:1"));
+        engine().run(&["tag", "alpine:3.10", &there]);
+        engine().run(&["push", &there]);
+        engine().run(&["rmi", &there]);
+        self.docker(&["pull", &here]);
+        assert_eq!(engine().image_id(&here), engine().image_id("alpine:3.10"));
+        engine().run(&["rmi", &here]);
     }
 
     fn get_from_container(&self, url: &str) {

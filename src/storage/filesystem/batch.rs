@@ -2,7 +2,7 @@
 //! meanwhile need the same disk and the same cores.
 
 #[cfg(test)]
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
@@ -32,7 +32,7 @@ impl Filesystem {
     }
 
     #[cfg(test)]
-    pub(in super::super) fn batch_threads(&self) -> &Semaphore {
+    pub(in super::super) fn batch_threads(&self) -> &tokio::sync::Semaphore {
         &self.volume.threads.free
     }
 

@@ -208,10 +208,11 @@ async fn a_server_that_asks_for_a_certificate_is_shown_one() {
 #[tokio::test]
 async fn a_proxy_gets_requests_with_the_whole_url() {
     let (proxy, server) = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-    let options = Options { proxy: Proxy::Url(format!("http://{proxy}")), ..options() };
+    let options = Options { proxy: Proxy::Url(format!("http://me:secret@{proxy}")), ..options() };
     get(&options, "http://registry.invalid:5000/v2/").await.unwrap();
     let asked = server.await.unwrap();
     assert!(asked.starts_with("GET http://registry.invalid:5000/v2/ HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n"), "{asked}");
 }
 
 /// A proxy that connects to `to`, whatever it is asked for; what it was asked.

@@ -28,6 +28,7 @@ struct Parts {
     headers: Vec<(HeaderName, String)>,
     ends_connection: bool,
     reason: String,
+    is_logged: bool,
 }
 
 #[derive(Serialize)]
@@ -58,6 +59,7 @@ impl ErrorAnswer {
             headers,
             ends_connection: false,
             reason,
+            is_logged: false,
         }))
     }
 
@@ -83,6 +85,12 @@ impl ErrorAnswer {
         self.0.ends_connection = true;
     }
 
+    /// The log has a line about the cause already, so it needs none for each request.
+    pub(crate) fn cause_is_logged(mut self) -> Self {
+        self.0.is_logged = true;
+        self
+    }
+
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -97,8 +105,9 @@ impl ErrorAnswer {
     /// The answer with a body in JSON.
     #[must_use]
     pub fn to_response(&self) -> HttpResponse {
-        let Parts { status, code, message, details, oauth_error, headers, ends_connection, reason } = &*self.0;
-        if status.is_server_error() {
+        let Parts { status, code, message, details, oauth_error, headers, ends_connection, reason, is_logged } =
+            &*self.0;
+        if status.is_server_error() && !is_logged {
             tracing::error!(error = %reason, "a request failed");
         }
         let entry = |detail| Entry { code: code.as_str(), message, detail };

@@ -96,6 +96,7 @@ impl Volume {
     pub(super) fn free_space(&self) -> Result<FreeSpace, StorageError> {
         let base = self.base();
         let known = rustix::fs::statvfs(&base).map_err(|error| StorageError::io("statvfs", &base, error))?;
-        Ok(FreeSpace { bytes: known.f_bavail.saturating_mul(known.f_frsize), inodes: known.f_favail })
+        let inodes = (known.f_files > 0).then_some(known.f_favail);
+        Ok(FreeSpace { bytes: known.f_bavail.saturating_mul(known.f_frsize), inodes })
     }
 }

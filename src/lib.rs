@@ -97,7 +97,7 @@
 //! | certificates by ACME | `server/tls.rs`; `config/tls.rs` |
 //! | another body of errors | `http/error_body.rs` |
 //! | another password hash | `auth/password_hash/`: one file and one row |
-//! | retention | a new file in `registry/`, run as `registry/upload_expiry.rs` is; its settings in `config/`; one file in `cli/` |
+//! | another condition of retention | `registry/retention/mod.rs` and `plan.rs`; `config/retention.rs` |
 //! | HTTP/2 | `server/connection.rs`; `http/sendfile.rs` |
 //! | another source than registries | an [`Upstream`](registry::Upstream) beside `mirror/`; its settings in `config/`; its row in `server/components.rs` |
 //!

@@ -289,7 +289,8 @@ async fn run(
     startup_log::addresses(config, &sockets);
     let debug = debug.map(|sockets| {
         startup_log::debug(&sockets);
-        let others = others(&authenticator, &peers, tls.as_ref(), notifier.as_ref(), mirror.as_ref());
+        let mut others = others(&authenticator, &peers, tls.as_ref(), notifier.as_ref(), mirror.as_ref());
+        others.extend(registry.retention().map(|retention| retention.clone() as _));
         let path = config.http.debug.as_ref().and_then(|debug| debug.metrics.clone());
         let router = Debug::new(path, registry.clone(), metrics.unwrap_or_default(), others, Arc::clone(&checks));
         let routers: Vec<Box<dyn Router>> = vec![Box::new(router)];

@@ -57,7 +57,7 @@ fn tar(folder: &Path, file: &Path) {
 
 /// Loads an archive into an empty registry; whether it has `repository:tag`.
 async fn loads(argument: &str, repository: &str, tag: &str) -> bool {
-    let registry = Registry::at_rest(Storage::memory(), Rules::default(), None);
+    let registry = Registry::at_rest(Storage::memory(), Rules::default(), crate::registry::Extensions::default());
     load(&[Archive::open(argument).unwrap()], &registry).await.unwrap();
     registry.repository(repository.parse().unwrap()).manifest(&tag.parse().unwrap()).await.is_ok()
 }
@@ -125,7 +125,8 @@ async fn a_load_that_fails_leaves_nothing_that_can_be_seen() {
     let (mut failures, mut limit) = (0, 0);
     loop {
         let rules = Rules { delete: false, ..Rules::default() };
-        let registry = Registry::at_rest(Storage::memory_within(Some(limit)), rules, None);
+        let registry =
+            Registry::at_rest(Storage::memory_within(Some(limit)), rules, crate::registry::Extensions::default());
         let repository = registry.repository("app".parse().unwrap());
         limit += 16;
         if load(&old, &registry).await.is_err() {

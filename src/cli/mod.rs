@@ -15,6 +15,7 @@ mod maintenance;
 mod output;
 mod progress_bar;
 mod reload;
+mod retention;
 mod run;
 mod serve;
 mod throwaway;
@@ -79,6 +80,8 @@ enum Command {
     Gc(gc::Gc),
     /// The same, with the name and the arguments of registry:2
     GarbageCollect(gc::GarbageCollect),
+    /// Remove tags by the rules of retention, with or without a running server
+    Retention(retention::Retention),
     /// Show what waits for each endpoint of notifications, give it up, or send it now
     Events(events::Events),
 }
@@ -153,6 +156,7 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Healthcheck(command) => command.run(),
         Command::Fsck(command) => Ok(command.run()),
         Command::Gc(command) => command.run(),
+        Command::Retention(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::GarbageCollect(command) => command.run(),
     };

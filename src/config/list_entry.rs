@@ -14,7 +14,7 @@ impl Values {
             Some(Kind::Rules) => 3,
             _ => 1,
         };
-        let steps: Vec<&str> = path.split('_').collect();
+        let steps = if key == "retention" { steps_of_retention(path) } else { path.split('_').collect() };
         let put = if node.value == Value::Null {
             Err("this is empty; an entry of the list needs a value".to_owned())
         } else if steps.len() > most {
@@ -44,6 +44,15 @@ impl Values {
                 self.bad::<()>(&format!("{key}.{name}"), place, problem);
             }
         }
+    }
+}
+
+/// `0_KEEP_NEWEST`, `0_TAGS_1`: fields of retention have more words than one.
+fn steps_of_retention(path: &str) -> Vec<&str> {
+    let Some((index, field)) = path.split_once('_') else { return vec![path] };
+    match field.rsplit_once('_') {
+        Some((list, item)) if item.bytes().all(|byte| byte.is_ascii_digit()) => vec![index, list, item],
+        _ => vec![index, field],
     }
 }
 
@@ -136,6 +145,7 @@ mod tests {
             ),
             "health.file" => (["{file: /a}", "{file: /b}"], ""),
             "notifications.endpoints" => (["{url: 'http://a'}", "{url: 'http://b'}"], ""),
+            "retention" => (["{repositories: [a], keep_newest: 1}", "{repositories: [b], pushed_within: 14d}"], ""),
             "upstream" => (["{prefix: a, url: 'http://a'}", "{prefix: b, url: 'http://b'}"], ""),
             "proxy.local_namespaces" => (["a.test", "b.test"], ""),
             "health.tcp" => (["{addr: 'a:1'}", "{addr: 'b:2'}"], ""),

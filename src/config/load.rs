@@ -8,7 +8,7 @@ use super::node::Node;
 use super::values::Values;
 use super::{
     CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, access, auth, effective, environment,
-    health, http, limits, log, notifications, storage, table, ui, upstreams, validation,
+    health, http, limits, log, notifications, retention, storage, table, ui, upstreams, validation,
 };
 
 /// The sources of settings.
@@ -166,6 +166,7 @@ fn sections(values: &mut Values) -> Config {
         health: health::read(values),
         notifications: notifications::read(values),
         upstreams,
+        retention: retention::read(values),
         ui: ui::read(values),
         log: log::read(values),
         limits: limits::read(values),

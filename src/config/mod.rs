@@ -32,6 +32,7 @@ mod markdown;
 mod nearest;
 mod node;
 mod notifications;
+mod retention;
 mod setting;
 mod size;
 mod source;
@@ -66,6 +67,7 @@ pub use load::{Loaded, Sources};
 pub use log::{Level, Log, LogFormat};
 pub use markdown::reference;
 pub use notifications::{EventEndpoint, EventSecret, EventsForm, Hidden, Notifications};
+pub use retention::RetentionSettings;
 pub use setting::{Kind, Setting, Status};
 pub use size::parse as parse_size;
 pub use source::Source;
@@ -95,6 +97,8 @@ pub struct Config {
     pub notifications: Notifications,
     /// The registries that repositories are filled from.
     pub upstreams: Upstreams,
+    /// Which tags are removed after a time.
+    pub retention: RetentionSettings,
     /// The page for people with a browser.
     pub ui: Ui,
     /// The level and the form of the log.

@@ -3,13 +3,13 @@
 use super::nearest::nearest;
 use super::setting::is_below;
 use super::{
-    Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, storage, tls, ui, unsupported,
-    upstreams, validation,
+    Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, retention, storage, tls, ui,
+    unsupported, upstreams, validation,
 };
 
 /// Every setting, in the order of the documentation.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    const SECTIONS: [&[Setting]; 15] = [
+    const SECTIONS: [&[Setting]; 16] = [
         http::SETTINGS,
         debug::SETTINGS,
         tls::SETTINGS,
@@ -21,6 +21,7 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         health::SETTINGS,
         notifications::SETTINGS,
         upstreams::SETTINGS,
+        retention::SETTINGS,
         log::SETTINGS,
         limits::SETTINGS,
         validation::SETTINGS,
@@ -108,10 +109,12 @@ mod tests {
             Kind::Addresses => "192.0.2.7:77".to_owned(),
             Kind::Networks => "[192.0.2.0/24]".to_owned(),
             Kind::List => "[ES256]".to_owned(),
+            Kind::Texts if setting.key == "tag_ttl" => "{a: 1h}".to_owned(),
             Kind::Texts => "{name: text}".to_owned(),
             Kind::Lists => "{name: [text]}".to_owned(),
             Kind::Rules if setting.key == "health.file" => "[{file: /f}]".to_owned(),
             Kind::Rules if setting.key == "notifications.endpoints" => "[{url: 'http://a'}]".to_owned(),
+            Kind::Rules if setting.key == "retention" => "[{repositories: [a], keep_newest: 1}]".to_owned(),
             Kind::Rules if setting.key == "upstream" => "[{prefix: a, url: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.http" => "[{uri: 'http://a'}]".to_owned(),
             Kind::Rules if setting.key == "health.tcp" => "[{addr: 'a:1'}]".to_owned(),

@@ -9,8 +9,10 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::request_record::Reason;
 use crate::oci::ErrorCode;
+
+/// Why an answer is a 4xx, kept with it for the log.
+pub(super) struct Reason(pub(super) String);
 
 /// An error as a client gets it. A router may give it a body of another form.
 #[derive(Debug)]

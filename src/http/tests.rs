@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     auth::Authenticator,
-    registry::{Registry, Rules},
+    registry::{Extensions, Registry, Rules},
     storage::Storage,
 };
 
@@ -79,7 +79,7 @@ impl RequestListener for Told {
 
 #[actix_web::test]
 async fn another_door_is_a_list_of_resources() {
-    let registry = Registry::at_rest(Storage::memory(), Rules::default(), None);
+    let registry = Registry::at_rest(Storage::memory(), Rules::default(), Extensions::default());
     let authenticator = Arc::new(Authenticator::open_to_everybody());
     let told = Arc::new(Told::default());
     let listeners: Vec<Arc<dyn RequestListener>> = vec![Arc::clone(&told) as _];

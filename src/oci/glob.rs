@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::RepositoryName;
+use super::{RepositoryName, Tag};
 
 /// A pattern of repository names. `*` matches any characters within one component, and the component `**` matches any
 /// number of components. At the end, `**` needs at least one, so `team/**` matches everything below `team`, but not
@@ -30,6 +30,9 @@ pub enum InvalidGlob {
          wildcards '*' and '**' are allowed"
     )]
     Character(String, char),
+    /// It has a character that no tag has.
+    #[error("'{0}' has '{1}', which no tag has: letters, digits, '.', '_', '-' and the wildcard '*' are allowed")]
+    TagCharacter(String, char),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,13 +59,48 @@ impl Glob {
     }
 }
 
+/// A pattern of tags: `*` matches any characters.
+///
+/// ```
+/// use wharf::oci::TagGlob;
+/// let pattern: TagGlob = "pr-*".parse().unwrap();
+/// assert!(pattern.matches(&"pr-12".parse().unwrap()));
+/// assert!(!pattern.matches(&"v1".parse().unwrap()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagGlob(Box<str>);
+
+impl TagGlob {
+    /// Whether the pattern matches the whole tag.
+    #[must_use]
+    pub fn matches(&self, tag: &Tag) -> bool {
+        fits_text(&self.0, tag.as_str())
+    }
+}
+
+impl FromStr for TagGlob {
+    type Err = InvalidGlob;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGlob> {
+        let allowed = |c: &char| c.is_ascii_alphanumeric() || "._-*".contains(*c);
+        match text.chars().find(|c| !allowed(c)) {
+            _ if text.is_empty() => Err(InvalidGlob::Empty(text.to_owned())),
+            Some(c) => Err(InvalidGlob::TagCharacter(text.to_owned(), c)),
+            None => Ok(Self(text.into())),
+        }
+    }
+}
+
 fn fits_component(pattern: &Component, part: &str) -> bool {
     match pattern {
         Component::Any => true,
-        Component::Like(text) => {
-            match_with_stars(text.as_bytes(), part.as_bytes(), |byte| *byte == b'*', |pattern, byte| pattern == byte)
-        }
+        Component::Like(text) => fits_text(text, part),
     }
+}
+
+/// Matches a text in which `*` matches any characters.
+fn fits_text(pattern: &str, text: &str) -> bool {
+    match_with_stars(pattern.as_bytes(), text.as_bytes(), |byte| *byte == b'*', |pattern, byte| pattern == byte)
 }
 
 /// Matches `text` against `pattern`, in which some items are stars: they match any run of items. Only the run of the

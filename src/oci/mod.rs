@@ -15,7 +15,7 @@ mod scope;
 pub use descriptor::Descriptor;
 pub use digest::{Algorithm, Digest, Hasher, Hex, InvalidDigest};
 pub use error_code::ErrorCode;
-pub use glob::{Glob, InvalidGlob};
+pub use glob::{Glob, InvalidGlob, TagGlob};
 pub use manifest::{BlobReference, InvalidManifest, Manifest, StoredReferences};
 pub use media_type::{InvalidMediaType, MediaType};
 pub use name::{InvalidName, RepositoryName};

@@ -217,7 +217,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("down");
         let checks = Arc::new(Checks::new(vec![check(Probe::NoFile(path.clone()), 3)]));
-        let registry = Registry::at_rest(Storage::memory(), Rules::default(), None);
+        let registry = Registry::at_rest(Storage::memory(), Rules::default(), crate::registry::Extensions::default());
         let following = tokio::spawn(Arc::clone(&checks).follow(registry));
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert!(checks.failing().is_empty());
@@ -233,7 +233,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_and_the_store_are_checked() {
-        let registry = Registry::at_rest(Storage::memory(), Rules::default(), None);
+        let registry = Registry::at_rest(Storage::memory(), Rules::default(), crate::registry::Extensions::default());
         assert_eq!(Probe::Store.run(&registry).await, Ok(()));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -121,7 +121,10 @@ mod tests {
             ("/my", "/other/healthz", None),
         ];
         for (prefix, path, name) in rows {
-            let ops = Ops::new(prefix.to_owned(), Registry::at_rest(Storage::memory(), Rules::default(), None));
+            let ops = Ops::new(
+                prefix.to_owned(),
+                Registry::at_rest(Storage::memory(), Rules::default(), crate::registry::Extensions::default()),
+            );
             assert_eq!(ops.named(path), name, "{prefix} {path}");
         }
     }

@@ -213,7 +213,8 @@ mod tests {
     #[tokio::test]
     async fn to_look_is_no_pull() {
         let counter = Arc::new(Counter::default());
-        let extensions = Extensions { listeners: vec![Arc::clone(&counter) as Arc<dyn Listener>], upstream: None };
+        let extensions =
+            Extensions { listeners: vec![Arc::clone(&counter) as Arc<dyn Listener>], ..Extensions::default() };
         let rules = Rules { missing: Missing::Allow, ..Rules::default() };
         let registry = Registry::extended(Storage::memory(), rules, extensions);
         let repository = registry.repository("a".parse().unwrap());

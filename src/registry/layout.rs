@@ -16,6 +16,7 @@
 //!   recorded/{_begun,_unexplained}                                whether repositories explained the content when the record began
 //!   boot                                                           in which run of the system the store is served, and since when
 //!   outbox/{records/<number>,state}                                changes that are to be reported, and how far each endpoint is
+//!   pulls                                                          when tags and manifests were pulled last
 //!   damaged/<algorithm>/<hex>                                      what proved not to be what its name says
 //! ```
 //!
@@ -28,7 +29,28 @@ use crate::{
     storage::{Key, OWN_PREFIX},
 };
 
-use super::{SessionId, repository_records::RepositoryRecord};
+use super::SessionId;
+
+/// The record of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RepositoryRecord {
+    /// It was there. Parts of it may have been missing: registry:2 leaves such repositories.
+    Seen,
+    /// All parts of it were there.
+    Whole,
+}
+
+impl RepositoryRecord {
+    pub(super) const ALL: [Self; 2] = [Self::Seen, Self::Whole];
+
+    /// The last component of the record's key. No name begins so.
+    pub(super) fn component(self) -> &'static str {
+        match self {
+            Self::Seen => "_seen",
+            Self::Whole => "_whole",
+        }
+    }
+}
 
 /// The longest content of a link: a sha512 digest, and white space that others may have left.
 pub(super) const LINK_MAX_LEN: u64 = 256;
@@ -212,6 +234,11 @@ pub(super) fn outbox_state() -> Key {
 /// Where the outbox is.
 pub(super) fn outbox() -> Key {
     own().then("outbox")
+}
+
+/// Where it is recorded when tags and manifests were pulled.
+pub(super) fn pulls() -> Key {
+    own().then("pulls")
 }
 
 /// Where all content of one algorithm goes that is not what its name says.

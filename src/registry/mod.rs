@@ -19,11 +19,13 @@ mod links;
 mod locks;
 mod manifest_references;
 mod manifests;
+mod out_of_reach;
 mod outbox;
 mod progress;
 mod referrers;
 mod repository_records;
 mod repository_walk;
+mod retention;
 mod session_id;
 mod tags;
 mod unexplained_content;
@@ -37,7 +39,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::{
+    sync::{Mutex as AsyncMutex, OnceCell},
+    time::Instant,
+};
 
 pub use blobs::{Blob, BlobRegion};
 pub use body_channel::{Body, BodySender, body};
@@ -54,6 +59,9 @@ pub use index::{Page, ReferrersPage};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
 pub use outbox::{OutboxRecord, Outcome as ChangeOutcome};
 pub use progress::Progress;
+pub use retention::{
+    RemovedTag, Retention, RetentionError, RetentionEvent, RetentionReport, RetentionRule, RetentionRun,
+};
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
 pub use upstream::{Anonymous, Answer, Filling, Upstream};
@@ -179,6 +187,8 @@ pub struct Extensions {
     pub listeners: Vec<Arc<dyn Listener>>,
     /// It may have what is missing.
     pub upstream: Option<Arc<dyn Upstream>>,
+    /// It removes tags after a time.
+    pub retention: Option<Arc<Retention>>,
 }
 
 /// A registry over a store. Cheap to clone: all clones are the same registry.
@@ -199,6 +209,8 @@ struct Inner {
     damaged: DamagedContents,
     verified: VerifiedManifests,
     last_collection: Mutex<Option<LastCollection>>,
+    /// Held by a run of retention.
+    retaining: AsyncMutex<()>,
 }
 
 /// When a registry began to serve: by the clock of file dates, and by a monotonic clock.
@@ -234,15 +246,22 @@ impl Registry {
             if let Some(interval) = rules.gc.interval {
                 tokio::spawn(gc::run(Arc::downgrade(&registry.0), interval));
             }
+            if let Some(retention) = &registry.0.extensions.retention {
+                if retention.needs_pulls() {
+                    tokio::spawn(retention::keep_pulls(Arc::downgrade(&registry.0)));
+                }
+                if let Some(interval) = retention.interval() {
+                    tokio::spawn(retention::repeat(Arc::downgrade(&registry.0), interval));
+                }
+            }
         }
         registry
     }
 
-    /// A registry without clients, listeners and background tasks, for work on a store that no server has open. The
-    /// upstream says which repositories it fills.
+    /// A registry without clients and background tasks, for work on a store that no server has open.
     #[must_use]
-    pub fn at_rest(storage: Storage, rules: Rules, upstream: Option<Arc<dyn Upstream>>) -> Self {
-        Self::over(storage, rules, Extensions { upstream, ..Extensions::default() }, None)
+    pub fn at_rest(storage: Storage, rules: Rules, extensions: Extensions) -> Self {
+        Self::over(storage, rules, extensions, None)
     }
 
     fn over(storage: Storage, rules: Rules, extensions: Extensions, serving: Option<Instant>) -> Self {
@@ -257,6 +276,7 @@ impl Registry {
             verified: VerifiedManifests::default(),
             first_served: OnceCell::new(),
             last_collection: Mutex::default(),
+            retaining: AsyncMutex::default(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }
@@ -303,6 +323,12 @@ impl Registry {
         self.0.storage.driver()
     }
 
+    /// What removes tags after a time, if there is something.
+    #[must_use]
+    pub fn retention(&self) -> Option<&Arc<Retention>> {
+        self.0.extensions.retention.as_ref()
+    }
+
     /// How often manifests were looked for in the cache of those that have their digests.
     #[must_use]
     pub fn cache_counts(&self) -> CacheCounts {
@@ -323,9 +349,14 @@ impl Registry {
         self.0.storage.free_space().await
     }
 
-    /// Waits until every commit and every delete has ended.
+    /// Waits until every commit and every delete has ended, and notes what is only in memory.
     pub async fn finish(&self) {
         self.0.locks.finish().await;
+        if let Some(retention) = self.0.extensions.retention.as_ref().filter(|_| !self.is_read_only())
+            && let Err(error) = retention.store_pulls(self, false).await
+        {
+            tracing::error!(%error, "when tags were pulled can't be recorded");
+        }
     }
 
     /// A reference to this registry that does not keep it open.

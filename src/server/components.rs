@@ -8,12 +8,12 @@ use super::{StartError, upstreams};
 use crate::{
     api,
     auth::{Authenticator, Sessions},
-    config::{Config, Store},
+    config::{Config, RetentionSettings, Store},
     http::{self, LocationBase},
     mirror::Mirror,
     notify::{self, Notifier},
     ops::Metrics,
-    registry::{Extensions, Gc, Registry, Rules, Upstream, Verify},
+    registry::{Extensions, Gc, Registry, Retention, Rules, Verify},
     storage::{Storage, StorageError},
     web::Web,
 };
@@ -26,13 +26,15 @@ pub(super) async fn registry(
     mirror: Option<&Arc<Mirror>>,
 ) -> Result<Registry, StartError> {
     let (mut storage, rules) = (storage(config).await?, rules(config));
-    Registry::at_rest(storage.clone(), rules, upstream(mirror)).mark_unexplained().await?;
-    let mut extensions = Extensions { upstream: upstream(mirror), ..Extensions::default() };
+    Registry::at_rest(storage.clone(), rules, Extensions::default()).mark_unexplained().await?;
+    let mut extensions = extensions(config, mirror);
     if let Some(metrics) = metrics {
         storage = storage.observed_by(metrics.clone());
         extensions.listeners.push(metrics.clone());
     }
     extensions.listeners.extend(mirror.map(|mirror| mirror.clone() as _));
+    let retention = extensions.retention.clone().filter(|retention| retention.needs_pulls());
+    extensions.listeners.extend(retention.map(|retention| retention as _));
     extensions.listeners.extend(notifier.map(|notifier| notifier.clone() as _));
     let registry = Registry::extended(storage, rules, extensions);
     match notifier {
@@ -54,11 +56,14 @@ pub(super) fn metrics(config: &Config) -> Option<Arc<Metrics>> {
 /// In words for the operator.
 pub(crate) async fn at_rest(config: &Config) -> Result<Registry, StartError> {
     let mirror = upstreams::mirror(config)?;
-    Ok(Registry::at_rest(storage(config).await?, rules(config), upstream(mirror.as_ref())))
+    Ok(Registry::at_rest(storage(config).await?, rules(config), extensions(config, mirror.as_ref())))
 }
 
-fn upstream(mirror: Option<&Arc<Mirror>>) -> Option<Arc<dyn Upstream>> {
-    mirror.map(|mirror| mirror.clone() as _)
+/// The parts of a registry that have no listener yet.
+fn extensions(config: &Config, mirror: Option<&Arc<Mirror>>) -> Extensions {
+    let RetentionSettings { rules, interval, ceiling } = config.retention.clone();
+    let retention = (!rules.is_empty()).then(|| Arc::new(Retention::new(rules, interval, ceiling)));
+    Extensions { upstream: mirror.map(|mirror| mirror.clone() as _), retention, ..Extensions::default() }
 }
 
 async fn storage(config: &Config) -> Result<Storage, StorageError> {

@@ -24,7 +24,7 @@ use crate::{
     config::{Config, Store},
     files,
     notify::{EventsReport, EventsRequest, Notifier},
-    registry::{Collection, Inspection, Registry},
+    registry::{Collection, Inspection, Registry, RetentionRun},
     storage::OWN_PREFIX,
 };
 
@@ -45,6 +45,8 @@ pub(crate) enum Request {
     Collect(Collection),
     /// A check of the whole store.
     Fsck(Inspection),
+    /// A run of retention.
+    Retain(RetentionRun),
     /// What waits to be reported.
     Events(EventsRequest),
 }
@@ -165,6 +167,10 @@ async fn answer(stream: UnixStream, registry: Registry, notifier: Option<Arc<Not
             let (sender, events) = mpsc::channel(EVENTS);
             let work = async { registry.fsck(inspection, sender).await };
             relay(&mut write, events, work).await;
+        }
+        Ok(Request::Retain(run)) => {
+            let (sender, events) = mpsc::channel(EVENTS);
+            relay(&mut write, events, async { registry.retain(run, sender).await }).await;
         }
         Ok(Request::Events(request)) => {
             let answered = match notifier {

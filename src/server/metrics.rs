@@ -7,6 +7,7 @@ use crate::{
     auth::Authenticator,
     files::Watched,
     ops::{Kind, MetricSource, Text},
+    registry::Retention,
 };
 
 /// Credentials that were refused.
@@ -43,5 +44,13 @@ impl MetricSource for CertificateEnd {
             let help = "When the certificate of the registry ends.";
             text.single("wharf_certificate_end_timestamp_seconds", Kind::Gauge, help, end);
         }
+    }
+}
+
+/// Tags that retention removed.
+impl MetricSource for Retention {
+    fn write(&self, text: &mut Text) {
+        let help = "Tags that were removed because no rule of retention keeps them.";
+        text.single("wharf_retention_removed_tags_total", Kind::Counter, help, self.removed());
     }
 }

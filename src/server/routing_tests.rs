@@ -7,7 +7,7 @@ use crate::{
     auth::Authenticator,
     config::Config,
     http::Service,
-    registry::{Registry, Rules},
+    registry::{Extensions, Registry, Rules},
     storage::Storage,
 };
 
@@ -18,7 +18,7 @@ const SESSION: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
 fn service(prefix: &str) -> Service {
     let mut config = Config::default();
     config.http.prefix = prefix.to_owned();
-    let registry = Registry::at_rest(Storage::memory(), Rules::default(), None);
+    let registry = Registry::at_rest(Storage::memory(), Rules::default(), Extensions::default());
     super::service(&config, &registry, &Arc::new(Authenticator::open_to_everybody()), &Arc::default(), None)
 }
 

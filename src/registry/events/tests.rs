@@ -100,7 +100,7 @@ fn heard() -> (Storage, Registry, Arc<Recorder>) {
     let storage = Storage::memory();
     let recorder = Arc::new(Recorder { storage: storage.clone(), heard: Mutex::default(), sources: Mutex::default() });
     let rules = Rules { gc: Gc { interval: None, grace: Duration::ZERO, untagged: true }, ..Rules::default() };
-    let extensions = Extensions { listeners: vec![recorder.clone()], upstream: None };
+    let extensions = Extensions { listeners: vec![recorder.clone()], ..Extensions::default() };
     (storage.clone(), Registry::extended(storage, rules, extensions), recorder)
 }
 

@@ -130,7 +130,7 @@ impl Upstream for Hub {
 
 fn cache() -> (Arc<Hub>, Arc<Ears>, Repository) {
     let (hub, ears) = (Arc::new(Hub::default()), Arc::new(Ears::default()));
-    let extensions = Extensions { listeners: vec![ears.clone()], upstream: Some(hub.clone()) };
+    let extensions = Extensions { listeners: vec![ears.clone()], upstream: Some(hub.clone()), ..Extensions::default() };
     let registry = Registry::extended(Storage::memory(), Rules::default(), extensions);
     (hub, ears, registry.repository("a".parse().unwrap()))
 }

@@ -1,0 +1,166 @@
+//! When tags and manifests were pulled: noted in memory, and written to one object of the store from time to time.
+//!
+//! The object says since when every pull is in it. A stop writes all pulls. After a crash, pulls of the last minute may
+//! be missing, so the record begins anew: a rule with `pulled_within` removes nothing for so long.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError, Weak},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::Retention;
+use crate::{
+    oci::{Digest, RepositoryName, Tag},
+    registry::{Inner, Registry, layout},
+    storage::{Condition, StorageError},
+};
+
+/// How often pulls are written, if there are new ones.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+/// How many bytes the object has at most. A longer one is not read, and the record begins anew.
+const BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Since when all pulls are recorded; `None`: they are not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recorded(pub(super) Option<SystemTime>);
+
+/// The pulls of a registry.
+#[derive(Debug, Default)]
+pub(super) struct Pulls(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    record: Record,
+    is_loaded: bool,
+    /// Whether there are pulls that are not written.
+    is_new: bool,
+}
+
+/// The record as it is stored.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Record {
+    /// Since when all pulls are in it, in seconds since 1970.
+    since: u64,
+    /// Whether a server notes pulls that may not be in it yet.
+    is_open: bool,
+    /// When each tag and each manifest of a repository was pulled last.
+    pulls: HashMap<RepositoryName, HashMap<String, u64>>,
+}
+
+impl Pulls {
+    /// Notes a pull of a manifest, by these tags.
+    pub(super) fn note(&self, repository: &RepositoryName, digest: &Digest, tags: &[Tag]) {
+        let now = seconds(SystemTime::now());
+        let mut state = self.state();
+        state.is_new = true;
+        let pulls = state.record.pulls.entry(repository.clone()).or_default();
+        for reference in tags.iter().map(Tag::to_string).chain([digest.to_string()]) {
+            pulls.insert(reference, now);
+        }
+    }
+
+    /// When a tag was pulled last, or the manifest that it names.
+    pub(super) fn last(&self, repository: &RepositoryName, tag: &Tag, digest: &Digest) -> Option<SystemTime> {
+        let state = self.state();
+        let pulls = state.record.pulls.get(repository)?;
+        let last = pulls.get(tag.as_str()).max(pulls.get(digest.to_string().as_str()))?;
+        Some(UNIX_EPOCH + Duration::from_secs(*last))
+    }
+
+    pub(super) fn recorded(&self) -> Recorded {
+        let state = self.state();
+        Recorded(state.is_loaded.then(|| UNIX_EPOCH + Duration::from_secs(state.record.since)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Retention {
+    /// Reads the record, if that was not done. A server that notes pulls opens it.
+    pub(super) async fn load_pulls(&self, registry: &Registry) -> Result<(), StorageError> {
+        if !self.needs_pulls() || self.pulls.state().is_loaded {
+            return Ok(());
+        }
+        let stored = match registry.storage().read(&layout::pulls(), BYTES).await {
+            Err(StorageError::TooLarge) => None,
+            other => other?,
+        };
+        let now = seconds(SystemTime::now());
+        let record = stored.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+        let mut record = record.unwrap_or_else(|| Record { since: now, ..Record::default() });
+        if record.is_open || record.since > now {
+            tracing::warn!("when tags were pulled is recorded anew from now on, because the last record is not whole");
+            record.since = now;
+        }
+        {
+            let mut state = self.pulls.state();
+            for (repository, pulls) in std::mem::take(&mut state.record.pulls) {
+                record.pulls.entry(repository).or_default().extend(pulls);
+            }
+            (state.record, state.is_loaded, state.is_new) = (record, true, true);
+        }
+        Ok(())
+    }
+
+    /// Writes the record, if there are new pulls. At the end of a server it is closed.
+    pub(in crate::registry) async fn store_pulls(
+        &self,
+        registry: &Registry,
+        is_open: bool,
+    ) -> Result<(), StorageError> {
+        let oldest = self.window().map_or(0, |window| seconds(SystemTime::now()).saturating_sub(window.as_secs()));
+        let content = {
+            let mut state = self.pulls.state();
+            if !state.is_loaded || (is_open && !state.is_new) {
+                return Ok(());
+            }
+            state.is_new = false;
+            state.record.is_open = is_open;
+            for pulls in state.record.pulls.values_mut() {
+                pulls.retain(|_, last| *last >= oldest);
+            }
+            state.record.pulls.retain(|_, pulls| !pulls.is_empty());
+            serde_json::to_vec(&state.record)
+        };
+        let Ok(content) = content else { return Ok(()) };
+        let stored = registry.storage().put(&layout::pulls(), Bytes::from(content), Condition::Any).await;
+        if stored.is_err() {
+            self.pulls.state().is_new = true;
+        }
+        stored.map(drop)
+    }
+}
+
+/// Keeps the record of pulls, for as long as the registry is there.
+pub(in crate::registry) async fn keep(registry: Weak<Inner>) {
+    loop {
+        let Some(inner) = registry.upgrade() else { return };
+        let registry = Registry(inner);
+        if let Some(retention) = &registry.0.extensions.retention {
+            let kept = async {
+                retention.load_pulls(&registry).await?;
+                retention.store_pulls(&registry, true).await
+            };
+            if let Err(error) = kept.await {
+                tracing::error!(%error, "when tags were pulled can't be recorded");
+            }
+        }
+        let weak = std::sync::Arc::downgrade(&registry.0);
+        drop(registry);
+        tokio::time::sleep(INTERVAL).await;
+        if weak.strong_count() == 0 {
+            return;
+        }
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -174,7 +174,7 @@ async fn each_manifest_is_pushed_once() {
     let scratch = tempfile::tempdir().unwrap();
     layout_with(scratch.path(), "1.0", 10);
     let pushes = Arc::new(Pushes::default());
-    let extensions = Extensions { listeners: vec![Arc::clone(&pushes) as Arc<dyn Listener>], upstream: None };
+    let extensions = Extensions { listeners: vec![Arc::clone(&pushes) as Arc<dyn Listener>], ..Extensions::default() };
     let registry = Registry::extended(Storage::memory(), Rules::default(), extensions);
     let archive = Archive::open(&format!("{}=app", scratch.path().display())).unwrap();
     load(&[archive], &registry).await.unwrap();

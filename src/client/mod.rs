@@ -56,6 +56,10 @@ pub use hyper::{
 /// How long a connection that is not in use is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// How many fields the head of a response may have. The library's own limit is 100, which a proxy with a policy for
+/// each browser's feature exceeds.
+const FIELDS: usize = 1000;
+
 /// A client with its own connections. Clones share them.
 #[derive(Clone)]
 pub struct Client {
@@ -77,6 +81,7 @@ impl Client {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http1_title_case_headers(true)
+            .http1_max_headers(FIELDS)
             .build(connector.clone());
         Ok(Self { http, connector, connect_timeout: options.connect_timeout, read_timeout: options.read_timeout })
     }

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use tokio::time;
 
-use super::{Endpoint, Notifier, queue::Next, record::Record};
+use super::{Endpoint, EndpointState, Notifier, queue::Next, record::Record};
 use crate::{
     client::{
         ClientError, Method, Request,
@@ -102,12 +102,14 @@ impl Notifier {
     }
 
     async fn attempt(&self, index: usize, body: Bytes) -> Result<(), Refused> {
-        let (endpoint, counters) = (&self.settings.endpoints[index], &self.endpoints[index].counters);
+        let (endpoint, EndpointState { counters, last_error, .. }) =
+            (&self.settings.endpoints[index], &self.endpoints[index]);
         match post(endpoint, body).await {
             Ok(status) => {
                 counters.status(status);
                 if (200..400).contains(&status) {
                     counters.successes.fetch_add(1, Relaxed);
+                    *last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return Ok(());
                 }
                 counters.failures.fetch_add(1, Relaxed);

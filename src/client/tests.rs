@@ -74,7 +74,7 @@ async fn a_request_has_its_headers_and_its_body_comes_in_pieces() {
 
 #[tokio::test]
 async fn a_response_may_have_many_fields() {
-    let fields: String = (0..500).map(|number| format!("X-{number}: {}\r\n", "v".repeat(100))).collect();
+    let fields = "X-Field: value\r\n".repeat(500);
     let (address, _server) = serve(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n").leak()).await;
     assert_eq!(get(&options(), &format!("http://{address}/")).await.unwrap().headers.len(), 501);
 }

@@ -47,6 +47,7 @@ fn a_redirect_accepts_an_event_and_is_not_followed() {
     endpoint.set(Mood::Answers(302));
     push_tags(&server, 0..3);
     eventually("all tags", || pushed_tags(&endpoint).len() == 3);
+    eventually("one warning", || server.log().matches("the endpoint redirects").count() == 1);
 }
 
 /// registry:2 does not read the body. Otherwise the event would be sent again for ever, and the others would wait.

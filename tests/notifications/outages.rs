@@ -62,6 +62,23 @@ fn a_status_accepts_an_event_though_the_body_after_it_does_not_end() {
 }
 
 #[test]
+fn events_go_through_the_proxy_of_the_environment() {
+    let (root, proxy, spared) = (tempfile::tempdir().unwrap(), Endpoint::new(), tempfile::tempdir().unwrap());
+    let endpoints = "[{name: hook, url: 'http://hooks.invalid/hook', threshold: 1, backoff: 100ms}]";
+    let launch = |root: &std::path::Path| {
+        let launch = proxy.launch(Program::Wharf, root, "").set("REGISTRY_NOTIFICATIONS_ENDPOINTS", endpoints);
+        launch.set("HTTP_PROXY", &proxy.url())
+    };
+    let server = launch(spared.path()).set("NO_PROXY", "hooks.invalid").start();
+    push_tags(&server, 0..1);
+    eventually("the host is looked for", || server.log().contains("no connection to hooks.invalid:80"));
+    assert_eq!(proxy.received().len(), 0);
+    let server = launch(root.path()).start();
+    push_tags(&server, 0..3);
+    eventually("all tags", || pushed_tags(&proxy).len() == 3);
+}
+
+#[test]
 fn no_push_waits_for_an_endpoint() {
     let (root, endpoint) = (tempfile::tempdir().unwrap(), Endpoint::new());
     endpoint.set(Mood::IsSilent);

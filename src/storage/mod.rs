@@ -51,16 +51,20 @@ use {error::Result, filesystem::Filesystem, memory::Memory, staging::Upload};
 pub(crate) use filesystem::fuzz_hash_state;
 
 pub use commit::Step;
-pub use error::StorageError;
+pub use error::{AppendError, StorageError};
 pub use key::Key;
 pub use object::Object;
 pub use observer::{Action, Observer};
 pub use sendfile::FileRegion;
-pub use staging::{AppendError, Staged, Staging, Verified};
+pub use staging::{Staged, Staging, Verified};
 pub use stat::{Child, Condition, FreeSpace, Stat, Version};
 
 /// The first component of the keys that are wharf's own. Other registries do not read them.
 pub const OWN_PREFIX: &str = "wharf";
+
+/// The most bytes of an append that a back end keeps in memory: they are written by the next operation, on the same
+/// thread. Hashing them takes some microseconds.
+const BUFFERED_LEN: usize = 64 * 1024;
 
 /// Whether writes survive a power cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

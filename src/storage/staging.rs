@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::{Object, StorageError, filesystem, memory};
+use super::{AppendError, BUFFERED_LEN, Object, StorageError, filesystem, memory};
 use crate::oci::{Algorithm, Digest};
 
 /// Content that is being received. Only the holder of this value writes to it.
@@ -19,21 +19,9 @@ pub(super) enum Upload {
     Memory(memory::Upload),
 }
 
-/// Why an append ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError<E> {
-    /// The sender failed. The bytes before the failure are kept.
-    #[error("the body ended early: {0}")]
-    Body(E),
-    /// The store failed, and the staged object is gone. If the store is full ([`StorageError::Full`]), the object is as
-    /// it was at its last sync instead.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
-
 impl Staging {
     /// The most bytes of an append that a back end keeps in memory.
-    pub const BUFFERED: u64 = 64 * 1024;
+    pub const BUFFERED: u64 = BUFFERED_LEN as u64;
 
     /// How many bytes there are.
     #[must_use]

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 pub struct FreeSpace {
     /// How many bytes can still be written.
     pub bytes: u64,
-    /// How many files can still be made.
-    pub inodes: u64,
+    /// How many files can still be made; `None` where the filesystem has no limit of files.
+    pub inodes: Option<u64>,
 }
 
 /// The metadata of an object.

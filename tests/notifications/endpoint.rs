@@ -24,6 +24,8 @@ pub(crate) enum Mood {
     HangsUp,
     /// It takes the request and says nothing.
     IsSilent,
+    /// It answers with 200 and a body that does not end.
+    NeverEnds,
 }
 
 /// A request that was accepted.
@@ -128,6 +130,14 @@ impl Endpoint {
                     let _ = reader.read(&mut [0]);
                     return;
                 }
+                Mood::NeverEnds => {
+                    self.state.lock().unwrap().received.push(received);
+                    let head = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n";
+                    let _ = reader.get_mut().write_all(head);
+                    let _ = reader.get_ref().set_read_timeout(Some(Duration::from_secs(60)));
+                    let _ = reader.read(&mut [0]);
+                    return;
+                }
                 Mood::Answers(status) => {
                     if status < 400 {
                         self.state.lock().unwrap().received.push(received);
@@ -146,7 +156,8 @@ impl Endpoint {
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Received> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|len| *len > 0)?;
-    assert!(line.starts_with("POST /hook HTTP/1.1"), "{line}");
+    // As a proxy it gets the whole URL.
+    assert!(line.starts_with("POST ") && line.trim_end().ends_with("/hook HTTP/1.1"), "{line}");
     let mut headers = Vec::new();
     loop {
         let mut line = String::new();

@@ -123,6 +123,8 @@ impl Retention {
             }
             state.is_new = false;
             state.record.is_open = is_open;
+            // A longer time that a rule gets later must not take the older pulls, which go here, for none.
+            state.record.since = state.record.since.max(oldest);
             for pulls in state.record.pulls.values_mut() {
                 pulls.retain(|_, last| *last >= oldest);
             }
@@ -163,4 +165,35 @@ pub(in crate::registry) async fn keep(registry: Weak<Inner>) {
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::{
+        registry::{RetentionRule, Rules},
+        storage::Storage,
+    };
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    #[tokio::test]
+    async fn a_record_goes_back_no_further_than_its_pulls() {
+        let rule = RetentionRule { pulled_within: Some(Duration::from_secs(7 * DAY)), ..RetentionRule::default() };
+        let retention = Retention::new(vec![rule], None, 1);
+        let registry = Registry::new(Storage::memory(), Rules::default());
+        let now = seconds(SystemTime::now());
+        {
+            let mut state = retention.pulls.state();
+            (state.record.since, state.is_loaded, state.is_new) = (now - 90 * DAY, true, true);
+            let pulls = HashMap::from([("old".to_owned(), now - 20 * DAY), ("new".to_owned(), now)]);
+            state.record.pulls.insert("app".parse::<RepositoryName>().unwrap(), pulls);
+        }
+        retention.store_pulls(&registry, false).await.unwrap();
+        let record = retention.pulls.state().record.clone();
+        assert_eq!(record.pulls[&"app".parse::<RepositoryName>().unwrap()], HashMap::from([("new".to_owned(), now)]));
+        assert!(record.since >= now - 7 * DAY, "{} days", (now - record.since) / DAY);
+    }
 }

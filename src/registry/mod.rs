@@ -249,13 +249,14 @@ impl Registry {
             if let Some(interval) = rules.gc.interval {
                 tokio::spawn(gc::run(Arc::downgrade(&registry.0), interval));
             }
-            if let Some(retention) = &registry.0.extensions.retention {
-                if retention.needs_pulls() {
-                    tokio::spawn(retention::keep_pulls(Arc::downgrade(&registry.0)));
-                }
-                if let Some(interval) = retention.interval() {
-                    tokio::spawn(retention::repeat(Arc::downgrade(&registry.0), interval));
-                }
+            let retention = registry.0.extensions.retention.as_ref();
+            if retention.is_some_and(|retention| retention.needs_pulls()) {
+                tokio::spawn(retention::keep_pulls(Arc::downgrade(&registry.0)));
+            } else {
+                tokio::spawn(retention::forget_pulls(registry.clone()));
+            }
+            if let Some(interval) = retention.and_then(|retention| retention.interval()) {
+                tokio::spawn(retention::repeat(Arc::downgrade(&registry.0), interval));
             }
         }
         registry

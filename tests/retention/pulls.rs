@@ -50,6 +50,25 @@ fn a_pull_within_the_time_keeps_a_tag_after_a_restart() {
 }
 
 #[test]
+fn a_server_without_such_a_rule_ends_the_record() {
+    let root = tempfile::tempdir().unwrap();
+    let server = launch(root.path(), RULES).start();
+    fill(&server);
+    until_the_unused_goes(&server);
+    server.stop();
+    // Nobody notes that the tag is pulled now.
+    let server = launch(root.path(), "[]").start();
+    let record = root.path().join("wharf/pulls");
+    eventually("the record is removed", || !record.exists());
+    server.http().repository("app").manifest("pulled").expect(200);
+    server.stop();
+    let server = launch(root.path(), RULES).start();
+    let report = retain(root.path(), RULES, &[]);
+    assert_eq!((report["unrecorded"].as_u64(), named(&report).len()), (Some(1), 0), "{report}");
+    drop(server);
+}
+
+#[test]
 fn after_a_kill_the_record_begins_anew() {
     let root = tempfile::tempdir().unwrap();
     let server = launch(root.path(), RULES).start();

@@ -39,6 +39,8 @@ struct State {
     is_loaded: bool,
     /// Whether there are pulls that are not written.
     is_new: bool,
+    /// Whether the stored record says that it is open. Until then, a crash would leave one that seems whole.
+    is_marked: bool,
 }
 
 /// The record as it is stored.
@@ -74,7 +76,7 @@ impl Pulls {
 
     pub(super) fn recorded(&self) -> Recorded {
         let state = self.state();
-        Recorded(state.is_loaded.then(|| UNIX_EPOCH + Duration::from_secs(state.record.since)))
+        Recorded((state.is_loaded && state.is_marked).then(|| UNIX_EPOCH + Duration::from_secs(state.record.since)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -105,6 +107,8 @@ impl Retention {
                 record.pulls.entry(repository).or_default().extend(pulls);
             }
             (state.record, state.is_loaded, state.is_new) = (record, true, true);
+            // Without clients, there are no pulls that could be lost.
+            state.is_marked = registry.0.beginning.serving.is_none();
         }
         Ok(())
     }
@@ -133,10 +137,18 @@ impl Retention {
         };
         let Ok(content) = content else { return Ok(()) };
         let stored = registry.storage().put(&layout::pulls(), Bytes::from(content), Condition::Any).await;
-        if stored.is_err() {
-            self.pulls.state().is_new = true;
+        match &stored {
+            Ok(()) => self.pulls.state().is_marked = true,
+            Err(_) => self.pulls.state().is_new = true,
         }
         stored.map(drop)
+    }
+}
+
+/// Removes the record, as a server does that notes no pulls: it would not be whole.
+pub(in crate::registry) async fn forget(registry: Registry) {
+    if let Err(error) = registry.storage().delete(&layout::pulls()).await {
+        tracing::error!(%error, "the record of pulls can't be removed, and is not whole any more");
     }
 }
 

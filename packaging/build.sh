@@ -45,6 +45,8 @@ binary() {
         # Rust links with LLD here, which keeps one of several functions that are alike, and writes relocations shortly.
         small=(-C link-arg=-Wl,--icf=all -C link-arg=-Wl,-z,pack-relative-relocs)
     fi
+    # The last step of the compiler makes functions of all crates one program: for size here, where it matters most.
+    small+=(-C opt-level=s)
     need_tool cargo-auditable 0.7.7
     cargo auditable rustc --release --bin wharf "${target[@]}" -- -C target-feature=+crt-static "${small[@]}"
     binary=${CARGO_TARGET_DIR:-target}/${target[1]-}/release/wharf

@@ -42,8 +42,8 @@ binary() {
         rustup target add "${target[1]}"
         export "CARGO_TARGET_${machine^^}_UNKNOWN_LINUX_GNU_LINKER=$machine-linux-gnu-gcc"
     elif [ "$machine" = x86_64 ]; then
-        # Rust links with LLD here, which keeps one of several functions that are alike, and writes relocations shortly.
-        small=(-C link-arg=-Wl,--icf=all -C link-arg=-Wl,-z,pack-relative-relocs)
+        # Relocations take hundreds of kilobytes otherwise. The linkers for arm64 do not know this form.
+        small=(-C link-arg=-Wl,-z,pack-relative-relocs)
     fi
     # The last step of the compiler makes functions of all crates one program: for size here, where it matters most.
     small+=(-C opt-level=s)

@@ -12,8 +12,8 @@ use crate::{
     wharf::{launch, named, retain},
 };
 
-/// Tags stay that were pulled within eight seconds.
-const RULES: &str = "[{repositories: ['**'], pulled_within: 8s}]";
+/// Tags stay that were pulled within twenty seconds.
+const RULES: &str = "[{repositories: ['**'], pulled_within: 20s}]";
 
 fn fill(server: &Server) {
     for tag in ["pulled", "unused"] {
@@ -75,7 +75,7 @@ fn after_a_kill_the_record_begins_anew() {
     fill(&server);
     until_the_unused_goes(&server);
     server.kill();
-    pass(Duration::from_secs(8), "the time of the rule, before somebody asks again");
+    pass(Duration::from_secs(20), "the time of the rule, before somebody asks again");
     let server = launch(root.path(), RULES).start();
     let report = retain(root.path(), RULES, &[]);
     assert_eq!((report["unrecorded"].as_u64(), named(&report).len()), (Some(1), 0), "{report}");

@@ -16,6 +16,7 @@ use super::{
     challenge::Challenge,
     network::Network,
     remote_error::RemoteError,
+    settings::is_docker_hub,
     tokens::{Access, IssuedToken, Tokens},
 };
 use crate::client::{Client, ClientError, HeaderValue, Method, Options, Request, Response, StatusCode, header};
@@ -227,7 +228,7 @@ impl Remote {
 
     /// The host that gets the credentials beside the upstream's own.
     fn trusted_realm(&self) -> Option<&str> {
-        let is_hub = matches!(self.url.host_str(), Some("registry-1.docker.io" | "docker.io" | "index.docker.io"));
+        let is_hub = self.url.host_str().is_some_and(is_docker_hub);
         self.realm.as_deref().or(is_hub.then_some("auth.docker.io"))
     }
 

@@ -96,8 +96,12 @@ impl Source {
                 }
                 is_proven = true;
             }
-            if is_stored && is_proven && repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))? {
-                return Ok(None);
+            if is_stored && is_proven {
+                let linked = repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))?;
+                if let Some(len) = linked {
+                    self.stored(repository.registry(), digest, len);
+                    return Ok(None);
+                }
             }
             let fetch = || Fetch {
                 source: Arc::clone(self),
@@ -175,7 +179,8 @@ impl Fetch {
         let response = self.source.remote.ask(&wanted(&self.name, &self.digest, None)).await?;
         let len = response.content_length().or(self.size);
         let len = len.ok_or_else(|| RemoteError::Answer("it does not say how long the blob is".to_owned()))?;
-        self.must_have_room(len).await?;
+        let room = self.source.make_room(&self.repository, len).await;
+        let room = room.ok_or_else(|| RemoteError::Answer("the store has no room for the blob".to_owned()))?;
         let (mut writer, fetched) =
             self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?;
         began.send_replace(Some(Ok(fetched)));
@@ -185,7 +190,10 @@ impl Fetch {
         }
         let others = download.others().take().unwrap_or_default();
         let others = others.into_iter().filter(|other| other.name() != self.repository.name()).collect();
-        writer.finish(others).await.map_err(|error| unstorable(&error))
+        writer.finish(others).await.map_err(|error| unstorable(&error))?;
+        self.source.stored(self.repository.registry(), &self.digest, len);
+        drop(room);
+        Ok(())
     }
 
     /// Receives the whole blob. After a break it goes on where it was.
@@ -260,19 +268,6 @@ impl Fetch {
             Ok((response, 0))
         } else {
             Err(RemoteError::Answer("it sends another part of the blob".to_owned()))
-        }
-    }
-
-    /// # Errors
-    /// [`RemoteError::Answer`]: the store has no room for so many bytes.
-    async fn must_have_room(&self, len: u64) -> Result<(), RemoteError> {
-        let free = self.repository.free_space().await.map_err(|error| unstorable(&error.into()))?;
-        let needed = len.saturating_add(self.source.remote.min_free);
-        match free {
-            Some(free) if free.bytes < needed => {
-                Err(RemoteError::Answer("the store has no room for the blob".to_owned()))
-            }
-            _ => Ok(()),
         }
     }
 }

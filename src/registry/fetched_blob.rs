@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::{
     RegistryError, Repository, SessionId,
+    content::Pin,
     events::{Action, BlobTarget},
     layout,
     uploads::verified,
@@ -38,6 +39,8 @@ struct Fetch {
     len: u64,
     /// The bytes that are written so far; `None` if the back end can't read them before they are stored.
     written: Option<Object>,
+    /// It is neither evicted nor collected while it is fetched and read.
+    _pin: Pin,
     progress: watch::Receiver<Progress>,
 }
 
@@ -65,6 +68,7 @@ impl Repository {
     /// # Errors
     /// The error of the store.
     pub async fn begin_blob(&self, digest: &Digest, len: u64) -> Result<(BlobWriter, FetchedBlob), RegistryError> {
+        let _pin = self.locks().pins().pin([digest.clone()]).await;
         let key = layout::upload(&self.name, &SessionId::random());
         let staging = self.storage().stage(&key, digest.algorithm()).await?;
         let (progress, receiver) = watch::channel(Progress::Written(0));
@@ -73,27 +77,28 @@ impl Repository {
             digest: digest.clone(),
             len,
             written: staging.written().await?,
+            _pin,
             progress: receiver,
         };
         let writer = BlobWriter { repository: self.clone(), digest: digest.clone(), staging, progress };
         Ok((writer, FetchedBlob(Arc::new(fetch))))
     }
 
-    /// Makes a blob readable here that the upstream says this repository has, if the store has its bytes; `false` if
-    /// it does not. Only the upstream may say so: else a client could read a blob of another repository by its digest.
+    /// Makes a blob readable here that the upstream says this repository has, if the store has its bytes; how many
+    /// those are. Only the upstream may say so: else a client could read a blob of another repository by its digest.
     ///
     /// # Errors
     /// The error of the store.
-    pub async fn link_stored_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
+    pub async fn link_stored_blob(&self, digest: &Digest) -> Result<Option<u64>, RegistryError> {
         let (this, digest) = (self.clone(), digest.clone());
         self.locks()
             .own(async move {
                 let _pin = this.locks().pins().pin([digest.clone()]).await;
-                let Some(stat) = this.registry.stat_data(&digest).await? else { return Ok(false) };
+                let Some(stat) = this.registry.stat_data(&digest).await? else { return Ok(None) };
                 let _shared = this.locks().shared(&this.name).await;
                 let action = Action::BlobPushed(BlobTarget { digest: &digest, size: stat.len });
                 this.link_blob(action, None, &digest, &digest).await?;
-                Ok(true)
+                Ok(Some(stat.len))
             })
             .await
     }

@@ -54,7 +54,7 @@ pub use fetched_blob::{BlobWriter, FetchedBlob};
 pub use fetching::FetchedImage;
 pub use fsck::{Event as FsckEvent, Finding, FsckError, FsckReport, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
-    Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
+    Collection, CollectionError, Event as CollectionEvent, Eviction, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
 };
 pub use image_name::ImageName;
@@ -404,6 +404,12 @@ impl Repository {
     #[must_use]
     pub fn name(&self) -> &RepositoryName {
         &self.name
+    }
+
+    /// The registry that it is of.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     fn storage(&self) -> &Storage {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -50,6 +50,14 @@ struct Download {
 impl Downloads {
     fn all(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Download>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a fetch off the list, so that the next request begins another.
+    fn end(&self, digest: &Digest, download: &Arc<Download>) {
+        let mut all = self.all();
+        if all.get(digest).is_some_and(|other| Arc::ptr_eq(other, download)) {
+            all.remove(digest);
+        }
     }
 }
 
@@ -114,7 +122,10 @@ impl Source {
             let mut began = download.began.clone();
             let Ok(began) = began.wait_for(Option::is_some).await else { return Err(UpstreamError::Unavailable) };
             return match began.clone() {
-                Some(Ok(fetched)) => Ok(Some(fetched)),
+                Some(Ok(fetched)) => match fetched.claim() {
+                    Some(fetched) => Ok(Some(fetched)),
+                    None => continue,
+                },
                 Some(Err(RemoteError::Absent)) => Ok(None),
                 Some(Err(error)) => Err(error.into()),
                 None => Err(UpstreamError::Unavailable),
@@ -134,7 +145,7 @@ impl Source {
         let mut all = self.downloads.all();
         if let Some(download) = all.get(digest) {
             let joined = is_proven && download.join(repository);
-            self.counters.shared.fetch_add(u64::from(joined), std::sync::atomic::Ordering::Relaxed);
+            self.counters.shared.fetch_add(u64::from(joined), Relaxed);
             return joined.then(|| Arc::clone(download));
         }
         self.counters.blobs.missed();
@@ -147,7 +158,7 @@ impl Source {
             // It is taken off the list though the task panics.
             let ended = std::panic::AssertUnwindSafe(fetch.run(&sender, &running)).catch_unwind().await;
             drop(running.others().take());
-            source.downloads.all().remove(&digest);
+            source.downloads.end(&digest, &running);
             if let Ok(Err(error)) = ended {
                 tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
                 sender.send_if_modified(|began| {
@@ -174,15 +185,20 @@ impl Fetch {
     async fn run(
         self,
         began: &watch::Sender<Option<Result<FetchedBlob, RemoteError>>>,
-        download: &Download,
+        download: &Arc<Download>,
     ) -> Result<(), RemoteError> {
         let response = self.source.remote.ask(&wanted(&self.name, &self.digest, None)).await?;
         let len = response.content_length().or(self.size);
         let len = len.ok_or_else(|| RemoteError::Answer("it does not say how long the blob is".to_owned()))?;
         let room = self.source.make_room(&self.repository, len).await;
-        let room = room.ok_or_else(|| RemoteError::Answer("the store has no room for the blob".to_owned()))?;
-        let (mut writer, fetched) =
-            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?;
+        let (mut writer, fetched) = if room.is_some() {
+            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?
+        } else {
+            // Nobody else can read it, so the next request fetches it anew.
+            self.source.downloads.end(&self.digest, download);
+            self.source.counters.relayed.fetch_add(1, Relaxed);
+            Repository::relay_blob(&self.digest, len)
+        };
         began.send_replace(Some(Ok(fetched)));
         if let Err(error) = self.receive(&mut writer, response, len).await {
             writer.give_up().await;
@@ -191,8 +207,9 @@ impl Fetch {
         let others = download.others().take().unwrap_or_default();
         let others = others.into_iter().filter(|other| other.name() != self.repository.name()).collect();
         writer.finish(others).await.map_err(|error| unstorable(&error))?;
-        self.source.stored(self.repository.registry(), &self.digest, len);
-        drop(room);
+        if room.is_some() {
+            self.source.stored(self.repository.registry(), &self.digest, len);
+        }
         Ok(())
     }
 

@@ -13,6 +13,8 @@ pub struct Counters {
     pub stale: AtomicU64,
     /// How many requests for blobs followed a fetch that was under way.
     pub shared: AtomicU64,
+    /// How many blobs were given to a client without being stored, because there was no room.
+    pub relayed: AtomicU64,
     /// What is left of the upstream's limit of pulls, as it says.
     pub limit_left: Known,
     /// How many bytes are stored, if there is a bound to them.

@@ -92,7 +92,7 @@ impl MetricSource for Mirror {
             let sum = |kind: fn(&Counters) -> &Requests| self.counters().map(|(_, all)| count(kind(all))).sum();
             [sum(|counters| &counters.blobs), sum(|counters| &counters.manifests)]
         });
-        let families: [Family; 5] = [
+        let families: [Family; 6] = [
             (
                 "wharf_upstream_stale_total",
                 Kind::Counter,
@@ -110,6 +110,12 @@ impl MetricSource for Mirror {
                 Kind::Gauge,
                 "What is left of the upstream's limit, as it said last.",
                 |counters| counters.limit_left.get(),
+            ),
+            (
+                "wharf_upstream_relayed_total",
+                Kind::Counter,
+                "Blobs that went to one client without being stored, because there was no room.",
+                |counters| Some(counters.relayed.load(Relaxed)),
             ),
             (
                 "wharf_upstream_stored_bytes",

@@ -10,6 +10,7 @@ mod hub;
 mod mirror;
 mod names;
 mod outages;
+mod relays;
 mod rights;
 mod space;
 mod tags;

@@ -360,7 +360,7 @@ impl Registry {
     pub async fn finish(&self) {
         self.0.locks.finish().await;
         if let Some(retention) = self.0.extensions.retention.as_ref().filter(|_| !self.is_read_only())
-            && let Err(error) = retention.store_pulls(self, false).await
+            && let Err(error) = retention.close_pulls(self).await
         {
             tracing::error!(%error, "when tags were pulled can't be recorded");
         }

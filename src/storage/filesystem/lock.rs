@@ -78,6 +78,8 @@ fn refused(path: &Path, error: Errno) -> StorageError {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
     use super::*;
 
     fn lock(root: &Path) -> Result<Lock, StorageError> {

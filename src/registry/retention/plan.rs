@@ -34,6 +34,8 @@ pub(super) struct Plan {
     pub(super) seen: usize,
     /// The tags that go, the oldest first.
     pub(super) doomed: Vec<Doomed>,
+    /// For each rule, the tags that stay because they were pushed last.
+    pub(super) newest: Vec<Vec<Tag>>,
     /// How many tags stay because their pulls are not recorded for long enough.
     pub(super) unrecorded: usize,
 }
@@ -56,6 +58,16 @@ impl Retention {
             }
         }
         Ok(self.decide(&repository.name, all, self.pulls.recorded(), now))
+    }
+
+    /// Whether tags are still there.
+    pub(super) async fn are_there(&self, repository: &Repository, tags: &[Tag]) -> Result<bool, StorageError> {
+        for tags in tags.chunks(AT_A_TIME) {
+            if self.facts(repository, tags).await?.len() < tags.len() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What is known of some tags. Those without a current link are left out.
@@ -89,7 +101,9 @@ impl Retention {
         for (rule, mut tags) in by_rule.into_iter().enumerate() {
             tags.sort_by(|one, other| (other.pushed, &other.tag).cmp(&(one.pushed, &one.tag)));
             let conditions = &self.rules[rule];
-            for facts in tags.into_iter().skip(conditions.keep_newest.unwrap_or_default()) {
+            let others = tags.split_off(conditions.keep_newest.unwrap_or_default().min(tags.len()));
+            plan.newest.push(tags.into_iter().map(|facts| facts.tag).collect());
+            for facts in others {
                 match conditions.judge(&facts, recorded, now) {
                     Verdict::Stays => {}
                     Verdict::Unrecorded => plan.unrecorded += 1,

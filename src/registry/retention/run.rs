@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, Sender};
 
 use super::{RemovedTag, Retention, RetentionError, RetentionEvent, RetentionReport, RetentionRun, plan::Doomed};
 use crate::{
-    oci::RepositoryName,
+    oci::{RepositoryName, Tag},
     registry::{
         Inner, Registry, RegistryError, Repository, events::Action, index::TagChange, layout, progress::Reporter,
     },
@@ -90,7 +90,7 @@ impl Registry {
                 let removed = if run.dry_run {
                     doomed.iter().map(|doomed| removed_tag(&repository, doomed)).collect()
                 } else {
-                    self.remove_doomed(retention, &repository, doomed).await?
+                    self.remove_doomed(retention, &repository, doomed, &plan.newest).await?
                 };
                 report.tags += removed.len() as u64;
                 for tag in removed {
@@ -102,17 +102,25 @@ impl Registry {
         Ok(report)
     }
 
-    /// Removes the tags that are still as they were when the plan was made.
+    /// Removes the tags that are still as they were when the plan was made. If one of the `newest` of a rule has gone
+    /// since, an older tag may be to stay in its place: the rule's tags are left to the next run.
     async fn remove_doomed(
         &self,
         retention: &Retention,
         repository: &Repository,
         doomed: &[Doomed],
+        newest: &[Vec<Tag>],
     ) -> Result<Vec<RemovedTag>, RetentionError> {
         let mut state = repository.locks().exclusive(&repository.name).await;
         let tags: Vec<_> = doomed.iter().map(|doomed| doomed.facts.tag.clone()).collect();
         let facts = retention.facts(repository, &tags).await?;
-        let unchanged: Vec<_> = doomed.iter().filter(|doomed| facts.contains(&doomed.facts)).collect();
+        let mut unchanged: Vec<_> = doomed.iter().filter(|doomed| facts.contains(&doomed.facts)).collect();
+        for (rule, newest) in newest.iter().enumerate() {
+            let decides = unchanged.iter().any(|doomed| doomed.rule == rule);
+            if decides && !retention.are_there(repository, newest).await? {
+                unchanged.retain(|doomed| doomed.rule != rule);
+            }
+        }
         let removals = unchanged.iter().map(|doomed| {
             let tag = &doomed.facts.tag;
             let removal = async {
@@ -282,10 +290,36 @@ mod tests {
         push(&registry, "moved", 2).await;
         push(&registry, "pushed", 1).await;
         // A pull of one tag is one of the manifest, so its other tags stay as well.
-        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed[3..]).await.unwrap();
+        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed[3..], &plan.newest).await.unwrap();
         assert_eq!(gone.len(), 1);
         repository.manifest(&Reference::Tag("pulled".parse().unwrap())).await.unwrap();
-        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed[..3]).await.unwrap();
+        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed[..3], &plan.newest).await.unwrap();
         assert!(gone.is_empty(), "{gone:?}");
+    }
+
+    #[tokio::test]
+    async fn the_newest_stay_though_one_of_them_is_deleted_after_the_plan() {
+        let all = || vec!["**".parse().unwrap()];
+        let rules = vec![
+            RetentionRule {
+                repositories: all(),
+                tags: vec!["a*".parse().unwrap()],
+                keep_newest: Some(2),
+                ..RetentionRule::default()
+            },
+            RetentionRule { repositories: all(), keep_newest: Some(1), ..RetentionRule::default() },
+        ];
+        let retention = Arc::new(Retention::new(rules, None, 100));
+        let registry = Registry::new(Storage::memory(), Rules::default());
+        for tag in ["a1", "a2", "a3", "b1", "b2"] {
+            push(&registry, tag, 1).await;
+            tokio::time::sleep(Duration::from_millis(11)).await;
+        }
+        let repository = registry.repository("ci/app".parse().unwrap());
+        let plan = retention.plan(&repository, SystemTime::now()).await.unwrap();
+        repository.delete_tag(&"a2".parse().unwrap(), Preconditions::default()).await.unwrap();
+        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed, &plan.newest).await.unwrap();
+        let gone: Vec<_> = gone.iter().map(|removed| removed.tag.to_string()).collect();
+        assert_eq!(gone, ["b1"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Blobs that the store has no room for: clients get them, and they are not stored.
 
-use std::thread;
+use std::{collections::HashMap, thread};
 
 use reqwest::Method;
 
@@ -31,6 +31,10 @@ fn without_room(large: &Blob) -> (Hub, tempfile::TempDir, Server) {
     (hub, root, server)
 }
 
+fn faults(of: &Blob, faults: Vec<Fault>) -> HashMap<String, Vec<Fault>> {
+    HashMap::from([(of.digest().to_owned(), faults)])
+}
+
 fn get(repository: &Repository, blob: &Blob, range: Option<&str>) -> reqwest::Result<(u16, Vec<u8>)> {
     let mut request = repository.request(Method::GET, &format!("blobs/{}", blob.digest()));
     if let Some(range) = range {
@@ -52,7 +56,7 @@ fn a_blob_without_room_is_given_to_each_client_and_not_stored() {
     });
     let part = get(&repository, &large, Some("bytes=2000000-2999999")).unwrap();
     assert!(part == (206, large.bytes()[2_000_000..3_000_000].to_vec()));
-    hub.set(|hub| hub.faults = vec![Fault::Break(700_000), Fault::Break(1_900_000)]);
+    hub.set(|hub| hub.faults = faults(&large, vec![Fault::Break(700_000), Fault::Break(1_900_000)]));
     assert!(get(&repository, &large, None).unwrap() == (200, large.bytes().to_vec()), "it is resumed");
     assert!(!blob(root.path(), large.digest()).exists());
     assert_eq!(files(&root.path().join("wharf/uploads")), Vec::<std::path::PathBuf>::new());
@@ -70,7 +74,7 @@ fn a_lie_about_a_blob_without_room_is_no_whole_body() {
     let (hub, root, server) = without_room(&large);
     let repository = server.http().repository("a/b");
     for at in [0, LARGE / 2, LARGE - 1] {
-        hub.set(|hub| hub.faults = vec![Fault::Lie(at)]);
+        hub.set(|hub| hub.faults = faults(&large, vec![Fault::Lie(at)]));
         assert!(get(&repository, &large, None).is_err(), "{at}");
     }
     assert!(get(&repository, &large, None).unwrap() == (200, large.bytes().to_vec()));

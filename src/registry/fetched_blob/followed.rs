@@ -63,7 +63,7 @@ impl Repository {
         len: u64,
         unverified: u64,
     ) -> Result<(StoreWriter, FollowedBlob), RegistryError> {
-        let _pin = self.locks().pins().pin([digest.clone()]).await;
+        let pin = self.locks().pins().pin([digest.clone()]).await;
         let key = layout::upload(&self.name, &SessionId::random());
         let staging = self.storage().stage(&key, digest.algorithm()).await?;
         let (progress, receiver) = watch::channel(Progress::Written(0));
@@ -73,7 +73,7 @@ impl Repository {
             len,
             unverified,
             written: staging.written().await?,
-            _pin,
+            _pin: pin,
             progress: receiver,
         };
         let writer = StoreWriter { repository: self.clone(), digest: digest.clone(), staging, progress };

@@ -70,7 +70,9 @@ impl Relay {
     pub(super) async fn append(&mut self, pieces: Vec<Bytes>) -> Result<(), RegistryError> {
         let (mut hasher, hashed) = (self.hasher.take().ok_or(RegistryError::Aborted)?, pieces.clone());
         let hashing = spawn_blocking(move || {
-            hashed.iter().for_each(|piece| hasher.update(piece));
+            for piece in &hashed {
+                hasher.update(piece);
+            }
             hasher
         });
         self.hasher = Some(hashing.await.map_err(|_| RegistryError::Aborted)?);
@@ -174,6 +176,7 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::single_range_in_vec_init, reason = "a list of ranges may have one")]
 
     use futures_util::StreamExt as _;
 

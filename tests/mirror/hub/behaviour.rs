@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use super::raw::Raw;
+
 /// How requests are authenticated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Auth {
@@ -54,6 +56,8 @@ pub(crate) struct Behaviour {
     pub(crate) fault: Option<Fault>,
     /// The status of every answer, and more header lines.
     pub(crate) status: Option<(u16, String)>,
+    /// An answer to take the place of others.
+    pub(crate) raw: Option<Raw>,
     /// The status of every HEAD.
     pub(crate) head: Option<u16>,
     /// Every request is taken, and none is answered.
@@ -79,6 +83,7 @@ impl Default for Behaviour {
             faults: HashMap::new(),
             fault: None,
             status: None,
+            raw: None,
             head: None,
             is_silent: false,
             takes_ranges: true,

@@ -135,7 +135,7 @@ impl Hub {
                 "auth" => self.issue(&seen).send(reader.get_mut(), &seen),
                 _ => self.answer(host, &seen, &behaviour).send(reader.get_mut(), &seen),
             };
-            if sent.is_err() {
+            if sent.is_err() || behaviour.closes {
                 return;
             }
         }

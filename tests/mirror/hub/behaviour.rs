@@ -41,6 +41,7 @@ pub(crate) enum Redirect {
 
 /// What the hub does.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they have nothing to do with each other")]
 pub(crate) struct Behaviour {
     pub(crate) auth: Auth,
     /// Repositories that need the credentials.
@@ -56,6 +57,8 @@ pub(crate) struct Behaviour {
     pub(crate) fault: Option<Fault>,
     /// The status of every answer, and more header lines.
     pub(crate) status: Option<(u16, String)>,
+    /// Whether each connection ends after an answer that does not say so.
+    pub(crate) closes: bool,
     /// An answer to take the place of others.
     pub(crate) raw: Option<Raw>,
     /// The status of every HEAD.
@@ -83,6 +86,7 @@ impl Default for Behaviour {
             faults: HashMap::new(),
             fault: None,
             status: None,
+            closes: false,
             raw: None,
             head: None,
             is_silent: false,

@@ -1,7 +1,5 @@
 //! Answers that no registry should give, written byte by byte.
 
-use std::io::Write as _;
-
 use super::wire::{Seen, Stream};
 use crate::support::{
     image::{gzip, sha256},
@@ -46,6 +44,8 @@ pub(crate) enum Body {
     HalfAndSilence,
     /// A byte a second.
     Drip,
+    /// A space a second, for as long as the client takes them.
+    SpacesOfASecond,
     /// Bytes for as long as the client takes them, each piece a chunk.
     Endless,
     /// Nothing for as long as the client waits.
@@ -90,6 +90,10 @@ impl Raw {
                 pass(std::time::Duration::from_secs(1), "how slowly the upstream sends");
                 stream.write_all(byte)
             }),
+            Body::SpacesOfASecond => loop {
+                pass(std::time::Duration::from_secs(1), "how slowly the upstream sends");
+                stream.write_all(b" ")?;
+            },
             Body::Endless => loop {
                 write_chunk(stream, &[b' '; 16 * 1024])?;
             },

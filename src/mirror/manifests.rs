@@ -130,6 +130,9 @@ impl Source {
             Err(RemoteError::Absent) => Ok(Answer::Absent),
             other => other,
         };
+        if let Err(error @ RemoteError::Content(_)) = &answer {
+            tracing::warn!(upstream = self.remote.host(), repository = name, %error, "the upstream gives nothing");
+        }
         match answer {
             Ok(answer) => *known.last() = Some((Instant::now(), answer)),
             Err(_) if repository.manifest(reference).await.is_ok() => {
@@ -153,7 +156,7 @@ impl Source {
         let Some(digest) = digest else {
             self.counters.manifests.missed();
             let received = self.receive(name, &tag.to_string()).await?;
-            return self.store(repository, tag, received).await;
+            return store(repository, tag, received).await;
         };
         if stored.as_ref() == Some(&digest) {
             return Ok(Answer::Stored);
@@ -164,9 +167,9 @@ impl Source {
             Err(_) => self.receive(name, &digest.to_string()).await?,
         };
         if Digest::of(digest.algorithm(), &received.bytes) != digest {
-            return Err(self.no_manifest(format!("the manifest {digest} has other bytes")));
+            return Err(RemoteError::Content(format!("the manifest {digest} has other bytes")));
         }
-        self.store(repository, tag, received).await
+        store(repository, tag, received).await
     }
 
     async fn fetch_by_digest(
@@ -178,47 +181,38 @@ impl Source {
     ) -> Result<Answer, RemoteError> {
         self.counters.manifests.missed();
         let received = self.receive(name, &digest.to_string()).await?;
-        self.store(repository, reference, received).await
+        store(repository, reference, received).await
     }
 
     async fn receive(&self, name: &str, reference: &str) -> Result<Received, RemoteError> {
         let mut response = self.remote.ask(&wanted(name, reference)).await?;
-        let bytes = self.remote.body(&mut response, Registry::MANIFEST_LIMIT).await?;
+        let bytes = self.remote.body(&mut response, Registry::MANIFEST_LIMIT).await;
+        let bytes = bytes.map_err(|error| RemoteError::Content(format!("the manifest breaks off: {error}")))?;
         self.counters.manifests.fetched(bytes.len() as u64);
         let said = digest_of(&response);
         if said.is_some_and(|said| Digest::of(said.algorithm(), &bytes) != said) {
-            return Err(self.no_manifest(format!("the manifest {reference} of {name} is not what its digest says")));
+            return Err(RemoteError::Content("the manifest is not what its digest says".to_owned()));
         }
         let content_type = response.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.and_then(|text| MediaType::from_content_type(text).ok());
         Ok(Received { content_type, bytes })
     }
+}
 
-    /// Stores a manifest under a tag or under its digest.
-    async fn store(
-        &self,
-        repository: &Repository,
-        reference: &Reference,
-        received: Received,
-    ) -> Result<Answer, RemoteError> {
-        let push = ManifestPush {
-            reference: reference.clone(),
-            tags: Vec::new(),
-            // A type that is none of a manifest says less than the body does.
-            content_type: received.content_type.filter(MediaType::is_manifest),
-            bytes: received.bytes,
-            overwrite: Overwrite::Allowed,
-            conditions: Preconditions::default(),
-        };
-        let stored = repository.put_manifest(push).await;
-        let name = repository.name();
-        stored
-            .map(|_| Answer::Stored)
-            .map_err(|error| self.no_manifest(format!("the manifest {reference} of {name} can't be stored: {error}")))
-    }
-
-    fn no_manifest(&self, problem: String) -> RemoteError {
-        self.remote.unusable(RemoteError::Answer(problem))
+/// Stores a manifest under a tag or under its digest.
+async fn store(repository: &Repository, reference: &Reference, received: Received) -> Result<Answer, RemoteError> {
+    let push = ManifestPush {
+        reference: reference.clone(),
+        tags: Vec::new(),
+        // A type that is none of a manifest says less than the body does.
+        content_type: received.content_type.filter(MediaType::is_manifest),
+        bytes: received.bytes,
+        overwrite: Overwrite::Allowed,
+        conditions: Preconditions::default(),
+    };
+    match repository.put_manifest(push).await {
+        Ok(_) => Ok(Answer::Stored),
+        Err(error) => Err(RemoteError::Content(format!("the manifest {reference} can't be stored: {error}"))),
     }
 }
 
@@ -241,7 +235,7 @@ impl Remote {
     /// A manifest that need not be stored: an index of referrers.
     pub(super) async fn read_manifest(&self, name: &str, reference: &str) -> Result<Bytes, RemoteError> {
         let mut response = self.ask(&wanted(name, reference)).await?;
-        self.body(&mut response, Registry::MANIFEST_LIMIT).await
+        Ok(self.body(&mut response, Registry::MANIFEST_LIMIT).await?)
     }
 }
 

@@ -127,14 +127,20 @@ impl Remote {
         }
         let asked = time::timeout(ANSWER_TIME, self.authorized(wanted)).await;
         let answer = asked.unwrap_or(Err(ClientError::Timeout.into())).and_then(|response| self.judge(response));
-        match &answer {
-            Err(RemoteError::Client(ClientError::Timeout)) => self.breaker.failed(Failure::AfterWait),
-            Err(RemoteError::Client(_)) => self.breaker.failed(Failure::AtOnce),
-            Err(RemoteError::Answer(_) | RemoteError::Failed(_)) => self.breaker.failed(Failure::Status),
-            _ => self.breaker.answered(),
+        let failure = match &answer {
+            Err(RemoteError::Client(ClientError::Timeout)) => Some(Failure::AfterWait),
+            Err(RemoteError::Client(_)) => Some(Failure::AtOnce),
+            Err(RemoteError::Answer(_) | RemoteError::Failed(_)) => Some(Failure::Status),
+            _ => None,
+        };
+        let was_down = failure.map_or_else(|| self.breaker.answered(), |failure| self.breaker.failed(failure));
+        if was_down && failure.is_none() {
+            tracing::info!(upstream = self.host, "the upstream answers again");
         }
         answer.inspect_err(|error| {
-            if !matches!(error, RemoteError::Absent | RemoteError::Method) {
+            // While it is down, one warning is enough.
+            let is_known = was_down && failure.is_some();
+            if !is_known && !matches!(error, RemoteError::Absent | RemoteError::Method) {
                 let Wanted { method, repository, path, .. } = wanted;
                 tracing::warn!(upstream = self.host, %method, repository, path, %error, "the upstream gives nothing");
             }
@@ -144,19 +150,13 @@ impl Remote {
     /// The body of a manifest or of a list, with `limit` bytes at most.
     ///
     /// # Errors
-    /// [`RemoteError::Client`]
-    pub(super) async fn body(&self, response: &mut Response, limit: u64) -> Result<Bytes, RemoteError> {
+    /// [`ClientError`]
+    pub(super) async fn body(&self, response: &mut Response, limit: u64) -> Result<Bytes, ClientError> {
         let body = time::timeout(BODY_TIME, response.bytes(limit)).await.unwrap_or(Err(ClientError::Timeout));
         if body == Err(ClientError::Timeout) {
             self.breaker.failed(Failure::AfterWait);
         }
-        body.map_err(|error| self.unusable(error.into()))
-    }
-
-    /// Writes to the log why an answer can't be used.
-    pub(super) fn unusable(&self, error: RemoteError) -> RemoteError {
-        tracing::warn!(upstream = self.host, %error, "the upstream's answer can't be used");
-        error
+        body
     }
 
     /// Sends a request with the token of its repository; once more with a new one if the upstream wants it.

@@ -32,6 +32,9 @@ pub(super) enum RemoteError {
     /// Its answer can't be used.
     #[error("its answer can't be used: {0}")]
     Answer(String),
+    /// What it sent can't be used.
+    #[error("what it sent can't be used: {0}")]
+    Content(String),
     /// There is no answer.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -46,6 +49,7 @@ impl From<RemoteError> for UpstreamError {
             | RemoteError::Paused
             | RemoteError::Failed(_)
             | RemoteError::Answer(_)
+            | RemoteError::Content(_)
             | RemoteError::Client(_) => Self::Unavailable,
         }
     }

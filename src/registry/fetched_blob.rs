@@ -166,6 +166,11 @@ impl FetchedBlob {
         self.len == 0
     }
 
+    /// Whether no byte of it can be read before it is stored.
+    pub(super) fn is_short(&self) -> bool {
+        self.len <= SHORT && matches!(self.reading, Reading::Followed(_))
+    }
+
     /// Waits until the blob is stored; `false` if the fetch failed, or it is not to be stored.
     pub async fn stored(&self) -> bool {
         match &self.reading {

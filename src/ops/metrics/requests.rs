@@ -1,13 +1,12 @@
 //! Requests to the distribution API, as registry:2 counts them.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-
 use actix_web::{
     HttpRequest,
     http::{Method, header::CONTENT_LENGTH},
 };
 
 use super::{
+    count::{Count, Counts},
     histogram::{Histogram, LATENCIES, SIZES},
     text::{Kind, Text},
 };
@@ -78,7 +77,8 @@ pub(super) struct Requests([Handler; HANDLERS.len()]);
 
 #[derive(Debug, Default)]
 struct Handler {
-    in_flight: AtomicI64,
+    begun: Count,
+    ended: Count,
     by_method: [ByMethod; METHODS.len()],
     received: Histogram,
     sent: Histogram,
@@ -87,12 +87,12 @@ struct Handler {
 #[derive(Debug)]
 struct ByMethod {
     seconds: Histogram,
-    by_code: [AtomicU64; CODES.len() + 1],
+    by_code: [Count; CODES.len() + 1],
 }
 
 impl Default for ByMethod {
     fn default() -> Self {
-        Self { seconds: Histogram::default(), by_code: std::array::from_fn(|_| AtomicU64::new(0)) }
+        Self { seconds: Histogram::default(), by_code: std::array::from_fn(|_| Count::default()) }
     }
 }
 
@@ -106,7 +106,7 @@ impl Requests {
     /// A request has been given to a route.
     pub(super) fn begun(&self, route: Route, request: &HttpRequest) {
         let handler = self.handler(route.template);
-        handler.in_flight.fetch_add(1, Relaxed);
+        handler.begun.add(1);
         handler.received.observe(&SIZES, size(request));
     }
 
@@ -114,11 +114,11 @@ impl Requests {
     pub(super) fn ended(&self, record: &RequestRecord) {
         let handler = self.handler(record.route);
         if record.has_route() {
-            handler.in_flight.fetch_sub(1, Relaxed);
+            handler.ended.add(1);
         }
         let method = &handler.by_method[method(record.method.as_ref())];
         let code = CODES.binary_search_by_key(&record.status.as_u16(), |(code, _)| *code).unwrap_or(CODES.len());
-        method.by_code[code].fetch_add(1, Relaxed);
+        method.by_code[code].add(1);
         method.seconds.observe(&LATENCIES, u64::try_from(record.elapsed().as_nanos()).unwrap_or(u64::MAX));
         handler.sent.observe(&SIZES, record.bytes);
     }
@@ -144,7 +144,9 @@ impl Requests {
         let name = "registry_http_in_flight_requests";
         text.family(name, Kind::Gauge, "The in-flight HTTP requests");
         for (handler, counted) in self.handlers() {
-            text.series(name, &[("handler", handler)], counted.in_flight.load(Relaxed));
+            // A request may begin and end while the threads are added up.
+            let in_flight = counted.begun.get().wrapping_sub(counted.ended.get()).cast_signed().max(0);
+            text.series(name, &[("handler", handler)], in_flight);
         }
         let name = "registry_http_request_duration_seconds";
         text.histograms(name, "The HTTP request latencies in seconds.");
@@ -170,7 +172,7 @@ impl Requests {
         let codes = || CODES.iter().map(|(_, code)| *code).chain(["other"]);
         for (handler, method, counted) in self.methods() {
             for (code, count) in codes().zip(&counted.by_code) {
-                let count = count.load(Relaxed);
+                let count = count.get();
                 if count > 0 {
                     text.series(name, &[("code", code), ("handler", handler), ("method", method)], count);
                 }
@@ -180,15 +182,30 @@ impl Requests {
         text.family(name, Kind::Counter, "Requests that met a limit: of time, size, target, rate, head or room.");
         for (code, limit) in LIMITS {
             let at = CODES.binary_search_by_key(&code, |(code, _)| *code).unwrap_or(CODES.len());
-            let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].load(Relaxed)).sum();
+            let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].get()).sum();
             text.series(name, &[("limit", limit)], count);
         }
         let is_upload = |handler: &str| handler.starts_with("blob_upload");
         let gone = CODES.binary_search_by_key(&499, |(code, _)| *code).unwrap_or(CODES.len());
         let uploads = self.methods().filter(|(handler, ..)| is_upload(handler));
-        let count: u64 = uploads.map(|(_, _, counted)| counted.by_code[gone].load(Relaxed)).sum();
+        let count: u64 = uploads.map(|(_, _, counted)| counted.by_code[gone].get()).sum();
         let help = "Requests of uploads whose client went away in the midst.";
         text.single("wharf_uploads_interrupted_total", Kind::Counter, help, count);
+    }
+}
+
+impl Counts for Requests {
+    fn add(&self, other: &Self) {
+        for (handler, other) in self.0.iter().zip(&other.0) {
+            handler.begun.add(other.begun.get());
+            handler.ended.add(other.ended.get());
+            handler.received.add(&other.received);
+            handler.sent.add(&other.sent);
+            for (method, other) in handler.by_method.iter().zip(&other.by_method) {
+                method.seconds.add(&other.seconds);
+                method.by_code.iter().zip(&other.by_code).for_each(|(count, other)| count.add(other.get()));
+            }
+        }
     }
 }
 

@@ -145,7 +145,9 @@ impl Source {
             drop(running.others().take());
             source.downloads.all().remove(&digest);
             if let Ok(Err(error)) = ended {
-                tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
+                if error != RemoteError::Paused {
+                    tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
+                }
                 sender.send_if_modified(|began| {
                     let is_first = began.is_none();
                     began.get_or_insert(Err(error));

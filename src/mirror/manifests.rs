@@ -18,7 +18,7 @@ use super::{
     remote_error::RemoteError,
 };
 use crate::{
-    client::{Method, Response, header},
+    client::{ClientError, Method, Response, header},
     oci::{Algorithm, Digest, MediaType, Preconditions, Reference, RepositoryName},
     registry::{Answer, ManifestPush, Overwrite, Registry, Repository, UpstreamError},
 };
@@ -117,6 +117,9 @@ impl Source {
             Err(RemoteError::Absent) => Ok(Answer::Absent),
             other => other,
         };
+        if let Err(error @ RemoteError::Content(_)) = &answer {
+            tracing::warn!(upstream = self.remote.host(), repository = name, %error, "the upstream gives nothing");
+        }
         match answer {
             Ok(answer) => *known.last() = Some((Instant::now(), answer)),
             Err(_) if repository.manifest(reference).await.is_ok() => {
@@ -151,7 +154,7 @@ impl Source {
             Err(_) => self.receive(name, &digest.to_string()).await?,
         };
         if Digest::of(digest.algorithm(), &received.bytes) != digest {
-            return Err(RemoteError::Answer(format!("the manifest {digest} has other bytes")));
+            return Err(RemoteError::Content(format!("the manifest {digest} has other bytes")));
         }
         store(repository, tag, received).await
     }
@@ -171,11 +174,12 @@ impl Source {
     async fn receive(&self, name: &str, reference: &str) -> Result<Received, RemoteError> {
         let mut response = self.remote.ask(&wanted(name, reference)).await?;
         let bytes = time::timeout(BODY_TIME, response.bytes(Registry::MANIFEST_LIMIT)).await;
-        let bytes = bytes.map_err(|_| RemoteError::Answer("the manifest takes too long".to_owned()))??;
+        let bytes = bytes.unwrap_or(Err(ClientError::Timeout));
+        let bytes = bytes.map_err(|error| RemoteError::Content(format!("the manifest breaks off: {error}")))?;
         self.counters.manifests.fetched(bytes.len() as u64);
         let said = digest_of(&response);
         if said.is_some_and(|said| Digest::of(said.algorithm(), &bytes) != said) {
-            return Err(RemoteError::Answer("the manifest is not what its digest says".to_owned()));
+            return Err(RemoteError::Content("the manifest is not what its digest says".to_owned()));
         }
         let content_type = response.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.and_then(|text| MediaType::from_content_type(text).ok());
@@ -196,7 +200,7 @@ async fn store(repository: &Repository, reference: &Reference, received: Receive
     };
     match repository.put_manifest(push).await {
         Ok(_) => Ok(Answer::Stored),
-        Err(error) => Err(RemoteError::Answer(format!("the manifest {reference} can't be stored: {error}"))),
+        Err(error) => Err(RemoteError::Content(format!("the manifest {reference} can't be stored: {error}"))),
     }
 }
 

@@ -123,14 +123,20 @@ impl Remote {
         }
         let asked = time::timeout(ANSWER_TIME, self.authorized(wanted)).await;
         let answer = asked.unwrap_or(Err(ClientError::Timeout.into())).and_then(|response| self.judge(response));
-        match &answer {
-            Err(RemoteError::Client(ClientError::Timeout)) => self.breaker.failed(Failure::AfterWait),
-            Err(RemoteError::Client(_)) => self.breaker.failed(Failure::AtOnce),
-            Err(RemoteError::Answer(_)) => self.breaker.failed(Failure::Status),
-            _ => self.breaker.answered(),
+        let failure = match &answer {
+            Err(RemoteError::Client(ClientError::Timeout)) => Some(Failure::AfterWait),
+            Err(RemoteError::Client(_)) => Some(Failure::AtOnce),
+            Err(RemoteError::Answer(_)) => Some(Failure::Status),
+            _ => None,
+        };
+        let was_down = failure.map_or_else(|| self.breaker.answered(), |failure| self.breaker.failed(failure));
+        if was_down && failure.is_none() {
+            tracing::info!(upstream = self.host, "the upstream answers again");
         }
         answer.inspect_err(|error| {
-            if !matches!(error, RemoteError::Absent | RemoteError::Method) {
+            // While it is down, one warning is enough.
+            let is_known = was_down && failure.is_some();
+            if !is_known && !matches!(error, RemoteError::Absent | RemoteError::Method) {
                 let Wanted { method, repository, path, .. } = wanted;
                 tracing::warn!(upstream = self.host, %method, repository, path, %error, "the upstream gives nothing");
             }

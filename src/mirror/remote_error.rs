@@ -26,6 +26,9 @@ pub(super) enum RemoteError {
     /// Its answer can't be used.
     #[error("its answer can't be used: {0}")]
     Answer(String),
+    /// What it sent can't be used.
+    #[error("what it sent can't be used: {0}")]
+    Content(String),
     /// There is no answer.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -36,9 +39,11 @@ impl From<RemoteError> for UpstreamError {
         match error {
             RemoteError::Denied(_) | RemoteError::Absent => Self::Denied,
             RemoteError::Limited { retry_after } => Self::Limited { retry_after },
-            RemoteError::Method | RemoteError::Paused | RemoteError::Answer(_) | RemoteError::Client(_) => {
-                Self::Unavailable
-            }
+            RemoteError::Method
+            | RemoteError::Paused
+            | RemoteError::Answer(_)
+            | RemoteError::Content(_)
+            | RemoteError::Client(_) => Self::Unavailable,
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
         image::{Blob, Image},
         server::Server,
         store::expect_honest_blobs,
+        wait::eventually,
     },
 };
 
@@ -37,6 +38,26 @@ fn row_09_an_upstream_that_refuses_connections_is_no_wait() {
     }
     repository.expect_image("t", &image);
     repository.manifest("other").expect(503);
+}
+
+#[test]
+fn an_upstream_that_is_down_has_one_line_in_the_log_and_one_when_it_answers() {
+    let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
+    let (server, _) = warm(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    hub.set(|hub| hub.status = Some((500, String::new())));
+    let count = |text: &str| server.log().matches(text).count();
+    // Five errors in a row count as down.
+    (0..20).for_each(|number| drop(repository.manifest(&format!("none-{number}")).expect(503)));
+    eventually("the lines", || count("the upstream gives nothing") > 0);
+    let warned = count("the upstream gives nothing");
+    assert!(warned <= 5, "{}", server.log());
+    hub.set(|hub| hub.status = None);
+    eventually("it is asked again", || {
+        repository.manifest("t").expect(200);
+        count("the upstream answers again") == 1
+    });
+    assert_eq!((count("ERROR"), count("the upstream gives nothing")), (0, warned), "{}", server.log());
 }
 
 #[test]

@@ -10,10 +10,13 @@ use super::{
     histogram::{Histogram, LATENCIES, SIZES},
     text::{Kind, Text},
 };
-use crate::http::{RequestRecord, Route};
+use crate::http::{Limit, RequestRecord, Route};
+
+/// The start of the routes of all pages.
+const PAGES: &str = "/ui/";
 
 /// registry:2's names of the routes, and ours beside them. The last is for all paths that none has.
-const HANDLERS: [(&str, &str); 11] = [
+const HANDLERS: [(&str, &str); 13] = [
     ("/v2/", "base"),
     ("/v2/<name>/blobs/<digest>", "blob"),
     ("/v2/<name>/blobs/uploads/", "blob_upload"),
@@ -24,6 +27,8 @@ const HANDLERS: [(&str, &str); 11] = [
     ("/v2/<name>/referrers/<digest>", "referrers"),
     ("/token", "token"),
     ("/healthz", "health"),
+    ("/", "root"),
+    (PAGES, "page"),
     ("", "other"),
 ];
 
@@ -68,12 +73,22 @@ const CODES: [(u16, &str); 33] = [
 ];
 
 /// The limits of which a status says that a request met them.
-const LIMITS: [(u16, &str); 6] =
-    [(408, "time"), (413, "size"), (414, "target"), (429, "rate"), (431, "head"), (507, "room")];
+const LIMITS: [(u16, &str); 5] = [(408, "time"), (413, "size"), (414, "target"), (431, "head"), (507, "room")];
+
+/// The limits behind 429.
+const LIMITS_OF_429: [(Limit, &str); 4] = [
+    (Limit::Passwords, "passwords"),
+    (Limit::Uploads, "uploads"),
+    (Limit::Sessions, "sessions"),
+    (Limit::Upstream, "upstream"),
+];
 
 /// The counters of all requests.
 #[derive(Debug)]
-pub(super) struct Requests([Handler; HANDLERS.len()]);
+pub(super) struct Requests {
+    handlers: [Handler; HANDLERS.len()],
+    limited: [AtomicU64; LIMITS_OF_429.len()],
+}
 
 #[derive(Debug, Default)]
 struct Handler {
@@ -98,7 +113,10 @@ impl Default for ByMethod {
 
 impl Default for Requests {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| Handler::default()))
+        Self {
+            handlers: std::array::from_fn(|_| Handler::default()),
+            limited: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
     }
 }
 
@@ -121,15 +139,19 @@ impl Requests {
         method.by_code[code].add(1);
         method.seconds.observe(&LATENCIES, u64::try_from(record.elapsed().as_nanos()).unwrap_or(u64::MAX));
         handler.sent.observe(&SIZES, record.bytes);
+        if let Some(at) = LIMITS_OF_429.iter().position(|(limit, _)| record.limit == Some(*limit)) {
+            self.limited[at].fetch_add(1, Relaxed);
+        }
     }
 
     fn handler(&self, template: &str) -> &Handler {
+        let template = if template.starts_with(PAGES) { PAGES } else { template };
         let at = HANDLERS.iter().position(|(route, _)| *route == template);
-        &self.0[at.unwrap_or(HANDLERS.len() - 1)]
+        &self.handlers[at.unwrap_or(HANDLERS.len() - 1)]
     }
 
     fn handlers(&self) -> impl Iterator<Item = (&'static str, &Handler)> {
-        HANDLERS.iter().map(|(_, name)| *name).zip(&self.0)
+        HANDLERS.iter().map(|(_, name)| *name).zip(&self.handlers)
     }
 
     /// The counters of each method of each handler, with their names.
@@ -179,11 +201,14 @@ impl Requests {
             }
         }
         let name = "wharf_http_refusals_total";
-        text.family(name, Kind::Counter, "Requests that met a limit: of time, size, target, rate, head or room.");
+        text.family(name, Kind::Counter, "Requests that met a limit, by limit.");
         for (code, limit) in LIMITS {
             let at = CODES.binary_search_by_key(&code, |(code, _)| *code).unwrap_or(CODES.len());
             let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].get()).sum();
             text.series(name, &[("limit", limit)], count);
+        }
+        for ((_, limit), count) in LIMITS_OF_429.iter().zip(&self.limited) {
+            text.series(name, &[("limit", limit)], count.load(Relaxed));
         }
         let is_upload = |handler: &str| handler.starts_with("blob_upload");
         let gone = CODES.binary_search_by_key(&499, |(code, _)| *code).unwrap_or(CODES.len());

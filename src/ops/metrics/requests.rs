@@ -87,7 +87,7 @@ const LIMITS_OF_429: [(Limit, &str); 4] = [
 #[derive(Debug)]
 pub(super) struct Requests {
     handlers: [Handler; HANDLERS.len()],
-    limited: [AtomicU64; LIMITS_OF_429.len()],
+    limited: [Count; LIMITS_OF_429.len()],
 }
 
 #[derive(Debug, Default)]
@@ -115,7 +115,7 @@ impl Default for Requests {
     fn default() -> Self {
         Self {
             handlers: std::array::from_fn(|_| Handler::default()),
-            limited: std::array::from_fn(|_| AtomicU64::new(0)),
+            limited: std::array::from_fn(|_| Count::default()),
         }
     }
 }
@@ -140,7 +140,7 @@ impl Requests {
         method.seconds.observe(&LATENCIES, u64::try_from(record.elapsed().as_nanos()).unwrap_or(u64::MAX));
         handler.sent.observe(&SIZES, record.bytes);
         if let Some(at) = LIMITS_OF_429.iter().position(|(limit, _)| record.limit == Some(*limit)) {
-            self.limited[at].fetch_add(1, Relaxed);
+            self.limited[at].add(1);
         }
     }
 
@@ -208,7 +208,7 @@ impl Requests {
             text.series(name, &[("limit", limit)], count);
         }
         for ((_, limit), count) in LIMITS_OF_429.iter().zip(&self.limited) {
-            text.series(name, &[("limit", limit)], count.load(Relaxed));
+            text.series(name, &[("limit", limit)], count.get());
         }
         let is_upload = |handler: &str| handler.starts_with("blob_upload");
         let gone = CODES.binary_search_by_key(&499, |(code, _)| *code).unwrap_or(CODES.len());
@@ -221,7 +221,7 @@ impl Requests {
 
 impl Counts for Requests {
     fn add(&self, other: &Self) {
-        for (handler, other) in self.0.iter().zip(&other.0) {
+        for (handler, other) in self.handlers.iter().zip(&other.handlers) {
             handler.begun.add(other.begun.get());
             handler.ended.add(other.ended.get());
             handler.received.add(&other.received);
@@ -231,6 +231,7 @@ impl Counts for Requests {
                 method.by_code.iter().zip(&other.by_code).for_each(|(count, other)| count.add(other.get()));
             }
         }
+        self.limited.iter().zip(&other.limited).for_each(|(count, other)| count.add(other.get()));
     }
 }
 

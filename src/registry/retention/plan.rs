@@ -43,11 +43,13 @@ pub(super) struct Plan {
 impl Retention {
     /// Reads the tags of a repository and decides about them.
     pub(super) async fn plan(&self, repository: &Repository, now: SystemTime) -> Result<Plan, StorageError> {
-        let mut all = Vec::new();
+        let (mut seen, mut all) = (0, Vec::new());
         for tags in repository.tag_names().await?.chunks(AT_A_TIME) {
             for facts in self.facts(repository, tags).await? {
-                // The tag of a signature or of a list of referrers follows the manifest that it is about.
-                let subject = subject(&facts.tag);
+                seen += 1;
+                // The tag of a signature or of a list of referrers follows the manifest that it is about. A tag that is
+                // made of the digest of its own manifest is one like others.
+                let subject = subject(&facts.tag).filter(|subject| *subject != facts.digest);
                 let follows = match subject {
                     Some(subject) => repository.has_manifest(&subject).await?,
                     None => false,
@@ -57,17 +59,7 @@ impl Retention {
                 }
             }
         }
-        Ok(self.decide(&repository.name, all, self.pulls.recorded(), now))
-    }
-
-    /// Whether tags are still there.
-    pub(super) async fn are_there(&self, repository: &Repository, tags: &[Tag]) -> Result<bool, StorageError> {
-        for tags in tags.chunks(AT_A_TIME) {
-            if self.facts(repository, tags).await?.len() < tags.len() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        Ok(Plan { seen, ..self.decide(&repository.name, all, self.pulls.recorded(), now) })
     }
 
     /// What is known of some tags. Those without a current link are left out.
@@ -90,7 +82,7 @@ impl Retention {
 
     /// Decides about the tags of a repository.
     fn decide(&self, name: &RepositoryName, tags: Vec<TagFacts>, recorded: Recorded, now: SystemTime) -> Plan {
-        let mut plan = Plan { seen: tags.len(), ..Plan::default() };
+        let mut plan = Plan::default();
         let mut by_rule: Vec<Vec<TagFacts>> = vec![Vec::new(); self.rules.len()];
         for facts in tags {
             let Some(rule) = self.rules.iter().position(|rule| rule.matches(name, &facts.tag)) else { continue };

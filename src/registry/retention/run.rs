@@ -12,7 +12,11 @@ use super::{RemovedTag, Retention, RetentionError, RetentionEvent, RetentionRepo
 use crate::{
     oci::{RepositoryName, Tag},
     registry::{
-        Inner, Registry, RegistryError, Repository, events::Action, index::TagChange, layout, progress::Reporter,
+        Inner, Registry, RegistryError, Repository,
+        events::Action,
+        index::{TagChange, TagIndex},
+        layout,
+        progress::Reporter,
     },
     storage::StorageError,
 };
@@ -87,6 +91,9 @@ impl Registry {
             report.left += left.len() as u64;
             room -= taken.len();
             for doomed in taken.chunks(AT_ONCE) {
+                if reporter.is_over() {
+                    return Err(RetentionError::BrokenOff);
+                }
                 let removed = if run.dry_run {
                     doomed.iter().map(|doomed| removed_tag(&repository, doomed)).collect()
                 } else {
@@ -111,13 +118,17 @@ impl Registry {
         doomed: &[Doomed],
         newest: &[Vec<Tag>],
     ) -> Result<Vec<RemovedTag>, RetentionError> {
+        if newest.iter().any(|tags| !tags.is_empty()) {
+            // Pushes do not wait while the list of tags is read.
+            drop(repository.with::<TagIndex>().await?);
+        }
         let mut state = repository.locks().exclusive(&repository.name).await;
         let tags: Vec<_> = doomed.iter().map(|doomed| doomed.facts.tag.clone()).collect();
         let facts = retention.facts(repository, &tags).await?;
         let mut unchanged: Vec<_> = doomed.iter().filter(|doomed| facts.contains(&doomed.facts)).collect();
-        for (rule, newest) in newest.iter().enumerate() {
-            let decides = unchanged.iter().any(|doomed| doomed.rule == rule);
-            if decides && !retention.are_there(repository, newest).await? {
+        for (rule, newest) in newest.iter().enumerate().filter(|(_, newest)| !newest.is_empty()) {
+            let known = repository.know::<TagIndex>(&mut state).await?;
+            if !newest.iter().all(|tag| known.contains(tag)) {
                 unchanged.retain(|doomed| doomed.rule != rule);
             }
         }
@@ -321,5 +332,26 @@ mod tests {
         let gone = registry.remove_doomed(&retention, &repository, &plan.doomed, &plan.newest).await.unwrap();
         let gone: Vec<_> = gone.iter().map(|removed| removed.tag.to_string()).collect();
         assert_eq!(gone, ["b1"]);
+    }
+
+    #[tokio::test]
+    async fn a_tag_follows_the_manifest_that_it_is_about_unless_it_names_it() {
+        let rule = RetentionRule {
+            repositories: vec!["**".parse().unwrap()],
+            keep_newest: Some(0),
+            ..RetentionRule::default()
+        };
+        let retention = Retention::new(vec![rule], None, 100);
+        let registry = Registry::new(Storage::memory(), Rules::default());
+        let repository = registry.repository("ci/app".parse().unwrap());
+        push(&registry, "v1", 1).await;
+        let digest = repository.manifest(&Reference::Tag("v1".parse().unwrap())).await.unwrap().digest;
+        let by_digest = digest.to_string().replace(':', "-");
+        push(&registry, &by_digest, 1).await;
+        push(&registry, &format!("{by_digest}.sig"), 2).await;
+        let plan = retention.plan(&repository, SystemTime::now()).await.unwrap();
+        let mut doomed: Vec<_> = plan.doomed.iter().map(|doomed| doomed.facts.tag.to_string()).collect();
+        doomed.sort();
+        assert_eq!((doomed, plan.seen), (vec![by_digest, "v1".to_owned()], 3));
     }
 }

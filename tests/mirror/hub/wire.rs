@@ -45,7 +45,7 @@ impl Gate {
         self.0.store(true, SeqCst);
     }
 
-    fn wait(&self) {
+    fn until_open(&self) {
         let _ = holds_in_time(|| self.0.load(SeqCst));
     }
 }
@@ -86,7 +86,7 @@ impl Answer {
         let (first, gate) = self.gate.map_or((cut, None), |(at, gate)| (at.min(cut), Some(gate)));
         stream.write_all(&self.body[..first])?;
         if let Some(gate) = gate {
-            gate.wait();
+            gate.until_open();
         }
         stream.write_all(&self.body[first..cut])?;
         match self.fault {

@@ -5,8 +5,8 @@ use std::{io::Read as _, thread, time::Duration};
 use reqwest::Method;
 
 use crate::{
-    hub::{Fault, Hub, Redirect},
-    mirror::{start, timed},
+    hub::{Body, Fault, Hub, Raw, Redirect, To},
+    mirror::{launch, start, timed},
     support::{
         http::{Registry, Repository, send, try_send},
         image::{Blob, IMAGE_MANIFEST, Image, Manifest},
@@ -163,7 +163,7 @@ fn row_05_a_lie_at_any_byte_is_never_a_whole_body_and_is_not_stored() {
     let stored = crate::support::store::blob(root.path(), small.digest());
     for at in 0..small.bytes().len() {
         hub.set(|hub| hub.fault = Some(Fault::Lie(at)));
-        assert!(blob_of(&repository, &small).is_err(), "{at}");
+        repository.get(&format!("blobs/{}", small.digest())).expect(503);
         assert!(!stored.exists(), "{at}");
     }
     hub.set(|hub| hub.fault = None);
@@ -334,4 +334,38 @@ fn a_fetch_that_goes_silent_goes_on_with_another_request() {
     repository.manifest("t").expect(200);
     assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
     assert_eq!(hub.count("GET", "/blobs/"), 2);
+}
+
+#[test]
+fn a_fetch_waits_for_an_upstream_that_begins_anew() {
+    let blob = Blob::noise(15, 3 * 1024 * 1024);
+    let (hub, root) = hub_with(&blob);
+    let server = start(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    repository.manifest("t").expect(200);
+    hub.set(|hub| {
+        hub.faults.insert(blob.digest().to_owned(), vec![Fault::Break(1024 * 1024)]);
+        hub.raw = Some(Raw { to: To::Range, ..Raw::new("HTTP/1.1 502 Bad Gateway\r\n\r\n", Body::Text("no")) });
+    });
+    thread::scope(|scope| {
+        let pull = scope.spawn(|| blob_of(&repository, &blob));
+        eventually("it goes on", || hub.seen().iter().any(|seen| seen.header("range").is_some()));
+        hub.set(|hub| hub.raw = None);
+        assert!(pull.join().unwrap().unwrap() == blob.bytes());
+    });
+}
+
+/// As proxies do that restart, or close what was idle for long.
+#[test]
+fn connections_that_are_closed_when_they_are_used_again_are_no_failure() {
+    let blob = Blob::noise(16, 3000);
+    let (hub, root) = hub_with(&blob);
+    let server = launch(&hub, root.path()).set("REGISTRY_PROXY_FRESH", "0s").start();
+    let repository = server.http().repository("a/b");
+    hub.set(|hub| hub.closes = true);
+    repository.manifest("t").expect(200);
+    for _ in 0..50 {
+        assert_eq!(repository.manifest("t").expect(200).header("warning"), None);
+    }
+    assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
 }

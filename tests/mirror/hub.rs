@@ -2,6 +2,7 @@
 //! blobs to a third one, limits, and a break, a lie or silence at any byte.
 
 mod behaviour;
+mod raw;
 mod wire;
 
 use std::{
@@ -14,8 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::behaviour::{Auth, Behaviour, Fault, Redirect};
 use self::wire::{Answer, Seen, Stream, read_request};
+pub(crate) use self::{
+    behaviour::{Auth, Behaviour, Fault, Redirect},
+    raw::{Body, Raw, To},
+};
 use crate::support::image::{Blob, IMAGE_INDEX, Image, Index, Manifest, sha256};
 
 #[derive(Default)]
@@ -122,14 +126,28 @@ impl Hub {
                 let _ = reader.read(&mut [0]);
                 return;
             }
+            if let Some(raw) = behaviour.raw.filter(|raw| raw.is_for(&seen)) {
+                let (media_type, right) = self.right(&seen);
+                let _ = raw.send(reader.get_mut(), &seen, (&media_type, &right));
+                return;
+            }
             let sent = match host {
                 "auth" => self.issue(&seen).send(reader.get_mut(), &seen),
                 _ => self.answer(host, &seen, &behaviour).send(reader.get_mut(), &seen),
             };
-            if sent.is_err() {
+            if sent.is_err() || behaviour.closes {
                 return;
             }
         }
+    }
+
+    /// The type and the bytes of what a request means.
+    fn right(&self, seen: &Seen) -> (String, Vec<u8>) {
+        let (state, rest) = (self.state(), seen.path.trim_start_matches("/v2/"));
+        let blob = rest.rsplit_once("/blobs/").and_then(|(_, digest)| state.blobs.get(digest));
+        let manifest = rest.split_once("/manifests/").map(|(name, reference)| (name.to_owned(), reference.to_owned()));
+        let manifest = manifest.and_then(|key| state.manifests.get(&key)).cloned();
+        manifest.or_else(|| Some(("application/octet-stream".to_owned(), blob?.clone()))).unwrap_or_default()
     }
 
     /// A token for the scope, if the sender may have it.

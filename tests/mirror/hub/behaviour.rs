@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use super::raw::Raw;
+
 /// How requests are authenticated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Auth {
@@ -39,6 +41,7 @@ pub(crate) enum Redirect {
 
 /// What the hub does.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they have nothing to do with each other")]
 pub(crate) struct Behaviour {
     pub(crate) auth: Auth,
     /// Repositories that need the credentials.
@@ -54,6 +57,10 @@ pub(crate) struct Behaviour {
     pub(crate) fault: Option<Fault>,
     /// The status of every answer, and more header lines.
     pub(crate) status: Option<(u16, String)>,
+    /// Whether each connection ends after an answer that does not say so.
+    pub(crate) closes: bool,
+    /// An answer to take the place of others.
+    pub(crate) raw: Option<Raw>,
     /// The status of every HEAD.
     pub(crate) head: Option<u16>,
     /// Every request is taken, and none is answered.
@@ -79,6 +86,8 @@ impl Default for Behaviour {
             faults: HashMap::new(),
             fault: None,
             status: None,
+            closes: false,
+            raw: None,
             head: None,
             is_silent: false,
             takes_ranges: true,

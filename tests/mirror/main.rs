@@ -14,3 +14,4 @@ mod outages;
 mod rights;
 mod space;
 mod tags;
+mod tls;

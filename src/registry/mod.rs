@@ -22,6 +22,7 @@ mod manifest_references;
 mod manifests;
 mod out_of_reach;
 mod outbox;
+mod periodic;
 mod progress;
 mod referrers;
 mod repository_records;
@@ -258,7 +259,7 @@ impl Registry {
                 tokio::spawn(retention::forget_pulls(registry.clone()));
             }
             if let Some(interval) = retention.and_then(|retention| retention.interval()) {
-                tokio::spawn(retention::repeat(Arc::downgrade(&registry.0), interval));
+                tokio::spawn(retention::run(Arc::downgrade(&registry.0), interval));
             }
         }
         registry

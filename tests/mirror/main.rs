@@ -15,3 +15,4 @@ mod relays;
 mod rights;
 mod space;
 mod tags;
+mod tls;

@@ -6,8 +6,10 @@ mod support;
 
 mod blobs;
 mod clients;
+mod evictions;
 mod failures;
 mod hub;
+mod log;
 mod mirror;
 mod names;
 mod outages;

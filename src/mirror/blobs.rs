@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Source, remote::Wanted, remote_error::RemoteError};
 use crate::{
-    client::{Method, Response, StatusCode, header},
+    client::{ClientError, Method, Response, StatusCode, header},
     oci::Digest,
     registry::{BlobWriter, FetchedBlob, RegistryError, Repository, UpstreamError},
 };
@@ -50,6 +50,14 @@ struct Download {
 impl Downloads {
     fn all(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Download>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a fetch off the list, so that the next request begins another.
+    fn end(&self, digest: &Digest, download: &Arc<Download>) {
+        let mut all = self.all();
+        if all.get(digest).is_some_and(|other| Arc::ptr_eq(other, download)) {
+            all.remove(digest);
+        }
     }
 }
 
@@ -96,8 +104,12 @@ impl Source {
                 }
                 is_proven = true;
             }
-            if is_stored && is_proven && repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))? {
-                return Ok(None);
+            if is_stored && is_proven {
+                let linked = repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))?;
+                if let Some(len) = linked {
+                    self.stored(repository.registry(), digest, len);
+                    return Ok(None);
+                }
             }
             let fetch = || Fetch {
                 source: Arc::clone(self),
@@ -110,7 +122,10 @@ impl Source {
             let mut began = download.began.clone();
             let Ok(began) = began.wait_for(Option::is_some).await else { return Err(UpstreamError::Unavailable) };
             return match began.clone() {
-                Some(Ok(fetched)) => Ok(Some(fetched)),
+                Some(Ok(fetched)) => match fetched.claim() {
+                    Some(fetched) => Ok(Some(fetched)),
+                    None => continue,
+                },
                 Some(Err(RemoteError::Absent)) => Ok(None),
                 Some(Err(error)) => Err(error.into()),
                 None => Err(UpstreamError::Unavailable),
@@ -130,7 +145,7 @@ impl Source {
         let mut all = self.downloads.all();
         if let Some(download) = all.get(digest) {
             let joined = is_proven && download.join(repository);
-            self.counters.shared.fetch_add(u64::from(joined), std::sync::atomic::Ordering::Relaxed);
+            self.counters.shared.fetch_add(u64::from(joined), Relaxed);
             return joined.then(|| Arc::clone(download));
         }
         self.counters.blobs.missed();
@@ -143,7 +158,7 @@ impl Source {
             // It is taken off the list though the task panics.
             let ended = std::panic::AssertUnwindSafe(fetch.run(&sender, &running)).catch_unwind().await;
             drop(running.others().take());
-            source.downloads.all().remove(&digest);
+            source.downloads.end(&digest, &running);
             if let Ok(Err(error)) = ended {
                 if error != RemoteError::Paused {
                     tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
@@ -172,14 +187,23 @@ impl Fetch {
     async fn run(
         self,
         began: &watch::Sender<Option<Result<FetchedBlob, RemoteError>>>,
-        download: &Download,
+        download: &Arc<Download>,
     ) -> Result<(), RemoteError> {
         let response = self.source.remote.ask(&wanted(&self.name, &self.digest, None)).await?;
         let len = response.content_length().or(self.size);
         let len = len.ok_or_else(|| RemoteError::Answer("it does not say how long the blob is".to_owned()))?;
-        self.must_have_room(len).await?;
-        let (mut writer, fetched) =
-            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?;
+        if self.size.is_some_and(|size| size != len) {
+            return Err(RemoteError::Answer(format!("the blob has {len} bytes, and its manifest says another number")));
+        }
+        let room = self.source.make_room(&self.repository, len).await;
+        let (mut writer, fetched) = if room.is_some() {
+            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?
+        } else {
+            // Nobody else can read it, so the next request fetches it anew.
+            self.source.downloads.end(&self.digest, download);
+            self.source.counters.relayed.fetch_add(1, Relaxed);
+            Repository::relay_blob(&self.digest, len)
+        };
         began.send_replace(Some(Ok(fetched)));
         if let Err(error) = self.receive(&mut writer, response, len).await {
             writer.give_up().await;
@@ -187,7 +211,11 @@ impl Fetch {
         }
         let others = download.others().take().unwrap_or_default();
         let others = others.into_iter().filter(|other| other.name() != self.repository.name()).collect();
-        writer.finish(others).await.map_err(|error| unstorable(&error))
+        writer.finish(others).await.map_err(|error| unstorable(&error))?;
+        if room.is_some() {
+            self.source.stored(self.repository.registry(), &self.digest, len);
+        }
+        Ok(())
     }
 
     /// Receives the whole blob. After a break it goes on where it was.
@@ -210,8 +238,14 @@ impl Fetch {
             if matches!(error, RemoteError::Answer(_) | RemoteError::Absent | RemoteError::Denied(_)) {
                 return Err(error);
             }
-            breaks = if writer.offset() > before { 0 } else { breaks + 1 };
-            if breaks == ATTEMPTS {
+            let is_silent = error == RemoteError::Client(ClientError::Timeout);
+            breaks = match writer.offset() > before {
+                true => 0,
+                // Silence takes long each time.
+                false if is_silent => breaks + ATTEMPTS / 2,
+                false => breaks + 1,
+            };
+            if breaks >= ATTEMPTS {
                 return Err(error);
             }
             tracing::info!(upstream = self.source.remote.host(), digest = %self.digest, offset = writer.offset(),
@@ -241,7 +275,7 @@ impl Fetch {
                 writer.append(pieces).await.map_err(|error| unstorable(&error))?;
             }
             match ended {
-                Some(Ok(())) if writer.offset() < len => return Err(crate::client::ClientError::Closed.into()),
+                Some(Ok(())) if writer.offset() < len => return Err(ClientError::Closed.into()),
                 Some(Ok(())) => return Ok(()),
                 Some(Err(error)) => return Err(error),
                 None => {}
@@ -264,19 +298,6 @@ impl Fetch {
             Err(RemoteError::Answer("it sends another part of the blob".to_owned()))
         }
     }
-
-    /// # Errors
-    /// [`RemoteError::Answer`]: the store has no room for so many bytes.
-    async fn must_have_room(&self, len: u64) -> Result<(), RemoteError> {
-        let free = self.repository.free_space().await.map_err(|error| unstorable(&error.into()))?;
-        let needed = len.saturating_add(self.source.remote.min_free);
-        match free {
-            Some(free) if free.bytes < needed => {
-                Err(RemoteError::Answer("the store has no room for the blob".to_owned()))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Waits for the next bytes of a body, and takes those that are there; and how it ended, if it did. The first
@@ -287,7 +308,7 @@ async fn gather(response: &mut Response, skipped: &mut u64) -> (Vec<Bytes>, Opti
         let next = if len < WAITED_FOR {
             match time::timeout_at(begin + SLOWEST, response.chunk()).await {
                 Ok(next) => next,
-                Err(_) => return (pieces, Some(Err(crate::client::ClientError::Timeout.into()))),
+                Err(_) => return (pieces, Some(Err(ClientError::Timeout.into()))),
             }
         } else {
             match response.chunk().now_or_never() {

@@ -7,10 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    sync::Mutex as AsyncMutex,
-    time::{self, Instant},
-};
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
     Source,
@@ -18,7 +15,7 @@ use super::{
     remote_error::RemoteError,
 };
 use crate::{
-    client::{ClientError, Method, Response, header},
+    client::{Method, Response, header},
     oci::{Algorithm, Digest, MediaType, Preconditions, Reference, RepositoryName},
     registry::{Answer, ManifestPush, Overwrite, Registry, Repository, UpstreamError},
 };
@@ -29,9 +26,6 @@ const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.o
 
 /// For how long it is remembered that something is not there.
 const ABSENT: Duration = Duration::from_secs(30);
-
-/// How long the body of a manifest may take.
-const BODY_TIME: Duration = Duration::from_secs(20);
 
 /// How many references are remembered. Those that nobody asks for at the moment are dropped when there are more.
 const KEPT: usize = 50_000;
@@ -47,7 +41,7 @@ pub(super) struct Manifests {
 #[derive(Debug, Default)]
 struct Known {
     /// Held by the one who asks the upstream.
-    turn: AsyncMutex<()>,
+    turn: Arc<AsyncMutex<()>>,
     last: Mutex<Option<(Instant, Answer)>>,
 }
 
@@ -96,7 +90,7 @@ struct Received {
 impl Source {
     /// As [`crate::registry::Upstream::fetch_manifest`]; `name` is the repository's name there.
     pub(super) async fn fetch_manifest(
-        &self,
+        self: &Arc<Self>,
         repository: &Repository,
         name: &str,
         reference: &Reference,
@@ -105,10 +99,29 @@ impl Source {
         if let Some(answer) = self.manifests.fresh(&known) {
             return Ok(answer);
         }
-        let _turn = known.turn.lock().await;
+        let turn = Arc::clone(&known.turn).lock_owned().await;
         if let Some(answer) = self.manifests.fresh(&known) {
             return Ok(answer);
         }
+        // A task of its own: clients that go away sooner than an upstream that hangs is given up would keep each other
+        // waiting for it.
+        let (this, repository, name, reference) =
+            (Arc::clone(self), repository.clone(), name.to_owned(), reference.clone());
+        let asked = tokio::spawn(async move {
+            let answer = this.ask_for_manifest(&known, &repository, &name, &reference).await;
+            drop(turn);
+            answer
+        });
+        asked.await.unwrap_or(Err(UpstreamError::Unavailable))
+    }
+
+    async fn ask_for_manifest(
+        self: &Arc<Self>,
+        known: &Known,
+        repository: &Repository,
+        name: &str,
+        reference: &Reference,
+    ) -> Result<Answer, UpstreamError> {
         let answer = match reference {
             Reference::Tag(_) => self.fetch_tag(repository, name, reference).await,
             Reference::Digest(digest) => self.fetch_by_digest(repository, name, reference, digest).await,
@@ -131,7 +144,12 @@ impl Source {
     }
 
     /// Asks what a tag means now, and fetches that if it is not stored.
-    async fn fetch_tag(&self, repository: &Repository, name: &str, tag: &Reference) -> Result<Answer, RemoteError> {
+    async fn fetch_tag(
+        self: &Arc<Self>,
+        repository: &Repository,
+        name: &str,
+        tag: &Reference,
+    ) -> Result<Answer, RemoteError> {
         let stored = repository.manifest(tag).await.ok().map(|stored| stored.digest);
         let head = Wanted { method: Method::HEAD, ..wanted(name, &tag.to_string()) };
         let digest = match self.remote.ask(&head).await {
@@ -143,7 +161,7 @@ impl Source {
         let Some(digest) = digest else {
             self.counters.manifests.missed();
             let received = self.receive(name, &tag.to_string()).await?;
-            return store(repository, tag, received).await;
+            return self.store(repository, tag, received).await;
         };
         if stored.as_ref() == Some(&digest) {
             return Ok(Answer::Stored);
@@ -156,11 +174,11 @@ impl Source {
         if Digest::of(digest.algorithm(), &received.bytes) != digest {
             return Err(RemoteError::Content(format!("the manifest {digest} has other bytes")));
         }
-        store(repository, tag, received).await
+        self.store(repository, tag, received).await
     }
 
     async fn fetch_by_digest(
-        &self,
+        self: &Arc<Self>,
         repository: &Repository,
         name: &str,
         reference: &Reference,
@@ -168,13 +186,12 @@ impl Source {
     ) -> Result<Answer, RemoteError> {
         self.counters.manifests.missed();
         let received = self.receive(name, &digest.to_string()).await?;
-        store(repository, reference, received).await
+        self.store(repository, reference, received).await
     }
 
     async fn receive(&self, name: &str, reference: &str) -> Result<Received, RemoteError> {
         let mut response = self.remote.ask(&wanted(name, reference)).await?;
-        let bytes = time::timeout(BODY_TIME, response.bytes(Registry::MANIFEST_LIMIT)).await;
-        let bytes = bytes.unwrap_or(Err(ClientError::Timeout));
+        let bytes = self.remote.body(&mut response, Registry::MANIFEST_LIMIT).await;
         let bytes = bytes.map_err(|error| RemoteError::Content(format!("the manifest breaks off: {error}")))?;
         self.counters.manifests.fetched(bytes.len() as u64);
         let said = digest_of(&response);
@@ -185,22 +202,34 @@ impl Source {
         let content_type = content_type.and_then(|text| MediaType::from_content_type(text).ok());
         Ok(Received { content_type, bytes })
     }
-}
 
-/// Stores a manifest under a tag or under its digest.
-async fn store(repository: &Repository, reference: &Reference, received: Received) -> Result<Answer, RemoteError> {
-    let push = ManifestPush {
-        reference: reference.clone(),
-        tags: Vec::new(),
-        // A type that is none of a manifest says less than the body does.
-        content_type: received.content_type.filter(MediaType::is_manifest),
-        bytes: received.bytes,
-        overwrite: Overwrite::Allowed,
-        conditions: Preconditions::default(),
-    };
-    match repository.put_manifest(push).await {
-        Ok(_) => Ok(Answer::Stored),
-        Err(error) => Err(RemoteError::Content(format!("the manifest {reference} can't be stored: {error}"))),
+    /// Stores a manifest under a tag or under its digest.
+    async fn store(
+        self: &Arc<Self>,
+        repository: &Repository,
+        reference: &Reference,
+        received: Received,
+    ) -> Result<Answer, RemoteError> {
+        let len = received.bytes.len() as u64;
+        // A manifest is stored if there is no room, too: nothing else can be pulled without it.
+        let room = self.make_room(repository, len).await;
+        let push = ManifestPush {
+            reference: reference.clone(),
+            tags: Vec::new(),
+            // A type that is none of a manifest says less than the body does.
+            content_type: received.content_type.filter(MediaType::is_manifest),
+            bytes: received.bytes,
+            overwrite: Overwrite::Allowed,
+            conditions: Preconditions::default(),
+        };
+        match repository.put_manifest(push).await {
+            Ok(stored) => {
+                self.stored(repository.registry(), &stored.digest, len);
+                drop(room);
+                Ok(Answer::Stored)
+            }
+            Err(error) => Err(RemoteError::Content(format!("the manifest {reference} can't be stored: {error}"))),
+        }
     }
 }
 
@@ -223,7 +252,7 @@ impl Remote {
     /// A manifest that need not be stored: an index of referrers.
     pub(super) async fn read_manifest(&self, name: &str, reference: &str) -> Result<Bytes, RemoteError> {
         let mut response = self.ask(&wanted(name, reference)).await?;
-        Ok(response.bytes(Registry::MANIFEST_LIMIT).await?)
+        Ok(self.body(&mut response, Registry::MANIFEST_LIMIT).await?)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Why an upstream does not give what is asked for.
 
-use crate::{client::ClientError, registry::UpstreamError};
+use crate::{
+    client::{ClientError, StatusCode},
+    registry::UpstreamError,
+};
 
 /// Why an upstream does not give what is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +26,9 @@ pub(super) enum RemoteError {
     /// It failed lately, and is not asked for a while.
     #[error("it failed lately, and is not asked for a while")]
     Paused,
+    /// It fails, with a status of 5xx.
+    #[error("it answers {0}")]
+    Failed(StatusCode),
     /// Its answer can't be used.
     #[error("its answer can't be used: {0}")]
     Answer(String),
@@ -41,6 +47,7 @@ impl From<RemoteError> for UpstreamError {
             RemoteError::Limited { retry_after } => Self::Limited { retry_after },
             RemoteError::Method
             | RemoteError::Paused
+            | RemoteError::Failed(_)
             | RemoteError::Answer(_)
             | RemoteError::Content(_)
             | RemoteError::Client(_) => Self::Unavailable,

@@ -8,10 +8,7 @@ use super::{
     layout,
     upstream::{Anonymous, Answer, Filling, Upstream},
 };
-use crate::{
-    oci::{Digest, Manifest, Reference, RepositoryName},
-    storage::{FreeSpace, StorageError},
-};
+use crate::oci::{Digest, Manifest, Reference, RepositoryName};
 
 impl Registry {
     /// The repository that a request means: `name` is in its path, `namespace` is the value of its `ns` parameter.
@@ -108,6 +105,8 @@ impl Repository {
     pub(super) async fn fetch_blob(&self, digest: &Digest) -> Result<Option<Blob>, RegistryError> {
         let Some((upstream, filled)) = self.upstream() else { return Ok(None) };
         match upstream.fetch_blob(&filled, digest).await? {
+            // No byte of it is sent before it is stored, so its failure can still have a status.
+            Some(fetched) if fetched.is_short() && !fetched.stored().await => Err(UpstreamError::Unavailable.into()),
             Some(fetched) => Ok(Some(Blob::of_fetched(self.registry.clone(), digest.clone(), fetched))),
             None => Ok(self.open_stored(digest).await?),
         }
@@ -126,14 +125,6 @@ impl Repository {
             }
         }
         Ok(None)
-    }
-
-    /// The free space of the store, where that has a meaning.
-    ///
-    /// # Errors
-    /// The error of the system call.
-    pub async fn free_space(&self) -> Result<Option<FreeSpace>, StorageError> {
-        self.registry.free_space().await
     }
 
     /// # Errors

@@ -2,20 +2,29 @@
 //! blobs to a third one, limits, and a break, a lie or silence at any byte.
 
 mod behaviour;
+mod raw;
+mod tls;
 mod wire;
 
 use std::{
     collections::HashMap,
     fmt::Write as _,
     io::{BufReader, Read as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
 };
 
-pub(crate) use self::behaviour::{Auth, Behaviour, Fault, Redirect};
+pub(crate) use self::wire::Gate;
 use self::wire::{Answer, Seen, Stream, read_request};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+pub(crate) use self::{
+    behaviour::{Auth, Behaviour, Fault, Redirect},
+    raw::{Body, Raw, To},
+    tls::{Authority, Clients},
+};
 use crate::support::image::{Blob, IMAGE_INDEX, Image, Index, Manifest, sha256};
 
 #[derive(Default)]
@@ -31,7 +40,8 @@ struct State {
 /// The hub. It listens for as long as the test program runs.
 #[derive(Clone)]
 pub(crate) struct Hub {
-    ports: [u16; 3],
+    /// The scheme, the name and the port of each host.
+    origins: [String; 3],
     state: Arc<Mutex<State>>,
 }
 
@@ -39,27 +49,46 @@ const HOSTS: [&str; 3] = ["registry", "auth", "content"];
 
 impl Hub {
     pub(crate) fn new() -> Self {
+        Self::over([None, None, None])
+    }
+
+    /// With TLS for those of the hosts that have settings for it. Their name is `localhost`.
+    pub(crate) fn over(tls: [Option<Arc<ServerConfig>>; 3]) -> Self {
         let listeners = HOSTS.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = [0, 1, 2].map(|at| TcpListener::local_addr(&listeners[at]).unwrap().port());
-        let hub = Self { ports, state: Arc::default() };
-        for (host, listener) in HOSTS.into_iter().zip(listeners) {
+        let origins = [0, 1, 2].map(|at| {
+            let port = listeners[at].local_addr().unwrap().port();
+            if tls[at].is_some() { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") }
+        });
+        let hub = Self { origins, state: Arc::default() };
+        for ((host, listener), tls) in HOSTS.into_iter().zip(listeners).zip(tls) {
             let hub = hub.clone();
             thread::spawn(move || {
                 for stream in listener.incoming() {
-                    let hub = hub.clone();
-                    thread::spawn(move || hub.serve(host, Box::new(stream.unwrap())));
+                    let (hub, tls, stream) = (hub.clone(), tls.clone(), stream.unwrap());
+                    thread::spawn(move || match tls {
+                        None => hub.serve(host, Box::new(stream), false),
+                        Some(tls) => hub.serve_tls(host, stream, tls),
+                    });
                 }
             });
         }
         hub
     }
 
+    fn serve_tls(&self, host: &'static str, mut stream: TcpStream, tls: Arc<ServerConfig>) {
+        let mut connection = ServerConnection::new(tls).unwrap();
+        if connection.complete_io(&mut stream).is_ok() {
+            let has_certificate = connection.peer_certificates().is_some();
+            self.serve(host, Box::new(StreamOwned::new(connection, stream)), has_certificate);
+        }
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports[0])
+        self.origins[0].clone()
     }
 
     pub(crate) fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.ports[0])
+        self.origins[0].split_once("//").unwrap().1.to_owned()
     }
 
     /// Changes what it does.
@@ -112,9 +141,10 @@ impl Hub {
         self.state.lock().unwrap()
     }
 
-    fn serve(&self, host: &'static str, stream: Box<dyn Stream>) {
+    fn serve(&self, host: &'static str, stream: Box<dyn Stream>, has_certificate: bool) {
         let mut reader = BufReader::new(stream);
-        while let Some(seen) = read_request(host, &mut reader) {
+        while let Some(mut seen) = read_request(host, &mut reader) {
+            seen.has_certificate = has_certificate;
             self.state().seen.push(seen.clone());
             let behaviour = self.state().behaviour.clone();
             if behaviour.is_silent {
@@ -122,14 +152,28 @@ impl Hub {
                 let _ = reader.read(&mut [0]);
                 return;
             }
+            if let Some(raw) = behaviour.raw.filter(|raw| raw.is_for(&seen)) {
+                let (media_type, right) = self.right(&seen);
+                let _ = raw.send(reader.get_mut(), &seen, (&media_type, &right));
+                return;
+            }
             let sent = match host {
                 "auth" => self.issue(&seen).send(reader.get_mut(), &seen),
                 _ => self.answer(host, &seen, &behaviour).send(reader.get_mut(), &seen),
             };
-            if sent.is_err() {
+            if sent.is_err() || behaviour.closes {
                 return;
             }
         }
+    }
+
+    /// The type and the bytes of what a request means.
+    fn right(&self, seen: &Seen) -> (String, Vec<u8>) {
+        let (state, rest) = (self.state(), seen.path.trim_start_matches("/v2/"));
+        let blob = rest.rsplit_once("/blobs/").and_then(|(_, digest)| state.blobs.get(digest));
+        let manifest = rest.split_once("/manifests/").map(|(name, reference)| (name.to_owned(), reference.to_owned()));
+        let manifest = manifest.and_then(|key| state.manifests.get(&key)).cloned();
+        manifest.or_else(|| Some(("application/octet-stream".to_owned(), blob?.clone()))).unwrap_or_default()
     }
 
     /// A token for the scope, if the sender may have it.
@@ -171,7 +215,10 @@ impl Hub {
         let path = seen.path.split('?').next().unwrap_or_default();
         if host == "content" {
             // As object stores do that are asked with two kinds of credentials.
-            return if seen.header("authorization").is_some() || !seen.path.contains("signature=") {
+            let is_used = behaviour.signs_once && self.count("GET", &seen.path) > 1;
+            return if is_used {
+                Answer::error(403, "")
+            } else if seen.header("authorization").is_some() || !seen.path.contains("signature=") {
                 Answer::error(400, "")
             } else {
                 self.blob(path.trim_start_matches('/'), seen)
@@ -208,7 +255,7 @@ impl Hub {
     }
 
     fn challenge(&self, repository: &str, behaviour: &Behaviour) -> Answer {
-        let own = format!("http://127.0.0.1:{}/token", self.ports[1]);
+        let own = format!("{}/token", self.origins[1]);
         let realm = behaviour.realm.as_ref().unwrap_or(&own);
         let challenge = match behaviour.auth {
             Auth::Basic => "Basic realm=\"hub\"".to_owned(),
@@ -242,7 +289,9 @@ impl Hub {
         }
         let target = match &behaviour.redirect {
             Redirect::Nowhere => return self.blob(digest, seen),
-            Redirect::Content => format!("http://127.0.0.1:{}/{digest}?signature=x", self.ports[2]),
+            Redirect::Content => {
+                format!("{}/{digest}?signature={}", self.origins[2], self.state().seen.len())
+            }
             Redirect::Circle => seen.path.clone(),
             Redirect::To(url) => url.clone(),
         };
@@ -267,7 +316,7 @@ impl Hub {
             None => (200, String::new()),
         };
         let mut answer = Answer::new(status, &headers, bytes[first..end].to_vec());
-        answer.delay = state.behaviour.delay;
+        answer.gate = state.behaviour.gate.clone().map(|(at, gate)| (at.saturating_sub(first), gate));
         answer.fault = fault.and_then(|fault| match fault {
             Fault::Break(at) => Some(Fault::Break(at.checked_sub(first)?)),
             Fault::Lie(at) => Some(Fault::Lie(at.checked_sub(first)?)),

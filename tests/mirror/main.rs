@@ -6,10 +6,13 @@ mod support;
 
 mod blobs;
 mod clients;
+mod failures;
 mod hub;
 mod mirror;
 mod names;
 mod outages;
+mod relays;
 mod rights;
 mod space;
 mod tags;
+mod tls;

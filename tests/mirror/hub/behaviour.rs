@@ -1,6 +1,8 @@
 //! What the hub does, and how it fails.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
+
+use super::{raw::Raw, wire::Gate};
 
 /// How requests are authenticated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +41,7 @@ pub(crate) enum Redirect {
 
 /// What the hub does.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they have nothing to do with each other")]
 pub(crate) struct Behaviour {
     pub(crate) auth: Auth,
     /// Repositories that need the credentials.
@@ -54,6 +57,12 @@ pub(crate) struct Behaviour {
     pub(crate) fault: Option<Fault>,
     /// The status of every answer, and more header lines.
     pub(crate) status: Option<(u16, String)>,
+    /// Whether the URL of a redirect is good for one request only.
+    pub(crate) signs_once: bool,
+    /// Whether each connection ends after an answer that does not say so.
+    pub(crate) closes: bool,
+    /// An answer to take the place of others.
+    pub(crate) raw: Option<Raw>,
     /// The status of every HEAD.
     pub(crate) head: Option<u16>,
     /// Every request is taken, and none is answered.
@@ -64,8 +73,8 @@ pub(crate) struct Behaviour {
     pub(crate) says_digests: bool,
     /// The bodies of manifests, in the place of the right ones.
     pub(crate) body: Option<Vec<u8>>,
-    /// How long each piece of 64 KiB of a blob waits.
-    pub(crate) delay: Duration,
+    /// So many bytes of a blob come, and the rest when the gate is opened.
+    pub(crate) gate: Option<(usize, Gate)>,
 }
 
 impl Default for Behaviour {
@@ -79,12 +88,15 @@ impl Default for Behaviour {
             faults: HashMap::new(),
             fault: None,
             status: None,
+            signs_once: false,
+            closes: false,
+            raw: None,
             head: None,
             is_silent: false,
             takes_ranges: true,
             says_digests: true,
             body: None,
-            delay: Duration::ZERO,
+            gate: None,
         }
     }
 }

@@ -16,6 +16,7 @@ mod mirror;
 mod names;
 mod outages;
 mod peers;
+mod relays;
 mod rights;
 mod space;
 mod tags;

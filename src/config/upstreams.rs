@@ -7,6 +7,7 @@ use url::Url;
 use super::{
     Hidden, Kind, Mode, Notice, Setting, Source, duration,
     node::{Node, Value},
+    size,
     table_entry::{TableEntry, entries},
     values::{Values, flag},
 };
@@ -43,6 +44,8 @@ pub struct UpstreamSettings {
     pub fresh: Duration,
     /// For how long a manifest stays that nobody pulls; `None`: for ever.
     pub ttl: Option<Duration>,
+    /// How many bytes are stored of it at most; `None`: as many as the store takes.
+    pub max_bytes: Option<u64>,
     /// What clients without a login get.
     pub anonymous: Anonymous,
     /// Whether it is never asked.
@@ -99,6 +102,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "168h",
         "A manifest that nobody pulled for so long is removed from the store; 0: never.",
     ),
+    Setting::new(
+        "proxy.max_bytes",
+        Kind::Size,
+        "0",
+        "So many bytes of that registry are stored at most: the longest unused is removed first; 0 for no bound.",
+    ),
     Setting::new("proxy.fresh", Kind::Duration, FRESH, "For so long a tag is not asked for again."),
     Setting::new(
         "proxy.realm",
@@ -115,7 +124,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "",
         "More registries that repositories are filled from: `prefix` (repositories below it), `url`, `namespaces` (values of \
          `ns`), `repositories` (patterns), `username` with `password` or `passwordfile`, or `exec`; `realm`, `fresh` (60s), \
-         `ttl` (168h), `public`, `fetch` (`all` or `users`), `offline`, `ca`, `certificate`, `key`. \
+         `ttl` (168h), `max_bytes`, `public`, `fetch` (`all` or `users`), `offline`, `ca`, `certificate`, `key`. \
          See [pull-through](pull-through.md).",
     ),
     Setting::new(
@@ -138,6 +147,7 @@ const FIELDS: &[&str] = &[
     "realm",
     "fresh",
     "ttl",
+    "max_bytes",
     "public",
     "fetch",
     "offline",
@@ -169,6 +179,7 @@ fn root(values: &mut Values, mode: &Mode) -> Option<UpstreamSettings> {
     let (ttl, fresh, realm) =
         (values.duration("proxy.ttl"), values.duration("proxy.fresh"), values.text("proxy.realm"));
     let (ca, is_offline) = (values.path("proxy.ca"), values.flag("proxy.offline"));
+    let max_bytes = values.size("proxy.max_bytes");
     let url = values.url("proxy.remoteurl");
     let Some(url) = url else {
         if values.is_set("proxy.username") || values.is_set("proxy.exec.command") {
@@ -201,6 +212,7 @@ fn root(values: &mut Values, mode: &Mode) -> Option<UpstreamSettings> {
         realm,
         fresh,
         ttl: (!ttl.is_zero()).then_some(ttl),
+        max_bytes: (max_bytes > 0).then_some(max_bytes),
         anonymous: Anonymous::Fetch,
         is_offline,
         ca,
@@ -234,6 +246,7 @@ fn upstream(mut entry: TableEntry<'_>, mode: &Mode) -> Option<(UpstreamSettings,
         realm: entry.take("realm", |text| Ok(text.to_owned())),
         fresh: entry.take("fresh", duration::parse).unwrap_or(Duration::from_secs(60)),
         ttl: (!ttl.is_zero()).then_some(ttl),
+        max_bytes: entry.take("max_bytes", size::parse).filter(|bytes| *bytes > 0),
         anonymous: match (is_public, for_users) {
             (false, _) => Anonymous::Nothing,
             (true, true) => Anonymous::Stored,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -51,6 +51,14 @@ impl Downloads {
     fn all(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Download>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Takes a fetch off the list, so that the next request begins another.
+    fn end(&self, digest: &Digest, download: &Arc<Download>) {
+        let mut all = self.all();
+        if all.get(digest).is_some_and(|other| Arc::ptr_eq(other, download)) {
+            all.remove(digest);
+        }
+    }
 }
 
 impl Download {
@@ -96,8 +104,12 @@ impl Source {
                 }
                 is_proven = true;
             }
-            if is_stored && is_proven && repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))? {
-                return Ok(None);
+            if is_stored && is_proven {
+                let linked = repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))?;
+                if let Some(len) = linked {
+                    self.stored(repository.registry(), digest, len);
+                    return Ok(None);
+                }
             }
             let fetch = || Fetch {
                 source: Arc::clone(self),
@@ -110,7 +122,10 @@ impl Source {
             let mut began = download.began.clone();
             let Ok(began) = began.wait_for(Option::is_some).await else { return Err(UpstreamError::Unavailable) };
             return match began.clone() {
-                Some(Ok(fetched)) => Ok(Some(fetched)),
+                Some(Ok(fetched)) => match fetched.claim() {
+                    Some(fetched) => Ok(Some(fetched)),
+                    None => continue,
+                },
                 Some(Err(RemoteError::Absent)) => Ok(None),
                 Some(Err(error)) => Err(error.into()),
                 None => Err(UpstreamError::Unavailable),
@@ -130,7 +145,7 @@ impl Source {
         let mut all = self.downloads.all();
         if let Some(download) = all.get(digest) {
             let joined = is_proven && download.join(repository);
-            self.counters.shared.fetch_add(u64::from(joined), std::sync::atomic::Ordering::Relaxed);
+            self.counters.shared.fetch_add(u64::from(joined), Relaxed);
             return joined.then(|| Arc::clone(download));
         }
         self.counters.blobs.missed();
@@ -143,7 +158,7 @@ impl Source {
             // It is taken off the list though the task panics.
             let ended = std::panic::AssertUnwindSafe(fetch.run(&sender, &running)).catch_unwind().await;
             drop(running.others().take());
-            source.downloads.all().remove(&digest);
+            source.downloads.end(&digest, &running);
             if let Ok(Err(error)) = ended {
                 if error != RemoteError::Paused {
                     tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
@@ -172,7 +187,7 @@ impl Fetch {
     async fn run(
         self,
         began: &watch::Sender<Option<Result<FetchedBlob, RemoteError>>>,
-        download: &Download,
+        download: &Arc<Download>,
     ) -> Result<(), RemoteError> {
         let response = self.source.remote.ask(&wanted(&self.name, &self.digest, None)).await?;
         let len = response.content_length().or(self.size);
@@ -180,9 +195,15 @@ impl Fetch {
         if self.size.is_some_and(|size| size != len) {
             return Err(RemoteError::Answer(format!("the blob has {len} bytes, and its manifest says another number")));
         }
-        self.must_have_room(len).await?;
-        let (mut writer, fetched) =
-            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?;
+        let room = self.source.make_room(&self.repository, len).await;
+        let (mut writer, fetched) = if room.is_some() {
+            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?
+        } else {
+            // Nobody else can read it, so the next request fetches it anew.
+            self.source.downloads.end(&self.digest, download);
+            self.source.counters.relayed.fetch_add(1, Relaxed);
+            Repository::relay_blob(&self.digest, len)
+        };
         began.send_replace(Some(Ok(fetched)));
         if let Err(error) = self.receive(&mut writer, response, len).await {
             writer.give_up().await;
@@ -190,7 +211,11 @@ impl Fetch {
         }
         let others = download.others().take().unwrap_or_default();
         let others = others.into_iter().filter(|other| other.name() != self.repository.name()).collect();
-        writer.finish(others).await.map_err(|error| unstorable(&error))
+        writer.finish(others).await.map_err(|error| unstorable(&error))?;
+        if room.is_some() {
+            self.source.stored(self.repository.registry(), &self.digest, len);
+        }
+        Ok(())
     }
 
     /// Receives the whole blob. After a break it goes on where it was.
@@ -250,7 +275,7 @@ impl Fetch {
                 writer.append(pieces).await.map_err(|error| unstorable(&error))?;
             }
             match ended {
-                Some(Ok(())) if writer.offset() < len => return Err(ClientError::NotHttp.into()),
+                Some(Ok(())) if writer.offset() < len => return Err(ClientError::Closed.into()),
                 Some(Ok(())) => return Ok(()),
                 Some(Err(error)) => return Err(error),
                 None => {}
@@ -271,19 +296,6 @@ impl Fetch {
             Ok((response, 0))
         } else {
             Err(RemoteError::Answer("it sends another part of the blob".to_owned()))
-        }
-    }
-
-    /// # Errors
-    /// [`RemoteError::Answer`]: the store has no room for so many bytes.
-    async fn must_have_room(&self, len: u64) -> Result<(), RemoteError> {
-        let free = self.repository.free_space().await.map_err(|error| unstorable(&error.into()))?;
-        let needed = len.saturating_add(self.source.remote.min_free);
-        match free {
-            Some(free) if free.bytes < needed => {
-                Err(RemoteError::Answer("the store has no room for the blob".to_owned()))
-            }
-            _ => Ok(()),
         }
     }
 }

@@ -56,8 +56,12 @@ impl Repository {
     }
 
     pub(super) async fn open_stored(&self, digest: &Digest) -> Result<Option<Blob>, StorageError> {
+        let pin = match self.registry.filling(&self.name) {
+            Some(_) => Some(self.locks().pins().pin([digest.clone()]).await),
+            None => None,
+        };
         let opened = self.open_object(digest).await?;
-        Ok(opened.map(|(target, object)| Blob::new(self.registry.clone(), digest.clone(), target, object)))
+        Ok(opened.map(|(target, object)| Blob::new(self.registry.clone(), digest.clone(), pin, target, object)))
     }
 
     /// The stored bytes of a blob.

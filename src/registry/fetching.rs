@@ -8,10 +8,7 @@ use super::{
     layout,
     upstream::{Anonymous, Answer, Filling, Upstream},
 };
-use crate::{
-    oci::{Digest, Manifest, Reference, RepositoryName},
-    storage::{FreeSpace, StorageError},
-};
+use crate::oci::{Digest, Manifest, Reference, RepositoryName};
 
 impl Registry {
     /// The repository that a request means: `name` is in its path, `namespace` is the value of its `ns` parameter.
@@ -128,14 +125,6 @@ impl Repository {
             }
         }
         Ok(None)
-    }
-
-    /// The free space of the store, where that has a meaning.
-    ///
-    /// # Errors
-    /// The error of the system call.
-    pub async fn free_space(&self) -> Result<Option<FreeSpace>, StorageError> {
-        self.registry.free_space().await
     }
 
     /// # Errors

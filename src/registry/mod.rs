@@ -22,6 +22,7 @@ mod manifest_references;
 mod manifests;
 mod out_of_reach;
 mod outbox;
+mod periodic;
 mod progress;
 mod referrers;
 mod repository_records;
@@ -54,7 +55,7 @@ pub use fetched_blob::{BlobWriter, FetchedBlob};
 pub use fetching::FetchedImage;
 pub use fsck::{Event as FsckEvent, Finding, FsckError, FsckReport, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
-    Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
+    Collection, CollectionError, Event as CollectionEvent, Eviction, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
 };
 pub use image_name::ImageName;
@@ -258,7 +259,7 @@ impl Registry {
                 tokio::spawn(retention::forget_pulls(registry.clone()));
             }
             if let Some(interval) = retention.and_then(|retention| retention.interval()) {
-                tokio::spawn(retention::repeat(Arc::downgrade(&registry.0), interval));
+                tokio::spawn(retention::run(Arc::downgrade(&registry.0), interval));
             }
         }
         registry
@@ -407,6 +408,12 @@ impl Repository {
     #[must_use]
     pub fn name(&self) -> &RepositoryName {
         &self.name
+    }
+
+    /// The registry that it is of.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     fn storage(&self) -> &Storage {

@@ -11,6 +11,8 @@ mod hub;
 mod mirror;
 mod names;
 mod outages;
+mod relays;
 mod rights;
 mod space;
 mod tags;
+mod tls;

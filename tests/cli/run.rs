@@ -86,7 +86,7 @@ fn users_of_the_command_line_and_the_environment_are_let_in() {
 
 #[test]
 fn a_registry_is_never_open_by_a_bad_user() {
-    let cases: [(&[&str], &str, &str); 4] = [
+    let cases: [(&[&str], &str, &str); 5] = [
         (&["run", "--", "true"], " ", "WHARF_USERS names nobody"),
         (&["run", "--", "true"], "alice", "WHARF_USERS: a user is NAME:PASSWORD"),
         (&["run", "--user", "alice:", "--", "true"], "bob:x", "--user: a password has"),

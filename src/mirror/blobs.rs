@@ -275,7 +275,7 @@ impl Fetch {
                 writer.append(pieces).await.map_err(|error| unstorable(&error))?;
             }
             match ended {
-                Some(Ok(())) if writer.offset() < len => return Err(ClientError::NotHttp.into()),
+                Some(Ok(())) if writer.offset() < len => return Err(ClientError::Closed.into()),
                 Some(Ok(())) => return Ok(()),
                 Some(Err(error)) => return Err(error),
                 None => {}

@@ -4,8 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../durability/disk.rs"]
+mod disk;
+
 mod blobs;
 mod clients;
+mod crashes;
 mod evictions;
 mod failures;
 mod hub;
@@ -13,6 +17,7 @@ mod log;
 mod mirror;
 mod names;
 mod outages;
+mod peers;
 mod relays;
 mod rights;
 mod space;

@@ -6,6 +6,7 @@ mod image;
 mod listings;
 pub(crate) mod memory;
 mod mirror;
+mod notifications;
 mod page;
 pub(crate) mod passwords;
 mod pushes;
@@ -42,13 +43,14 @@ pub(crate) struct Bench {
 type Work = fn(&Bench) -> io::Result<Vec<Row>>;
 
 /// The rows by the names that `--only` takes.
-pub(crate) const ROWS: [(&str, Work); 14] = [
+pub(crate) const ROWS: [(&str, Work); 15] = [
     ("reads", reads::reads),
     ("downloads", downloads::plain),
     ("downloads-tls", downloads::encrypted),
     ("push", pushes::whole),
     ("push-chunks", pushes::in_chunks),
     ("images", pushes::images),
+    ("notifications", notifications::notifications),
     ("passwords", passwords::passwords),
     ("memory", memory::memory),
     ("start", start::start),

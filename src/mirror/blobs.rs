@@ -75,8 +75,8 @@ impl Download {
     }
 }
 
-/// A fetch on the list, as long as its task lives. It comes off the list also if the task panics, or if its runtime ends:
-/// else the list would keep the registry, and so the store, for ever.
+/// A fetch on the list, as long as its task lives. It comes off the list also if the task panics, or if its runtime
+/// ends: else the list would keep the registry, and so the store, for ever.
 struct Listed {
     source: Arc<Source>,
     digest: Digest,

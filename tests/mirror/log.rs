@@ -18,7 +18,8 @@ fn the_log_says_hit_miss_shared_and_stale() {
     let body = serde_json::json!({
         "schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config.descriptor(), "layers": [large.descriptor()],
     });
-    [&large, &config].into_iter().for_each(|blob| hub.put_blob(blob));
+    hub.put_blob(&large);
+    hub.put_blob(&config);
     hub.put_manifest("a/b", "t", &Manifest::new(&body, IMAGE_MANIFEST));
     let server = asking(&hub, root.path());
     let repository = server.http().repository("a/b");
@@ -37,7 +38,9 @@ fn the_log_says_hit_miss_shared_and_stale() {
     let blob = || repository.request(Method::GET, &format!("blobs/{}", large.digest())).send().unwrap();
     let answers = [blob(), blob()];
     gate.open();
-    answers.into_iter().for_each(|answer| assert!(answer.bytes().unwrap() == large.bytes()));
+    for answer in answers {
+        assert!(answer.bytes().unwrap() == large.bytes());
+    }
     repository.get(&format!("blobs/{}", large.digest())).expect(200);
     hub.set(|hub| hub.status = Some((500, String::new())));
     manifest();

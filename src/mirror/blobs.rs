@@ -75,6 +75,21 @@ impl Download {
     }
 }
 
+/// A fetch on the list, as long as its task lives. It comes off the list also if the task panics, or if its runtime
+/// ends: else the list would keep the registry, and so the store, for ever.
+struct Listed {
+    source: Arc<Source>,
+    digest: Digest,
+    download: Arc<Download>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        drop(self.download.others().take());
+        self.source.downloads.end(&self.digest, &self.download);
+    }
+}
+
 /// A fetch as its task has it.
 struct Fetch {
     source: Arc<Source>,
@@ -152,14 +167,14 @@ impl Source {
         let (sender, began) = watch::channel(None);
         let download = Arc::new(Download { began, others: Mutex::new(Some(Vec::new())) });
         all.insert(digest.clone(), Arc::clone(&download));
-        let (fetch, running) = (fetch(), Arc::clone(&download));
+        drop(all);
+        let fetch = fetch();
+        let (source, digest) = (Arc::clone(&fetch.source), fetch.digest.clone());
+        let listed = Listed { source: Arc::clone(self), digest: fetch.digest.clone(), download: Arc::clone(&download) };
         tokio::spawn(async move {
-            let (source, digest) = (Arc::clone(&fetch.source), fetch.digest.clone());
-            // It is taken off the list though the task panics.
-            let ended = std::panic::AssertUnwindSafe(fetch.run(&sender, &running)).catch_unwind().await;
-            drop(running.others().take());
-            source.downloads.end(&digest, &running);
-            if let Ok(Err(error)) = ended {
+            let ended = fetch.run(&sender, &listed.download).await;
+            drop(listed);
+            if let Err(error) = ended {
                 if error != RemoteError::Paused {
                     tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
                 }

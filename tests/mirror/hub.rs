@@ -301,10 +301,13 @@ impl Hub {
     fn blob(&self, digest: &str, seen: &Seen) -> Answer {
         let mut state = self.state();
         let Some(bytes) = state.blobs.get(digest).cloned() else { return Answer::error(404, "") };
-        let is_one_byte = seen.header("range") == Some("bytes=0-0");
-        let faults = state.behaviour.faults.get_mut(digest).filter(|faults| !faults.is_empty() && !is_one_byte);
+        let has_no_fault = seen.method == "HEAD" || seen.header("range") == Some("bytes=0-0");
+        let faults = state.behaviour.faults.get_mut(digest).filter(|faults| !faults.is_empty() && !has_no_fault);
         let next = faults.map(|faults| faults.remove(0));
-        let fault = next.or(state.behaviour.fault).filter(|_| !is_one_byte);
+        let fault = next.or(state.behaviour.fault).filter(|_| !has_no_fault);
+        if let Some(Fault::Status(status)) = fault {
+            return Answer::error(status, "");
+        }
         let takes_ranges = state.behaviour.takes_ranges;
         let range = seen.header("range").filter(|_| takes_ranges).and_then(|range| range.strip_prefix("bytes="));
         let len = bytes.len();
@@ -321,6 +324,7 @@ impl Hub {
             Fault::Break(at) => Some(Fault::Break(at.checked_sub(first)?)),
             Fault::Lie(at) => Some(Fault::Lie(at.checked_sub(first)?)),
             Fault::Silence(at) => Some(Fault::Silence(at.checked_sub(first)?)),
+            Fault::Status(_) => None,
         });
         answer
     }

@@ -4,13 +4,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../durability/disk.rs"]
+mod disk;
+
 mod blobs;
 mod clients;
+mod crashes;
 mod failures;
 mod hub;
 mod mirror;
 mod names;
 mod outages;
+mod peers;
 mod relays;
 mod rights;
 mod space;

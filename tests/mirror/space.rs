@@ -6,6 +6,7 @@ use std::{
     process::Command,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     thread,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -24,10 +25,19 @@ fn what_nobody_uses_is_evicted_and_what_is_used_stays() {
     let (used, unused) = (Image::new(1, "amd64"), Image::new(2, "amd64"));
     hub.put("used", "t", &used);
     hub.put("unused", "t", &unused);
-    let server = launch(&hub, root.path()).set("REGISTRY_PROXY_TTL", "20s").start();
+    let start = || launch(&hub, root.path()).set("REGISTRY_PROXY_TTL", "60s").start();
+    let server = start();
+    server.http().repository("used").expect_image("t", &used);
     server.http().repository("unused").expect_image("t", &unused);
-    let kept = server.http().repository("used");
+    // The server notes at its end that both were used. Then one has not been used for long.
+    server.stop();
     let revisions = repository(root.path(), "unused").join("_manifests/revisions");
+    for file in files(&revisions) {
+        let long_ago = SystemTime::now() - Duration::from_secs(600);
+        fs::File::open(revisions.join(file)).unwrap().set_modified(long_ago).unwrap();
+    }
+    let server = start();
+    let kept = server.http().repository("used");
     eventually("it is evicted", || {
         kept.expect_manifest("t", used.manifest());
         files(&revisions).is_empty()

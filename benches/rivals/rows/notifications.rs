@@ -67,8 +67,7 @@ pub(super) fn notifications(bench: &Bench) -> io::Result<Vec<Row>> {
         let cpu = ratio(&series[0].cpu, &series[1].cpu);
         let row = Row::new(format!("push of {what}, notifications"), series.to_vec());
         let row = row.claim(Claim::at_most(BOUND, "×", " without an endpoint", time));
-        // The events of a small image cost more than its bytes, so its processor time is only shown.
-        rows.push(if len == SMALL { row } else { row.claim(Claim::at_most(BOUND, "×", " without, CPU", cpu)) });
+        rows.push(row.claim(Claim::at_most(BOUND, "×", " without an endpoint, CPU", cpu)));
     }
     Ok(rows)
 }

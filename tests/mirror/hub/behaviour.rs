@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Break(usize),
     /// This byte is another one.
     Lie(usize),
+    /// There is no body of the blob, but this status.
+    Status(u16),
     /// Nothing more comes.
     Silence(usize),
 }

@@ -81,7 +81,7 @@ impl Answer {
                 }
                 self.body.len()
             }
-            None => self.body.len(),
+            Some(Fault::Status(_)) | None => self.body.len(),
         };
         let (first, gate) = self.gate.map_or((cut, None), |(at, gate)| (at.min(cut), Some(gate)));
         stream.write_all(&self.body[..first])?;

@@ -53,6 +53,8 @@ pub struct RequestRecord {
     pub limit: Option<Limit>,
     /// Where the content of the answer came from, in a repository that an upstream fills.
     pub cache: Option<CacheStatus>,
+    /// How many bytes the request has: its first line, its fields, and the body that they announce.
+    pub size: u64,
     /// How many bytes of the answer's body were sent.
     pub bytes: u64,
     /// The trace that the request belongs to ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
@@ -64,8 +66,8 @@ pub struct RequestRecord {
 /// Is told of each request when its answer has been sent. Its methods must not block.
 pub trait RequestListener: Debug + Send + Sync {
     /// The resource of a request is known. [`ended`](Self::ended) follows.
-    fn begun(&self, route: Route, request: &HttpRequest) {
-        let _ = (route, request);
+    fn begun(&self, route: Route) {
+        let _ = route;
     }
 
     /// A request has ended.
@@ -121,6 +123,7 @@ impl RequestRecord {
             reason: None,
             limit: None,
             cache: None,
+            size: 0,
             bytes: 0,
             traceparent: None,
         }
@@ -132,9 +135,9 @@ impl RequestRecord {
         self.begun.elapsed()
     }
 
-    pub(super) fn route(&mut self, route: Route, request: &HttpRequest) {
+    pub(super) fn route(&mut self, route: Route) {
         self.route = route.template;
-        self.listeners.iter().for_each(|listener| listener.begun(route, request));
+        self.listeners.iter().for_each(|listener| listener.begun(route));
     }
 
     /// Whether the path named a resource.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::{Storage, StorageError};
 
@@ -71,7 +71,7 @@ impl Storage {
     pub(super) async fn observed<T: Outcome>(&self, action: Action, call: impl Future<Output = T>) -> T {
         let Some(observer) = &self.observer else { return call.await };
         let mut call = pin!(call);
-        let (begun, mut waiting) = (coarse_time(), None);
+        let (begun, mut waiting) = (clock_gettime(COARSE), None);
         let answer = poll_fn(|context| {
             let poll = call.as_mut().poll(context);
             if poll.is_pending() {
@@ -80,15 +80,19 @@ impl Storage {
             poll
         });
         let answer = answer.await;
-        let took = waiting.map_or_else(|| coarse_time().saturating_sub(begun), |waiting| waiting.elapsed());
+        let took = waiting.map_or_else(|| time_between(begun, clock_gettime(COARSE)), |waiting| waiting.elapsed());
         observer.action(action, took, answer.outcome());
         answer
     }
 }
 
 /// The monotonic clock as of the kernel's last tick.
-fn coarse_time() -> Duration {
-    let time = clock_gettime(ClockId::MonotonicCoarse);
-    // This clock counts from the start of the system, so nothing is negative.
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
+const COARSE: ClockId = ClockId::MonotonicCoarse;
+
+fn time_between(begin: Timespec, end: Timespec) -> Duration {
+    if (begin.tv_sec, begin.tv_nsec) == (end.tv_sec, end.tv_nsec) {
+        // As for nearly all calls.
+        return Duration::ZERO;
+    }
+    Duration::try_from(end).unwrap_or_default().saturating_sub(Duration::try_from(begin).unwrap_or_default())
 }

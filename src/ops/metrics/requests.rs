@@ -1,13 +1,10 @@
 //! Requests to the distribution API, as registry:2 counts them.
 
-use actix_web::{
-    HttpRequest,
-    http::{Method, header::CONTENT_LENGTH},
-};
+use actix_web::http::Method;
 
 use super::{
     count::{Count, Counts},
-    histogram::{Histogram, LATENCIES, SIZES},
+    histogram::{Histogram, LATENCIES, SIZES, nanoseconds},
     text::{Kind, Text},
 };
 use crate::http::{Limit, RequestRecord, Route};
@@ -122,10 +119,8 @@ impl Default for Requests {
 
 impl Requests {
     /// A request has been given to a route.
-    pub(super) fn begun(&self, route: Route, request: &HttpRequest) {
-        let handler = self.handler(route.template);
-        handler.begun.add(1);
-        handler.received.observe(&SIZES, size(request));
+    pub(super) fn begun(&self, route: Route) {
+        self.handler(route.template).begun.add(1);
     }
 
     /// A request has been answered.
@@ -133,11 +128,12 @@ impl Requests {
         let handler = self.handler(record.route);
         if record.has_route() {
             handler.ended.add(1);
+            handler.received.observe(&SIZES, record.size);
         }
         let method = &handler.by_method[method(record.method.as_ref())];
         let code = CODES.binary_search_by_key(&record.status.as_u16(), |(code, _)| *code).unwrap_or(CODES.len());
         method.by_code[code].add(1);
-        method.seconds.observe(&LATENCIES, u64::try_from(record.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        method.seconds.observe(&LATENCIES, nanoseconds(record.elapsed()));
         handler.sent.observe(&SIZES, record.bytes);
         if let Some(at) = LIMITS_OF_429.iter().position(|(limit, _)| record.limit == Some(*limit)) {
             self.limited[at].add(1);
@@ -233,19 +229,6 @@ impl Counts for Requests {
         }
         self.limited.iter().zip(&other.limited).for_each(|(count, other)| count.add(other.get()));
     }
-}
-
-/// The size of a request, as clients of Prometheus count it: the first line, the headers, and the length of the body
-/// that they announce.
-fn size(request: &HttpRequest) -> u64 {
-    let mut size = (request.path().len() + request.method().as_str().len() + "HTTP/1.1".len()) as u64;
-    for (name, value) in request.headers() {
-        size += (name.as_str().len() + value.len()) as u64;
-        if name == CONTENT_LENGTH {
-            size += value.to_str().ok().and_then(|length| length.parse().ok()).unwrap_or(0);
-        }
-    }
-    size
 }
 
 fn method(method: Option<&Method>) -> usize {

@@ -148,6 +148,7 @@ mod tests {
             "notifications.endpoints" => (["{url: 'http://a'}", "{url: 'http://b'}"], ""),
             "retention" => (["{repositories: [a], keep_newest: 1}", "{repositories: [b], pushed_within: 14d}"], ""),
             "upstream" => (["{prefix: a, url: 'http://a'}", "{prefix: b, url: 'http://b'}"], ""),
+            "proxy.namespaces" => (["docker.io", "mirror.test"], "proxy.remoteurl: https://a"),
             "proxy.local_namespaces" => (["a.test", "b.test"], ""),
             "health.tcp" => (["{addr: 'a:1'}", "{addr: 'b:2'}"], ""),
             "health.http" => (["{uri: 'http://a'}", "{uri: 'http://b'}"], ""),

@@ -108,6 +108,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "0",
         "So many bytes of that registry are stored at most: the longest unused is removed first; 0 for no bound.",
     ),
+    Setting::new(
+        "proxy.namespaces",
+        Kind::List,
+        "",
+        "The values of `ns` that mean that registry; its host if there are none. A mirror of Docker Hub needs `docker.io`.",
+    ),
     Setting::new("proxy.fresh", Kind::Duration, FRESH, "For so long a tag is not asked for again."),
     Setting::new(
         "proxy.realm",
@@ -179,7 +185,7 @@ fn root(values: &mut Values, mode: &Mode) -> Option<UpstreamSettings> {
     let (ttl, fresh, realm) =
         (values.duration("proxy.ttl"), values.duration("proxy.fresh"), values.text("proxy.realm"));
     let (ca, is_offline) = (values.path("proxy.ca"), values.flag("proxy.offline"));
-    let max_bytes = values.size("proxy.max_bytes");
+    let (max_bytes, named) = (values.size("proxy.max_bytes"), values.list("proxy.namespaces"));
     let url = values.url("proxy.remoteurl");
     let Some(url) = url else {
         if values.is_set("proxy.username") || values.is_set("proxy.exec.command") {
@@ -205,7 +211,7 @@ fn root(values: &mut Values, mode: &Mode) -> Option<UpstreamSettings> {
     }
     Some(UpstreamSettings {
         prefix: None,
-        namespaces: namespaces(&url),
+        namespaces: if named.is_empty() { namespaces(&url) } else { named },
         url,
         repositories: Vec::new(),
         credentials,
@@ -381,6 +387,7 @@ auth: {htpasswd: {realm: r, path: /f}}
         let variables = [
             ("REGISTRY_PROXY_REMOTEURL", "http://localhost:5001"),
             ("REGISTRY_PROXY_TTL", "0"),
+            ("REGISTRY_PROXY_NAMESPACES", "[docker.io]"),
             ("REGISTRY_UPSTREAM_0_PREFIX", "ghcr.io"),
             ("REGISTRY_UPSTREAM_0_URL", "https://ghcr.io"),
             ("REGISTRY_UPSTREAM_0_REPOSITORIES_0", "org/**"),
@@ -390,7 +397,7 @@ auth: {htpasswd: {realm: r, path: /f}}
         assert_eq!(errors, Vec::<String>::new());
         let [root, ghcr] = config.upstreams.all.as_slice() else { panic!("{:?}", config.upstreams) };
         assert_eq!((root.max_bytes, ghcr.max_bytes), (None, Some(2 << 30)));
-        assert_eq!((root.ttl, root.namespaces.as_slice()), (None, &["localhost:5001".to_owned()][..]));
+        assert_eq!((root.ttl, root.namespaces.as_slice()), (None, &["docker.io".to_owned()][..]));
         assert_eq!(ghcr.prefix.as_ref().unwrap().as_str(), "ghcr.io");
         assert_eq!((ghcr.repositories.len(), ghcr.anonymous, ghcr.ttl), (1, Anonymous::Fetch, Some(7 * DAY)));
     }

@@ -211,7 +211,7 @@ fn the_cache_of_others_is_taken_over_and_left_usable_needs_registry2_and_registr
 fn buildkit_pulls_through_its_mirror_needs_docker() {
     let (hub, root, index) = hub();
     // The hub is not at Docker Hub's address, so a setting says that it is meant.
-    let server = launch(&hub, root.path()).set("REGISTRY_PROXY_LOCAL_NAMESPACES", "[docker.io]").start();
+    let server = launch(&hub, root.path()).set("REGISTRY_PROXY_NAMESPACES", "[docker.io]").start();
     let engine = Engine::with(&[&format!("--registry-mirror=http://{}", server.host())]);
     let context = tempfile::tempdir().unwrap();
     fs::write(context.path().join("Dockerfile"), "FROM app:1\nLABEL built=yes\n").unwrap();

@@ -384,10 +384,12 @@ auth: {htpasswd: {realm: r, path: /f}}
             ("REGISTRY_UPSTREAM_0_PREFIX", "ghcr.io"),
             ("REGISTRY_UPSTREAM_0_URL", "https://ghcr.io"),
             ("REGISTRY_UPSTREAM_0_REPOSITORIES_0", "org/**"),
+            ("REGISTRY_UPSTREAM_0_MAX_BYTES", "2GiB"),
         ];
         let (config, errors, _) = tried("f.toml", "", &variables);
         assert_eq!(errors, Vec::<String>::new());
         let [root, ghcr] = config.upstreams.all.as_slice() else { panic!("{:?}", config.upstreams) };
+        assert_eq!((root.max_bytes, ghcr.max_bytes), (None, Some(2 << 30)));
         assert_eq!((root.ttl, root.namespaces.as_slice()), (None, &["localhost:5001".to_owned()][..]));
         assert_eq!(ghcr.prefix.as_ref().unwrap().as_str(), "ghcr.io");
         assert_eq!((ghcr.repositories.len(), ghcr.anonymous, ghcr.ttl), (1, Anonymous::Fetch, Some(7 * DAY)));

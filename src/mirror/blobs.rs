@@ -133,11 +133,11 @@ impl Source {
                 digest: digest.clone(),
                 size,
             };
-            let Some(download) = self.download(repository, digest, is_proven, fetch) else { continue };
+            let Some((download, is_shared)) = self.download(repository, digest, is_proven, fetch) else { continue };
             let mut began = download.began.clone();
             let Ok(began) = began.wait_for(Option::is_some).await else { return Err(UpstreamError::Unavailable) };
             return match began.clone() {
-                Some(Ok(fetched)) => match fetched.claim() {
+                Some(Ok(fetched)) => match fetched.claim(is_shared) {
                     Some(fetched) => Ok(Some(fetched)),
                     None => continue,
                 },
@@ -148,7 +148,7 @@ impl Source {
         }
     }
 
-    /// The fetch of a blob, which begins now if it is not under way; `None`: one has just begun or ended, so what is
+    /// The fetch of a blob, which begins now if it is not under way, and whether it was; `None`: one has just begun or ended, so what is
     /// known has to be looked at again.
     fn download(
         self: &Arc<Self>,
@@ -156,12 +156,12 @@ impl Source {
         digest: &Digest,
         is_proven: bool,
         fetch: impl FnOnce() -> Fetch,
-    ) -> Option<Arc<Download>> {
+    ) -> Option<(Arc<Download>, bool)> {
         let mut all = self.downloads.all();
         if let Some(download) = all.get(digest) {
             let joined = is_proven && download.join(repository);
             self.counters.shared.fetch_add(u64::from(joined), Relaxed);
-            return joined.then(|| Arc::clone(download));
+            return joined.then(|| (Arc::clone(download), true));
         }
         self.counters.blobs.missed();
         let (sender, began) = watch::channel(None);
@@ -185,7 +185,7 @@ impl Source {
                 });
             }
         });
-        Some(download)
+        Some((download, false))
     }
 
     /// Whether the upstream gives a byte of a blob of this repository.

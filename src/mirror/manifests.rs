@@ -96,12 +96,16 @@ impl Source {
         reference: &Reference,
     ) -> Result<Answer, UpstreamError> {
         let known = self.manifests.of(repository.name(), reference);
-        if let Some(answer) = self.manifests.fresh(&known) {
-            return Ok(answer);
+        match self.manifests.fresh(&known) {
+            Some(Answer::Fetched) => return Ok(Answer::Stored),
+            Some(answer) => return Ok(answer),
+            None => {}
         }
         let turn = Arc::clone(&known.turn).lock_owned().await;
-        if let Some(answer) = self.manifests.fresh(&known) {
-            return Ok(answer);
+        match self.manifests.fresh(&known) {
+            Some(Answer::Fetched) => return Ok(Answer::Shared),
+            Some(answer) => return Ok(answer),
+            None => {}
         }
         // A task of its own: clients that go away sooner than an upstream that hangs is given up would keep each other
         // waiting for it.
@@ -226,7 +230,7 @@ impl Source {
             Ok(stored) => {
                 self.stored(repository.registry(), &stored.digest, len);
                 drop(room);
-                Ok(Answer::Stored)
+                Ok(Answer::Fetched)
             }
             Err(error) => Err(RemoteError::Content(format!("the manifest {reference} can't be stored: {error}"))),
         }

@@ -31,6 +31,8 @@ const HELD_BACK: u64 = 64 * 1024;
 #[derive(Clone, Debug)]
 pub struct FetchedBlob {
     len: u64,
+    /// Whether another reader began the fetch.
+    is_shared: bool,
     reading: Reading,
 }
 
@@ -63,14 +65,17 @@ impl Repository {
     /// The error of the store.
     pub async fn begin_blob(&self, digest: &Digest, len: u64) -> Result<(BlobWriter, FetchedBlob), RegistryError> {
         let (writer, blob) = self.begin_followed(digest, len, unverified(len)).await?;
-        Ok((BlobWriter(Writing::Store(writer)), FetchedBlob { len, reading: Reading::Followed(blob) }))
+        Ok((
+            BlobWriter(Writing::Store(writer)),
+            FetchedBlob { len, is_shared: false, reading: Reading::Followed(blob) },
+        ))
     }
 
     /// Begins to give a blob of `len` bytes to one reader, without storing it.
     #[must_use]
     pub fn relay_blob(digest: &Digest, len: u64) -> (BlobWriter, FetchedBlob) {
         let (writer, blob) = relayed::relay(digest, unverified(len));
-        (BlobWriter(Writing::Relay(writer)), FetchedBlob { len, reading: Reading::Relayed(blob) })
+        (BlobWriter(Writing::Relay(writer)), FetchedBlob { len, is_shared: false, reading: Reading::Relayed(blob) })
     }
 
     /// Makes a blob readable here that the upstream says this repository has, if the store has its bytes; how many
@@ -144,20 +149,24 @@ impl BlobWriter {
 }
 
 impl FetchedBlob {
-    /// The blob for one more reader; `None`: it is not stored, and another reader has it.
+    /// The blob for a reader, who began the fetch or shares it; `None`: it is not stored, and another reader has it.
     #[must_use]
-    pub fn claim(&self) -> Option<Self> {
+    pub fn claim(&self, is_shared: bool) -> Option<Self> {
         let reading = match &self.reading {
             Reading::Followed(blob) => Reading::Followed(blob.clone()),
             Reading::Relayed(blob) => Reading::Relayed(blob.claim()?),
         };
-        Some(Self { len: self.len, reading })
+        Some(Self { len: self.len, is_shared, reading })
     }
 
     /// How many bytes the blob has.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Whether it has no bytes.

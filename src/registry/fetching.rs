@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Blob, ImageName, Registry, RegistryError, Repository,
+    Blob, CacheStatus, ImageName, Registry, RegistryError, Repository,
     error::UpstreamError,
     layout,
     upstream::{Anonymous, Answer, Filling, Upstream},
@@ -92,6 +92,17 @@ impl Repository {
             Some((upstream, filled)) => upstream.fetch_manifest(&filled, reference).await,
             None => Ok(Answer::NotAsked),
         }
+    }
+
+    /// Where content came from, by what the upstream said; `None` in a repository of the registry's own.
+    pub(super) fn cache_status(&self, answer: Result<Answer, UpstreamError>) -> Option<CacheStatus> {
+        self.registry.filling(&self.name)?;
+        Some(match answer {
+            Ok(Answer::Fetched) => CacheStatus::Miss,
+            Ok(Answer::Shared) => CacheStatus::Shared,
+            Ok(Answer::Stored | Answer::NotAsked | Answer::Absent) => CacheStatus::Hit,
+            Err(_) => CacheStatus::Stale,
+        })
     }
 
     /// Has the upstream forget what it said of a manifest.

@@ -46,7 +46,7 @@ use tokio::{
     time::Instant,
 };
 
-pub use blobs::{Blob, BlobRegion};
+pub use blobs::{Blob, BlobRegion, BlobStat};
 pub use body_channel::{Body, BodySender, body};
 pub use browse::{LastCollection, ListedTag, TagSummary};
 pub use content::CacheCounts;
@@ -68,7 +68,7 @@ pub use retention::{
 };
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
-pub use upstream::{Anonymous, Answer, Filling, Upstream};
+pub use upstream::{Anonymous, Answer, CacheStatus, Filling, Upstream};
 
 // Parts of its answers, errors and traits: the modules above name them from here.
 pub use crate::storage::{FreeSpace, Key, Stat, Step, StorageError};

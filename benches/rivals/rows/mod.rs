@@ -5,6 +5,7 @@ mod downloads;
 mod image;
 mod listings;
 pub(crate) mod memory;
+mod mirror;
 mod notifications;
 mod page;
 pub(crate) mod passwords;
@@ -42,7 +43,7 @@ pub(crate) struct Bench {
 type Work = fn(&Bench) -> io::Result<Vec<Row>>;
 
 /// The rows by the names that `--only` takes.
-pub(crate) const ROWS: [(&str, Work); 14] = [
+pub(crate) const ROWS: [(&str, Work); 15] = [
     ("reads", reads::reads),
     ("downloads", downloads::plain),
     ("downloads-tls", downloads::encrypted),
@@ -55,6 +56,7 @@ pub(crate) const ROWS: [(&str, Work); 14] = [
     ("start", start::start),
     ("listings", listings::listings),
     ("page", page::page),
+    ("mirror", mirror::mirror),
     ("collection", collection::collection),
     ("size", size::size),
 ];

@@ -13,7 +13,7 @@ use futures_util::{Stream, future::Either};
 
 use crate::{
     oci::{Digest, Hasher},
-    registry::{FetchedBlob, Registry, Verify, content::Pin},
+    registry::{CacheStatus, FetchedBlob, Registry, Verify, content::Pin},
     storage::{FileRegion, Object, Stat},
 };
 
@@ -56,6 +56,16 @@ impl Blob {
         match &self.content {
             Content::Stored { object, .. } => object.stat().len,
             Content::Fetched(fetched) => fetched.len(),
+        }
+    }
+
+    /// Where it came from, in a repository that an upstream fills.
+    #[must_use]
+    pub fn cache(&self) -> Option<CacheStatus> {
+        match &self.content {
+            Content::Stored { .. } => self.pin.as_ref().map(|_| CacheStatus::Hit),
+            Content::Fetched(fetched) if fetched.is_shared() => Some(CacheStatus::Shared),
+            Content::Fetched(_) => Some(CacheStatus::Miss),
         }
     }
 

@@ -36,8 +36,8 @@ struct State {
     stored: u64,
     /// How many bytes the blobs have that are being fetched.
     coming: u64,
-    /// What was stored since an eviction began that is under way.
-    added: Vec<(Digest, u64)>,
+    /// What was stored since an eviction began that is under way; `None`: none is.
+    added: Option<Vec<(Digest, u64)>>,
     /// The content that no repository has any more, and that an eviction could not remove yet.
     left: Vec<(Digest, u64)>,
     /// Until when no eviction begins, because the last one could not make any room.
@@ -107,7 +107,9 @@ impl Source {
             return;
         }
         let mut state = self.space.state();
-        state.added.push((digest.clone(), len));
+        if let Some(added) = &mut state.added {
+            added.push((digest.clone(), len));
+        }
         if state.contents.as_mut().is_some_and(|contents| contents.insert(digest.clone())) {
             state.stored += len;
             self.counters.stored.set(state.stored);
@@ -166,7 +168,7 @@ impl Source {
         let missing = self.missing_space(registry, len).await;
         let left = {
             let mut state = self.space.state();
-            state.added.clear();
+            state.added = Some(Vec::new());
             std::mem::take(&mut state.left)
         };
         // What an upstream that is never asked has given can't be had again.
@@ -179,7 +181,7 @@ impl Source {
         };
         let evicted = registry.evict_down(|name| self.fills(name), keeps, left.clone()).await;
         let mut state = self.space.state();
-        let added = std::mem::take(&mut state.added);
+        let added = state.added.take().unwrap_or_default();
         let eviction = match evicted {
             Ok(eviction) => eviction,
             Err(error) => {

@@ -12,14 +12,15 @@ use crate::http::{Limit, RequestRecord, Route};
 /// The start of the routes of all pages.
 const PAGES: &str = "/ui/";
 
-/// registry:2's names of the routes, and ours beside them. The last is for all paths that none has.
+/// registry:2's names of the routes, and ours beside them. Those of pulls are found first. The last is for all paths that
+/// none has.
 const HANDLERS: [(&str, &str); 13] = [
-    ("/v2/", "base"),
+    ("/v2/<name>/manifests/<reference>", "manifest"),
     ("/v2/<name>/blobs/<digest>", "blob"),
+    ("/v2/", "base"),
     ("/v2/<name>/blobs/uploads/", "blob_upload"),
     ("/v2/<name>/blobs/uploads/<session>", "blob_upload_chunk"),
     ("/v2/_catalog", "catalog"),
-    ("/v2/<name>/manifests/<reference>", "manifest"),
     ("/v2/<name>/tags/list", "tags"),
     ("/v2/<name>/referrers/<digest>", "referrers"),
     ("/token", "token"),
@@ -131,11 +132,12 @@ impl Requests {
             handler.received.observe(&SIZES, record.size);
         }
         let method = &handler.by_method[method(record.method.as_ref())];
-        let code = CODES.binary_search_by_key(&record.status.as_u16(), |(code, _)| *code).unwrap_or(CODES.len());
-        method.by_code[code].add(1);
+        method.by_code[code(record.status.as_u16())].add(1);
         method.seconds.observe(&LATENCIES, nanoseconds(record.elapsed()));
         handler.sent.observe(&SIZES, record.bytes);
-        if let Some(at) = LIMITS_OF_429.iter().position(|(limit, _)| record.limit == Some(*limit)) {
+        if let Some(met) = record.limit
+            && let Some(at) = LIMITS_OF_429.iter().position(|(limit, _)| *limit == met)
+        {
             self.limited[at].add(1);
         }
     }
@@ -199,7 +201,7 @@ impl Requests {
         let name = "wharf_http_refusals_total";
         text.family(name, Kind::Counter, "Requests that met a limit, by limit.");
         for (code, limit) in LIMITS {
-            let at = CODES.binary_search_by_key(&code, |(code, _)| *code).unwrap_or(CODES.len());
+            let at = self::code(code);
             let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].get()).sum();
             text.series(name, &[("limit", limit)], count);
         }
@@ -207,7 +209,7 @@ impl Requests {
             text.series(name, &[("limit", limit)], count.get());
         }
         let is_upload = |handler: &str| handler.starts_with("blob_upload");
-        let gone = CODES.binary_search_by_key(&499, |(code, _)| *code).unwrap_or(CODES.len());
+        let gone = code(499);
         let uploads = self.methods().filter(|(handler, ..)| is_upload(handler));
         let count: u64 = uploads.map(|(_, _, counted)| counted.by_code[gone].get()).sum();
         let help = "Requests of uploads whose client went away in the midst.";
@@ -229,6 +231,12 @@ impl Counts for Requests {
         }
         self.limited.iter().zip(&other.limited).for_each(|(count, other)| count.add(other.get()));
     }
+}
+
+/// The place of a status in [`CODES`].
+fn code(status: u16) -> usize {
+    // Most requests succeed.
+    if status == CODES[0].0 { 0 } else { CODES.binary_search_by_key(&status, |(code, _)| *code).unwrap_or(CODES.len()) }
 }
 
 fn method(method: Option<&Method>) -> usize {

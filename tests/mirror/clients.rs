@@ -14,7 +14,7 @@ use crate::{
         engine::Engine,
         image::{Image, Index},
         server::{Launch, Program, Server},
-        wait::{PATIENCE, end, holds_in_time},
+        wait::{PATIENCE, end, eventually, holds_in_time},
     },
 };
 
@@ -42,7 +42,7 @@ fn a_docker_engine_pulls_through_its_mirror_needs_docker() {
     engine.run(&["pull", "app:1"]);
     let id = engine.image_id("app:1");
     assert!(String::from_utf8_lossy(index.images()[0].manifest().bytes()).contains(&id), "{id}");
-    assert!(server.log().contains("library/app"), "{}", server.log());
+    server.expect_logged("library/app");
 }
 
 /// What skopeo and podman are told of the mirror.
@@ -229,5 +229,8 @@ fn buildkit_pulls_through_its_mirror_needs_docker() {
     for layer in config["rootfs"]["diff_ids"].as_array().unwrap() {
         assert!(layers("built:1").contains(layer.as_str().unwrap()), "{}", layers("built:1"));
     }
-    assert!(server.log().contains("ns=docker.io") || server.log().contains("library/app"), "{}", server.log());
+    eventually("the upstream is named", || {
+        let log = server.log();
+        log.contains("ns=docker.io") || log.contains("library/app")
+    });
 }

@@ -40,7 +40,7 @@ fn an_upstream_with_an_authority_of_its_own_is_trusted_if_a_setting_says_so() {
     fs::write(&ca, authority.pem()).unwrap();
     let server = start(&hub, root.path(), &[]);
     server.http().repository("hub.test/a/b").manifest("t").expect(503);
-    assert!(server.log().contains("no TLS with localhost"), "{}", server.log());
+    server.expect_logged("no TLS with localhost");
     assert!(hub.seen().is_empty(), "{:?}", hub.seen());
     server.stop();
     let server = start(&hub, root.path(), &[("CA", &ca)]);
@@ -64,7 +64,7 @@ fn certificates_of_others_and_those_that_ended_are_refused() {
         hub.set(|hub| hub.auth = Auth::Basic);
         let server = start(&hub, root.path(), &[("CA", &ca)]);
         server.http().repository("hub.test/a/b").manifest("t").expect(503);
-        assert!(server.log().contains("no TLS with localhost"), "{}", server.log());
+        server.expect_logged("no TLS with localhost");
         assert!(hub.seen().is_empty(), "{:?}", hub.seen());
     }
 }
@@ -111,7 +111,7 @@ fn nothing_leads_from_https_to_http() {
         let repository = server.http().repository("hub.test/a/b");
         repository.manifest("t").expect(if host == "auth" { 503 } else { 200 });
         repository.get(&format!("blobs/{}", image.blobs().next().unwrap().digest())).expect(503);
-        assert!(server.log().contains("which is not https"), "{}", server.log());
+        server.expect_logged("which is not https");
         assert!(hub.seen().iter().all(|seen| seen.host != host), "{:?}", hub.seen());
     }
 }

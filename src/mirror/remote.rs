@@ -130,7 +130,8 @@ impl Remote {
         let failure = match &answer {
             Err(RemoteError::Client(ClientError::Timeout)) => Some(Failure::AfterWait),
             Err(RemoteError::Client(_)) => Some(Failure::AtOnce),
-            Err(RemoteError::Answer(_) | RemoteError::Failed(_)) => Some(Failure::Status),
+            Err(RemoteError::Failed(_)) => Some(Failure::Status),
+            // An answer that can't be used may be about one repository, and comes without a wait.
             _ => None,
         };
         let was_down = failure.map_or_else(|| self.breaker.answered(), |failure| self.breaker.failed(failure));

@@ -12,7 +12,7 @@ use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::Source;
 use crate::{
-    oci::Digest,
+    oci::{Digest, RepositoryName},
     registry::{Registry, Repository},
 };
 
@@ -164,7 +164,6 @@ impl Source {
         if self.space.state().paused_until.is_some_and(|until| begin < until) {
             return;
         }
-        self.uses.note(registry).await;
         let missing = self.missing_space(registry, len).await;
         let left = {
             let mut state = self.space.state();
@@ -179,7 +178,8 @@ impl Source {
             }
             goal
         };
-        let evicted = registry.evict_down(|name| self.fills(name), keeps, left.clone()).await;
+        let last_use = |name: &RepositoryName, manifest: &Digest| self.uses.last(name, manifest);
+        let evicted = registry.evict_down(|name| self.fills(name), keeps, last_use, left.clone()).await;
         let mut state = self.space.state();
         let added = state.added.take().unwrap_or_default();
         let eviction = match evicted {

@@ -101,7 +101,11 @@ impl Registry {
         if self.is_read_only() {
             return Err(CollectionError::ReadOnly);
         }
-        let run = self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?;
+        let run = {
+            // An eviction is soon over, and another collection is not.
+            let _evicting = self.0.evicting.lock().await;
+            self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?
+        };
         let this = self.clone();
         let collector = Collector::new(this, run, collection, ReportBuilder::new(Reporter::new(self, events)));
         let registry = self.clone();

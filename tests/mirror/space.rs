@@ -196,6 +196,11 @@ fn row_21_the_bound_holds_under_load_and_no_pull_breaks() {
                 })
             })
             .collect();
+        for _ in 0..3 {
+            // A collection waits for an eviction.
+            let (status, text) = wharf(root.path(), &["gc"], &[("REGISTRY_PROXY_REMOTEURL", &hub.url())]);
+            assert_eq!(status, Some(0), "{text}");
+        }
         let pulled: Vec<_> = pulls.into_iter().map(thread::ScopedJoinHandle::join).collect();
         is_over.store(true, SeqCst);
         assert!(pulled.iter().all(Result::is_ok), "a pull broke: {}", server.log());

@@ -49,6 +49,7 @@ impl Registry {
         last_use: impl Fn(&RepositoryName, &Digest) -> Option<SystemTime>,
         left: Vec<(Digest, u64)>,
     ) -> Result<Eviction, CollectionError> {
+        let _evicting = self.0.evicting.lock().await;
         let run = self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?;
         let (events, _heard) = mpsc::channel(1);
         let account = ReportBuilder::new(Reporter::new(self, events));

@@ -148,8 +148,8 @@ impl Source {
         }
     }
 
-    /// The fetch of a blob, which begins now if it is not under way, and whether it was; `None`: one has just begun or ended, so what is
-    /// known has to be looked at again.
+    /// The fetch of a blob, which begins now if it is not under way, and whether it was; `None`: one has just begun or
+    /// ended, so what is known has to be looked at again.
     fn download(
         self: &Arc<Self>,
         repository: &Repository,

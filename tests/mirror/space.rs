@@ -133,6 +133,8 @@ fn upstreams_are_checked() {
     assert_eq!(check(&me), (Some(0), format!("{}: answers, and takes the credentials\n", hub.host())));
     let (status, text) = check(&other);
     assert!(status == Some(1) && text.contains("refuses the credentials") && !text.contains("wrong"), "{text}");
+    let (status, text) = check(&[("REGISTRY_PROXY_EXEC_COMMAND", "/none/program")]);
+    assert!(status == Some(1) && text.contains("can't be had: /none/program: No such file"), "{text}");
     hub.set(|hub| hub.status = Some((500, String::new())));
     let (status, text) = check(&[]);
     assert!(status == Some(1) && text.contains("500"), "{text}");

@@ -82,6 +82,22 @@ fn row_02_the_first_bytes_come_while_the_rest_is_fetched() {
     assert!(rest == blob.bytes()[first.len()..]);
 }
 
+#[test]
+fn row_03_a_hit_asks_the_upstream_nothing() {
+    let blob = Blob::noise(3, LARGE);
+    let (hub, root) = hub_with(&blob);
+    let server = start(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    repository.manifest("t").expect(200);
+    assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
+    let is_stored = || crate::support::store::blob(root.path(), blob.digest()).exists();
+    eventually("it is stored", is_stored);
+    hub.forget();
+    assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
+    repository.manifest("t").expect(200);
+    assert!(hub.seen().is_empty(), "{:?}", hub.seen());
+}
+
 /// 200 places of a large blob, most of them spread evenly, and the rest where something begins or ends: 50 for each of
 /// four blobs, so that these are fetched at the same time.
 fn places() -> [Vec<usize>; 4] {

@@ -1,12 +1,22 @@
 //! The same rows against wharf, registry:2 and registry:3, each beside the hub.
 
-use std::{io::Read as _, thread, time::Duration};
+use std::{
+    io::{self, Read, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    thread,
+    time::Duration,
+};
 
 use reqwest::Method;
 use tempfile::TempDir;
 
 use crate::{
-    hub::{Fault, Gate, Hub},
+    hub::{Auth, Fault, Gate, Hub},
+    mirror::timed,
     support::{
         http::{Repository, send, try_send},
         image::{Blob, IMAGE_MANIFEST, Image, Manifest},
@@ -86,6 +96,16 @@ fn row_01(program: Program) -> String {
     format!("{one_or_more}, {}", if heads == 0 { "no HEAD" } else { "HEADs" })
 }
 
+fn row_02(program: Program) -> String {
+    let site = Site::new(program);
+    let gate = Gate::default();
+    site.hub.set(|hub| hub.gate = Some((SIZE / 2, gate.clone())));
+    let request = site.repository().request(Method::GET, &site.path()).timeout(Duration::from_secs(10));
+    let comes = request.send().is_ok_and(|mut answer| answer.read_exact(&mut vec![0; SIZE / 4]).is_ok());
+    gate.open();
+    (if comes { "while the rest is fetched" } else { "after the rest" }).to_owned()
+}
+
 fn row_04(program: Program) -> String {
     let site = Site::new(program);
     // The peers send two requests, and one of them is for the client.
@@ -108,6 +128,55 @@ fn row_08(program: Program) -> String {
     let site = Site::new(program);
     let answer = send(site.repository().request(Method::GET, &site.path()).header("Range", "bytes=1000-1999"));
     format!("{} with {} bytes", answer.status, answer.body.len())
+}
+
+/// A way to a hub that can be closed.
+struct Line {
+    url: String,
+    is_closed: Arc<AtomicBool>,
+}
+
+impl Line {
+    fn to(hub: &Hub) -> Self {
+        // No connection stays open after an answer, so a line that is closed has none.
+        hub.set(|hub| hub.closes = true);
+        let (listener, is_closed) = (TcpListener::bind("127.0.0.1:0").unwrap(), Arc::new(AtomicBool::new(false)));
+        let line = Self { url: format!("http://{}", listener.local_addr().unwrap()), is_closed: is_closed.clone() };
+        let host = hub.host();
+        thread::spawn(move || {
+            for from in listener.incoming().take_while(|_| !is_closed.load(SeqCst)) {
+                let (from, to) = (from.unwrap(), TcpStream::connect(&host).unwrap());
+                for (mut from, mut to) in [(from.try_clone().unwrap(), to.try_clone().unwrap()), (to, from)] {
+                    thread::spawn(move || {
+                        drop(io::copy(&mut from, &mut to));
+                        drop(to.shutdown(std::net::Shutdown::Write));
+                    });
+                }
+            }
+        });
+        line
+    }
+
+    /// Lets it refuse connections from now on.
+    fn close(&self) {
+        self.is_closed.store(true, SeqCst);
+        let address = self.url.strip_prefix("http://").unwrap();
+        crate::support::wait::eventually("it is closed", || TcpStream::connect(address).is_err());
+    }
+}
+
+fn row_09(program: Program) -> String {
+    let (hub, root, image) = (Hub::new(), tempfile::tempdir().unwrap(), Image::new(5, "amd64"));
+    hub.put("small", "t", &image);
+    let line = Line::to(&hub);
+    let server = Launch::new(program, root.path()).set("REGISTRY_PROXY_REMOTEURL", &line.url).start();
+    let small = server.http().repository("small");
+    small.expect_image("t", &image);
+    line.close();
+    let request = small.request(Method::GET, "manifests/t").header("Accept", IMAGE_MANIFEST);
+    let (time, answer) = timed(|| try_send(request));
+    let soon = if time < 1000 { "at once" } else { "late" };
+    answer.map_or_else(|error| error.to_string(), |answer| format!("{} {soon}", answer.status))
 }
 
 fn row_10(program: Program) -> String {
@@ -188,6 +257,31 @@ fn row_17(program: Program) -> String {
     format!("docker.io {}, ghcr.io {}", status("docker.io"), status("ghcr.io"))
 }
 
+/// Whether the credentials for the hub reach a host that a forged realm names.
+fn row_18(program: Program) -> String {
+    let (hub, root, came) = (Hub::new(), tempfile::tempdir().unwrap(), Arc::new(AtomicBool::new(false)));
+    hub.put("small", "t", &Image::new(5, "amd64"));
+    let forged = TcpListener::bind("[::1]:0").unwrap();
+    let realm = format!("http://[::1]:{}/token", forged.local_addr().unwrap().port());
+    hub.set(|hub| (hub.auth, hub.realm) = (Auth::Bearer, Some(realm)));
+    let seen = came.clone();
+    thread::spawn(move || {
+        for stream in forged.incoming() {
+            let (mut stream, mut head) = (stream.unwrap(), [0; 4096]);
+            let length = stream.read(&mut head).unwrap_or(0);
+            let has_credentials =
+                String::from_utf8_lossy(&head[..length]).to_lowercase().contains("authorization: basic");
+            seen.fetch_or(has_credentials, SeqCst);
+            drop(stream.write_all(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+        }
+    });
+    let launch = launch(program, &hub, &root).set("REGISTRY_PROXY_USERNAME", "me");
+    if let Ok(server) = launch.set("REGISTRY_PROXY_PASSWORD", "secret").attempt() {
+        drop(try_send(server.http().repository("small").request(Method::GET, "manifests/t")));
+    }
+    (if came.load(SeqCst) { "credentials" } else { "none" }).to_owned()
+}
+
 fn row_20(program: Program) -> String {
     let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
     let server = beside(program, &hub, &root);
@@ -215,12 +309,14 @@ fn row_06(program: Program) -> String {
 /// A row's number, what shows it, and what wharf, registry:2 and registry:3 make of it.
 type Row = (u8, fn(Program) -> String, [&'static str; 3]);
 
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 16] = [
     (1, row_01, ["one GET, no HEAD", "several GETs, HEADs", "several GETs, HEADs"]),
+    (2, row_02, ["while the rest is fetched", "while the rest is fetched", "while the rest is fetched"]),
     (4, row_04, ["right", "JSON in the body", "JSON in the body"]),
     (5, row_05, ["short", "wrong and whole", "wrong and whole"]),
     (6, row_06, ["right, one GET", "right, several GETs", "right, several GETs"]),
     (8, row_08, ["206 with 1000 bytes", "200 with 8388608 bytes", "200 with 8388608 bytes"]),
+    (9, row_09, ["200 at once", "200 at once", "200 at once"]),
     (10, row_10, ["served", "no answer in 15 s", "no answer in 15 s"]),
     (11, row_11, ["starts", "does not start", "does not start"]),
     (12, row_12, ["one request at most", "a request each", "a request each"]),
@@ -228,6 +324,7 @@ const ROWS: [Row; 13] = [
     (14, row_14, ["200", "500", "500"]),
     (15, row_15, ["once", "again", "again"]),
     (17, row_17, ["docker.io 200, ghcr.io 404", "docker.io 200, ghcr.io 200", "docker.io 200, ghcr.io 200"]),
+    (18, row_18, ["none", "credentials", "none"]),
     (20, row_20, ["202", "405", "405"]),
 ];
 

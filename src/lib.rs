@@ -6,7 +6,7 @@
 //! # The house
 //!
 //! ```text
-//! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
+//! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage -> client
 //! auth, server and cli -> files                   ops, notify, mirror, server and cli -> client
 //! server -> { notify, mirror } -> registry
 //! cli and server -> archive -> registry
@@ -90,7 +90,7 @@
 //!
 //! | change | files |
 //! |---|---|
-//! | an object store | a new `storage/s3/`; its variant in `storage/operations.rs` and `batch.rs`; `config/storage.rs`; `server/components.rs` |
+//! | an object store | `storage/s3/` is its back end; its settings in `config/storage.rs`; `server/components.rs` |
 //! | a metric | `ops/metrics/`; or, where another part counts, a [`MetricSource`](ops::MetricSource) in `server/metrics.rs` |
 //! | a health check | `ops/checks.rs`, `config/health.rs`, `server/health_checks.rs` |
 //! | another page | `web/`: a page and its row in `web/routes.rs` |

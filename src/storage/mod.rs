@@ -6,7 +6,7 @@
 //! `storage/conformance` hold every back end to them.
 //!
 //! - **Objects.** [`put`](Storage::put) stores an object wholly or not at all. An [open object](Object) keeps its
-//!   bytes, whatever happens to its key.
+//!   bytes, whatever happens to its key; the read of a large object in a bucket fails once the object has changed.
 //! - **Versions.** A [`Stat`] has a [`Version`], which identifies the bytes at that moment. A put under a [`Condition`]
 //!   writes only to a key that is free, or whose object still has a given version. If several writers race, one wins.
 //! - **Durability.** A reported success survives a power cut, and a reader sees only what is durable. The exception is
@@ -37,6 +37,7 @@ mod memory;
 mod object;
 mod observer;
 mod operations;
+mod s3;
 mod sendfile;
 mod staging;
 mod stat;
@@ -45,7 +46,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use {error::Result, filesystem::Filesystem, memory::Memory, staging::Upload};
+use {error::Result, filesystem::Filesystem, memory::Memory, s3::S3, staging::Upload};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use filesystem::fuzz_hash_state;
@@ -55,6 +56,7 @@ pub use error::StorageError;
 pub use key::Key;
 pub use object::Object;
 pub use observer::{Action, Observer};
+pub use s3::S3Settings;
 pub use sendfile::FileRegion;
 pub use staging::{AppendError, Staged, Staging, Verified};
 pub use stat::{Child, Condition, FreeSpace, Stat, Version};
@@ -95,6 +97,7 @@ pub struct Storage {
 enum Backend {
     Filesystem(Filesystem),
     Memory(Memory),
+    S3(S3),
 }
 
 /// Makes the same call on the back end of a [`Storage`].
@@ -103,6 +106,7 @@ macro_rules! dispatch {
         match &$storage.backend {
             $crate::storage::Backend::Filesystem($store) => $call,
             $crate::storage::Backend::Memory($store) => $call,
+            $crate::storage::Backend::S3($store) => $call,
         }
     };
 }
@@ -132,6 +136,14 @@ impl Storage {
         Ok(Self { backend: Backend::Filesystem(Filesystem::open(root, durability).await?), observer: None })
     }
 
+    /// A store in a bucket. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// [`StorageError::Open`] if there can be no client.
+    pub fn s3(settings: S3Settings) -> Result<Self, StorageError> {
+        Ok(Self { backend: Backend::S3(S3::new(settings)?), observer: None })
+    }
+
     /// Reports every action on this store, and on the clones made from now on, to `observer`.
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -156,6 +168,7 @@ impl Storage {
         match &self.backend {
             Backend::Filesystem(_) => "filesystem",
             Backend::Memory(_) => "inmemory",
+            Backend::S3(_) => "s3",
         }
     }
 

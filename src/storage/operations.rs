@@ -45,6 +45,7 @@ impl Storage {
         match &self.backend {
             Backend::Filesystem(store) => store.boot_id(),
             Backend::Memory(_) => "memory",
+            Backend::S3(_) => "s3",
         }
     }
 
@@ -190,6 +191,7 @@ impl Storage {
                     Ok(store.stage_among(key, algorithm, limit).await?.map(Upload::Filesystem))
                 }
                 Backend::Memory(store) => Ok(store.stage_among(key, algorithm, limit)?.map(Upload::Memory)),
+                Backend::S3(store) => Ok(store.stage_among(key, algorithm, limit).await?.map(Upload::S3)),
             }
         };
         Ok(self.observed(Action::Writer, stage).await?.map(Staging))
@@ -205,6 +207,7 @@ impl Storage {
             match &self.backend {
                 Backend::Filesystem(store) => Ok(store.resume(key).await?.map(Upload::Filesystem)),
                 Backend::Memory(store) => Ok(store.resume(key)?.map(Upload::Memory)),
+                Backend::S3(store) => Ok(store.resume(key).await?.map(Upload::S3)),
             }
         };
         Ok(self.observed(Action::Writer, resume).await?.map(Staging))

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::{Object, StorageError, filesystem, memory};
+use super::{Object, StorageError, filesystem, memory, s3};
 use crate::oci::{Algorithm, Digest};
 
 /// Content that is being received. Only the holder of this value writes to it.
@@ -17,6 +17,7 @@ pub struct Staging(pub(super) Upload);
 pub(super) enum Upload {
     Filesystem(filesystem::Upload),
     Memory(memory::Upload),
+    S3(s3::Upload),
 }
 
 /// Why an append ended early.
@@ -53,6 +54,7 @@ impl Staging {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.append(body).await,
             Upload::Memory(upload) => upload.append(body).await,
+            Upload::S3(upload) => upload.append(body).await,
         }
     }
 
@@ -65,7 +67,7 @@ impl Staging {
     pub async fn written(&self) -> Result<Option<Object>, StorageError> {
         match &self.0 {
             Upload::Filesystem(upload) => upload.written().await.map(Some),
-            Upload::Memory(_) => Ok(None),
+            Upload::Memory(_) | Upload::S3(_) => Ok(None),
         }
     }
 
@@ -81,6 +83,7 @@ impl Staging {
                 upload.sync();
                 Ok(())
             }
+            Upload::S3(upload) => upload.sync().await,
         }
     }
 
@@ -92,6 +95,10 @@ impl Staging {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.roll_back().await,
             Upload::Memory(upload) => upload.roll_back(),
+            Upload::S3(upload) => {
+                upload.roll_back();
+                Ok(())
+            }
         }
     }
 
@@ -103,6 +110,7 @@ impl Staging {
         let digest = match &self.0 {
             Upload::Filesystem(upload) => upload.digest(algorithm).await?,
             Upload::Memory(upload) => upload.digest(algorithm)?,
+            Upload::S3(upload) => upload.digest(algorithm).await?,
         };
         Ok(Staged { digest, len: self.0.offset(), upload: self.0 })
     }
@@ -121,6 +129,7 @@ impl Upload {
         match self {
             Self::Filesystem(upload) => upload.offset(),
             Self::Memory(upload) => upload.offset(),
+            Self::S3(upload) => upload.offset(),
         }
     }
 
@@ -131,6 +140,7 @@ impl Upload {
                 upload.discard();
                 Ok(())
             }
+            Self::S3(upload) => upload.discard().await,
         }
     }
 }

@@ -1,0 +1,136 @@
+//! Single objects of a bucket.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+use uuid::Uuid;
+
+use super::{
+    super::{
+        Condition, Result, Stat, StorageError,
+        stat::{ETag, Identity, Version},
+    },
+    request::{Answer, Bucket, Call, failure},
+};
+use crate::client::{Method, StatusCode};
+
+/// The most bytes that one request copies, so that its answer comes in time.
+const COPY_LIMIT: u64 = 256 * 1024 * 1024;
+
+/// The header that tells an own write from another's after a lost answer.
+const NONCE: &str = "x-amz-meta-wharf-write";
+
+impl Bucket {
+    /// The metadata of an object; `None` if there is none.
+    pub(super) async fn head(&self, key: &str) -> Result<Option<Stat>> {
+        let answer = self.send(&Call::new("look up", Method::HEAD, key)).await?;
+        if is_absent(&answer) {
+            return Ok(None);
+        }
+        let answer = answer.success()?;
+        let len = answer.header("content-length").and_then(|len| len.parse().ok());
+        stat(&answer, len.ok_or_else(|| failure("look up", key, "the answer has no length"))?, key).map(Some)
+    }
+
+    /// The whole of an object, and its metadata; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StorageError::TooLarge`] if it has more than `limit` bytes.
+    pub(super) async fn get(&self, key: &str, limit: u64) -> Result<Option<(Bytes, Stat)>> {
+        let answer = self.send(&Call::new("read", Method::GET, key)).await?;
+        if is_absent(&answer) {
+            return Ok(None);
+        }
+        let mut answer = answer.success()?;
+        let len = answer.header("content-length").and_then(|len| len.parse().ok());
+        let bytes = answer.bytes(limit).await?;
+        if len.is_some_and(|len: u64| len != bytes.len() as u64) {
+            return Err(failure("read", key, "the object ended early"));
+        }
+        Ok(Some((bytes.clone(), stat(&answer, bytes.len() as u64, key)?)))
+    }
+
+    /// Stores an object, and returns its entity tag.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] or [`StorageError::Changed`] if the condition does not hold.
+    pub(super) async fn store(&self, key: &str, bytes: Bytes, condition: Condition) -> Result<ETag> {
+        let nonce = Uuid::new_v4().to_string();
+        let call = Call::new("write", Method::PUT, key).body(bytes).header(NONCE, &nonce);
+        let (call, refusal) = match condition {
+            Condition::Any => (call, StorageError::Changed),
+            Condition::IfAbsent => (call.header("if-none-match", "*"), StorageError::Exists),
+            Condition::IfVersion(Version(Identity::S3(etag))) => {
+                (call.header("if-match", etag.as_str()), StorageError::Changed)
+            }
+            Condition::IfVersion(_) => return Err(StorageError::Changed),
+        };
+        let answer = self.send(&call).await?;
+        // An object that is gone has no version.
+        let is_refused = answer.status() == StatusCode::PRECONDITION_FAILED
+            || (is_absent(&answer) && matches!(condition, Condition::IfVersion(_)));
+        if is_refused && answer.is_repeated {
+            // The answer that was lost may have been a success.
+            let found = self.send(&Call::new("look up", Method::HEAD, key)).await?;
+            return if found.header(NONCE) == Some(&nonce) { etag(&found, key) } else { Err(refusal) };
+        }
+        if is_refused { Err(refusal) } else { etag(&answer.success()?, key) }
+    }
+
+    /// Removes an object, if there is one.
+    pub(super) async fn remove(&self, key: &str) -> Result<()> {
+        let answer = self.send(&Call::new("delete", Method::DELETE, key)).await?;
+        if is_absent(&answer) { Ok(()) } else { answer.success().map(|_| ()) }
+    }
+
+    /// Copies an object of `len` bytes within the bucket, over whatever is at `to`.
+    pub(super) async fn copy(&self, from: &str, to: &str, len: u64) -> Result<()> {
+        let source = self.copy_source(from);
+        if len <= COPY_LIMIT {
+            let call = Call::new("copy", Method::PUT, to).header("x-amz-copy-source", source);
+            return self.send(&call).await?.success()?.xml().await.map(|_| ());
+        }
+        let before = self.head(to).await?;
+        let id = self.begin_parts(to).await?;
+        let mut parts = Vec::new();
+        let mut begin = 0;
+        while begin < len {
+            let end = len.min(begin + COPY_LIMIT);
+            let call = Call::new("copy", Method::PUT, to)
+                .query("partNumber", parts.len() + 1)
+                .query("uploadId", &id)
+                .header("x-amz-copy-source", &source)
+                .header("x-amz-copy-source-range", format!("bytes={begin}-{}", end - 1));
+            let copied = async { self.send(&call).await?.success()?.xml().await };
+            match copied.await {
+                Ok(text) => parts.push(super::xml::text_of(&text, "ETag").unwrap_or_default()),
+                Err(error) => {
+                    self.abort_parts(to, &id).await;
+                    return Err(error);
+                }
+            }
+            begin = end;
+        }
+        self.complete_parts(to, &id, &parts, before).await
+    }
+}
+
+/// Whether the answer says that there is no such object. A bucket that is missing is an error.
+pub(super) fn is_absent(answer: &Answer) -> bool {
+    answer.status() == StatusCode::NOT_FOUND && answer.code() != Some("NoSuchBucket")
+        // Of a key that is longer than any object's, some stores say so.
+        || answer.code() == Some("KeyTooLongError")
+}
+
+/// The metadata in the headers of an answer about an object of `len` bytes.
+pub(super) fn stat(answer: &Answer, len: u64, key: &str) -> Result<Stat> {
+    let modified = answer.header("last-modified").and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
+    let modified: SystemTime = modified.ok_or_else(|| failure("look up", key, "the answer has no date"))?.into();
+    Ok(Stat { len, modified, version: Version(Identity::S3(etag(answer, key)?)) })
+}
+
+fn etag(answer: &Answer, key: &str) -> Result<ETag> {
+    let etag = answer.header("etag").and_then(ETag::new);
+    etag.ok_or_else(|| failure("look up", key, "the answer has no entity tag of a usual length"))
+}

@@ -1,0 +1,296 @@
+//! One request to a bucket, from its parts to its answer.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rand::Rng as _;
+use time::{Duration, OffsetDateTime, format_description::well_known::Rfc2822};
+use tokio::time::sleep;
+
+use super::{
+    super::{Result, StorageError},
+    settings::S3Settings,
+    signature::{Signed, sha256, timestamp},
+    xml,
+};
+use crate::client::{Client, HeaderMap, HeaderName, HeaderValue, Method, Options, Request, Response, StatusCode};
+
+/// All that is encoded in a path and in a query: everything but the unreserved characters (RFC 3986, section 2.3).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// How often a request is sent at the most.
+const ATTEMPTS: u32 = 5;
+
+/// The wait before the second attempt, in milliseconds, at the most. It doubles with each attempt.
+const FIRST_WAIT: u64 = 100;
+
+/// The longest wait for an answer: some stores copy the parts of an upload before they answer.
+const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// The longest answer that is read as a whole, in bytes, beside the content of objects: a list of 1,000 long keys.
+const ANSWER_LIMIT: u64 = 8 * 1024 * 1024;
+
+/// The wire to one bucket.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    client: Client,
+    settings: S3Settings,
+    /// How many seconds the store's clock is ahead of this machine's.
+    ahead: AtomicI64,
+    /// How many requests were sent.
+    sent: AtomicU64,
+}
+
+/// A request. Each may be sent several times.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    operation: &'static str,
+    method: Method,
+    key: String,
+    query: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+}
+
+/// An answer. Of those that are errors, the body was read.
+#[derive(Debug)]
+pub(super) struct Answer {
+    response: Response,
+    /// The `Code` of an error.
+    code: Option<String>,
+    /// Whether an earlier attempt may have been carried out, too.
+    pub(super) is_repeated: bool,
+    operation: &'static str,
+    key: String,
+}
+
+impl Call {
+    /// A request about an object. The key is without the root directory; it is empty for the bucket itself.
+    pub(super) fn new(operation: &'static str, method: Method, key: &str) -> Self {
+        Self { operation, method, key: key.to_owned(), query: Vec::new(), headers: Vec::new(), body: Bytes::new() }
+    }
+
+    /// The request with one more parameter.
+    pub(super) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.query.push((name, value.to_string()));
+        self
+    }
+
+    /// The request with one more header, named in lower case.
+    pub(super) fn header(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
+    /// The request with this body.
+    pub(super) fn body(self, body: Bytes) -> Self {
+        Self { body, ..self }
+    }
+}
+
+impl Bucket {
+    /// # Errors
+    /// [`StorageError::Open`].
+    pub(super) fn new(settings: S3Settings) -> Result<Self> {
+        let options = Options { read_timeout: LONGEST_WAIT, ..Options::default() };
+        let client = Client::new(&options).map_err(|error| StorageError::Open(error.to_string()))?;
+        Ok(Self { client, settings, ahead: AtomicI64::new(0), sent: AtomicU64::new(0) })
+    }
+
+    /// How many requests were sent.
+    #[cfg(test)]
+    pub(super) fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    /// The key in the bucket: with the root directory.
+    pub(super) fn full_key(&self, key: &str) -> String {
+        if self.settings.root.is_empty() { key.to_owned() } else { format!("{}/{key}", self.settings.root) }
+    }
+
+    /// The value of `x-amz-copy-source` for an object.
+    pub(super) fn copy_source(&self, key: &str) -> String {
+        format!("{}/{}", self.settings.bucket, encode_path(&self.full_key(key)))
+    }
+
+    /// Sends a request, again if the answer is lost or the store is in trouble.
+    ///
+    /// # Errors
+    /// There is no answer, or it says that the store failed.
+    pub(super) async fn send(&self, call: &Call) -> Result<Answer> {
+        let mut is_repeated = false;
+        for attempt in 1.. {
+            let wait = FIRST_WAIT << attempt;
+            let failure = match self.attempt(call).await {
+                Ok(answer) if !answer.is_worth_another() || attempt == ATTEMPTS => {
+                    return if answer.response.status.is_server_error() {
+                        Err(answer.failure())
+                    } else {
+                        Ok(Answer { is_repeated, ..answer })
+                    };
+                }
+                Ok(answer) => answer.failure(),
+                Err(error) => error,
+            };
+            if attempt == ATTEMPTS {
+                return Err(failure);
+            }
+            is_repeated = true;
+            tracing::debug!(error = %failure, "a request to the object store is sent again");
+            let wait = rand::rng().random_range(wait / 4..wait);
+            sleep(std::time::Duration::from_millis(wait)).await;
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    async fn attempt(&self, call: &Call) -> Result<Answer> {
+        self.sent.fetch_add(1, Relaxed);
+        let failed = |error: crate::client::ClientError| failure(call.operation, &call.key, &error.to_string());
+        let mut response = self.client.send(self.request(call)?).await.map_err(failed)?;
+        self.note_clock(&response.headers);
+        let mut code = None;
+        if response.status.is_client_error() || response.status.is_server_error() {
+            let body = response.bytes(ANSWER_LIMIT).await.map_err(failed)?;
+            code = xml::text_of(&String::from_utf8_lossy(&body), "Code");
+        }
+        Ok(Answer { response, code, is_repeated: false, operation: call.operation, key: call.key.clone() })
+    }
+
+    fn request(&self, call: &Call) -> Result<Request> {
+        let S3Settings { endpoint, bucket, path_style, session_token, .. } = &self.settings;
+        let mut url = endpoint.clone();
+        let key = if call.key.is_empty() { String::new() } else { encode_path(&self.full_key(&call.key)) };
+        let invalid = || failure(call.operation, &call.key, "the endpoint is no URL of HTTP");
+        if *path_style {
+            url.set_path(&format!("/{bucket}/{key}"));
+        } else {
+            let host = format!("{bucket}.{}", endpoint.host_str().unwrap_or_default());
+            url.set_host(Some(&host)).map_err(|_| invalid())?;
+            url.set_path(&format!("/{key}"));
+        }
+        let mut query: Vec<String> =
+            call.query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        query.sort_unstable();
+        let query = query.join("&");
+        url.set_query((!query.is_empty()).then_some(query.as_str()));
+        let (body, date) = (sha256(&call.body), timestamp(self.now()));
+        let host = url.host_str().ok_or_else(invalid)?;
+        let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let own = [("host", host), ("x-amz-content-sha256", body.clone()), ("x-amz-date", date.clone())];
+        let token = session_token.clone().map(|token| ("x-amz-security-token", token));
+        let headers = own.into_iter().chain(token).chain(call.headers.iter().cloned());
+        let mut headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value)).collect();
+        headers.sort_unstable();
+        let signed =
+            Signed { method: call.method.as_str(), path: url.path(), query: &query, headers: &headers, body: &body };
+        headers.push(("authorization".to_owned(), signed.authorization(&self.settings, &date)));
+        let mut request = Request::new(call.method.clone(), url).body(call.body.clone());
+        for (name, value) in headers {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+            let mut value = HeaderValue::from_str(&value).map_err(|_| invalid())?;
+            value.set_sensitive(matches!(name.as_str(), "authorization" | "x-amz-security-token"));
+            request = request.header(name, value);
+        }
+        Ok(request)
+    }
+
+    /// The time by the store's clock, as far as it is known.
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc() + Duration::seconds(self.ahead.load(Relaxed))
+    }
+
+    /// A request that is dated by another clock than the store's is refused, so each answer tells the time.
+    fn note_clock(&self, headers: &HeaderMap) {
+        let date = headers.get("date").and_then(|date| date.to_str().ok());
+        if let Some(date) = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok()) {
+            self.ahead.store((date - OffsetDateTime::now_utc()).whole_seconds(), Relaxed);
+        }
+    }
+}
+
+impl Answer {
+    /// The status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status
+    }
+
+    /// The `Code` of an error.
+    pub(super) fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// A header, if it is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers.get(name)?.to_str().ok()
+    }
+
+    /// The answer, if it is a success.
+    ///
+    /// # Errors
+    /// The store refuses the request.
+    pub(super) fn success(self) -> Result<Self> {
+        if self.response.status.is_success() { Ok(self) } else { Err(self.failure()) }
+    }
+
+    /// The error that this answer is.
+    pub(super) fn failure(&self) -> StorageError {
+        let code = self.code.as_deref().unwrap_or("no code");
+        failure(self.operation, &self.key, &format!("the object store answers {}: {code}", self.response.status))
+    }
+
+    /// All of the body, `limit` bytes at most.
+    ///
+    /// # Errors
+    /// [`StorageError::TooLarge`]; the connection broke.
+    pub(super) async fn bytes(&mut self, limit: u64) -> Result<Bytes> {
+        if self.response.content_length().is_some_and(|len| len > limit) {
+            return Err(StorageError::TooLarge);
+        }
+        let read = self.response.bytes(limit).await;
+        read.map_err(|error| match error {
+            crate::client::ClientError::TooLarge { .. } => StorageError::TooLarge,
+            error => failure(self.operation, &self.key, &error.to_string()),
+        })
+    }
+
+    /// The body of a success that is XML. Copies and completed uploads can fail after their status was sent.
+    ///
+    /// # Errors
+    /// The body is an error.
+    pub(super) async fn xml(mut self) -> Result<String> {
+        let body = self.bytes(ANSWER_LIMIT).await?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        if text.contains("<Error>") {
+            self.code = xml::text_of(&text, "Code");
+            return Err(self.failure());
+        }
+        Ok(text)
+    }
+
+    /// The head of the answer is there; the body comes piece by piece.
+    pub(super) fn into_response(self) -> Response {
+        self.response
+    }
+
+    /// Whether the same request may be answered otherwise a moment later.
+    fn is_worth_another(&self) -> bool {
+        // The clock was another one, or another request about the same key was under way.
+        let codes = ["RequestTimeTooSkewed", "ConditionalRequestConflict", "OperationAborted"];
+        let is_named = self.code.as_deref().is_some_and(|code| codes.contains(&code));
+        self.response.status.is_server_error() || self.response.status == StatusCode::TOO_MANY_REQUESTS || is_named
+    }
+}
+
+/// The error of a request about `key`.
+pub(super) fn failure(operation: &'static str, key: &str, cause: &str) -> StorageError {
+    StorageError::io(operation, std::path::Path::new(key), std::io::Error::other(cause.to_owned()))
+}
+
+fn encode(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+fn encode_path(path: &str) -> String {
+    path.split('/').map(encode).collect::<Vec<_>>().join("/")
+}

@@ -1,0 +1,172 @@
+//! A bucket of versitygw, and what only a bucket does.
+#![allow(clippy::unwrap_used, reason = "a test may fail that way")]
+
+use std::{
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::stream;
+
+use super::{
+    super::{Condition, Key, Storage, StorageError, Verified},
+    S3, S3Settings,
+};
+use crate::oci::{Algorithm, Digest};
+
+/// A server with one empty bucket, until it is dropped.
+pub(in crate::storage) struct Gateway {
+    process: Child,
+    settings: S3Settings,
+    _directory: tempfile::TempDir,
+}
+
+impl Gateway {
+    pub(in crate::storage) async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("bucket")).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut command = Command::new("versitygw");
+        command.args(["--access", "id", "--secret", "key", "--quiet", "--port", &format!("127.0.0.1:{port}"), "posix"]);
+        let process = command.arg(directory.path()).stdout(Stdio::null()).spawn().unwrap();
+        let endpoint = format!("http://127.0.0.1:{port}/").parse().unwrap();
+        let (access_key, secret_key) = ("id".to_owned(), "key".to_owned());
+        let settings = S3Settings { access_key, secret_key, ..S3Settings::new("bucket", endpoint) };
+        let gateway = Self { process, settings, _directory: directory };
+        let begun = Instant::now();
+        while let Err(error) = gateway.storage("start").probe().await {
+            assert!(begun.elapsed() < Duration::from_secs(60), "versitygw does not answer: {error}");
+        }
+        gateway
+    }
+
+    /// A store in the bucket. Each root directory is empty at first.
+    pub(in crate::storage) fn storage(&self, root: &str) -> Storage {
+        Storage::s3(self.at(root)).unwrap()
+    }
+
+    fn at(&self, root: &str) -> S3Settings {
+        S3Settings { root: root.to_owned(), ..self.settings.clone() }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn key(text: &str) -> Key {
+    text.split('/').skip(1).fold(Key::new(text.split('/').next().unwrap()), |key, part| key.join(part))
+}
+
+fn content(len: usize) -> Bytes {
+    (0..len).map(|n| (n / 5 % 251) as u8).collect::<Vec<_>>().into()
+}
+
+fn body(bytes: &Bytes) -> impl futures_util::Stream<Item = Result<Bytes, ()>> + Unpin + use<> {
+    let pieces: Vec<_> = bytes.chunks(1 << 20).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    stream::iter(pieces)
+}
+
+async fn verified(staging: super::super::Staging, bytes: &Bytes) -> Verified {
+    let staged = staging.finish(Algorithm::Sha256).await.unwrap();
+    staged.verify(&Digest::of(Algorithm::Sha256, bytes)).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: run ./test"]
+async fn another_process_goes_on_with_an_upload_of_many_parts_needs_versitygw() {
+    let gateway = Gateway::start().await;
+    let (one, two) = (gateway.storage("r"), gateway.storage("r"));
+    let (bytes, at) = (content(40_000_001), key("u/1"));
+    let mut staging = one.stage(&at, Algorithm::Sha256).await.unwrap();
+    staging.append(body(&bytes.slice(..20_000_000))).await.unwrap();
+    staging.sync().await.unwrap();
+    // What came after the sync is lost with its process.
+    staging.append(body(&bytes.slice(..18_000_000))).await.unwrap();
+    let mut other = two.resume(&at).await.unwrap().unwrap();
+    assert_eq!(other.offset(), 20_000_000);
+    other.append(body(&bytes.slice(20_000_000..))).await.unwrap();
+    other.sync().await.unwrap();
+    assert!(matches!(staging.sync().await, Err(StorageError::Busy)), "two have gone on with it");
+    drop(staging);
+    two.promote(verified(other, &bytes).await, &key("b/data")).await.unwrap();
+    assert!(one.resume(&at).await.unwrap().is_none());
+    let object = one.open(&key("b/data")).await.unwrap().unwrap();
+    assert_eq!(object.stat().len, bytes.len() as u64);
+    for range in [0..bytes.len(), 5..6, 16_777_215..16_777_217, 40_000_000..40_000_001] {
+        use futures_util::TryStreamExt as _;
+        let wanted = range.start as u64..range.end as u64;
+        let pieces: Vec<Bytes> = object.clone().into_stream(wanted).try_collect().await.unwrap();
+        assert!(pieces.concat() == bytes.slice(range.clone()), "{range:?}");
+    }
+    let left = one.children(&key("wharf/parts")).await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: run ./test"]
+async fn requests_of_each_operation_are_few_needs_versitygw() {
+    let gateway = Gateway::start().await;
+    let store = S3::new(gateway.at("r")).unwrap();
+    let storage = Storage { backend: super::super::Backend::S3(store.clone()), observer: None };
+    let mut before = 0;
+    let mut sent = || {
+        let all = store.bucket.sent();
+        all - std::mem::replace(&mut before, all)
+    };
+    storage.put(&key("a/b"), Bytes::from("x"), Condition::IfAbsent).await.unwrap();
+    assert_eq!(sent(), 1, "put");
+    storage.stat(&key("a/b")).await.unwrap();
+    assert_eq!(sent(), 1, "stat");
+    storage.read(&key("a/b"), 9).await.unwrap();
+    assert_eq!(sent(), 1, "read");
+    storage.children(&key("a")).await.unwrap();
+    assert_eq!(sent(), 1, "children");
+    storage.delete(&key("a/b")).await.unwrap();
+    assert_eq!(sent(), 2, "delete");
+    for (len, requests) in [(1000, 4), (64 << 20, 11)] {
+        let bytes = content(len);
+        let mut staging = storage.stage(&key("u/1"), Algorithm::Sha256).await.unwrap();
+        staging.append(body(&bytes)).await.unwrap();
+        staging.sync().await.unwrap();
+        storage.promote(verified(staging, &bytes).await, &key("b/data")).await.unwrap();
+        assert_eq!(sent(), requests, "an upload of {len} bytes");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: run ./test"]
+async fn long_lists_and_odd_names_are_listed_exactly_needs_versitygw() {
+    let gateway = Gateway::start().await;
+    let storage = gateway.storage("r");
+    let names: Vec<String> = (0..1100).map(|n| format!("{n}.x")).chain(["a b+c%2F&<é>".to_owned()]).collect();
+    for name in &names {
+        storage.put(&key("t").join(name), Bytes::new(), Condition::Any).await.unwrap();
+    }
+    let mut sorted = names;
+    sorted.sort_unstable();
+    let listed: Vec<String> = storage.children(&key("t")).await.unwrap().into_iter().map(|child| child.name).collect();
+    let missing: Vec<_> = sorted.iter().filter(|name| !listed.contains(name)).collect();
+    assert!(listed == sorted, "{} names, without {missing:?}", listed.len());
+    assert!(storage.read(&key("t").join("a b+c%2F&<é>"), 1).await.unwrap().is_some());
+    assert!(storage.delete_tree(&key("t")).await.unwrap());
+    assert!(storage.children(&key("t")).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: run ./test"]
+async fn errors_tell_no_secret_needs_versitygw() {
+    let gateway = Gateway::start().await;
+    let settings = S3Settings { secret_key: "a-wrong-secret".to_owned(), ..gateway.at("r") };
+    assert!(!format!("{settings:?}").contains("a-wrong-secret"));
+    let error = Storage::s3(settings).unwrap().read(&key("a"), 1).await.unwrap_err();
+    assert!(error.to_string().contains("SignatureDoesNotMatch"), "{error}");
+    assert!(!format!("{error:?}").contains("a-wrong-secret"), "{error:?}");
+    let missing = S3Settings { bucket: "missing".to_owned(), ..gateway.at("r") };
+    let error = Storage::s3(missing).unwrap().read(&key("a"), 1).await.unwrap_err();
+    assert!(error.to_string().contains("NoSuchBucket"), "{error}");
+}

@@ -94,12 +94,15 @@
 //! | a metric | `ops/metrics/`; or, where another part counts, a [`MetricSource`](ops::MetricSource) in `server/metrics.rs` |
 //! | a health check | `ops/checks.rs`, `config/health.rs`, `server/health_checks.rs` |
 //! | another page | `web/`: a page and its row in `web/routes.rs` |
+//! | an option of a webhook's endpoint | `config/notifications.rs`; `notify/settings.rs` and `delivery.rs` |
+//! | another field of a webhook's events | `registry/events.rs`; `notify/record.rs` and `envelope.rs` |
+//! | an option of an upstream | `config/upstreams.rs`; `mirror/settings.rs`; `server/upstreams.rs` |
 //! | certificates by ACME | `server/tls.rs`; `config/tls.rs` |
 //! | another body of errors | `http/error_body.rs` |
-//! | another password hash | `auth/password_hash/`: one file and one row |
+//! | another password hash | one file in `auth/password_hash/`, and its row in `auth/password_hash.rs` |
 //! | another condition of retention | `registry/retention/mod.rs` and `plan.rs`; `config/retention.rs` |
-//! | HTTP/2 | `server/connection.rs`; `http/sendfile.rs` |
-//! | another source than registries | an [`Upstream`](registry::Upstream) beside `mirror/`; its settings in `config/`; its row in `server/components.rs` |
+//! | HTTP/2 | `server/connection.rs` and `tls.rs`; `http/sendfile.rs` |
+//! | another source than registries | an [`Upstream`](registry::Upstream) beside `mirror/`; its settings in `config/`; its place in `server/upstreams.rs` |
 //!
 //! # Where this differs from what one might expect
 //!

@@ -91,31 +91,8 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
 ];
 
 /// Where files use each other in a circle, how many at the most, and why. The smaller the better.
-const CIRCLES: [(&str, usize, &str); 6] = [
-    (
-        "api",
-        2,
-        "an answer of several ranges is written as a part of the answer of a blob, and uses what that says of it",
-    ),
-    ("cli", 2, "what is printed comes after the log, and a log that can't be opened is printed"),
-    ("http", 11, "an exchange asks a router for its resource, and the resource answers the exchange"),
-    (
-        "registry",
-        17,
-        "verbs change the index, which reads the store by their rules; the layout spells the keys of records",
-    ),
-    (
-        "storage",
-        7,
-        "an object makes its delivery, and is read by its back end; a staged upload is an enum over those of the back \
-         ends, which return its types",
-    ),
-    (
-        "storage/filesystem",
-        12,
-        "parts of one volume (paths, leftovers, tried writes) use each other; a start and its check share errors",
-    ),
-];
+const CIRCLES: [(&str, usize, &str); 1] =
+    [("http", 2, "an exchange asks a router for its resource, and the resource answers the exchange")];
 
 /// Calls that let a test wait for a time, or without an end, and the one file of the tests that may make them: it gives
 /// each wait an end, and asks for the reason where a time is the input of a test.

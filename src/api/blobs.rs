@@ -10,7 +10,7 @@ use actix_web::{
 
 use futures_util::TryStreamExt as _;
 
-use super::{error::ApiError, multipart_ranges, validators};
+use super::{broken_download, error::ApiError, multipart_ranges, validators};
 use crate::{
     http::{Authorized, Delete, Exchange, Freshness, Pull, SendfileBody, SendfileSlot, only_length},
     oci::{ByteRange, Digest, Read},
@@ -94,12 +94,7 @@ fn with_bytes(
             Err(blob) => blob,
         },
     };
-    let failed = tell(blob.digest().clone());
+    let failed = broken_download::report(blob.digest().clone());
     let pieces = blob.into_stream(range).inspect_err(failed);
     response.body(BoxBody::new(SizedStream::new(len, Box::pin(pieces))))
-}
-
-/// The head is sent by then, so the client can only be cut off: the operator has to be told.
-pub(super) fn tell(digest: Digest) -> impl Fn(&std::io::Error) {
-    move |error| tracing::error!(%digest, %error, "a download broke off")
 }

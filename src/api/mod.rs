@@ -1,6 +1,7 @@
 //! The distribution API: a [`Router`] with one file a resource, one table of routes and one table of errors.
 
 mod blobs;
+mod broken_download;
 mod catalog;
 mod error;
 #[cfg(any(test, fuzzing))]

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt as _};
 use uuid::Uuid;
 
-use super::blobs::tell;
+use super::broken_download;
 use crate::{http::only_length, registry::Blob};
 
 /// The answer with the bytes of each of `ranges`, of a blob that has `len`; without them if it was not opened.
@@ -32,7 +32,7 @@ pub(super) fn answer(
     response.status(StatusCode::PARTIAL_CONTENT);
     response.content_type(format!("multipart/byteranges; boundary={}", text.boundary.simple()));
     let Some(blob) = blob else { return response.body(only_length(body_len)) };
-    let failed = tell(blob.digest().clone());
+    let failed = broken_download::report(blob.digest().clone());
     let pieces = blob.into_stream_of(ranges.clone()).inspect_err(failed);
     let parts = Parts { text, ranges: ranges.into_iter(), left: 0, state: State::Begins, pieces };
     response.body(BoxBody::new(SizedStream::new(body_len, Box::pin(parts))))

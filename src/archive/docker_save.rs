@@ -50,7 +50,13 @@ pub(super) fn read(files: &Files, naming: &Naming) -> Result<BTreeMap<Repository
             let content = repositories.entry(repository).or_default();
             content.blobs.extend(blobs.iter().cloned());
             let (bytes, media_type) = (manifest.bytes.clone(), manifest.media_type.clone());
-            content.add(Manifest { digest: manifest.digest.clone(), media_type, bytes, tags: vec![tag] });
+            content.add(Manifest {
+                digest: manifest.digest.clone(),
+                media_type,
+                bytes,
+                tags: vec![tag],
+                is_child: false,
+            });
         }
     }
     if repositories.is_empty() { Err(Problem::Empty) } else { Ok(repositories) }
@@ -79,5 +85,5 @@ fn convert(files: &Files, image: &Image) -> Result<(Manifest, Vec<(Digest, Exten
     let bytes = body.to_string().into_bytes();
     let digest = Digest::of(Algorithm::Sha256, &bytes);
     let media_type: MediaType = MANIFEST.parse().unwrap_or_else(|_| MediaType::oci_manifest());
-    Ok((Manifest { digest, media_type, bytes: bytes.into(), tags: Vec::new() }, blobs))
+    Ok((Manifest { digest, media_type, bytes: bytes.into(), tags: Vec::new(), is_child: false }, blobs))
 }

@@ -45,6 +45,8 @@ struct Manifest {
     media_type: MediaType,
     bytes: Bytes,
     tags: Vec<Tag>,
+    /// Whether an index of the archive refers to it.
+    is_child: bool,
 }
 
 impl Archive {
@@ -80,7 +82,10 @@ impl Content {
     /// Adds a manifest, or its tags if the manifest is there.
     fn add(&mut self, manifest: Manifest) {
         match self.manifests.iter_mut().find(|known| known.digest == manifest.digest) {
-            Some(known) => known.tags.extend(manifest.tags),
+            Some(known) => {
+                known.tags.extend(manifest.tags);
+                known.is_child |= manifest.is_child;
+            }
             None => self.manifests.push(manifest),
         }
     }

@@ -69,7 +69,8 @@ fn add_manifest(
         }
     }
     let tags = tag.into_iter().collect();
-    content.add(Manifest { digest: digest.clone(), media_type: parsed.media_type, bytes, tags });
+    let is_child = depth < MAX_DEPTH;
+    content.add(Manifest { digest: digest.clone(), media_type: parsed.media_type, bytes, tags, is_child });
     Ok(())
 }
 

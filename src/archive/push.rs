@@ -76,16 +76,17 @@ async fn name_all<'a>(
 ) -> Result<(), ArchiveError> {
     for (archive, name, content) in contents(archives) {
         let repository = registry.repository(name.clone());
-        for manifest in &content.manifests {
-            let pushed = push_manifest(&repository, manifest, added).await;
+        // A manifest that only has tags comes with them, so that its push is one event.
+        for manifest in content.manifests.iter().filter(|manifest| manifest.is_child || manifest.tags.is_empty()) {
+            let pushed = push_manifest(&repository, manifest, &[], added).await;
             pushed.map_err(|problem| archive.error(problem))?;
         }
     }
     for (archive, name, content) in contents(archives) {
         let repository = registry.repository(name.clone());
-        for manifest in &content.manifests {
-            let tagged = push_tags(&repository, manifest, added).await;
-            tagged.map_err(|problem| archive.error(problem))?;
+        for manifest in content.manifests.iter().filter(|manifest| !manifest.tags.is_empty()) {
+            let pushed = push_manifest(&repository, manifest, &manifest.tags, added).await;
+            pushed.map_err(|problem| archive.error(problem))?;
         }
         let tags: Vec<_> = content.manifests.iter().flat_map(|manifest| &manifest.tags).collect();
         tracing::info!(repository = %name, ?tags, "loaded {}", archive.file);
@@ -96,25 +97,13 @@ async fn name_all<'a>(
 async fn push_manifest<'a>(
     repository: &Repository,
     manifest: &'a Manifest,
+    tags: &'a [Tag],
     added: &mut Vec<Added<'a>>,
 ) -> Result<(), Problem> {
-    let reference = Reference::Digest(manifest.digest.clone());
-    if repository.browse_manifest(&reference).await?.is_none() {
+    if repository.browse_manifest(&Reference::Digest(manifest.digest.clone())).await?.is_none() {
         added.push(Added::Manifest(repository.clone(), &manifest.digest));
     }
-    repository.put_manifest(manifest.push(Vec::new())).await?;
-    Ok(())
-}
-
-async fn push_tags<'a>(
-    repository: &Repository,
-    manifest: &'a Manifest,
-    added: &mut Vec<Added<'a>>,
-) -> Result<(), Problem> {
-    if manifest.tags.is_empty() {
-        return Ok(());
-    }
-    for tag in &manifest.tags {
+    for tag in tags {
         // An earlier archive may have moved it.
         if added.iter().any(|added| added.is_tag(repository, tag)) {
             continue;
@@ -122,7 +111,7 @@ async fn push_tags<'a>(
         let before = repository.browse_manifest(&Reference::Tag(tag.clone())).await?;
         added.push(Added::Tag(repository.clone(), tag, before));
     }
-    repository.put_manifest(manifest.push(manifest.tags.clone())).await?;
+    repository.put_manifest(manifest.push(tags.to_vec())).await?;
     Ok(())
 }
 

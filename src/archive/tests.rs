@@ -1,13 +1,20 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't set up fails")]
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use serde_json::{Value, json};
 
 use super::{Archive, load};
 use crate::{
     oci::{Algorithm, Digest, Reference},
-    registry::{ListedTag, Registry, Rules},
+    registry::{
+        Extensions, ListedTag, Registry, Rules,
+        events::{Action, Event, Listener},
+    },
     storage::Storage,
 };
 
@@ -147,6 +154,31 @@ async fn a_load_that_fails_leaves_nothing_that_can_be_seen() {
         }
     }
     assert!(failures > 5, "{failures}");
+}
+
+/// The pushes of manifests, each with the number of its tags.
+#[derive(Debug, Default)]
+struct Pushes(Mutex<Vec<usize>>);
+
+impl Listener for Pushes {
+    fn happened(&self, event: &Event<'_>) {
+        let Event::Repository(event) = event else { return };
+        if let Action::ManifestPushed(target) = event.action {
+            self.0.lock().unwrap().push(target.tags.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_manifest_is_pushed_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    layout_with(scratch.path(), "1.0", 10);
+    let pushes = Arc::new(Pushes::default());
+    let extensions = Extensions { listeners: vec![Arc::clone(&pushes) as Arc<dyn Listener>], ..Extensions::default() };
+    let registry = Registry::extended(Storage::memory(), Rules::default(), extensions);
+    let archive = Archive::open(&format!("{}=app", scratch.path().display())).unwrap();
+    load(&[archive], &registry).await.unwrap();
+    assert_eq!(*pushes.0.lock().unwrap(), [0, 1]);
 }
 
 #[test]

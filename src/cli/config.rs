@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Subcommand;
 
-use super::{CommandResult, FileArguments, logging, output};
+use super::{CommandResult, FileArguments, output};
 use crate::config::{self, Loaded, Notice, Source};
 use crate::server::{self, StartError};
 
@@ -48,7 +48,7 @@ fn with_settings(
 /// Checks the settings and the files that they name, by the same code as `serve`.
 fn check(loaded: &Loaded) -> Result<String, StartError> {
     let named = loaded.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
-    let right = logging::with_printed_warnings(|| server::check(&loaded.config))?;
+    let right = output::with_printed_warnings(|| server::check(&loaded.config))?;
     let mut page = format!("{named}the settings are right\n");
     for line in right {
         let _ = writeln!(page, "{line}");

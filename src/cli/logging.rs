@@ -52,24 +52,3 @@ fn level(level: Level) -> LevelFilter {
         Level::Trace => LevelFilter::TRACE,
     }
 }
-
-/// Does `work`, and prints its warnings as a command does, on standard error.
-pub(super) fn with_printed_warnings<T>(work: impl FnOnce() -> T) -> T {
-    let subscriber = tracing_subscriber::registry().with(PrintWarnings.with_filter(LevelFilter::WARN));
-    tracing::subscriber::with_default(subscriber, work)
-}
-
-/// Prints warnings and errors without time and level.
-struct PrintWarnings;
-
-impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for PrintWarnings {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        let mut message = String::new();
-        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
-            if field.name() == "message" {
-                message = format!("{value:?}");
-            }
-        });
-        super::output::complain(&format_args!("warning: {message}"));
-    }
-}

@@ -12,7 +12,12 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::Empty;
-use hyper::{Method, Request, Uri, client::conn::http1, header::PROXY_AUTHORIZATION, upgrade};
+use hyper::{
+    Method, Request, Uri,
+    client::conn::http1,
+    header::{HeaderValue, PROXY_AUTHORIZATION},
+    upgrade,
+};
 use hyper_util::{
     client::proxy::matcher::{Intercept, Matcher},
     rt::TokioIo,
@@ -63,6 +68,13 @@ impl Connector {
             timeout: options.connect_timeout,
         })))
     }
+
+    /// The credentials for the proxy that reads a request to `uri`, if there are any. Those of a tunnel are sent when it
+    /// is made.
+    pub(super) fn proxy_credentials(&self, uri: &Uri) -> Option<HeaderValue> {
+        let reads_requests = self.0.socket.is_none() && uri.scheme_str() == Some("http");
+        self.0.proxy(uri).filter(|_| reads_requests)?.basic_auth().cloned()
+    }
 }
 
 impl Service<Uri> for Connector {
@@ -84,15 +96,20 @@ impl Service<Uri> for Connector {
 }
 
 impl Settings {
+    /// The proxy that a request to `uri` goes through.
+    fn proxy(&self, uri: &Uri) -> Option<Intercept> {
+        let host = host(uri);
+        let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        self.proxies.intercept(uri).filter(|_| !(self.spares_loopback && is_loopback))
+    }
+
     async fn connect(&self, uri: &Uri) -> Result<Stream, ClientError> {
         let (host, port) = (host(uri), port(uri));
-        let literal = host.parse::<IpAddr>().ok();
-        let is_spared = self.spares_loopback && (host == "localhost" || literal.is_some_and(|ip| ip.is_loopback()));
         let (transport, is_proxied): (Box<dyn Transport>, bool) = if let Some(path) = &self.socket {
             let connected = UnixStream::connect(path).await;
             (Box::new(connected.map_err(|error| no_connection(&path.display().to_string(), &error))?), false)
-        } else if let Some(proxy) = self.proxies.intercept(uri).filter(|_| !is_spared) {
-            if literal.is_some_and(|address| !(self.may_connect)(address)) {
+        } else if let Some(proxy) = self.proxy(uri) {
+            if host.parse::<IpAddr>().is_ok_and(|address| !(self.may_connect)(address)) {
                 return Err(ClientError::Forbidden { authority: authority(host, port) });
             }
             self.through(&proxy, uri).await?

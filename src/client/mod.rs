@@ -56,10 +56,15 @@ pub use hyper::{
 /// How long a connection that is not in use is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// How many fields the head of a response may have. The library's own limit is 100, which a proxy with a policy for
+/// each browser's feature exceeds.
+const FIELDS: usize = 1000;
+
 /// A client with its own connections. Clones share them.
 #[derive(Clone)]
 pub struct Client {
     http: legacy::Client<Connector, Full<Bytes>>,
+    connector: Connector,
     connect_timeout: Duration,
     read_timeout: Duration,
 }
@@ -70,13 +75,15 @@ impl Client {
     /// # Errors
     /// [`ClientError::Options`] if a certificate, a key or the URL of a proxy can't be used.
     pub fn new(options: &Options) -> Result<Self, ClientError> {
+        let connector = Connector::new(options)?;
         let http = legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .http1_title_case_headers(true)
-            .build(Connector::new(options)?);
-        Ok(Self { http, connect_timeout: options.connect_timeout, read_timeout: options.read_timeout })
+            .http1_max_headers(FIELDS)
+            .build(connector.clone());
+        Ok(Self { http, connector, connect_timeout: options.connect_timeout, read_timeout: options.read_timeout })
     }
 
     /// Sends a request, and returns when the head of its response is there.
@@ -84,7 +91,11 @@ impl Client {
     /// # Errors
     /// [`ClientError`] if there is no response. A status of 4xx or 5xx is a response.
     pub async fn send(&self, request: Request) -> Result<Response, ClientError> {
-        let answered = self.http.request(request.into_hyper()?);
+        let mut request = request.into_hyper()?;
+        if let Some(credentials) = self.connector.proxy_credentials(request.uri()) {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, credentials);
+        }
+        let answered = self.http.request(request);
         let response = time::timeout(self.connect_timeout + self.read_timeout, answered).await;
         Ok(Response::new(response.map_err(|_| ClientError::Timeout)??, self.read_timeout))
     }

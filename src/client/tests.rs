@@ -73,6 +73,13 @@ async fn a_request_has_its_headers_and_its_body_comes_in_pieces() {
 }
 
 #[tokio::test]
+async fn a_response_may_have_many_fields() {
+    let fields = "X-Field: value\r\n".repeat(500);
+    let (address, _server) = serve(format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 0\r\n\r\n").leak()).await;
+    assert_eq!(get(&options(), &format!("http://{address}/")).await.unwrap().headers.len(), 501);
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let (address, _server) = serve("HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:1/\r\n\r\n").await;
     let response = get(&options(), &format!("http://{address}/")).await.unwrap();
@@ -208,10 +215,11 @@ async fn a_server_that_asks_for_a_certificate_is_shown_one() {
 #[tokio::test]
 async fn a_proxy_gets_requests_with_the_whole_url() {
     let (proxy, server) = serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-    let options = Options { proxy: Proxy::Url(format!("http://{proxy}")), ..options() };
+    let options = Options { proxy: Proxy::Url(format!("http://me:secret@{proxy}")), ..options() };
     get(&options, "http://registry.invalid:5000/v2/").await.unwrap();
     let asked = server.await.unwrap();
     assert!(asked.starts_with("GET http://registry.invalid:5000/v2/ HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("\r\nProxy-Authorization: Basic bWU6c2VjcmV0\r\n"), "{asked}");
 }
 
 /// A proxy that connects to `to`, whatever it is asked for; what it was asked.

@@ -1,8 +1,9 @@
 //! The effective settings, for `wharf config show`.
 
 use super::node::{Node, Value};
+use super::secrets::without_secrets;
 use super::values::Values;
-use super::{Kind, Source, Status, notifications, table, upstreams};
+use super::{Kind, Source, Status, table, upstreams};
 
 /// A setting with its effective value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +32,8 @@ pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
                 Some(_) if setting.kind == Kind::EmptyTable => "{}".to_owned(),
                 Some(_) if setting.secret => quoted("(secret)"),
                 Some(node) if setting.key == "upstream" => written(&upstreams::without_secrets(node)),
-                Some(node) if setting.key == "notifications.endpoints" => {
-                    written(&notifications::without_secrets(node))
+                Some(node) if matches!(setting.key, "notifications.endpoints" | "health.http") => {
+                    written(&without_secrets(node))
                 }
                 Some(node) => written(&node),
                 None => String::new(),

@@ -54,7 +54,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "health.file",
         Kind::Rules,
         "",
-        "Files that must not be there: `file`, and `interval` (10s). Make one to take the registry out of service.",
+        "Files that must not be there: `file`, and `interval` (10s), `threshold` (0). Make one to take the registry out of \
+         service.",
     ),
     Setting::new(
         "health.tcp",
@@ -96,9 +97,9 @@ const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn file(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
     let path = entry.must("file", |text| Ok(PathBuf::from(text)));
-    let interval = entry.time("interval", INTERVAL);
-    entry.end(&["file", "interval"]);
-    Some(HealthCheck { probe: Probe::NoFile(path?), interval, threshold: 0 })
+    let (interval, threshold) = (entry.time("interval", INTERVAL), entry.count("threshold", 0));
+    entry.end(&["file", "interval", "threshold"]);
+    Some(HealthCheck { probe: Probe::NoFile(path?), interval, threshold })
 }
 
 fn tcp(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
@@ -112,7 +113,8 @@ fn tcp(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
 fn http(mut entry: TableEntry<'_>) -> Option<HealthCheck> {
     let url = entry.must("uri", |text| match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(format!("`{text}` is not a URL; write it whole, like https://registry.example.com")),
+        // It may hold a password, so it is not repeated.
+        _ => Err("this is not a URL; write it whole, like https://registry.example.com".to_owned()),
     });
     let headers = entry.lists("headers");
     let status = entry.take("statuscode", |text| match text.parse() {
@@ -137,7 +139,7 @@ mod tests {
 health:
   storagedriver: {enabled: true, interval: 10s, threshold: 3}
   file:
-    - {file: /path/to/checked/file, interval: 20s}
+    - {file: /path/to/checked/file, interval: 20s, threshold: 4}
   tcp:
     - {addr: 'redis-server.domain.com:6379', timeout: 3s, interval: 30s, threshold: 2}
   http:
@@ -153,7 +155,7 @@ health:
             |probe, interval, threshold| HealthCheck { probe, interval: Duration::from_secs(interval), threshold };
         let expected = [
             check(Probe::Store, 10, 3),
-            check(Probe::NoFile("/path/to/checked/file".into()), 20, 0),
+            check(Probe::NoFile("/path/to/checked/file".into()), 20, 4),
             check(Probe::Connection(redis, Duration::from_secs(3)), 30, 2),
             check(
                 Probe::Http(HttpProbe {
@@ -182,13 +184,14 @@ health:
             ("tcp = [{addr = '5'}]", "only a port"),
             ("tcp = [{addr = 'a:5', threshold = 'x'}]", "whole number"),
             ("storagedriver.interval = '0s'", "longer than 0"),
-            ("http = [{uri = 'a'}]", "is not a URL"),
+            ("http = [{uri = 'me:secret'}]", "is not a URL"),
             ("http = [{uri = 'http://a', statuscode = 'x'}]", "not a status"),
             ("http = [{uri = 'http://a', headers = 'x'}]", "a table was expected"),
         ];
         for (line, expected) in cases {
             let (_, errors, _) = tried("f.toml", &format!("[health]\n{line}\n"), &[]);
             assert!(errors.len() == 1 && errors[0].contains(expected), "{line}: {errors:?}");
+            assert!(!errors[0].contains("secret"), "{errors:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::http::header_problem;
-use super::node::{Node, Value};
+use super::node::Value;
 use super::table_entry::{TableEntry, entries};
 use super::values::{Values, flag, texts};
 use super::{Kind, Setting, Source, duration};
@@ -155,9 +155,12 @@ pub(super) fn read(values: &mut Values) -> Notifications {
     }
 }
 
-/// An endpoint and its place; `None` if it is disabled or wrong.
+/// An endpoint and its place; `None` if it is wrong, or disabled: then nothing else in it is read, as in registry:2.
 fn endpoint(mut entry: TableEntry<'_>) -> Option<(EventEndpoint, Source)> {
     let place = entry.place.clone();
+    if entry.take("disabled", flag).unwrap_or_default() {
+        return None;
+    }
     let url = entry.must("url", url);
     let name = entry.take("name", |text| Ok(text.to_owned()));
     let (ignored_media_types, ignored_actions) = ignored(&mut entry);
@@ -174,11 +177,10 @@ fn endpoint(mut entry: TableEntry<'_>) -> Option<(EventEndpoint, Source)> {
         secret: secret(&mut entry),
         ca: entry.take("ca", |text| Ok(PathBuf::from(text))),
     });
-    let is_disabled = entry.take("disabled", flag).unwrap_or_default();
     if endpoint.is_some() {
         entry.end(FIELDS);
     }
-    Some((endpoint.filter(|_| !is_disabled)?, place))
+    Some((endpoint?, place))
 }
 
 /// The text may hold a password, so it is not repeated.
@@ -238,33 +240,6 @@ fn secret(entry: &mut TableEntry<'_>) -> Option<EventSecret> {
         entry.bad::<()>("secretfile", entry.place.clone(), "secret is set, too; leave one of them out");
     }
     value.or(file)
-}
-
-/// The endpoints without what is secret in them, for `config show`: header values, the secret, a password in the URL.
-pub(super) fn without_secrets(mut node: Node) -> Node {
-    const HIDDEN: &str = "(secret)";
-    let Value::List(tables) = &mut node.value else { return node };
-    for table in tables {
-        let Value::Table(fields) = &mut table.value else { continue };
-        for (name, field) in fields {
-            match (name.as_str(), &mut field.value) {
-                ("secret", value) => *value = Value::Scalar(HIDDEN.to_owned()),
-                ("headers", Value::Table(headers)) => {
-                    for (_, header) in headers {
-                        header.value = Value::Scalar(HIDDEN.to_owned());
-                    }
-                }
-                ("url", Value::Scalar(text)) => {
-                    let Ok(mut url) = Url::parse(text) else { continue };
-                    if url.password().is_some() && url.set_password(Some(HIDDEN)).is_ok() {
-                        *text = url.into();
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    node
 }
 
 #[cfg(test)]

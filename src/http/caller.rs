@@ -8,7 +8,7 @@ use std::{
 use actix_web::{HttpRequest, http::header};
 use uuid::Uuid;
 
-use super::{Service, error::HttpError, location, router::Right};
+use super::{Service, error::HttpError, location, route::Right};
 use crate::{
     auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},

@@ -4,7 +4,7 @@
 use actix_web::http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{error_body::ErrorAnswer, router::Route};
+use super::{error_body::ErrorAnswer, route::Route};
 use crate::{
     auth::Refusal,
     oci::{ErrorCode, ResourceScope, ScopeAction},

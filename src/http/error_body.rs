@@ -9,8 +9,10 @@ use actix_web::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::request_record::Reason;
 use crate::oci::ErrorCode;
+
+/// Why an answer is a 4xx, kept with it for the log.
+pub(super) struct Reason(pub(super) String);
 
 /// An error as a client gets it. A router may give it a body of another form.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ struct Parts {
     headers: Vec<(HeaderName, String)>,
     ends_connection: bool,
     reason: String,
+    is_logged: bool,
 }
 
 #[derive(Serialize)]
@@ -56,6 +59,7 @@ impl ErrorAnswer {
             headers,
             ends_connection: false,
             reason,
+            is_logged: false,
         }))
     }
 
@@ -81,6 +85,12 @@ impl ErrorAnswer {
         self.0.ends_connection = true;
     }
 
+    /// The log has a line about the cause already, so it needs none for each request.
+    pub(crate) fn cause_is_logged(mut self) -> Self {
+        self.0.is_logged = true;
+        self
+    }
+
     /// The status of the answer.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -95,8 +105,9 @@ impl ErrorAnswer {
     /// The answer with a body in JSON.
     #[must_use]
     pub fn to_response(&self) -> HttpResponse {
-        let Parts { status, code, message, details, oauth_error, headers, ends_connection, reason } = &*self.0;
-        if status.is_server_error() {
+        let Parts { status, code, message, details, oauth_error, headers, ends_connection, reason, is_logged } =
+            &*self.0;
+        if status.is_server_error() && !is_logged {
             tracing::error!(error = %reason, "a request failed");
         }
         let entry = |detail| Entry { code: code.as_str(), message, detail };

@@ -20,6 +20,7 @@ mod path;
 mod query;
 mod receive_body;
 mod request_record;
+mod route;
 mod router;
 mod same_origin;
 mod sendfile;
@@ -50,7 +51,8 @@ pub use self::{
     query::Query,
     receive_body::Rate,
     request_record::{AccessLog, RequestListener, RequestRecord},
-    router::{Resource, Right, Route, Router},
+    route::{Right, Route},
+    router::{Resource, Router},
     sendfile::SendfileSlot,
 };
 use crate::{auth::Authenticator, registry::Registry};

@@ -14,12 +14,10 @@ use actix_web::{
 
 use super::{
     Route, SendfileSlot, Service,
+    error_body::Reason,
     observed_body::{BodyObserver, observe},
 };
 use crate::oci::RepositoryName;
-
-/// Why an answer is a 4xx, kept with it for the log.
-pub(super) struct Reason(pub(super) String);
 
 /// The most characters of a path or a reason in the log.
 const LONGEST: usize = 300;

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use tokio::time;
 
-use super::{Endpoint, Notifier, queue::Next, record::Record};
+use super::{Endpoint, EndpointState, Notifier, queue::Next, record::Record};
 use crate::{
     client::{
         ClientError, Method, Request,
@@ -26,8 +26,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// How long is waited after an error of the store.
 const STORE: Duration = Duration::from_secs(1);
 
-/// How much of an answer is read, so that its connection can be used again.
+/// How much of an answer's body is read, and for how long, so that its connection can be used again.
 const ANSWER: u64 = 64 * 1024;
+const ANSWER_TIME: Duration = Duration::from_millis(100);
 
 /// Why an endpoint did not accept an event.
 #[derive(Debug, thiserror::Error)]
@@ -101,13 +102,14 @@ impl Notifier {
     }
 
     async fn attempt(&self, index: usize, body: Bytes) -> Result<(), Refused> {
-        let (endpoint, counters) = (&self.settings.endpoints[index], &self.endpoints[index].counters);
-        let answered = time::timeout(endpoint.timeout, post(endpoint, body)).await;
-        match answered.unwrap_or(Err(ClientError::Timeout)) {
+        let (endpoint, EndpointState { counters, last_error, .. }) =
+            (&self.settings.endpoints[index], &self.endpoints[index]);
+        match post(endpoint, body).await {
             Ok(status) => {
                 counters.status(status);
                 if (200..400).contains(&status) {
                     counters.successes.fetch_add(1, Relaxed);
+                    *last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return Ok(());
                 }
                 counters.failures.fetch_add(1, Relaxed);
@@ -134,11 +136,11 @@ async fn post(endpoint: &Endpoint, body: Bytes) -> Result<u16, ClientError> {
     for (name, value) in &endpoint.headers {
         request.headers.append(name, value.clone());
     }
-    let mut response = endpoint.client.send(request.body(body)).await?;
-    let status = response.status.as_u16();
-    // The endpoint has accepted or refused; how its answer ends is nothing to it.
-    let _ = response.bytes(ANSWER).await;
-    Ok(status)
+    let answered = time::timeout(endpoint.timeout, endpoint.client.send(request.body(body))).await;
+    let mut response = answered.map_err(|_| ClientError::Timeout)??;
+    // The status accepts or refuses the event, even if the body after it never ends.
+    let _ = time::timeout(ANSWER_TIME, response.bytes(ANSWER)).await;
+    Ok(response.status.as_u16())
 }
 
 /// How long the next attempt waits after so many failures. As in registry:2, those below the threshold are followed at

@@ -52,6 +52,7 @@ struct EndpointState {
     counters: Counters,
     /// Ends the wait for the next attempt.
     retry: Notify,
+    /// Why the last attempt failed, if it did.
     last_error: Mutex<Option<String>>,
 }
 

@@ -117,11 +117,15 @@ impl Record {
 
     /// About how many bytes of memory it takes.
     pub(super) fn bytes(&self) -> u64 {
-        const REFERENCE: u64 = 256;
-        match &self.what {
-            What::Push(manifest) | What::Pull(manifest) => REFERENCE * manifest.references.len() as u64,
+        /// A descriptor takes more in memory than its text, which is a part of the manifest.
+        const PARSED: u64 = 4;
+        let references = match &self.what {
+            What::Push(manifest) | What::Pull(manifest) if !manifest.references.is_empty() => PARSED * manifest.size,
             _ => 0,
-        }
+        };
+        // A client chooses the length of these.
+        let Request { host, useragent, .. } = &self.request;
+        references + (host.len() + useragent.len()) as u64
     }
 
     /// Whether it is one of a change. The others are of pulls.

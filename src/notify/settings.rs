@@ -39,7 +39,7 @@ pub struct Endpoint {
     pub headers: HeaderMap,
     /// The client that sends them.
     pub client: Client,
-    /// How long a request may take, with its response.
+    /// How long a request may take, until the head of its response is there.
     pub timeout: Duration,
     /// How many attempts may fail one after the other before the next ones wait.
     pub threshold: u32,

@@ -62,7 +62,7 @@ pub struct EndpointStatus {
     pub waiting: usize,
     /// Since when the oldest waits, in seconds since 1970.
     pub oldest: Option<u64>,
-    /// Why the last attempt failed that did.
+    /// Why the last attempt failed; `None` if it did not.
     pub last_error: Option<String>,
     /// How many were given up now.
     pub dropped: usize,

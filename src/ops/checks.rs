@@ -190,7 +190,7 @@ impl Resource for Unavailable {
     }
 
     fn answer<'a>(&'a self, _: Exchange<'a>, _: Granted) -> LocalBoxFuture<'a, Result<HttpResponse, ErrorAnswer>> {
-        let answer = ErrorAnswer::from(HttpError::Unavailable);
+        let answer = ErrorAnswer::from(HttpError::Unavailable).cause_is_logged();
         Box::pin(async { Err(answer.with_details(vec!["a health check fails: see /debug/health".into()])) })
     }
 }

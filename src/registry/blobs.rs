@@ -8,6 +8,7 @@ use super::{
     layout,
     links::link_to,
     manifests::must_hold,
+    out_of_reach::absent_if_out_of_reach,
 };
 use crate::{
     oci::{Algorithm, Digest, Preconditions, RepositoryName},
@@ -186,17 +187,5 @@ impl Registry {
         let Some(stat) = self.storage().stat(&layout::data(digest)).await? else { return Ok(None) };
         let lost = self.lost_its_bytes(digest, stat).await?;
         Ok((!lost).then_some(stat))
-    }
-}
-
-/// To a client, content behind a symbolic link that leads nowhere is absent, as it is with registry:2: a client that
-/// pushes it again heals it. Checks and collections get the error instead, because the content may come back.
-pub(super) fn absent_if_out_of_reach<T>(found: Result<Option<T>, StorageError>) -> Result<Option<T>, StorageError> {
-    match found {
-        Err(error) if error.leads_nowhere() => {
-            tracing::warn!(%error, "a symbolic link of the store leads nowhere");
-            Ok(None)
-        }
-        other => other,
     }
 }

@@ -7,9 +7,9 @@ use std::{collections::BTreeSet, sync::Mutex};
 
 use super::{
     Registry, Repository, layout,
-    repository_records::{RepositoryRecord, RepositoryRecords},
+    layout::RepositoryRecord,
+    repository_records::{ContentOrigin, RepositoryRecords},
     repository_walk::{AT_A_TIME, FoundRepositories},
-    unexplained_content::ContentOrigin,
 };
 use crate::{
     oci::RepositoryName,

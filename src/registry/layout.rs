@@ -29,7 +29,28 @@ use crate::{
     storage::{Key, OWN_PREFIX},
 };
 
-use super::{SessionId, repository_records::RepositoryRecord};
+use super::SessionId;
+
+/// The record of a repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RepositoryRecord {
+    /// It was there. Parts of it may have been missing: registry:2 leaves such repositories.
+    Seen,
+    /// All parts of it were there.
+    Whole,
+}
+
+impl RepositoryRecord {
+    pub(super) const ALL: [Self; 2] = [Self::Seen, Self::Whole];
+
+    /// The last component of the record's key. No name begins so.
+    pub(super) fn component(self) -> &'static str {
+        match self {
+            Self::Seen => "_seen",
+            Self::Whole => "_whole",
+        }
+    }
+}
 
 /// The longest content of a link: a sha512 digest, and white space that others may have left.
 pub(super) const LINK_MAX_LEN: u64 = 256;

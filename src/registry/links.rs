@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::{
     Registry, RegistryError, Repository,
     index::{self, Holds, RepositoryState},
+    layout::RepositoryRecord,
     layout::{self, LINK_MAX_LEN},
-    repository_records::RepositoryRecord,
 };
 use crate::{
     oci::{Algorithm, Digest},

@@ -12,21 +12,19 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::{OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, Semaphore, SemaphorePermit},
+    sync::{OwnedMutexGuard, RwLock, Semaphore, SemaphorePermit},
 };
 use tokio_util::task::TaskTracker;
 
-use super::{RegistryError, content::Pins, index::RepositoryState};
+use super::{
+    RegistryError,
+    content::Pins,
+    index::{Exclusive, RepositoryState, Shared},
+};
 use crate::oci::{Digest, RepositoryName};
 
 /// How many locks, with what is known of their repositories, are kept in memory before the idle ones are dropped.
 const KNOWN: usize = 1024;
-
-/// The shared lock of a repository: it loses no content, and stays, while something is added to it.
-pub(super) type Shared = OwnedRwLockReadGuard<RepositoryState>;
-
-/// The exclusive lock of a repository: nothing else changes its links.
-pub(super) type Exclusive = OwnedRwLockWriteGuard<RepositoryState>;
 
 /// The lock for reading a long list of one repository.
 pub(super) type Listing = OwnedMutexGuard<()>;

@@ -4,13 +4,13 @@ use bytes::Bytes;
 
 use super::{
     Answer, Registry, RegistryError, Repository,
-    blobs::absent_if_out_of_reach,
     content::VerifiedManifest,
     events::{Action, ManifestTarget},
     index::{Holds, ReferrerChange, RepositoryState, TagChange, TagIndex},
     layout,
     links::link_to,
     manifest_references,
+    out_of_reach::absent_if_out_of_reach,
 };
 use crate::{
     oci::{Algorithm, Digest, Manifest, MediaType, Preconditions, Reference, Tag},

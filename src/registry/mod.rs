@@ -19,6 +19,7 @@ mod links;
 mod locks;
 mod manifest_references;
 mod manifests;
+mod out_of_reach;
 mod outbox;
 mod progress;
 mod referrers;

@@ -8,11 +8,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{
-    Registry, Repository, layout,
-    repository_walk::AT_A_TIME,
-    unexplained_content::{BEGUN, ContentOrigin, UNEXPLAINED},
-};
+use super::{Registry, Repository, layout, layout::RepositoryRecord, repository_walk::AT_A_TIME};
 use crate::{
     oci::RepositoryName,
     storage::{Child, Key, StorageError},
@@ -21,26 +17,22 @@ use crate::{
 /// How many repositories are recorded at a time.
 const AT_ONCE: usize = 16;
 
-/// The record of a repository.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum RepositoryRecord {
-    /// It was there. Parts of it may have been missing: registry:2 leaves such repositories.
-    Seen,
-    /// All parts of it were there.
-    Whole,
+/// How the record of repositories began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum ContentOrigin {
+    /// It has not begun.
+    #[default]
+    Unknown,
+    /// There were repositories, or there was no content.
+    Explained,
+    /// There was content, and no repository.
+    Unexplained,
 }
 
-impl RepositoryRecord {
-    const ALL: [Self; 2] = [Self::Seen, Self::Whole];
-
-    /// The last component of the record's key. No name begins so.
-    pub(super) fn component(self) -> &'static str {
-        match self {
-            Self::Seen => "_seen",
-            Self::Whole => "_whole",
-        }
-    }
-}
+/// The last component of the mark for a record that began with all in order. No name begins so.
+pub(super) const BEGUN: &str = "_begun";
+/// The same for content that no repository explained.
+pub(super) const UNEXPLAINED: &str = "_unexplained";
 
 /// The records of a store.
 #[derive(Debug, Default)]

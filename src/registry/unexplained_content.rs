@@ -4,25 +4,11 @@
 //! so from then on, across starts and pushes, until the operator says that they were removed, or until they are back
 //! before anything is pushed.
 
-use super::{Registry, layout, repository_records::RepositoryRecords};
+use super::{
+    Registry, layout,
+    repository_records::{BEGUN, ContentOrigin, RepositoryRecords, UNEXPLAINED},
+};
 use crate::storage::{Key, StorageError};
-
-/// How the record of repositories began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum ContentOrigin {
-    /// It has not begun.
-    #[default]
-    Unknown,
-    /// There were repositories, or there was no content.
-    Explained,
-    /// There was content, and no repository.
-    Unexplained,
-}
-
-/// The last component of the mark for a record that began with all in order. No name begins so.
-pub(super) const BEGUN: &str = "_begun";
-/// The same for content that no repository explained.
-pub(super) const UNEXPLAINED: &str = "_unexplained";
 
 impl Registry {
     /// Marks content that no repository explains. To be done before anything is pushed, because a push makes a record

@@ -26,9 +26,10 @@ pub(super) fn open(config: &Config) -> Result<Checks, StartError> {
     config.health.iter().map(check).collect::<Result<_, _>>().map(Checks::new)
 }
 
-/// The URL without a password.
+/// The URL without a password and a query, which may be secret: everybody who reaches `/debug/health` sees this name.
 fn name_of(url: &url::Url) -> String {
     let mut url = url.clone();
+    url.set_query(None);
     // The URL of a server always takes these.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
     url.into()

@@ -92,3 +92,15 @@ impl StorageError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound || is_loop(source))
     }
 }
+
+/// Why an append ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError<E> {
+    /// The sender failed. The bytes before the failure are kept.
+    #[error("the body ended early: {0}")]
+    Body(E),
+    /// The store failed, and the staged object is gone. If the store is full ([`StorageError::Full`]), the object is as
+    /// it was at its last sync instead.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}

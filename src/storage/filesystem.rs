@@ -5,6 +5,7 @@
 //! were just read (`read_cache`).
 
 mod batch;
+mod batch_threads;
 mod changes;
 mod check;
 mod commit;
@@ -16,9 +17,11 @@ mod group_sync;
 mod hash_state;
 mod job;
 mod leases;
+mod leftovers;
 mod lock;
 mod lookup;
 mod nonblocking;
+mod nonblocking_support;
 mod open;
 mod own_location;
 mod owner;
@@ -37,6 +40,7 @@ mod tests;
 mod upload;
 mod volume;
 mod write_check;
+mod write_failure;
 mod write_queue;
 
 use std::{io, path::Path, slice, sync::Arc};

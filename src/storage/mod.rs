@@ -52,17 +52,21 @@ use {error::Result, filesystem::Filesystem, memory::Memory, s3::S3, staging::Upl
 pub(crate) use filesystem::fuzz_hash_state;
 
 pub use commit::Step;
-pub use error::StorageError;
+pub use error::{AppendError, StorageError};
 pub use key::Key;
 pub use object::Object;
 pub use observer::{Action, Observer};
 pub use s3::S3Settings;
 pub use sendfile::FileRegion;
-pub use staging::{AppendError, Staged, Staging, Verified};
+pub use staging::{Staged, Staging, Verified};
 pub use stat::{Child, Condition, FreeSpace, Stat, Version};
 
 /// The first component of the keys that are wharf's own. Other registries do not read them.
 pub const OWN_PREFIX: &str = "wharf";
+
+/// The most bytes of an append that a back end keeps in memory: they are written by the next operation, on the same
+/// thread. Hashing them takes some microseconds.
+const BUFFERED_LEN: usize = 64 * 1024;
 
 /// Whether writes survive a power cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,7 +110,8 @@ macro_rules! dispatch {
         match &$storage.backend {
             $crate::storage::Backend::Filesystem($store) => $call,
             $crate::storage::Backend::Memory($store) => $call,
-            $crate::storage::Backend::S3($store) => $call,
+            // Its futures are large, and a request to a store takes long enough.
+            $crate::storage::Backend::S3($store) => Box::pin(async move { $call }).await,
         }
     };
 }

@@ -17,7 +17,7 @@ use futures_util::{Stream, future::Either};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::task::JoinHandle;
 
-use super::{FileRegion, Stat, s3::RemoteObject};
+use super::{FileRegion, Stat, s3::RemoteObject, sendfile::is_cached};
 
 /// The most bytes of a piece. The server copies each piece into a buffer that it frees when the buffer grows beyond
 /// twice this size.
@@ -183,18 +183,6 @@ fn read_cached(file: &File, range: Range<u64>) -> Result<Option<Bytes>, Errno> {
             Err(Errno::AGAIN) => Ok(None),
             Err(error) => Err(error),
         };
-    }
-}
-
-/// Whether the byte at `at` is in memory.
-///
-/// # Errors
-/// The file can't be read, or its filesystem can't tell.
-pub(super) fn is_cached(file: &File, at: u64) -> Result<bool, Errno> {
-    match preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT) {
-        Ok(len) => Ok(len == 1),
-        Err(Errno::AGAIN | Errno::INTR) => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

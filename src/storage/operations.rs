@@ -191,7 +191,9 @@ impl Storage {
                     Ok(store.stage_among(key, algorithm, limit).await?.map(Upload::Filesystem))
                 }
                 Backend::Memory(store) => Ok(store.stage_among(key, algorithm, limit)?.map(Upload::Memory)),
-                Backend::S3(store) => Ok(store.stage_among(key, algorithm, limit).await?.map(Upload::S3)),
+                Backend::S3(store) => {
+                    Ok(Box::pin(store.stage_among(key, algorithm, limit)).await?.map(Box::new).map(Upload::S3))
+                }
             }
         };
         Ok(self.observed(Action::Writer, stage).await?.map(Staging))
@@ -207,7 +209,7 @@ impl Storage {
             match &self.backend {
                 Backend::Filesystem(store) => Ok(store.resume(key).await?.map(Upload::Filesystem)),
                 Backend::Memory(store) => Ok(store.resume(key)?.map(Upload::Memory)),
-                Backend::S3(store) => Ok(store.resume(key).await?.map(Upload::S3)),
+                Backend::S3(store) => Ok(Box::pin(store.resume(key)).await?.map(Box::new).map(Upload::S3)),
             }
         };
         Ok(self.observed(Action::Writer, resume).await?.map(Staging))

@@ -5,8 +5,8 @@
 //! never makes such keys.
 //!
 //! A staged object is an object with its state, and for more than one part a multipart upload. So any process can go on
-//! with it. If two do at the same time, only one of them can sync. A multipart upload that was begun after the last sync
-//! of a process that is gone stays, until the bucket's rule for unfinished uploads removes it.
+//! with it. If two do at the same time, only one of them can sync. A multipart upload that a process began after its
+//! last sync stays if that process ends, until the bucket's rule for unfinished uploads removes it.
 //!
 //! No setting leads here yet. A registry keeps lists of tags and repositories in memory, and a collection relies on
 //! locks in memory, so two processes must not serve one bucket.
@@ -36,6 +36,7 @@ use super::{
 use crate::oci::Algorithm;
 
 use self::{
+    reading::Opened,
     request::{Bucket, failure},
     upload::{Held, Lease},
 };
@@ -89,7 +90,10 @@ impl S3 {
     }
 
     pub(super) async fn open_object(&self, key: &Key) -> Result<Option<Object>> {
-        reading::open(&self.bucket, key.as_str()).await
+        Ok(reading::open(&self.bucket, key.as_str()).await?.map(|opened| match opened {
+            Opened::Read(bytes, stat) => Object::of_memory(bytes, stat),
+            Opened::Remote(object) => Object::of_remote(object),
+        }))
     }
 
     /// The time of an object of a bucket is that of its last write.
@@ -236,5 +240,5 @@ async fn all<T>(requests: Vec<BoxFuture<'_, T>>) -> Vec<T> {
 
 fn upload_of(content: Verified) -> Upload {
     let super::Upload::S3(upload) = content.into_upload() else { unreachable!("{FOREIGN}") };
-    upload
+    *upload
 }

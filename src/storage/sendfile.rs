@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     future::Future as _,
-    io,
+    io::{self, IoSliceMut},
     ops::Range,
     os::{fd::BorrowedFd, unix::fs::FileExt as _},
     pin::Pin,
@@ -13,11 +13,9 @@ use std::{
 
 use rustix::{
     fs::{Advice, fadvise, sendfile},
-    io::{Errno, write},
+    io::{Errno, ReadWriteFlags, preadv2, write},
 };
 use tokio::task::JoinHandle;
-
-use super::object::is_cached;
 
 /// How many bytes are checked for in the page cache at a time, and read from the disk if they are missing.
 const STRETCH: u64 = 2 * 1024 * 1024;
@@ -117,6 +115,18 @@ fn cached_until(file: &File, stretch: &Range<u64>) -> u64 {
         Some(at) if at == stretch.end - 1 => stretch.start,
         Some(at) => at,
         None => stretch.end,
+    }
+}
+
+/// Whether the byte at `at` is in memory.
+///
+/// # Errors
+/// The file can't be read, or its filesystem can't tell.
+pub(super) fn is_cached(file: &File, at: u64) -> Result<bool, Errno> {
+    match preadv2(file, &mut [IoSliceMut::new(&mut [0])], at, ReadWriteFlags::NOWAIT) {
+        Ok(len) => Ok(len == 1),
+        Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::{Object, StorageError, filesystem, memory, s3};
+use super::{AppendError, BUFFERED_LEN, Object, StorageError, filesystem, memory, s3};
 use crate::oci::{Algorithm, Digest};
 
 /// Content that is being received. Only the holder of this value writes to it.
@@ -17,24 +17,12 @@ pub struct Staging(pub(super) Upload);
 pub(super) enum Upload {
     Filesystem(filesystem::Upload),
     Memory(memory::Upload),
-    S3(s3::Upload),
-}
-
-/// Why an append ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum AppendError<E> {
-    /// The sender failed. The bytes before the failure are kept.
-    #[error("the body ended early: {0}")]
-    Body(E),
-    /// The store failed, and the staged object is gone. If the store is full ([`StorageError::Full`]), the object is as
-    /// it was at its last sync instead.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
+    S3(Box<s3::Upload>),
 }
 
 impl Staging {
     /// The most bytes of an append that a back end keeps in memory.
-    pub const BUFFERED: u64 = 64 * 1024;
+    pub const BUFFERED: u64 = BUFFERED_LEN as u64;
 
     /// How many bytes there are.
     #[must_use]
@@ -54,7 +42,7 @@ impl Staging {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.append(body).await,
             Upload::Memory(upload) => upload.append(body).await,
-            Upload::S3(upload) => upload.append(body).await,
+            Upload::S3(upload) => Box::pin(upload.append(body)).await,
         }
     }
 
@@ -83,7 +71,7 @@ impl Staging {
                 upload.sync();
                 Ok(())
             }
-            Upload::S3(upload) => upload.sync().await,
+            Upload::S3(upload) => Box::pin(upload.sync()).await,
         }
     }
 
@@ -110,7 +98,7 @@ impl Staging {
         let digest = match &self.0 {
             Upload::Filesystem(upload) => upload.digest(algorithm).await?,
             Upload::Memory(upload) => upload.digest(algorithm)?,
-            Upload::S3(upload) => upload.digest(algorithm).await?,
+            Upload::S3(upload) => upload.digest(algorithm)?,
         };
         Ok(Staged { digest, len: self.0.offset(), upload: self.0 })
     }
@@ -140,7 +128,7 @@ impl Upload {
                 upload.discard();
                 Ok(())
             }
-            Self::S3(upload) => upload.discard().await,
+            Self::S3(upload) => Box::pin(upload.discard()).await,
         }
     }
 }

@@ -7,8 +7,8 @@ use std::{fmt, time::SystemTime};
 pub struct FreeSpace {
     /// How many bytes can still be written.
     pub bytes: u64,
-    /// How many files can still be made.
-    pub inodes: u64,
+    /// How many files can still be made; `None` where the filesystem has no limit of files.
+    pub inodes: Option<u64>,
 }
 
 /// The metadata of an object.
@@ -44,13 +44,13 @@ pub(super) enum Identity {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct ETag {
     len: u8,
-    text: [u8; 64],
+    text: [u8; 47],
 }
 
 impl ETag {
     /// `None` if it is longer than any store's.
     pub(super) fn new(etag: &str) -> Option<Self> {
-        let mut text = [0; 64];
+        let mut text = [0; 47];
         text.get_mut(..etag.len())?.copy_from_slice(etag.as_bytes());
         Some(Self { len: u8::try_from(etag.len()).ok()?, text })
     }

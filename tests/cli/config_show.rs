@@ -72,9 +72,19 @@ fn the_output_is_a_settings_file_that_says_the_same() {
 
 #[test]
 fn secrets_are_not_shown() {
-    let ran = wharf(&["config", "show"], &[("REGISTRY_HTTP_SECRET", "canary-4711")]);
-    assert_eq!(ran.code, 0);
+    let endpoint = "{url: 'https://me:canary-4711@hooks.test/?key=canary-4711', headers: {X-Key: [canary-4711]}, \
+                    secret: canary-4711}";
+    let check = "{uri: 'http://me:canary-4711@db.test/?key=canary-4711', headers: {Authorization: [canary-4711]}}";
+    let variables = [
+        ("REGISTRY_HTTP_SECRET", "canary-4711"),
+        ("REGISTRY_NOTIFICATIONS_ENDPOINTS", &format!("[{endpoint}]")),
+        ("REGISTRY_HEALTH_HTTP", &format!("[{check}]")),
+    ];
+    let ran = wharf(&["config", "show"], &variables);
+    assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(line(&ran, "http.secret").0, "\"(secret)\"");
+    assert!(line(&ran, "notifications.endpoints").0.contains("hooks.test/"), "{}", ran.out);
+    assert!(line(&ran, "health.http").0.contains("db.test/"), "{}", ran.out);
     assert!(!ran.out.contains("canary-4711") && !ran.err.contains("canary-4711"));
 }
 

@@ -30,6 +30,8 @@ fn a_file_takes_the_registry_out_of_service_and_back() {
     assert_eq!(answer.expect(503).code(), "UNAVAILABLE");
     let health = measured.debug.get("/debug/health").expect(503).json();
     assert_eq!(health, serde_json::json!({ path: "file exists" }));
+    let lines = |text: &str| measured.server.log().matches(text).count();
+    assert_eq!((lines("a health check fails"), lines("a request failed")), (1, 0), "one line says it");
     std::fs::remove_file(&down).unwrap();
     eventually("the registry is back", || status("/v2/") == 200);
     measured.debug.get("/debug/health").expect(200);

@@ -59,6 +59,7 @@ fn a_retry_ends_the_wait() {
         events(root.path(), &["retry"]);
         endpoint.events().len() == 1
     });
+    eventually("no error any more", || events(root.path(), &[])["last_error"].is_null());
 }
 
 #[test]

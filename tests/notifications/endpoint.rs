@@ -24,6 +24,8 @@ pub(crate) enum Mood {
     HangsUp,
     /// It takes the request and says nothing.
     IsSilent,
+    /// It answers with 200 and a body that does not end.
+    NeverEnds,
 }
 
 /// A request that was accepted.
@@ -124,6 +126,14 @@ impl Endpoint {
                 Mood::HangsUp => return,
                 Mood::IsSilent => {
                     // Until the other side has enough.
+                    let _ = reader.get_ref().set_read_timeout(Some(Duration::from_secs(60)));
+                    let _ = reader.read(&mut [0]);
+                    return;
+                }
+                Mood::NeverEnds => {
+                    self.state.lock().unwrap().received.push(received);
+                    let head = b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n";
+                    let _ = reader.get_mut().write_all(head);
                     let _ = reader.get_ref().set_read_timeout(Some(Duration::from_secs(60)));
                     let _ = reader.read(&mut [0]);
                     return;

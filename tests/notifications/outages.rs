@@ -49,6 +49,17 @@ fn a_redirect_accepts_an_event_and_is_not_followed() {
     eventually("all tags", || pushed_tags(&endpoint).len() == 3);
 }
 
+/// registry:2 does not read the body. Otherwise the event would be sent again for ever, and the others would wait.
+#[test]
+fn a_status_accepts_an_event_though_the_body_after_it_does_not_end() {
+    let (root, endpoint) = (tempfile::tempdir().unwrap(), Endpoint::new());
+    let server = endpoint.launch(Program::Wharf, root.path(), ", timeout: 60s").start();
+    endpoint.set(Mood::NeverEnds);
+    push_tags(&server, 0..3);
+    eventually("all tags", || pushed_tags(&endpoint).len() == 3);
+    assert_eq!(endpoint.received().len(), endpoint.events().len(), "none is sent twice");
+}
+
 #[test]
 fn no_push_waits_for_an_endpoint() {
     let (root, endpoint) = (tempfile::tempdir().unwrap(), Endpoint::new());

@@ -9,7 +9,7 @@ use crate::{
     visitor::{Visitor, hidden},
 };
 
-const SETTINGS: &str = r#"
+pub(crate) const SETTINGS: &str = r#"
 [auth]
 mode = "token"
 [auth.token]
@@ -22,7 +22,7 @@ enabled = true
 "#;
 
 /// Logs in as a program does; its identity token.
-fn identity(site: &Site, user: &str, program: &str) -> String {
+pub(crate) fn identity(site: &Site, user: &str, program: &str) -> String {
     let query = format!("account={user}&client_id={program}&offline_token=true&service=registry.example");
     let answer = site.token_answer(&query, Some(&basic(user, &format!("{user}-pw")))).expect(200);
     answer.json()["refresh_token"].as_str().unwrap().to_owned()

@@ -9,8 +9,9 @@ use std::{
 use serde_json::json;
 
 use crate::{
+    account::{SETTINGS, identity},
     browser::{Browser, ENTER},
-    content::{Described, closed_site, open_site, push_index, push_referrer, write_tags},
+    content::{Described, closed_site, open_site, push_index, push_referrer, site_with, write_tags},
     site::{Mode, Site},
     support::{
         http::Registry,
@@ -289,6 +290,16 @@ fn axe_has_no_findings_needs_chromium() {
                 found.push(format!("{name} {width} {colours}: {violations:#}"));
             }
         }
+    }
+    let site = site_with(SETTINGS, |_| {});
+    identity(&site, "alice", "docker");
+    browser.go(&format!("{}/ui/login?next=/ui/account", site.origin()));
+    log_in(&browser, "alice");
+    browser.expect_text("docker");
+    browser.picture("account-tokens");
+    let violations = browser.evaluate(&script(&axe));
+    if violations != json!([]) {
+        found.push(format!("account: {violations:#}"));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -82,6 +82,14 @@ fn variables_set_endpoints() {
     assert!(!format!("{:?}", first.headers).contains("\"b\"") && !format!("{:?}", first.secret).contains("\"s\""));
 }
 
+/// registry:2 reads nothing else of an endpoint that is disabled.
+#[test]
+fn a_disabled_endpoint_needs_no_url() {
+    let yaml = "notifications: {endpoints: [{name: a, disabled: true, url: ''}, {disabled: true, timeout: later}]}";
+    let (config, errors, _) = tried("f.yml", yaml, &[]);
+    assert_eq!((config.notifications.endpoints, errors), (vec![], vec![]));
+}
+
 #[test]
 fn says_what_is_wrong_with_an_endpoint() {
     let cases = [

@@ -68,6 +68,15 @@ fn the_oldest_are_given_up_but_none_that_is_being_made() {
     assert_eq!((queue.bound(u64::MAX, Some(later)), queue.waiting(0).count), (vec![2, 2], 0));
 }
 
+/// A client chooses the length of its `User-Agent`.
+#[test]
+fn memory_is_bounded_whatever_a_request_holds() {
+    let (queue, mut long) = (Queue::new(1), record());
+    long.request.useragent = "x".repeat(64 * 1024);
+    (0..500).for_each(|_| drop(queue.add(long.clone())));
+    assert_eq!(queue.waiting_in_memory(0), usize::try_from(MEMORY).unwrap() / (64 * 1024));
+}
+
 #[test]
 fn memory_is_bounded() {
     let queue = Queue::new(1);

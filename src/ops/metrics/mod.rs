@@ -81,7 +81,9 @@ async fn write_store(text: &mut Text, registry: &Registry, is_writable: bool) {
     // A store in memory has no bound that the system knows.
     if let Ok(Some(free)) = registry.free_space().await {
         text.single("wharf_store_free_bytes", Kind::Gauge, "Bytes that can still be written.", free.bytes);
-        text.single("wharf_store_free_inodes", Kind::Gauge, "Files that can still be made.", free.inodes);
+        if let Some(inodes) = free.inodes {
+            text.single("wharf_store_free_inodes", Kind::Gauge, "Files that can still be made.", inodes);
+        }
     }
 }
 

@@ -32,7 +32,7 @@ const HANDLERS: [(&str, &str); 11] = [
 const METHODS: [&str; 8] = ["get", "head", "post", "put", "patch", "delete", "options", "other"];
 
 /// The statuses of answers. The last is for all that are not named.
-const CODES: [(u16, &str); 31] = [
+const CODES: [(u16, &str); 33] = [
     (200, "200"),
     (201, "201"),
     (202, "202"),
@@ -62,7 +62,9 @@ const CODES: [(u16, &str); 31] = [
     (431, "431"),
     (499, "499"),
     (500, "500"),
+    (502, "502"),
     (503, "503"),
+    (504, "504"),
     (507, "507"),
 ];
 
@@ -82,10 +84,16 @@ struct Handler {
     sent: Histogram,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct ByMethod {
     seconds: Histogram,
     by_code: [AtomicU64; CODES.len() + 1],
+}
+
+impl Default for ByMethod {
+    fn default() -> Self {
+        Self { seconds: Histogram::default(), by_code: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
 }
 
 impl Default for Requests {

@@ -3,7 +3,7 @@
 use super::{CollectionError, Collector};
 use crate::{
     oci::{Algorithm, Digest, RepositoryName, Tag},
-    registry::{Repository, blobs::absent_if_out_of_reach, layout, repository_walk::AT_A_TIME},
+    registry::{Repository, layout, out_of_reach::absent_if_out_of_reach, repository_walk::AT_A_TIME},
     storage::{Key, StorageError},
 };
 

@@ -2,7 +2,7 @@
 
 use crate::{
     oci::{Algorithm, Digest, RepositoryName},
-    registry::{Registry, Repository, blobs::absent_if_out_of_reach, layout, repository_walk::AT_A_TIME},
+    registry::{Registry, Repository, layout, out_of_reach::absent_if_out_of_reach, repository_walk::AT_A_TIME},
     storage::{Child, Key, StorageError},
 };
 

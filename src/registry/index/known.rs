@@ -7,7 +7,7 @@
 
 use super::RepositoryState;
 use crate::{
-    registry::{Repository, locks::Shared},
+    registry::{Repository, index::Shared},
     storage::StorageError,
 };
 

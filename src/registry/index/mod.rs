@@ -17,6 +17,8 @@ pub(super) use self::{
     tags_index::{TagChange, TagIndex},
 };
 
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
+
 /// The lists of one repository that were read from its store.
 #[derive(Debug, Default)]
 pub(super) struct RepositoryState {
@@ -27,6 +29,12 @@ pub(super) struct RepositoryState {
     /// Its referrers.
     pub(super) referrers: Known<ReferrersIndex>,
 }
+
+/// The shared lock of a repository: it loses no content, and stays, while something is added to it.
+pub(super) type Shared = OwnedRwLockReadGuard<RepositoryState>;
+
+/// The exclusive lock of a repository: nothing else changes its links.
+pub(super) type Exclusive = OwnedRwLockWriteGuard<RepositoryState>;
 
 impl RepositoryState {
     /// Notes a change of a tag that is in the store. The caller has the exclusive lock.

@@ -8,7 +8,7 @@ use std::{
 use super::{Known, List, Page, RepositoryState};
 use crate::{
     oci::{Digest, Tag},
-    registry::{Repository, blobs::absent_if_out_of_reach, layout, repository_walk::AT_A_TIME},
+    registry::{Repository, layout, out_of_reach::absent_if_out_of_reach, repository_walk::AT_A_TIME},
     storage::StorageError,
 };
 

@@ -2,12 +2,12 @@
 //! meanwhile need the same disk and the same cores.
 
 #[cfg(test)]
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::{io, path::Path, sync::Arc, thread::available_parallelism};
+use std::sync::atomic::Ordering::SeqCst;
+use std::{io, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::task::spawn_blocking;
 
 use super::{
     super::{Child, Key, Result, Stat, StorageError},
@@ -17,27 +17,6 @@ use super::{
 
 /// The number of lookups in one call on a blocking thread.
 pub(super) const BATCH_LEN: usize = 64;
-
-/// The threads that all such calls together may have at a time.
-#[derive(Debug)]
-pub(super) struct Threads {
-    count: usize,
-    pub(super) free: Semaphore,
-    #[cfg(test)]
-    pub(super) hops: AtomicUsize,
-}
-
-impl Default for Threads {
-    fn default() -> Self {
-        let count = available_parallelism().map_or(1, Into::into);
-        Self {
-            count,
-            free: Semaphore::new(count),
-            #[cfg(test)]
-            hops: AtomicUsize::new(0),
-        }
-    }
-}
 
 impl Filesystem {
     pub(in super::super) async fn children_of(&self, prefixes: &[Key], limit: usize) -> Vec<Result<Vec<Child>>> {
@@ -53,7 +32,7 @@ impl Filesystem {
     }
 
     #[cfg(test)]
-    pub(in super::super) fn batch_threads(&self) -> &Semaphore {
+    pub(in super::super) fn batch_threads(&self) -> &tokio::sync::Semaphore {
         &self.volume.threads.free
     }
 

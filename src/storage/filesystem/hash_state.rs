@@ -8,8 +8,9 @@ use std::{
 
 use super::{
     super::{Key, StorageError},
+    own_location::hashes,
     owner::open_or_create_file,
-    volume::{Volume, hashes},
+    volume::Volume,
 };
 use crate::oci::{Algorithm, Digest, Hasher};
 

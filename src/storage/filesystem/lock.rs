@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::{super::StorageError, owner::open_or_create_file, volume::own};
+use super::{super::StorageError, own_location::own, owner::open_or_create_file};
 
 /// Locks the store at `root`. The lock holds as long as the file is open, and ends with the process, however that ends.
 ///

@@ -8,7 +8,7 @@ use std::{
     fs::{File, Metadata},
     io::IoSliceMut,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::Ordering::Relaxed,
 };
 
 use bytes::Bytes;
@@ -30,30 +30,6 @@ const READ_MAX_LEN: u64 = 64 * 1024;
 /// The read has to be made on a blocking thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WouldWait;
-
-/// The operations that this kernel and the store's filesystem can do without waiting.
-#[derive(Debug)]
-pub(super) struct Nonblocking {
-    /// Whether files can be opened so (Linux 5.12, and nothing that filters the call).
-    opens: AtomicBool,
-    /// Whether the filesystem can say that a read would have to wait.
-    reads: AtomicBool,
-}
-
-impl Default for Nonblocking {
-    fn default() -> Self {
-        Self { opens: AtomicBool::new(true), reads: AtomicBool::new(true) }
-    }
-}
-
-#[cfg(test)]
-impl Nonblocking {
-    /// As on a kernel that can do neither.
-    pub(super) fn turn_off(&self) {
-        self.opens.store(false, Relaxed);
-        self.reads.store(false, Relaxed);
-    }
-}
 
 impl Volume {
     /// [`Volume::stat`], if it need not wait.

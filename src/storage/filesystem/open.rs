@@ -12,16 +12,19 @@ use std::{
 
 use super::{
     super::{Durability, Result, StorageError},
-    batch::Threads,
+    batch_threads::BatchThreads,
+    check::cannot,
     directories::Directories,
     lock,
-    nonblocking::Nonblocking,
-    own_location::{OwnLocation, migrate},
+    nonblocking_support::NonblockingSupport,
+    own_location::{OwnLocation, migrate, own, temporary},
+    owner::make_directory,
     pending_names::PendingNames,
     read_cache::ReadCache,
     sync::Syncs,
-    volume::{Volume, own, temporary},
-    write_check::{is_full, make_directory, writable_base},
+    volume::Volume,
+    write_check::writable_base,
+    write_failure::is_full,
 };
 
 /// The store at `root`, made if it is not there, and locked; read-only and not locked, if it can't be written.
@@ -52,10 +55,10 @@ pub(super) fn open(root: &Path, durability: Durability) -> Result<Volume> {
         syncs: Arc::new(Syncs::new(durability, &base_path)),
         directories: Arc::new(Directories::new(&root, &base_path)),
         names: PendingNames::default(),
-        nonblocking: Nonblocking::default(),
+        nonblocking: NonblockingSupport::default(),
         read_cache: ReadCache::default(),
         leases: Arc::default(),
-        threads: Threads::default(),
+        threads: BatchThreads::default(),
         boot_id: boot_id().unwrap_or_else(|| run_id.clone()),
         run_id,
         temporaries: AtomicU64::new(0),
@@ -80,20 +83,6 @@ fn make_root(root: &Path, durability: Durability) -> Result<PathBuf> {
         }
     }
     Ok(path)
-}
-
-/// Why `root` can't be a store if there is a file at `file`, which is the same or above it.
-pub(super) fn is_a_file(root: &Path, file: &Path) -> StorageError {
-    StorageError::Open(format!(
-        "{} can't be a store: {} is a file, and a store is a directory; choose another directory",
-        absolute(root).display(),
-        absolute(file).display()
-    ))
-}
-
-/// For messages: a path that begins at the root of all files.
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Locks the store, and finds where wharf's own files can be. The inner error is why it can only be read.
@@ -128,15 +117,6 @@ fn refuse_folded_case(base: &Path, run_id: &str) -> Result<()> {
 
 fn refuses_writes(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)
-}
-
-pub(super) fn cannot(path: &Path, what: &str, error: &io::Error) -> StorageError {
-    let todo = match error.kind() {
-        io::ErrorKind::PermissionDenied => "give this process the right to it, or choose another directory",
-        _ if is_full(error) => "make room",
-        _ => "choose another directory for the store",
-    };
-    StorageError::Open(format!("{} can't {what}: {error}; {todo}", absolute(path).display()))
 }
 
 /// Which run of the kernel this is.

@@ -11,15 +11,30 @@ use std::{
 
 use super::{
     super::OWN_PREFIX,
+    leftovers::{names_in, remove_any},
     owner::create_file,
-    recovery::{names_in, remove_any},
-    volume::{own, temporary},
-    write_check::make_directory,
+    owner::make_directory,
 };
 
 /// The names below `wharf/` that are not objects of the store. They stay beside `docker/`: the lock must keep its
 /// place, and keys must stay out of backups of `docker/`.
 const BESIDE: [&str; 4] = ["lock", "control", "token-keys", "identity-tokens"];
+
+/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`OwnLocation`] it has `tmp`
+/// and `hashes`, which are not keys.
+pub(super) fn own(base: &Path) -> PathBuf {
+    base.join(OWN_PREFIX)
+}
+
+/// The directory of temporary files. Recovery removes those of an earlier process.
+pub(super) fn temporary(base: &Path) -> PathBuf {
+    own(base).join("tmp")
+}
+
+/// Where the hashes of staged objects are kept.
+pub(super) fn hashes(base: &Path) -> PathBuf {
+    own(base).join("hashes")
+}
 
 /// The directory that `wharf/` is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

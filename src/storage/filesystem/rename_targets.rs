@@ -9,7 +9,11 @@ use std::{
 
 use rustix::fs::{Access, access};
 
-use super::{own_location::is_beside, recovery::names_in, volume::own, write_check::Failure};
+use super::{
+    leftovers::names_in,
+    own_location::{is_beside, own},
+    write_failure::Failure,
+};
 use crate::oci::Algorithm;
 
 /// The most parts of a directory that are checked.

@@ -17,10 +17,10 @@ use super::{
     super::{Condition, Key, Pace, Result, StorageError},
     job::{Work, run_all},
     owner::create_file,
+    owner::make_directory,
     pending_names::NameState,
     temporary::Temporary,
     volume::Volume,
-    write_check::make_directory,
 };
 
 /// How long gentle work runs before it pauses: less than the scheduler's time slice.

@@ -10,9 +10,10 @@ use std::{
 use super::{
     super::{Condition, Result, StorageError},
     job::{Work, run_all},
+    leftovers::remove_any,
+    own_location::temporary,
     owner::{create_directory, create_file},
-    recovery::remove_any,
-    volume::{Volume, temporary},
+    volume::Volume,
 };
 
 /// A file or a directory under a temporary name. When this is dropped, it is removed, unless it was renamed.

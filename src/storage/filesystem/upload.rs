@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 
 use super::{
-    super::{AppendError, Object, Result, Staging},
+    super::{AppendError, BUFFERED_LEN, Object, Result},
     blocking,
     content::Content,
     leases::Lease,
@@ -27,12 +27,6 @@ const BATCH_LEN_LEAST: usize = 64 * 1024;
 /// The most memory in bytes for the batches of all uploads of a store, unless all batches have the least size. Received
 /// bytes that are in no batch yet are counted elsewhere.
 const MEMORY: usize = 24 * 1024 * 1024;
-
-/// The end of a body is buffered and written by the next operation, on the same thread, if it has no more bytes than
-/// this. Hashing them takes some microseconds.
-const BUFFERED_LEN: usize = 64 * 1024;
-
-const _: () = assert!(BUFFERED_LEN as u64 <= Staging::BUFFERED);
 
 /// How many pieces one system call takes.
 const BATCH_PIECES: usize = 1024;

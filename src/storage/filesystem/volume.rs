@@ -11,12 +11,12 @@ use std::{
 
 use super::{
     super::{FreeSpace, Key, OWN_PREFIX, StorageError},
-    batch::Threads,
+    batch_threads::BatchThreads,
     changes::DirectoryVersion,
     directories::Directories,
     leases::Leases,
-    nonblocking::Nonblocking,
-    own_location::OwnLocation,
+    nonblocking_support::NonblockingSupport,
+    own_location::{OwnLocation, temporary},
     pending_names::PendingNames,
     read_cache::ReadCache,
     sync::Syncs,
@@ -32,10 +32,10 @@ pub(super) struct Volume {
     pub(super) syncs: Arc<Syncs>,
     pub(super) directories: Arc<Directories>,
     pub(super) names: PendingNames,
-    pub(super) nonblocking: Nonblocking,
+    pub(super) nonblocking: NonblockingSupport,
     pub(super) read_cache: ReadCache,
     pub(super) leases: Arc<Leases>,
-    pub(super) threads: Threads,
+    pub(super) threads: BatchThreads,
     /// This run of the kernel.
     pub(super) boot_id: String,
     /// This run of the process, in the names of temporary files.
@@ -96,22 +96,7 @@ impl Volume {
     pub(super) fn free_space(&self) -> Result<FreeSpace, StorageError> {
         let base = self.base();
         let known = rustix::fs::statvfs(&base).map_err(|error| StorageError::io("statvfs", &base, error))?;
-        Ok(FreeSpace { bytes: known.f_bavail.saturating_mul(known.f_frsize), inodes: known.f_favail })
+        let inodes = (known.f_files > 0).then_some(known.f_favail);
+        Ok(FreeSpace { bytes: known.f_bavail.saturating_mul(known.f_frsize), inodes })
     }
-}
-
-/// The directory of wharf's own files. In the root of the store it has the `lock`; in the [`OwnLocation`] it has `tmp`
-/// and `hashes`, which are not keys.
-pub(super) fn own(base: &Path) -> PathBuf {
-    base.join(OWN_PREFIX)
-}
-
-/// The directory of temporary files. Recovery removes those of an earlier process.
-pub(super) fn temporary(base: &Path) -> PathBuf {
-    own(base).join("tmp")
-}
-
-/// Where the hashes of staged objects are kept.
-pub(super) fn hashes(base: &Path) -> PathBuf {
-    own(base).join("hashes")
 }

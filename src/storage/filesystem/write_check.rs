@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use rustix::{
@@ -13,23 +13,17 @@ use rustix::{
 
 use super::{
     super::{Condition, Durability, StorageError},
-    own_location::{OwnLocation, in_the_way, mounts_in},
-    owner::{create_directory, create_file},
+    own_location::{OwnLocation, hashes, in_the_way, mounts_in, own, temporary},
+    owner::{create_file, make_directory},
     rename_targets::{check_parts, shared, staging},
     temporary::Temporary,
-    volume::{Volume, hashes, own, temporary},
+    volume::Volume,
+    write_failure::{Failure, is_full},
 };
 
 /// The file that is moved through the store. It has one name, so that one which a killed process left is moved along
 /// and removed.
 const PROBE: &str = ".wharf-probe";
-
-/// A step of the trial that failed.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) at: PathBuf,
-    pub(super) error: io::Error,
-}
 
 /// Where wharf's own files can be, so that a commit works.
 ///
@@ -126,47 +120,8 @@ fn remove_empty(root: &Path) {
     }
 }
 
-pub(super) fn make_directory(path: &Path) -> io::Result<()> {
-    match create_directory(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        other => other,
-    }
-}
-
 fn may_write(directory: &Path) -> io::Result<()> {
     Ok(access(directory, Access::WRITE_OK | Access::EXEC_OK)?)
-}
-
-pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-impl Failure {
-    pub(super) fn in_words(&self, root: &Path) -> String {
-        let (at, error) = (self.at.display(), &self.error);
-        let is_own = self.at.starts_with(own(root));
-        match error.kind() {
-            io::ErrorKind::CrossesDevices => format!(
-                "{at} is on another filesystem than what is above it, and a file can't be renamed into it; \
-                 put the whole of {} on one",
-                if is_own { own(root) } else { OwnLocation::Docker.path(root) }.display()
-            ),
-            io::ErrorKind::NotADirectory if self.at.is_symlink() && !self.at.exists() => format!(
-                "{at} can't be written: it is a symbolic link that leads nowhere; mount what it leads to, or remove it"
-            ),
-            io::ErrorKind::NotADirectory => format!("{at} can't be written: it is no directory; move it away"),
-            io::ErrorKind::PermissionDenied => {
-                let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-                let (user, group) = (user.as_raw(), group.as_raw());
-                let root = root.display();
-                format!(
-                    "user {user} (group {group}) can't write to {at}: {error}; give the store to it \
-                     (chown -R {user}:{group} {root}), or run wharf as its owner"
-                )
-            }
-            _ => format!("{at} can't be written: {error}"),
-        }
-    }
 }
 
 impl Volume {

@@ -36,12 +36,12 @@ impl Bucket {
         etags: &[String],
         before: Option<Stat>,
     ) -> Result<()> {
-        let mut body = "<CompleteMultipartUpload>".to_owned();
-        for (index, etag) in etags.iter().enumerate() {
+        let part = |(index, etag): (usize, &String)| {
             let etag = etag.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
-            body += &format!("<Part><PartNumber>{}</PartNumber><ETag>{etag}</ETag></Part>", index + 1);
-        }
-        body += "</CompleteMultipartUpload>";
+            format!("<Part><PartNumber>{}</PartNumber><ETag>{etag}</ETag></Part>", index + 1)
+        };
+        let parts = etags.iter().enumerate().map(part).collect::<Vec<_>>().concat();
+        let body = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
         let call = Call::new("complete an upload", Method::POST, key).query("uploadId", id).body(body.into());
         let answer = self.send(&call).await?;
         if answer.is_repeated && is_absent(&answer) {

@@ -10,7 +10,7 @@ use futures_util::{
 
 use super::{
     super::{
-        Object, Result, Stat, StorageError,
+        Result, Stat, StorageError,
         stat::{Identity, Version},
     },
     objects::{is_absent, stat},
@@ -29,8 +29,16 @@ pub(in crate::storage) struct RemoteObject {
     stat: Stat,
 }
 
+/// An object that was opened.
+pub(super) enum Opened {
+    /// All of its bytes.
+    Read(Bytes, Stat),
+    /// It is longer.
+    Remote(RemoteObject),
+}
+
 /// Opens an object.
-pub(super) async fn open(bucket: &Arc<Bucket>, key: &str) -> Result<Option<Object>> {
+pub(super) async fn open(bucket: &Arc<Bucket>, key: &str) -> Result<Option<Opened>> {
     let call = Call::new("open", Method::GET, key).header("range", format!("bytes=0-{}", FIRST_LEN - 1));
     let answer = bucket.send(&call).await?;
     if is_absent(&answer) {
@@ -38,16 +46,16 @@ pub(super) async fn open(bucket: &Arc<Bucket>, key: &str) -> Result<Option<Objec
     }
     if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
         // It is empty: no range is in it.
-        return Ok(bucket.head(key).await?.map(|stat| Object::of_memory(Bytes::new(), stat)));
+        return Ok(bucket.head(key).await?.map(|stat| Opened::Read(Bytes::new(), stat)));
     }
     let mut answer = answer.success()?;
     let whole = answer.header("content-range").and_then(|range| range.rsplit('/').next()?.parse().ok());
     let bytes = answer.bytes(FIRST_LEN).await?;
     let stat = stat(&answer, whole.unwrap_or(bytes.len() as u64), key)?;
     if stat.len == bytes.len() as u64 {
-        return Ok(Some(Object::of_memory(bytes, stat)));
+        return Ok(Some(Opened::Read(bytes, stat)));
     }
-    Ok(Some(Object::of_remote(RemoteObject { bucket: bucket.clone(), key: key.to_owned(), stat })))
+    Ok(Some(Opened::Remote(RemoteObject { bucket: bucket.clone(), key: key.to_owned(), stat })))
 }
 
 impl RemoteObject {

@@ -38,7 +38,8 @@ impl Signed<'_> {
     pub(super) fn authorization(&self, settings: &S3Settings, timestamp: &str) -> String {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
-        let headers: String = self.headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+        let headers = self.headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim()));
+        let headers = headers.collect::<Vec<_>>().concat();
         let Self { method, path, query, body, .. } = self;
         let canonical = format!("{method}\n{path}\n{query}\n{headers}\n{names}\n{body}");
         let day = timestamp.split('T').next().unwrap_or_default();

@@ -63,7 +63,7 @@ fn key(text: &str) -> Key {
 }
 
 fn content(len: usize) -> Bytes {
-    (0..len).map(|n| (n / 5 % 251) as u8).collect::<Vec<_>>().into()
+    (0..len).map(|n| u8::try_from(n / 5 % 251).unwrap()).collect::<Vec<_>>().into()
 }
 
 fn body(bytes: &Bytes) -> impl futures_util::Stream<Item = Result<Bytes, ()>> + Unpin + use<> {

@@ -151,7 +151,7 @@ impl Upload {
     }
 
     /// The digest of all bytes.
-    pub(in crate::storage) async fn digest(&self, algorithm: Algorithm) -> Result<Digest> {
+    pub(in crate::storage) fn digest(&self, algorithm: Algorithm) -> Result<Digest> {
         if self.state.hasher.algorithm() == algorithm {
             return Ok(self.state.hasher.clone().finish());
         }

@@ -22,16 +22,10 @@ fn unescape(text: &str) -> String {
     let mut parts = text.split('&');
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        match part.split_once(';').and_then(|(entity, rest)| Some((character(entity)?, rest))) {
-            Some((character, rest)) => {
-                plain.push(character);
-                plain.push_str(rest);
-            }
-            None => {
-                plain.push('&');
-                plain.push_str(part);
-            }
-        }
+        let (character, rest) =
+            part.split_once(';').and_then(|(entity, rest)| Some((character(entity)?, rest))).unwrap_or(('&', part));
+        plain.push(character);
+        plain.push_str(rest);
     }
     plain
 }

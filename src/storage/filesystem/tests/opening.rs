@@ -193,7 +193,7 @@ async fn report_s4_staging_syncs_and_space_are_those_of_docker() {
     assert!(docker.join("wharf/uploads/1").is_file());
     assert_eq!(fs::read_dir(docker.join("wharf/hashes")).unwrap().count(), 1);
     promote(&store, upload, "docker/registry/v2/x").await.unwrap();
-    let names = |at: &Path| super::super::recovery::names_in(at).len();
+    let names = |at: &Path| super::super::leftovers::names_in(at).len();
     assert_eq!((names(&docker.join("wharf/uploads")), names(&docker.join("registry/v2"))), (0, 1));
     assert_eq!(names(&directory.path().join("wharf")), 1, "the lock alone");
     assert!(store.free_space().await.unwrap().unwrap().bytes > 0);
@@ -217,5 +217,5 @@ async fn report_s3_a_trial_leaves_nothing_behind() {
         assert!(left.is_empty() && !store.is_read_only(), "{left:?}");
         store.probe().await.unwrap();
     }
-    assert_eq!(super::super::recovery::names_in(&directory.path().join("wharf/tmp")).len(), 0);
+    assert_eq!(super::super::leftovers::names_in(&directory.path().join("wharf/tmp")).len(), 0);
 }

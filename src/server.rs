@@ -16,6 +16,7 @@
 //! ```
 
 pub(crate) mod authentication;
+mod client_files;
 pub(crate) mod components;
 mod config_check;
 mod connection;

@@ -3,6 +3,7 @@
 mod access;
 mod config;
 mod events;
+mod fetch;
 mod foreground;
 mod fsck;
 mod gc;
@@ -20,6 +21,7 @@ mod run;
 mod serve;
 mod throwaway;
 mod token;
+mod upstream;
 mod user;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
@@ -82,6 +84,13 @@ enum Command {
     GarbageCollect(gc::GarbageCollect),
     /// Remove tags by the rules of retention, with or without a running server
     Retention(retention::Retention),
+    /// Fetch images from upstreams, with or without a running server
+    Fetch(fetch::Fetch),
+    /// Ask the upstreams
+    Upstream {
+        #[command(subcommand)]
+        command: upstream::UpstreamCommand,
+    },
     /// Show what waits for each endpoint of notifications, give it up, or send it now
     Events(events::Events),
 }
@@ -157,6 +166,8 @@ fn run_command(cli: Cli) -> ExitCode {
         Command::Fsck(command) => Ok(command.run()),
         Command::Gc(command) => command.run(),
         Command::Retention(command) => command.run(),
+        Command::Fetch(command) => command.run(),
+        Command::Upstream { command } => command.run(),
         Command::Events(command) => command.run(),
         Command::GarbageCollect(command) => command.run(),
     };

@@ -87,15 +87,27 @@ impl Mirror {
         self.sources.iter().map(|source| (source.remote.host(), !source.is_offline && !source.remote.is_down()))
     }
 
+    /// Asks each upstream once, for the base of the API; its host, and what it says.
+    pub async fn check(&self) -> Vec<(&str, Result<&'static str, String>)> {
+        let mut answers = Vec::new();
+        for source in &self.sources {
+            let answer = source.remote.check().await.map_err(|error| error.to_string());
+            answers.push((source.remote.host(), answer));
+        }
+        answers
+    }
+
     /// The upstream that fills a repository, and the name that it has there.
-    fn source(&self, name: &RepositoryName) -> Option<(&Arc<Source>, String)> {
-        let (at, remote_name) = self.names.target(name)?;
-        Some((&self.sources[at], remote_name))
+    fn source<'a>(&self, name: &'a RepositoryName) -> Option<(&Arc<Source>, &'a str)> {
+        let (at, name_there) = self.names.target(name)?;
+        Some((&self.sources[at], name_there))
     }
 
     /// The same, if that upstream is asked for this repository.
-    fn asked(&self, name: &RepositoryName) -> Option<(&Arc<Source>, String)> {
-        self.source(name).filter(|(source, remote_name)| !source.is_offline && self.names.may_fetch(name, remote_name))
+    fn asked<'a>(&self, name: &'a RepositoryName) -> Option<(&Arc<Source>, &'a str)> {
+        let (at, name_there) = self.names.target(name)?;
+        let source = &self.sources[at];
+        (!source.is_offline && self.names.may_fetch(at, name_there)).then_some((source, name_there))
     }
 }
 
@@ -131,7 +143,7 @@ impl Upstream for Mirror {
     ) -> BoxFuture<'a, Result<Answer, UpstreamError>> {
         async move {
             let Some((source, name)) = self.asked(repository.name()) else { return Ok(Answer::NotAsked) };
-            source.fetch_manifest(repository, &name, reference).await
+            source.fetch_manifest(repository, name, reference).await
         }
         .boxed()
     }
@@ -149,7 +161,7 @@ impl Upstream for Mirror {
     ) -> BoxFuture<'a, Result<Option<FetchedBlob>, UpstreamError>> {
         async move {
             let Some((source, name)) = self.asked(repository.name()) else { return Ok(None) };
-            source.fetch_blob(repository, &name, digest).await
+            source.fetch_blob(repository, name, digest).await
         }
         .boxed()
     }
@@ -162,7 +174,7 @@ impl Upstream for Mirror {
     ) -> BoxFuture<'a, Option<Page<Tag>>> {
         async move {
             let (source, name) = self.asked(repository.name())?;
-            source.tags(&name, last, limit).await
+            source.tags(name, last, limit).await
         }
         .boxed()
     }
@@ -177,7 +189,7 @@ impl Upstream for Mirror {
     ) -> BoxFuture<'a, Option<ReferrersPage>> {
         async move {
             let (source, name) = self.asked(repository.name())?;
-            source.referrers(&name, subject, artifact_type, last, limit).await
+            source.referrers(name, subject, artifact_type, last, limit).await
         }
         .boxed()
     }

@@ -49,14 +49,13 @@ impl Names {
     }
 
     /// The upstream of a repository, and the name that it has there.
-    pub(super) fn target(&self, name: &RepositoryName) -> Option<(usize, String)> {
+    pub(super) fn target<'a>(&self, name: &'a RepositoryName) -> Option<(usize, &'a str)> {
         let upstream = self.below(name).or_else(|| self.root())?;
-        Some((upstream, self.upstreams[upstream].name_there(name).to_owned()))
+        Some((upstream, self.upstreams[upstream].name_there(name)))
     }
 
-    /// Whether a repository may be fetched.
-    pub(super) fn may_fetch(&self, name: &RepositoryName, name_there: &str) -> bool {
-        let Some((upstream, _)) = self.target(name) else { return false };
+    /// Whether a repository of an upstream may be fetched.
+    pub(super) fn may_fetch(&self, upstream: usize, name_there: &str) -> bool {
         let patterns = &self.upstreams[upstream].repositories;
         let name_there = name_there.parse::<RepositoryName>();
         patterns.is_empty() || name_there.is_ok_and(|name| patterns.iter().any(|pattern| pattern.matches(&name)))
@@ -160,8 +159,7 @@ mod tests {
             ("app", true, Some((3, "app"))),
         ];
         for (name, with_root, expected) in rows {
-            let target = names(with_root).target(&name.parse().unwrap());
-            assert_eq!(target, expected.map(|(at, name)| (at, name.to_owned())), "{name}");
+            assert_eq!(names(with_root).target(&name.parse().unwrap()), expected, "{name}");
         }
     }
 
@@ -172,7 +170,9 @@ mod tests {
             ("ghcr.io/other/app", "other/app", false),
             ("docker.io/x/y", "x/y", true),
         ] {
-            assert_eq!(names(false).may_fetch(&name.parse().unwrap(), there), expected, "{name}");
+            let (names, name) = (names(false), name.parse().unwrap());
+            assert_eq!(names.target(&name).unwrap().1, there);
+            assert_eq!(names.may_fetch(names.target(&name).unwrap().0, there), expected, "{name}");
         }
     }
 }

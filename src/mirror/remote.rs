@@ -16,6 +16,7 @@ use super::{
     challenge::Challenge,
     network::Network,
     remote_error::RemoteError,
+    settings::is_docker_hub,
     tokens::{Access, IssuedToken, Tokens},
 };
 use crate::client::{Client, ClientError, HeaderValue, Method, Options, Request, Response, StatusCode, header};
@@ -90,6 +91,28 @@ impl Remote {
         self.breaker.is_open()
     }
 
+    /// Asks for the base of the API, with the credentials; what that shows, in words.
+    ///
+    /// # Errors
+    /// [`RemoteError`]
+    pub(super) async fn check(&self) -> Result<&'static str, RemoteError> {
+        let wanted = Wanted {
+            method: Method::GET,
+            repository: "",
+            path: String::new(),
+            accept: "application/json",
+            range: None,
+        };
+        self.ask(&wanted).await?;
+        let is_challenged = self.tokens.of("").lock().await.challenge.is_some();
+        Ok(match (is_challenged, self.credentials.is_none()) {
+            (true, false) => "answers, and takes the credentials",
+            (true, true) => "answers, and gives tokens without credentials",
+            (false, false) => "answers, and asks for no credentials",
+            (false, true) => "answers",
+        })
+    }
+
     /// Sends a request. The response has a status of 2xx.
     ///
     /// # Errors
@@ -160,8 +183,9 @@ impl Remote {
         let authorization = match &challenge {
             Challenge::Basic => self.basic().await,
             Challenge::Bearer { realm, service, scope } => {
-                let scope = scope.clone().unwrap_or_else(|| format!("repository:{repository}:pull"));
-                let issued = self.issued(realm, service.as_deref(), &scope).await?;
+                let of_repository = || (!repository.is_empty()).then(|| format!("repository:{repository}:pull"));
+                let scope = scope.clone().or_else(of_repository);
+                let issued = self.issued(realm, service.as_deref(), scope.as_deref()).await?;
                 let token = access.take(&issued);
                 Some(token.ok_or_else(|| RemoteError::Answer("its issuer gives no token".to_owned()))?)
             }
@@ -171,11 +195,17 @@ impl Remote {
     }
 
     /// Gets a token. The credentials are sent only to the upstream's host and to its realm.
-    async fn issued(&self, realm: &str, service: Option<&str>, scope: &str) -> Result<IssuedToken, RemoteError> {
+    async fn issued(
+        &self,
+        realm: &str,
+        service: Option<&str>,
+        scope: Option<&str>,
+    ) -> Result<IssuedToken, RemoteError> {
         let unusable = |problem: &str| RemoteError::Denied(format!("the realm {realm} {problem}"));
         let mut url = Url::parse(realm).map_err(|_| unusable("is no URL"))?;
         self.must_be_as_safe(&url)?;
-        url.query_pairs_mut().extend_pairs(service.map(|service| ("service", service))).append_pair("scope", scope);
+        let parameters = [("service", service), ("scope", scope)];
+        url.query_pairs_mut().extend_pairs(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))));
         let is_trusted = url.host_str() == self.url.host_str() || url.host_str() == self.trusted_realm();
         if !self.credentials.is_none() && !is_trusted {
             return Err(unusable("is not the upstream's; name its host in `realm` if it is to get the credentials"));
@@ -198,7 +228,7 @@ impl Remote {
 
     /// The host that gets the credentials beside the upstream's own.
     fn trusted_realm(&self) -> Option<&str> {
-        let is_hub = matches!(self.url.host_str(), Some("registry-1.docker.io" | "docker.io" | "index.docker.io"));
+        let is_hub = self.url.host_str().is_some_and(is_docker_hub);
         self.realm.as_deref().or(is_hub.then_some("auth.docker.io"))
     }
 
@@ -213,7 +243,10 @@ impl Remote {
 
     /// Sends a request, and follows redirects. Another origin gets no `Authorization`.
     async fn follow(&self, wanted: &Wanted<'_>, authorization: Option<HeaderValue>) -> Result<Response, RemoteError> {
-        let joined = self.url.join(&format!("v2/{}/{}", wanted.repository, wanted.path));
+        let joined = match wanted.repository {
+            "" => self.url.join("v2/"),
+            repository => self.url.join(&format!("v2/{repository}/{}", wanted.path)),
+        };
         let mut url = joined.map_err(|error| RemoteError::Answer(error.to_string()))?;
         for _ in 0..=REDIRECTS {
             let is_own = url.origin() == self.url.origin();

@@ -52,7 +52,11 @@ pub enum Place {
 impl Settings {
     /// Whether this is Docker Hub, whose official images may be named without `library/`.
     pub(super) fn is_docker_hub(&self) -> bool {
-        let is_hub = |host: &str| matches!(host, "docker.io" | "registry-1.docker.io" | "index.docker.io");
-        self.url.host_str().is_some_and(is_hub) || self.namespaces.iter().any(|namespace| is_hub(namespace))
+        self.url.host_str().is_some_and(is_docker_hub) || self.namespaces.iter().any(|name| is_docker_hub(name))
     }
+}
+
+/// Whether a host is one of Docker Hub's.
+pub(super) fn is_docker_hub(host: &str) -> bool {
+    matches!(host, "docker.io" | "registry-1.docker.io" | "index.docker.io")
 }

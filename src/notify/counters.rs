@@ -44,8 +44,12 @@ pub struct EndpointCounts {
 }
 
 impl Counters {
-    pub(super) fn status(&self, status: u16) {
-        *self.statuses.lock().unwrap_or_else(PoisonError::into_inner).entry(status).or_default() += 1;
+    /// Counts an answer with a status; how many there were.
+    pub(super) fn status(&self, status: u16) -> u64 {
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = statuses.entry(status).or_default();
+        *count += 1;
+        *count
     }
 
     fn statuses(&self) -> Vec<(String, u64)> {

@@ -106,7 +106,13 @@ impl Notifier {
             (&self.settings.endpoints[index], &self.endpoints[index]);
         match post(endpoint, body).await {
             Ok(status) => {
-                counters.status(status);
+                if counters.status(status) == 1 && (300..400).contains(&status) {
+                    tracing::warn!(
+                        endpoint = endpoint.name,
+                        status,
+                        "the endpoint redirects: this accepts an event and is not followed; set its url to the target"
+                    );
+                }
                 if (200..400).contains(&status) {
                     counters.successes.fetch_add(1, Relaxed);
                     *last_error.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -1,7 +1,9 @@
 //! Fetching: when a repository asks its upstream.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    Blob, Registry, RegistryError, Repository,
+    Blob, ImageName, Registry, RegistryError, Repository,
     error::UpstreamError,
     layout,
     upstream::{Anonymous, Answer, Filling, Upstream},
@@ -31,6 +33,44 @@ impl Registry {
     /// How a repository is filled; `None`: it is the registry's own.
     pub(super) fn filling(&self, name: &RepositoryName) -> Option<Filling<'_>> {
         self.0.extensions.upstream.as_deref()?.filling(name)
+    }
+}
+
+/// What was fetched of an image, or was there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FetchedImage {
+    /// How many manifests.
+    pub manifests: u64,
+    /// How many blobs.
+    pub blobs: u64,
+    /// How many bytes the blobs have.
+    pub bytes: u64,
+}
+
+impl Registry {
+    /// Has an image in the store, with the manifests and the blobs that it refers to.
+    ///
+    /// # Errors
+    /// [`RegistryError`]: a part of it can't be had.
+    pub async fn fetch(&self, image: &ImageName) -> Result<FetchedImage, RegistryError> {
+        let name = self.repository_name(&image.repository, None).unwrap_or_else(|| image.repository.clone());
+        let repository = self.repository(name);
+        let (mut waiting, mut fetched) = (vec![image.reference.clone()], FetchedImage::default());
+        while let Some(reference) = waiting.pop() {
+            let stored = repository.manifest(&reference).await?;
+            let manifest = Manifest::parse(&stored.bytes, Some(&stored.media_type))?;
+            fetched.manifests += 1;
+            waiting.extend(manifest.children.iter().map(|child| Reference::Digest(child.digest.clone())));
+            for blob in manifest.blobs.iter().filter(|blob| blob.required) {
+                let opened = repository.open_blob(&blob.digest).await?;
+                fetched.blobs += 1;
+                fetched.bytes += opened.len();
+                if !opened.is_stored().await {
+                    return Err(UpstreamError::Unavailable.into());
+                }
+            }
+        }
+        Ok(fetched)
     }
 }
 

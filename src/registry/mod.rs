@@ -13,6 +13,7 @@ mod fetching;
 mod fsck;
 mod gc;
 mod grace_after_boot;
+mod image_name;
 mod index;
 mod layout;
 mod links;
@@ -50,11 +51,13 @@ pub use browse::{LastCollection, ListedTag, TagSummary};
 pub use content::CacheCounts;
 pub use error::{BodyError, RegistryError, UpstreamError};
 pub use fetched_blob::{BlobWriter, FetchedBlob};
+pub use fetching::FetchedImage;
 pub use fsck::{Event as FsckEvent, Finding, FsckError, FsckReport, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
     Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
 };
+pub use image_name::ImageName;
 pub use index::{Page, ReferrersPage};
 pub use manifests::{ManifestPush, Overwrite, PushedManifest, StoredManifest};
 pub use outbox::{OutboxRecord, Outcome as ChangeOutcome};
@@ -246,13 +249,14 @@ impl Registry {
             if let Some(interval) = rules.gc.interval {
                 tokio::spawn(gc::run(Arc::downgrade(&registry.0), interval));
             }
-            if let Some(retention) = &registry.0.extensions.retention {
-                if retention.needs_pulls() {
-                    tokio::spawn(retention::keep_pulls(Arc::downgrade(&registry.0)));
-                }
-                if let Some(interval) = retention.interval() {
-                    tokio::spawn(retention::repeat(Arc::downgrade(&registry.0), interval));
-                }
+            let retention = registry.0.extensions.retention.as_ref();
+            if retention.is_some_and(|retention| retention.needs_pulls()) {
+                tokio::spawn(retention::keep_pulls(Arc::downgrade(&registry.0)));
+            } else {
+                tokio::spawn(retention::forget_pulls(registry.clone()));
+            }
+            if let Some(interval) = retention.and_then(|retention| retention.interval()) {
+                tokio::spawn(retention::repeat(Arc::downgrade(&registry.0), interval));
             }
         }
         registry

@@ -24,7 +24,7 @@ use crate::{
     config::{Config, Store},
     files,
     notify::{EventsReport, EventsRequest, Notifier},
-    registry::{Collection, Inspection, Registry, RetentionRun},
+    registry::{Collection, ImageName, Inspection, Registry, RetentionRun},
     storage::OWN_PREFIX,
 };
 
@@ -47,6 +47,11 @@ pub(crate) enum Request {
     Fsck(Inspection),
     /// A run of retention.
     Retain(RetentionRun),
+    /// An image that is to be fetched from an upstream.
+    Fetch {
+        /// Its name.
+        image: ImageName,
+    },
     /// What waits to be reported.
     Events(EventsRequest),
 }
@@ -171,6 +176,10 @@ async fn answer(stream: UnixStream, registry: Registry, notifier: Option<Arc<Not
         Ok(Request::Retain(run)) => {
             let (sender, events) = mpsc::channel(EVENTS);
             relay(&mut write, events, async { registry.retain(run, sender).await }).await;
+        }
+        Ok(Request::Fetch { image }) => {
+            let (_, events) = mpsc::channel::<()>(1);
+            relay(&mut write, events, registry.fetch(&image)).await;
         }
         Ok(Request::Events(request)) => {
             let answered = match notifier {

@@ -1,16 +1,20 @@
 //! From the settings to what sends notifications, and its counters among the metrics.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use rustix::system::uname;
 use url::Url;
 use uuid::Uuid;
 
-use super::{StartError, components};
+use super::{
+    StartError,
+    client_files::{read, trust},
+    components,
+};
 use crate::{
-    client::{Client, HeaderMap, Options, Trust, header},
+    client::{Client, HeaderMap, Options, header},
     config::{Config, EventEndpoint, EventSecret, EventsForm},
-    files::{Content, FileError, Snapshot},
+    files::Content,
     notify::{Endpoint, EnvelopeVersion, Ignore, Notifier, Settings, Signature},
     ops::{Kind, MetricSource, Text},
 };
@@ -47,10 +51,7 @@ pub(super) fn notifier(config: &Config, addresses: &[SocketAddr]) -> Result<Opti
 }
 
 fn endpoint(settings: &EventEndpoint) -> Result<Endpoint, Box<dyn std::error::Error>> {
-    let trust = match &settings.ca {
-        Some(path) => Trust::with_pem(&read(path, Content::Public)?)?,
-        None => Options::default().trust,
-    };
+    let trust = trust(settings.ca.as_ref())?;
     let options =
         Options { trust, connect_timeout: settings.timeout, read_timeout: settings.timeout, ..Options::default() };
     let mut headers = HeaderMap::new();
@@ -97,10 +98,6 @@ fn own_address(addresses: &[SocketAddr]) -> String {
         Some(address) => format!("{name}:{}", address.port()),
         None => name,
     }
-}
-
-fn read(path: &Path, content: Content) -> Result<Vec<u8>, FileError> {
-    Snapshot::read(path, content).bytes().map(<[u8]>::to_vec)
 }
 
 impl MetricSource for Notifier {

@@ -1,12 +1,18 @@
 //! From the settings to the upstreams, and their counters among the metrics.
 
-use std::{path::Path, sync::Arc, sync::Mutex, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::{Arc, Mutex, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
-use super::StartError;
+use super::{
+    StartError,
+    client_files::{read, trust},
+};
 use crate::{
-    client::{ClientCertificate, Options, Trust},
+    client::{ClientCertificate, Options},
     config::{Config, UpstreamCredentials, UpstreamSettings},
-    files::{Content, FileError, Snapshot},
+    files::Content,
     mirror::{Counters, Credentials, Mirror, Place, Requests, Settings},
     ops::{Kind, MetricSource, Text},
 };
@@ -44,10 +50,7 @@ pub(crate) fn mirror(config: &Config) -> Result<Option<Arc<Mirror>>, StartError>
 }
 
 fn settings(upstream: &UpstreamSettings, min_free: u64) -> Result<Settings, Box<dyn std::error::Error>> {
-    let trust = match &upstream.ca {
-        Some(path) => Trust::with_pem(&read(path, Content::Public)?)?,
-        None => Options::default().trust,
-    };
+    let trust = trust(upstream.ca.as_ref())?;
     let certificate = match &upstream.certificate {
         Some((chain, key)) => {
             Some(ClientCertificate::from_pem(&read(chain, Content::Public)?, &read(key, Content::Credentials)?)?)
@@ -76,10 +79,6 @@ fn settings(upstream: &UpstreamSettings, min_free: u64) -> Result<Settings, Box<
         min_free,
         client: Options { trust, certificate, connect_timeout: CONNECT, read_timeout: READ, ..Options::default() },
     })
-}
-
-fn read(path: &Path, content: Content) -> Result<Vec<u8>, FileError> {
-    Snapshot::read(path, content).bytes().map(<[u8]>::to_vec)
 }
 
 /// A family of metrics, with a series for each upstream that has a value: name, kind, help, value.

@@ -26,8 +26,17 @@ fn every_metric_in_the_docs_is_there() {
     let scrape = measured.scrape();
     let mut found: BTreeSet<&str> = scrape.series.keys().map(|name| name.split('{').next().unwrap()).collect();
     found.extend(scrape.kinds.keys().map(String::as_str));
-    // The first needs TLS, the second an endpoint of notifications.
-    found.extend(["wharf_certificate_end_timestamp_seconds", "wharf_notifications_lost_total"]);
+    // These need TLS, an endpoint of notifications, rules of retention, an upstream, a filesystem that counts files.
+    found.extend([
+        "wharf_certificate_end_timestamp_seconds",
+        "wharf_notifications_lost_total",
+        "wharf_retention_removed_tags_total",
+        "wharf_upstream_up",
+        "wharf_upstream_stale_total",
+        "wharf_upstream_shared_total",
+        "wharf_upstream_limit_remaining",
+        "wharf_store_free_inodes",
+    ]);
     for file in ["alerts.yml", "grafana.json", "metrics.md"] {
         let text = docs(file);
         let unknown: Vec<_> = names(&text).into_iter().filter(|name| !found.contains(name)).collect();

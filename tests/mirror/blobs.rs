@@ -61,7 +61,7 @@ fn row_01_eight_clients_of_a_cold_blob_are_one_get_and_no_head() {
 fn row_02_the_first_bytes_come_while_the_rest_is_fetched() {
     let blob = Blob::noise(2, LARGE);
     let (hub, root) = hub_with(&blob);
-    hub.set(|hub| hub.delay = Duration::from_millis(10));
+    hub.set(|hub| hub.delay = Duration::from_millis(25));
     let server = start(&hub, root.path());
     let repository = server.http().repository("a/b");
     repository.manifest("t").expect(200);

@@ -279,6 +279,12 @@ impl Hub {
                 self.blob(path.trim_start_matches('/'), seen)
             };
         }
+        if path == "/v2/" {
+            let authorization = seen.header("authorization").unwrap_or_default();
+            let is_known = authorization == basic() || authorization.starts_with("Bearer token-");
+            let is_open = behaviour.auth == Auth::Open || is_known;
+            return if is_open { Answer::new(200, "", Vec::new()) } else { self.challenge("", behaviour) };
+        }
         let Some(rest) = path.strip_prefix("/v2/") else { return Answer::error(404, "") };
         let found = ["/manifests/", "/blobs/", "/tags/", "/referrers/"]
             .into_iter()

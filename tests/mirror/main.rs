@@ -5,6 +5,7 @@
 mod support;
 
 mod blobs;
+mod clients;
 mod hub;
 mod mirror;
 mod names;

@@ -1,7 +1,8 @@
-//! What programs read in the events that registries send them, by their documentation and sources.
+//! What programs read in the events that registries send them, by their sources of 2026: Keel's
+//! `pkg/http/registry_notifications.go`, GitLab's `lib/api/container_registry_event.rb` and
+//! `app/models/container_registry/event.rb`, and `pkg/webhook/gitlab.go` of Argo CD Image Updater.
 
 use serde::Deserialize;
-use url::Url;
 
 use crate::{
     endpoint::{Endpoint, Received},
@@ -23,7 +24,7 @@ fn pushed() -> (Received, Image) {
     (endpoint.received().into_iter().find(is_tag).unwrap(), image)
 }
 
-/// Keel's `/v1/webhooks/registry`: the host comes from the URL of the target; events that are no pushes, and those
+/// Keel's `/v1/webhooks/registry`: the registry is the host of the request; events that are no pushes, and those
 /// without a tag, are passed over.
 #[test]
 fn keel_finds_the_image_and_its_tag() {
@@ -35,6 +36,11 @@ fn keel_finds_the_image_and_its_tag() {
     struct Event {
         action: String,
         target: Target,
+        request: Request,
+    }
+    #[derive(Deserialize)]
+    struct Request {
+        host: String,
     }
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -42,21 +48,20 @@ fn keel_finds_the_image_and_its_tag() {
         media_type: String,
         digest: String,
         repository: String,
-        url: String,
         tag: String,
     }
     let (received, image) = pushed();
     let notification: Notification = serde_json::from_slice(&received.body).unwrap();
     let event = &notification.events[0];
-    let url = Url::parse(&event.target.url).unwrap();
     assert_eq!(event.action, "push");
-    assert_eq!(format!("{}/{}", url.host_str().unwrap(), event.target.repository), "registry.example.com/team/app");
+    assert!(event.request.host.starts_with("127.0.0.1:"), "the host that the client named: {}", event.request.host);
+    assert_eq!(event.target.repository, "team/app");
     assert_eq!((event.target.tag.as_str(), event.target.digest.as_str()), ("1.0", image.manifest().digest()));
     assert_eq!(event.target.media_type, image.manifest().media_type());
 }
 
-/// GitLab's `/api/v4/container_registry_event/events` takes one content type only, and tells pushes and deletes of tags
-/// and repositories by action, repository, tag and digest.
+/// GitLab's `/api/v4/container_registry_event/events` takes JSON and one other content type. It tells tags from
+/// manifests by whether the target has a `tag` and a `digest` at all. It refuses all actions but push, delete and pull.
 #[test]
 fn gitlab_takes_the_envelope() {
     let (received, image) = pushed();
@@ -67,17 +72,28 @@ fn gitlab_takes_the_envelope() {
         (&event["target"]["tag"], &event["target"]["digest"]),
         (&"1.0".into(), &image.manifest().digest().into())
     );
-    assert!(event["actor"].is_object() && event["request"]["method"] == "PUT", "{event}");
+    assert!(event["actor"].is_object(), "{event}");
+    let (root, endpoint) = (tempfile::tempdir().unwrap(), Endpoint::new());
+    let server = endpoint.launch(Program::Wharf, root.path(), ", ignore: {actions: [push, mount]}").start();
+    let repository = server.http().repository("team/app");
+    repository.push("1.0", &image);
+    repository.push_manifest("2.0", image.manifest());
+    repository.delete("manifests/1.0").expect(202);
+    repository.delete(&format!("manifests/{}", image.manifest().digest())).expect(202);
+    let targets: Vec<_> = endpoint.expect(3).iter().map(|event| event["target"].clone()).collect();
+    let has = |name: &str| targets.iter().map(|target| target.get(name).is_some()).collect::<Vec<_>>();
+    assert_eq!((has("tag"), has("digest")), (vec![true, false, true], vec![false, true, false]), "{targets:?}");
 }
 
-/// Argo CD Image Updater reads the events of a distribution registry: a push with a tag; the registry is the host of
-/// the target's URL or of the request.
+/// Argo CD Image Updater's type `gitlab` needs a content type that begins so, and takes pushes with a tag; the
+/// registry is the host of the request. The header `Authorization` has to be its secret.
 #[test]
 fn argo_cd_image_updater_finds_the_image_and_its_tag() {
     let (received, _) = pushed();
     let event = received.event();
     assert_eq!((&event["action"], &event["target"]["tag"]), (&"push".into(), &"1.0".into()));
-    let url = event["target"]["url"].as_str().unwrap();
-    assert!(url.starts_with("https://registry.example.com/v2/team/app/manifests/sha256:"), "{url}");
-    assert!(event["request"]["host"].as_str().is_some_and(|host| !host.is_empty()), "{event}");
+    assert_eq!(event["target"]["repository"], "team/app");
+    let content_type = received.header("content-type");
+    assert!(content_type.is_some_and(|kind| kind.starts_with("application/vnd.docker.distribution.events")));
+    assert!(event["request"]["host"].as_str().is_some_and(|host| host.starts_with("127.0.0.1:")), "{event}");
 }

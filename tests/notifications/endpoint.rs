@@ -156,7 +156,8 @@ impl Endpoint {
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Received> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|len| *len > 0)?;
-    assert!(line.starts_with("POST /hook HTTP/1.1"), "{line}");
+    // As a proxy it gets the whole URL.
+    assert!(line.starts_with("POST ") && line.trim_end().ends_with("/hook HTTP/1.1"), "{line}");
     let mut headers = Vec::new();
     loop {
         let mut line = String::new();

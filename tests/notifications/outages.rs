@@ -47,6 +47,7 @@ fn a_redirect_accepts_an_event_and_is_not_followed() {
     endpoint.set(Mood::Answers(302));
     push_tags(&server, 0..3);
     eventually("all tags", || pushed_tags(&endpoint).len() == 3);
+    eventually("one warning", || server.log().matches("the endpoint redirects").count() == 1);
 }
 
 /// registry:2 does not read the body. Otherwise the event would be sent again for ever, and the others would wait.
@@ -58,6 +59,23 @@ fn a_status_accepts_an_event_though_the_body_after_it_does_not_end() {
     push_tags(&server, 0..3);
     eventually("all tags", || pushed_tags(&endpoint).len() == 3);
     assert_eq!(endpoint.received().len(), endpoint.events().len(), "none is sent twice");
+}
+
+#[test]
+fn events_go_through_the_proxy_of_the_environment() {
+    let (root, proxy, spared) = (tempfile::tempdir().unwrap(), Endpoint::new(), tempfile::tempdir().unwrap());
+    let endpoints = "[{name: hook, url: 'http://hooks.invalid/hook', threshold: 1, backoff: 100ms}]";
+    let launch = |root: &std::path::Path| {
+        let launch = proxy.launch(Program::Wharf, root, "").set("REGISTRY_NOTIFICATIONS_ENDPOINTS", endpoints);
+        launch.set("HTTP_PROXY", &proxy.url())
+    };
+    let server = launch(spared.path()).set("NO_PROXY", "hooks.invalid").start();
+    push_tags(&server, 0..1);
+    eventually("the host is looked for", || server.log().contains("no connection to hooks.invalid:80"));
+    assert_eq!(proxy.received().len(), 0);
+    let server = launch(root.path()).start();
+    push_tags(&server, 0..3);
+    eventually("all tags", || pushed_tags(&proxy).len() == 3);
 }
 
 #[test]

@@ -12,8 +12,8 @@ use crate::{
     wharf::{launch, named, retain},
 };
 
-/// Tags stay that were pulled within eight seconds.
-const RULES: &str = "[{repositories: ['**'], pulled_within: 8s}]";
+/// Tags stay that were pulled within twenty seconds.
+const RULES: &str = "[{repositories: ['**'], pulled_within: 20s}]";
 
 fn fill(server: &Server) {
     for tag in ["pulled", "unused"] {
@@ -50,13 +50,32 @@ fn a_pull_within_the_time_keeps_a_tag_after_a_restart() {
 }
 
 #[test]
+fn a_server_without_such_a_rule_ends_the_record() {
+    let root = tempfile::tempdir().unwrap();
+    let server = launch(root.path(), RULES).start();
+    fill(&server);
+    until_the_unused_goes(&server);
+    server.stop();
+    // Nobody notes that the tag is pulled now.
+    let server = launch(root.path(), "[]").start();
+    let record = root.path().join("wharf/pulls");
+    eventually("the record is removed", || !record.exists());
+    server.http().repository("app").manifest("pulled").expect(200);
+    server.stop();
+    let server = launch(root.path(), RULES).start();
+    let report = retain(root.path(), RULES, &[]);
+    assert_eq!((report["unrecorded"].as_u64(), named(&report).len()), (Some(1), 0), "{report}");
+    drop(server);
+}
+
+#[test]
 fn after_a_kill_the_record_begins_anew() {
     let root = tempfile::tempdir().unwrap();
     let server = launch(root.path(), RULES).start();
     fill(&server);
     until_the_unused_goes(&server);
     server.kill();
-    pass(Duration::from_secs(8), "the time of the rule, before somebody asks again");
+    pass(Duration::from_secs(20), "the time of the rule, before somebody asks again");
     let server = launch(root.path(), RULES).start();
     let report = retain(root.path(), RULES, &[]);
     assert_eq!((report["unrecorded"].as_u64(), named(&report).len()), (Some(1), 0), "{report}");

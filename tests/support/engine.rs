@@ -46,7 +46,7 @@ impl Engine {
     pub(crate) fn get() -> &'static Self {
         static ENGINE: OnceLock<Engine> = OnceLock::new();
         ENGINE.get_or_init(|| {
-            let engine = Self::start();
+            let engine = Self::with(&[]);
             engine.import_base("alpine:3.10");
             engine
         })
@@ -76,7 +76,8 @@ impl Engine {
         format!("unix://{}", self.directory.join("s").display())
     }
 
-    fn start() -> Self {
+    /// Another engine, with these options, for as long as the value lives.
+    pub(crate) fn with(options: &[&str]) -> Self {
         assert!(rustix::process::geteuid().is_root(), "the docker engine needs root: run ./test as root");
         // A socket's path may have 107 bytes, so the directory is short whatever TMPDIR says.
         let directory = tempfile::Builder::new().prefix("wharf-").tempdir_in("/tmp").unwrap().keep();
@@ -84,7 +85,11 @@ impl Engine {
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER, "keeper"]).arg(&directory).arg(find("dockerd"));
         keeper.arg("--data-root").arg(at("d")).arg("--exec-root").arg(at("e")).arg("--pidfile").arg(at("p"));
-        keeper.arg("-H").arg(format!("unix://{}", at("s").display())).args(["--bridge=none", "--iptables=false"]);
+        keeper
+            .arg("-H")
+            .arg(format!("unix://{}", at("s").display()))
+            .args(["--bridge=none", "--iptables=false"])
+            .args(options);
         let keeper = keeper.stdin(Stdio::piped()).spawn().unwrap();
         let engine = Self { directory, _keeper: keeper };
         engine.wait_until_ready();

@@ -63,6 +63,14 @@ impl Blob {
         self.len() == 0
     }
 
+    /// Waits until all of it is stored; `false` if it can't be fetched.
+    pub async fn is_stored(&self) -> bool {
+        match &self.content {
+            Content::Stored { .. } => true,
+            Content::Fetched(fetched) => fetched.stored().await,
+        }
+    }
+
     /// The bytes of `range`, to be sent by the kernel itself. As with [`Blob::into_stream`], the last of them come only
     /// if the blob was not found damaged by then.
     ///

@@ -16,7 +16,10 @@ use std::{
 
 use self::pulls::Pulls;
 pub use self::report::{RemovedTag, RetentionError, RetentionEvent, RetentionReport, RetentionRun};
-pub(super) use self::{pulls::keep as keep_pulls, run::repeat};
+pub(super) use self::{
+    pulls::{forget as forget_pulls, keep as keep_pulls},
+    run::repeat,
+};
 use super::events::{Action, Event, Listener};
 use crate::oci::{Glob, RepositoryName, Tag, TagGlob};
 

@@ -39,6 +39,8 @@ struct State {
     is_loaded: bool,
     /// Whether there are pulls that are not written.
     is_new: bool,
+    /// Whether the stored record says that it is open. Until then, a crash would leave one that seems whole.
+    is_marked: bool,
 }
 
 /// The record as it is stored.
@@ -74,7 +76,7 @@ impl Pulls {
 
     pub(super) fn recorded(&self) -> Recorded {
         let state = self.state();
-        Recorded(state.is_loaded.then(|| UNIX_EPOCH + Duration::from_secs(state.record.since)))
+        Recorded((state.is_loaded && state.is_marked).then(|| UNIX_EPOCH + Duration::from_secs(state.record.since)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -105,6 +107,8 @@ impl Retention {
                 record.pulls.entry(repository).or_default().extend(pulls);
             }
             (state.record, state.is_loaded, state.is_new) = (record, true, true);
+            // Without clients, there are no pulls that could be lost.
+            state.is_marked = registry.0.beginning.serving.is_none();
         }
         Ok(())
     }
@@ -123,6 +127,8 @@ impl Retention {
             }
             state.is_new = false;
             state.record.is_open = is_open;
+            // A longer time that a rule gets later must not take the older pulls, which go here, for none.
+            state.record.since = state.record.since.max(oldest);
             for pulls in state.record.pulls.values_mut() {
                 pulls.retain(|_, last| *last >= oldest);
             }
@@ -131,10 +137,18 @@ impl Retention {
         };
         let Ok(content) = content else { return Ok(()) };
         let stored = registry.storage().put(&layout::pulls(), Bytes::from(content), Condition::Any).await;
-        if stored.is_err() {
-            self.pulls.state().is_new = true;
+        match &stored {
+            Ok(()) => self.pulls.state().is_marked = true,
+            Err(_) => self.pulls.state().is_new = true,
         }
         stored.map(drop)
+    }
+}
+
+/// Removes the record, as a server does that notes no pulls: it would not be whole.
+pub(in crate::registry) async fn forget(registry: Registry) {
+    if let Err(error) = registry.storage().delete(&layout::pulls()).await {
+        tracing::error!(%error, "the record of pulls can't be removed, and is not whole any more");
     }
 }
 
@@ -163,4 +177,35 @@ pub(in crate::registry) async fn keep(registry: Weak<Inner>) {
 
 fn seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::{
+        registry::{RetentionRule, Rules},
+        storage::Storage,
+    };
+
+    const DAY: u64 = 24 * 60 * 60;
+
+    #[tokio::test]
+    async fn a_record_goes_back_no_further_than_its_pulls() {
+        let rule = RetentionRule { pulled_within: Some(Duration::from_secs(7 * DAY)), ..RetentionRule::default() };
+        let retention = Retention::new(vec![rule], None, 1);
+        let registry = Registry::new(Storage::memory(), Rules::default());
+        let now = seconds(SystemTime::now());
+        {
+            let mut state = retention.pulls.state();
+            (state.record.since, state.is_loaded, state.is_new) = (now - 90 * DAY, true, true);
+            let pulls = HashMap::from([("old".to_owned(), now - 20 * DAY), ("new".to_owned(), now)]);
+            state.record.pulls.insert("app".parse::<RepositoryName>().unwrap(), pulls);
+        }
+        retention.store_pulls(&registry, false).await.unwrap();
+        let record = retention.pulls.state().record.clone();
+        assert_eq!(record.pulls[&"app".parse::<RepositoryName>().unwrap()], HashMap::from([("new".to_owned(), now)]));
+        assert!(record.since >= now - 7 * DAY, "{} days", (now - record.since) / DAY);
+    }
 }

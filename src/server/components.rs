@@ -70,6 +70,7 @@ async fn storage(config: &Config) -> Result<Storage, StorageError> {
     match &config.storage.store {
         Store::Filesystem { root } => Storage::filesystem(root, config.storage.durability).await,
         Store::Memory => Ok(Storage::memory_within(config.storage.memory_limit)),
+        Store::S3(settings) => Storage::s3((**settings).clone()).await,
     }
 }
 

@@ -56,7 +56,7 @@ pub use error::{AppendError, StorageError};
 pub use key::Key;
 pub use object::Object;
 pub use observer::{Action, Observer};
-pub use s3::S3Settings;
+pub use s3::{Credentials, S3Settings};
 pub use sendfile::FileRegion;
 pub use staging::{Staged, Staging, Verified};
 pub use stat::{Child, Condition, FreeSpace, Stat, Version};
@@ -141,12 +141,21 @@ impl Storage {
         Ok(Self { backend: Backend::Filesystem(Filesystem::open(root, durability).await?), observer: None })
     }
 
-    /// A store in a bucket. Nothing is asked of it yet.
+    /// Opens the store in a bucket, which other processes may serve as well.
+    ///
+    /// A bucket that can't be written is served read-only, and so is one whose conditional writes do not decide races.
     ///
     /// # Errors
-    /// [`StorageError::Open`] if there can be no client.
-    pub fn s3(settings: S3Settings) -> Result<Self, StorageError> {
-        Ok(Self { backend: Backend::S3(S3::new(settings)?), observer: None })
+    /// [`StorageError::Open`] for the operator: there are no credentials, the bucket does not exist, …
+    pub async fn s3(settings: S3Settings) -> Result<Self, StorageError> {
+        Ok(Self { backend: Backend::S3(Box::pin(S3::open(settings)).await?), observer: None })
+    }
+
+    /// Whether other processes may change the store while this one serves it. Then nothing of it that may change can
+    /// be kept in memory.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.backend, Backend::S3(_))
     }
 
     /// Reports every action on this store, and on the clones made from now on, to `observer`.

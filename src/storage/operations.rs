@@ -12,7 +12,11 @@ impl Storage {
     /// Whether this store is read-only because it could not be written when it was opened.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        matches!(&self.backend, Backend::Filesystem(store) if store.is_read_only())
+        match &self.backend {
+            Backend::Filesystem(store) => store.is_read_only(),
+            Backend::Memory(_) => false,
+            Backend::S3(store) => store.is_read_only(),
+        }
     }
 
     /// Empties the caches. Later reads see the store as it is now, even if somebody else changed its files.

@@ -8,12 +8,13 @@
 //! with it. If two do at the same time, only one of them can sync. A multipart upload that a process began after its
 //! last sync stays if that process ends, until the bucket's rule for unfinished uploads removes it.
 //!
-//! No setting leads here yet. A registry keeps lists of tags and repositories in memory, and a collection relies on
-//! locks in memory, so two processes must not serve one bucket.
+//! Several processes serve one bucket at the same time. The conditional writes of the store decide their races.
 
+mod credentials;
 mod listing;
 mod multipart;
 mod objects;
+mod opening;
 mod reading;
 mod request;
 mod session;
@@ -43,7 +44,7 @@ use self::{
 
 pub(super) use self::{reading::RemoteObject, upload::Upload};
 
-pub use self::settings::S3Settings;
+pub use self::settings::{Credentials, S3Settings};
 
 /// How many requests of one call are under way at a time.
 const AT_ONCE: usize = 16;
@@ -56,10 +57,30 @@ pub(super) struct S3 {
 }
 
 impl S3 {
+    /// A bucket of which nothing is asked yet.
+    ///
     /// # Errors
     /// [`StorageError::Open`].
     pub(super) fn new(settings: S3Settings) -> Result<Self> {
-        Ok(Self { bucket: Arc::new(Bucket::new(settings)?), held: Held::default() })
+        let credentials = settings.credentials.clone().map_or_else(credentials::find, Ok)?;
+        Ok(Self { bucket: Arc::new(Bucket::new(settings, credentials)?), held: Held::default() })
+    }
+
+    /// Opens a bucket. One that can't be written, or whose conditional writes do not decide races, is served read-only.
+    ///
+    /// # Errors
+    /// [`StorageError::Open`].
+    pub(super) async fn open(settings: S3Settings) -> Result<Self> {
+        let store = Self::new(settings)?;
+        if let Some(reason) = opening::try_bucket(&store.bucket).await? {
+            tracing::error!(%reason, "{} is served read-only", store.bucket.settings());
+            store.bucket.refuse_writes();
+        }
+        Ok(store)
+    }
+
+    pub(super) fn is_read_only(&self) -> bool {
+        self.bucket.is_read_only()
     }
 
     pub(super) async fn probe(&self) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::client::Method;
 impl Bucket {
     /// Begins an upload in parts; returns its id.
     pub(super) async fn begin_parts(&self, key: &str) -> Result<String> {
-        let call = Call::new("begin an upload", Method::POST, key).query("uploads", "");
+        let call = self.of_class(Call::new("begin an upload", Method::POST, key).query("uploads", ""));
         let text = self.send(&call).await?.success()?.xml().await?;
         let id = xml::text_of(&text, "UploadId").filter(|id| !id.is_empty() && !id.contains(char::is_whitespace));
         id.ok_or_else(|| failure("begin an upload", key, "the answer has no id"))

@@ -57,7 +57,7 @@ impl Bucket {
     /// [`StorageError::Exists`] or [`StorageError::Changed`] if the condition does not hold.
     pub(super) async fn store(&self, key: &str, bytes: Bytes, condition: Condition) -> Result<ETag> {
         let nonce = Uuid::new_v4().to_string();
-        let call = Call::new("write", Method::PUT, key).body(bytes).header(NONCE, &nonce);
+        let call = self.of_class(Call::new("write", Method::PUT, key).body(bytes).header(NONCE, &nonce));
         let (call, refusal) = match condition {
             Condition::Any => (call, StorageError::Changed),
             Condition::IfAbsent => (call.header("if-none-match", "*"), StorageError::Exists),
@@ -78,6 +78,11 @@ impl Bucket {
         if is_refused { Err(refusal) } else { etag(&answer.success()?, key) }
     }
 
+    /// A request that makes an object, with the storage class of the settings.
+    pub(super) fn of_class(&self, call: Call) -> Call {
+        if self.settings().storage_class { call.header("x-amz-storage-class", "STANDARD") } else { call }
+    }
+
     /// Removes an object, if there is one.
     pub(super) async fn remove(&self, key: &str) -> Result<()> {
         let answer = self.send(&Call::new("delete", Method::DELETE, key)).await?;
@@ -88,7 +93,7 @@ impl Bucket {
     pub(super) async fn copy(&self, from: &str, to: &str, len: u64) -> Result<()> {
         let source = self.copy_source(from);
         if len <= COPY_LIMIT {
-            let call = Call::new("copy", Method::PUT, to).header("x-amz-copy-source", source);
+            let call = self.of_class(Call::new("copy", Method::PUT, to).header("x-amz-copy-source", source));
             return self.send(&call).await?.success()?.xml().await.map(|_| ());
         }
         let before = self.head(to).await?;

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
 };
 
 use bytes::Bytes;
@@ -13,11 +13,13 @@ use tokio::time::sleep;
 
 use super::{
     super::{Result, StorageError},
-    settings::S3Settings,
+    settings::{Credentials, S3Settings},
     signature::{Signed, sha256, timestamp},
     xml,
 };
-use crate::client::{Client, HeaderMap, HeaderName, HeaderValue, Method, Options, Request, Response, StatusCode};
+use crate::client::{
+    Client, HeaderMap, HeaderName, HeaderValue, Method, Options, Request, Response, StatusCode, Trust,
+};
 
 /// All that is encoded in a path and in a query: everything but the unreserved characters (RFC 3986, section 2.3).
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -39,10 +41,12 @@ const ANSWER_LIMIT: u64 = 8 * 1024 * 1024;
 pub(super) struct Bucket {
     client: Client,
     settings: S3Settings,
+    credentials: Credentials,
     /// How many seconds the store's clock is ahead of this machine's.
     ahead: AtomicI64,
     /// How many requests were sent.
     sent: AtomicU64,
+    read_only: AtomicBool,
 }
 
 /// A request. Each may be sent several times.
@@ -95,10 +99,28 @@ impl Call {
 impl Bucket {
     /// # Errors
     /// [`StorageError::Open`].
-    pub(super) fn new(settings: S3Settings) -> Result<Self> {
-        let options = Options { read_timeout: LONGEST_WAIT, ..Options::default() };
+    pub(super) fn new(settings: S3Settings, credentials: Credentials) -> Result<Self> {
+        let mut options = Options { read_timeout: LONGEST_WAIT, ..Options::default() };
+        if settings.skip_verify {
+            options.trust = Trust::AnyCertificate;
+        }
         let client = Client::new(&options).map_err(|error| StorageError::Open(error.to_string()))?;
-        Ok(Self { client, settings, ahead: AtomicI64::new(0), sent: AtomicU64::new(0) })
+        Ok(Self { client, settings, credentials, ahead: AtomicI64::new(0), sent: AtomicU64::new(0), read_only: AtomicBool::new(false) })
+    }
+
+    /// Where it is.
+    pub(super) fn settings(&self) -> &S3Settings {
+        &self.settings
+    }
+
+    /// Refuses every request from now on that would change something.
+    pub(super) fn refuse_writes(&self) {
+        self.read_only.store(true, Relaxed);
+    }
+
+    /// Whether it refuses changes.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.read_only.load(Relaxed)
     }
 
     /// How many requests were sent.
@@ -122,6 +144,9 @@ impl Bucket {
     /// # Errors
     /// There is no answer, or it says that the store failed.
     pub(super) async fn send(&self, call: &Call) -> Result<Answer> {
+        if self.is_read_only() && !matches!(call.method, Method::GET | Method::HEAD) {
+            return Err(StorageError::ReadOnly);
+        }
         let mut is_repeated = false;
         for attempt in 1.. {
             let wait = FIRST_WAIT << attempt;
@@ -161,7 +186,7 @@ impl Bucket {
     }
 
     fn request(&self, call: &Call) -> Result<Request> {
-        let S3Settings { endpoint, bucket, path_style, session_token, .. } = &self.settings;
+        let S3Settings { endpoint, bucket, path_style, .. } = &self.settings;
         let mut url = endpoint.clone();
         let key = if call.key.is_empty() { String::new() } else { encode_path(&self.full_key(&call.key)) };
         let invalid = || failure(call.operation, &call.key, "the endpoint is no URL of HTTP");
@@ -181,13 +206,13 @@ impl Bucket {
         let host = url.host_str().ok_or_else(invalid)?;
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let own = [("host", host), ("x-amz-content-sha256", body.clone()), ("x-amz-date", date.clone())];
-        let token = session_token.clone().map(|token| ("x-amz-security-token", token));
+        let token = self.credentials.session_token.clone().map(|token| ("x-amz-security-token", token));
         let headers = own.into_iter().chain(token).chain(call.headers.iter().cloned());
         let mut headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value)).collect();
         headers.sort_unstable();
         let signed =
             Signed { method: call.method.as_str(), path: url.path(), query: &query, headers: &headers, body: &body };
-        headers.push(("authorization".to_owned(), signed.authorization(&self.settings, &date)));
+        headers.push(("authorization".to_owned(), signed.authorization(&self.credentials, &self.settings.region, &date)));
         let mut request = Request::new(call.method.clone(), url).body(call.body.clone());
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;

@@ -17,6 +17,17 @@ pub struct S3Settings {
     pub path_style: bool,
     /// The prefix of all keys, without slashes at its ends.
     pub root: String,
+    /// The credentials; `None`: those of the environment.
+    pub credentials: Option<Credentials>,
+    /// Whether every certificate of the store is accepted.
+    pub skip_verify: bool,
+    /// Whether objects are written with the storage class `STANDARD`; otherwise no class is named.
+    pub storage_class: bool,
+}
+
+/// The right to use a bucket.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
     /// The id of the access key.
     pub access_key: String,
     /// The secret of the access key.
@@ -26,7 +37,7 @@ pub struct S3Settings {
 }
 
 impl S3Settings {
-    /// A bucket at an endpoint that is used by path, without credentials.
+    /// A bucket at an endpoint that is used by path, with the credentials of the environment.
     #[must_use]
     pub fn new(bucket: &str, endpoint: Url) -> Self {
         Self {
@@ -35,20 +46,30 @@ impl S3Settings {
             region: "us-east-1".to_owned(),
             path_style: true,
             root: String::new(),
-            access_key: String::new(),
-            secret_key: String::new(),
-            session_token: None,
+            credentials: None,
+            skip_verify: false,
+            storage_class: false,
         }
     }
 }
 
+impl fmt::Display for S3Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slash = if self.root.is_empty() { "" } else { "/" };
+        write!(f, "the bucket {}{slash}{} at {}", self.bucket, self.root, self.endpoint)
+    }
+}
+
 impl fmt::Debug for S3Settings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("S3Settings")
-            .field("endpoint", &self.endpoint.as_str())
-            .field("bucket", &self.bucket)
-            .field("root", &self.root)
-            .finish_non_exhaustive()
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path_style, credentials, skip_verify, storage_class, .. } = self;
+        write!(f, "{self}, {} {path_style} {skip_verify} {storage_class} {credentials:?}", self.region)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = if self.session_token.is_some() { ", a token" } else { "" };
+        write!(f, "Credentials(…{token})")
     }
 }

@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::settings::S3Settings;
+use super::settings::Credentials;
 use crate::oci::{Algorithm, Digest};
 
 const TIMESTAMP: &[BorrowedFormatItem] = format_description!("[year][month][day]T[hour][minute][second]Z");
@@ -35,7 +35,7 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 
 impl Signed<'_> {
     /// The value of `Authorization`, at `timestamp`.
-    pub(super) fn authorization(&self, settings: &S3Settings, timestamp: &str) -> String {
+    pub(super) fn authorization(&self, credentials: &Credentials, region: &str, timestamp: &str) -> String {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
         let headers = self.headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim()));
@@ -43,12 +43,12 @@ impl Signed<'_> {
         let Self { method, path, query, body, .. } = self;
         let canonical = format!("{method}\n{path}\n{query}\n{headers}\n{names}\n{body}");
         let day = timestamp.split('T').next().unwrap_or_default();
-        let scope = format!("{day}/{}/s3/aws4_request", settings.region);
+        let scope = format!("{day}/{region}/s3/aws4_request");
         let text = format!("{ALGORITHM}\n{timestamp}\n{scope}\n{}", sha256(canonical.as_bytes()));
-        let first = format!("AWS4{}", settings.secret_key).into_bytes();
-        let key = [day, &settings.region, "s3", "aws4_request"].iter().fold(first, |key, part| mac(&key, part));
+        let first = format!("AWS4{}", credentials.secret_key).into_bytes();
+        let key = [day, region, "s3", "aws4_request"].iter().fold(first, |key, part| mac(&key, part));
         let signature = hex::encode(mac(&key, &text));
-        format!("{ALGORITHM} Credential={}/{scope},SignedHeaders={names},Signature={signature}", settings.access_key)
+        format!("{ALGORITHM} Credential={}/{scope},SignedHeaders={names},Signature={signature}", credentials.access_key)
     }
 }
 
@@ -69,10 +69,10 @@ mod tests {
     /// [S3 API reference]: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
     #[test]
     fn requests_are_signed_as_the_reference_does_it() {
-        let settings = S3Settings {
+        let credentials = Credentials {
             access_key: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned(),
-            ..S3Settings::new("examplebucket", "https://s3.amazonaws.com/".parse().unwrap())
+            session_token: None,
         };
         let nothing = sha256(b"");
         let rows = [
@@ -89,7 +89,7 @@ mod tests {
             let headers: Vec<_> = [host].into_iter().chain(more).chain(amz).collect();
             let headers: Vec<_> = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
             let signed = Signed { method: "GET", path, query, headers: &headers, body: &nothing };
-            let authorization = signed.authorization(&settings, "20130524T000000Z");
+            let authorization = signed.authorization(&credentials, "us-east-1", "20130524T000000Z");
             assert!(authorization.ends_with(&format!("Signature={expected}")), "{path}?{query}: {authorization}");
         }
     }

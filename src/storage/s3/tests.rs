@@ -11,7 +11,7 @@ use futures_util::stream;
 
 use super::{
     super::{Condition, Key, Storage, StorageError, Verified},
-    S3, S3Settings,
+    Credentials, S3, S3Settings,
 };
 use crate::oci::{Algorithm, Digest};
 
@@ -31,8 +31,8 @@ impl Gateway {
         command.args(["--access", "id", "--secret", "key", "--quiet", "--port", &format!("127.0.0.1:{port}"), "posix"]);
         let process = command.arg(directory.path()).stdout(Stdio::null()).spawn().unwrap();
         let endpoint = format!("http://127.0.0.1:{port}/").parse().unwrap();
-        let (access_key, secret_key) = ("id".to_owned(), "key".to_owned());
-        let settings = S3Settings { access_key, secret_key, ..S3Settings::new("bucket", endpoint) };
+        let credentials = Some(credentials("key"));
+        let settings = S3Settings { credentials, storage_class: true, ..S3Settings::new("bucket", endpoint) };
         let gateway = Self { process, settings, _directory: directory };
         let begun = Instant::now();
         while let Err(error) = gateway.storage("start").probe().await {
@@ -43,7 +43,7 @@ impl Gateway {
 
     /// A store in the bucket. Each root directory is empty at first.
     pub(in crate::storage) fn storage(&self, root: &str) -> Storage {
-        Storage::s3(self.at(root)).unwrap()
+        unopened(self.at(root))
     }
 
     fn at(&self, root: &str) -> S3Settings {
@@ -56,6 +56,14 @@ impl Drop for Gateway {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn credentials(secret_key: &str) -> Credentials {
+    Credentials { access_key: "id".to_owned(), secret_key: secret_key.to_owned(), session_token: None }
+}
+
+fn unopened(settings: S3Settings) -> Storage {
+    Storage { backend: super::super::Backend::S3(S3::new(settings).unwrap()), observer: None }
 }
 
 fn key(text: &str) -> Key {
@@ -161,12 +169,12 @@ async fn long_lists_and_odd_names_are_listed_exactly_needs_versitygw() {
 #[ignore = "needs versitygw: run ./test"]
 async fn errors_tell_no_secret_needs_versitygw() {
     let gateway = Gateway::start().await;
-    let settings = S3Settings { secret_key: "a-wrong-secret".to_owned(), ..gateway.at("r") };
+    let settings = S3Settings { credentials: Some(credentials("a-wrong-secret")), ..gateway.at("r") };
     assert!(!format!("{settings:?}").contains("a-wrong-secret"));
-    let error = Storage::s3(settings).unwrap().read(&key("a"), 1).await.unwrap_err();
+    let error = unopened(settings).read(&key("a"), 1).await.unwrap_err();
     assert!(error.to_string().contains("SignatureDoesNotMatch"), "{error}");
     assert!(!format!("{error:?}").contains("a-wrong-secret"), "{error:?}");
     let missing = S3Settings { bucket: "missing".to_owned(), ..gateway.at("r") };
-    let error = Storage::s3(missing).unwrap().read(&key("a"), 1).await.unwrap_err();
+    let error = Storage::s3(missing).await.unwrap_err();
     assert!(error.to_string().contains("NoSuchBucket"), "{error}");
 }

@@ -37,8 +37,10 @@ where
     X: Display,
     F: Future<Output = Result<R, X>>,
 {
-    let Store::Filesystem { root } = &config.storage.store else {
-        return Err("the settings keep the store in memory: there is nothing on a disk".to_owned());
+    let root = match &config.storage.store {
+        Store::Filesystem { root } => root,
+        Store::Memory => return Err("the settings keep the store in memory: there is nothing on a disk".to_owned()),
+        Store::S3(_) => return Err("this command is not implemented yet for storage.s3".to_owned()),
     };
     if !root.is_dir() {
         return Err(no_store_at(root));

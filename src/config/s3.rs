@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Config, ConfigError, Kind, Notice, Setting, Store, values::Values};
+use super::{Config, ConfigError, Kind, Mode, Notice, Setting, Store, Token, values::Values};
 use crate::storage::{Credentials, S3Settings};
 
 /// The table.
@@ -45,7 +45,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::new("storage.s3.secretkey", Kind::Text, "", "The secret of the access key.").secret(),
     Setting::new("storage.s3.sessiontoken", Kind::Text, "", "The token of temporary credentials.").secret(),
     Setting::new("storage.s3.rootdirectory", Kind::Text, "", "The prefix of all keys in the bucket."),
-    Setting::new("storage.s3.secure", Kind::Flag, "true", "Whether an endpoint without `http://` or `https://` uses TLS."),
+    Setting::new(
+        "storage.s3.secure",
+        Kind::Flag,
+        "true",
+        "Whether an endpoint without `http://` or `https://` uses TLS.",
+    ),
     Setting::new("storage.s3.skipverify", Kind::Flag, "false", "Whether every certificate of the store is accepted."),
     Setting::new(
         "storage.s3.storageclass",
@@ -104,8 +109,13 @@ pub(super) fn read(values: &mut Values) -> S3Settings {
 fn name(values: &mut Values, key: &'static str) -> Option<String> {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     values.parsed(key, |text| {
-        let is_name = !text.is_empty() && text.len() <= 255 && !matches!(text, "." | "..") && text.bytes().all(is_letter);
-        if is_name { Ok(text.to_owned()) } else { Err(format!("`{text}` is no name of letters, digits, `-`, `.` and `_`")) }
+        let is_name =
+            !text.is_empty() && text.len() <= 255 && !matches!(text, "." | "..") && text.bytes().all(is_letter);
+        if is_name {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("`{text}` is no name of letters, digits, `-`, `.` and `_`"))
+        }
     })
 }
 
@@ -157,6 +167,14 @@ pub(super) fn check_beside(values: &mut Values, config: &Config) {
     if !matches!(config.storage.store, Store::S3(_)) {
         return;
     }
+    let keeps_in_store = |mode: &Mode| matches!(mode, Mode::Token(Token::BuiltIn(issuer)) if issuer.key.is_none() || issuer.identity_tokens);
+    if keeps_in_store(&config.auth.mode) {
+        let problem = "with storage.s3, wharf can't keep its keys and identity tokens in the store yet: set auth.token.key \
+                       to a file that is the same on all nodes, and auth.token.identity_tokens to false";
+        values
+            .errors
+            .push(ConfigError::Conflict { place: values.source("auth.token.key"), problem: problem.to_owned() });
+    }
     let refused = [
         (!config.notifications.endpoints.is_empty(), "notifications.endpoints", "notifications are"),
         (!config.upstreams.all.is_empty(), "upstream", "filling repositories from an upstream is"),
@@ -165,7 +183,8 @@ pub(super) fn check_beside(values: &mut Values, config: &Config) {
     ];
     for (is_set, key, what) in refused {
         if is_set {
-            let problem = format!("{what} not implemented yet for storage.s3; remove it ({key}), or use storage.filesystem");
+            let problem =
+                format!("{what} not implemented yet for storage.s3; remove it ({key}), or use storage.filesystem");
             values.errors.push(ConfigError::Conflict { place: values.source(key), problem });
         }
     }

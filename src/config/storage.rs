@@ -192,8 +192,7 @@ fn store(values: &mut Values) -> Store {
     let mut found = named.into_iter().filter_map(|(table, place)| Some((table, place?)));
     let first = found.next();
     if let (Some((one, place)), Some((other, second))) = (&first, found.next()) {
-        let problem =
-            format!("both {other} and {one} ({place}) are set; remove one, or choose with REGISTRY_STORAGE");
+        let problem = format!("both {other} and {one} ({place}) are set; remove one, or choose with REGISTRY_STORAGE");
         values.errors.push(ConfigError::Conflict { place: second, problem });
         return Store::Memory;
     }

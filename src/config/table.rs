@@ -3,8 +3,8 @@
 use super::nearest::nearest;
 use super::setting::is_below;
 use super::{
-    Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, retention, s3, storage, tls, ui,
-    unsupported, upstreams, validation,
+    Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, retention, s3, storage, tls,
+    ui, unsupported, upstreams, validation,
 };
 
 /// Every setting, in the order of the documentation.

@@ -45,6 +45,9 @@ pub enum FsckError {
     /// The request needs a store that can be written.
     #[error("the store is read-only: it can be checked, and not mended")]
     ReadOnly,
+    /// Several processes may serve the store.
+    #[error("the check is not implemented yet for a bucket")]
+    Shared,
     /// A part of the store can't be read or written.
     #[error("the store failed: {0}")]
     Storage(#[from] StorageError),
@@ -61,6 +64,9 @@ impl Registry {
     pub async fn fsck(&self, inspection: Inspection, events: Sender<Event>) -> Result<FsckReport, FsckError> {
         if self.is_read_only() && (inspection.repair || inspection.write_referrers_tags) {
             return Err(FsckError::ReadOnly);
+        }
+        if self.storage().is_shared() {
+            return Err(FsckError::Shared);
         }
         let reporter = Reporter::new(self, events.clone());
         let pace = RateLimit::new(inspection.rate, move || reporter.is_over());

@@ -65,6 +65,9 @@ pub enum CollectionError {
     /// The store can't be written.
     #[error("the store is read-only")]
     ReadOnly,
+    /// Several processes may serve the store.
+    #[error("collection is not implemented yet for a bucket: nothing of it is removed")]
+    Shared,
     /// There is nothing to forget.
     #[error("{0} is not a repository that is missing: there is nothing to forget")]
     NotMissing(RepositoryName),
@@ -91,6 +94,9 @@ impl Registry {
     pub async fn collect(&self, collection: Collection, events: Sender<Event>) -> Result<Report, CollectionError> {
         if self.is_read_only() {
             return Err(CollectionError::ReadOnly);
+        }
+        if self.storage().is_shared() {
+            return Err(CollectionError::Shared);
         }
         let run = self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?;
         let this = self.clone();

@@ -28,6 +28,7 @@ mod repository_records;
 mod repository_walk;
 mod retention;
 mod session_id;
+mod shared_manifests;
 mod tags;
 mod unexplained_content;
 mod upload_expiry;
@@ -245,6 +246,9 @@ impl Registry {
         if !registry.is_read_only() {
             if let Some(expiry) = rules.upload_expiry {
                 tokio::spawn(upload_expiry::run(Arc::downgrade(&registry.0), expiry.interval));
+            }
+            if registry.storage().is_shared() {
+                return registry;
             }
             if let Some(interval) = rules.gc.interval {
                 tokio::spawn(gc::run(Arc::downgrade(&registry.0), interval));

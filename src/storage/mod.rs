@@ -39,6 +39,7 @@ mod observer;
 mod operations;
 mod s3;
 mod sendfile;
+mod shared;
 mod staging;
 mod stat;
 
@@ -58,6 +59,7 @@ pub use object::Object;
 pub use observer::{Action, Observer};
 pub use s3::{Credentials, S3Settings};
 pub use sendfile::FileRegion;
+pub use shared::SharedStore;
 pub use staging::{Staged, Staging, Verified};
 pub use stat::{Child, Condition, FreeSpace, Stat, Version};
 
@@ -149,13 +151,6 @@ impl Storage {
     /// [`StorageError::Open`] for the operator: there are no credentials, the bucket does not exist, …
     pub async fn s3(settings: S3Settings) -> Result<Self, StorageError> {
         Ok(Self { backend: Backend::S3(Box::pin(S3::open(settings)).await?), observer: None })
-    }
-
-    /// Whether other processes may change the store while this one serves it. Then nothing of it that may change can
-    /// be kept in memory.
-    #[must_use]
-    pub fn is_shared(&self) -> bool {
-        matches!(self.backend, Backend::S3(_))
     }
 
     /// Reports every action on this store, and on the clones made from now on, to `observer`.

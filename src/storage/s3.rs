@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 use super::{
     Child, Condition, FOREIGN, FreeSpace, Key, OWN_PREFIX, Object, Pace, Result, Stat, Step, StorageError, Verified,
+    Version,
 };
 use crate::oci::Algorithm;
 
@@ -104,6 +105,21 @@ impl S3 {
 
     pub(super) async fn read(&self, key: &Key, limit: u64) -> Result<Option<Bytes>> {
         Ok(self.bucket.get(key.as_str(), limit).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// As [`super::SharedStore::read_version`].
+    pub(super) async fn read_version(&self, key: &Key, limit: u64) -> Result<Option<(Bytes, Version)>> {
+        Ok(self.bucket.get(key.as_str(), limit).await?.map(|(bytes, stat)| (bytes, stat.version)))
+    }
+
+    /// As [`super::SharedStore::delete_version`].
+    pub(super) async fn delete_version(&self, key: &Key, version: Version) -> Result<()> {
+        self.bucket.remove_version(key.as_str(), version).await
+    }
+
+    /// As [`super::SharedStore::paths_after`].
+    pub(super) async fn paths_after(&self, prefix: &Key, after: &str, limit: usize) -> Result<Vec<String>> {
+        self.bucket.paths_after(prefix, after, limit).await
     }
 
     pub(super) async fn read_all(&self, keys: &[Key], limit: u64) -> Vec<Result<Option<Bytes>>> {

@@ -16,16 +16,28 @@ struct Listing {
     objects: Vec<String>,
     /// Prefixes, each with its slash.
     prefixes: Vec<String>,
-    next: Option<String>,
+    next: Option<Begin>,
 }
+
+/// Where an answer begins.
+#[derive(Clone, Debug)]
+enum Begin {
+    /// After this key, which need not exist; the empty key is before all others.
+    After(String),
+    /// Where the answer before ended that had this token.
+    Token(String),
+}
+
+/// The beginning of all keys.
+const FIRST: Begin = Begin::After(String::new());
 
 impl Bucket {
     /// The names directly under `prefix`, in byte order; the first `limit` at least.
     pub(super) async fn children(&self, prefix: &Key, limit: usize) -> Result<Vec<Child>> {
         let below = self.full_key(&format!("{prefix}/"));
-        let (mut children, mut token) = (Vec::new(), None);
+        let (mut children, mut begin) = (Vec::new(), FIRST);
         loop {
-            let page = self.page(&below, true, token, limit.saturating_add(1)).await?;
+            let page = self.page(&below, true, begin, limit.saturating_add(1)).await?;
             let child = |key: &str, is_prefix| {
                 let name = key.strip_prefix(&below)?.trim_end_matches('/');
                 // A key that no component of ours can have is not ours.
@@ -34,18 +46,34 @@ impl Bucket {
             };
             children.extend(page.objects.iter().filter(|key| !key.ends_with('/')).filter_map(|key| child(key, false)));
             children.extend(page.prefixes.iter().filter_map(|key| child(key, true)));
-            token = page.next;
-            if token.is_none() || children.len() >= limit {
-                children.sort_unstable();
-                children.dedup();
-                return Ok(children);
+            match page.next {
+                Some(next) if children.len() < limit => begin = next,
+                _ => break,
             }
         }
+        children.sort_unstable();
+        children.dedup();
+        Ok(children)
+    }
+
+    /// The paths of objects below `prefix`, in byte order: the first `limit` after `after`.
+    pub(super) async fn paths_after(&self, prefix: &Key, after: &str, limit: usize) -> Result<Vec<String>> {
+        let below = self.full_key(&format!("{prefix}/"));
+        let (mut paths, mut begin) = (Vec::new(), Begin::After(format!("{below}{after}")));
+        while paths.len() < limit {
+            let page = self.page(&below, false, begin, limit - paths.len()).await?;
+            paths.extend(page.objects.iter().filter_map(|key| key.strip_prefix(&below)).map(str::to_owned));
+            let Some(next) = page.next else { break };
+            begin = next;
+        }
+        paths.retain(|path| path.as_str() > after);
+        paths.sort_unstable();
+        Ok(paths)
     }
 
     /// Whether anything is under `prefix`.
     pub(super) async fn has_children(&self, prefix: &Key) -> Result<bool> {
-        let page = self.page(&self.full_key(&format!("{prefix}/")), false, None, 1).await?;
+        let page = self.page(&self.full_key(&format!("{prefix}/")), false, FIRST, 1).await?;
         Ok(!page.objects.is_empty())
     }
 
@@ -53,19 +81,18 @@ impl Bucket {
     pub(super) async fn keys_under(&self, prefix: &Key) -> Result<Vec<String>> {
         let root = self.full_key("");
         let below = self.full_key(&format!("{prefix}/"));
-        let (mut keys, mut token) = (Vec::new(), None);
+        let (mut keys, mut begin) = (Vec::new(), FIRST);
         loop {
-            let page = self.page(&below, false, token, usize::MAX).await?;
+            let page = self.page(&below, false, begin, usize::MAX).await?;
             keys.extend(page.objects.iter().filter_map(|key| key.strip_prefix(&root)).map(str::to_owned));
-            token = page.next;
-            if token.is_none() {
-                keys.sort_unstable();
-                return Ok(keys);
-            }
+            let Some(next) = page.next else { break };
+            begin = next;
         }
+        keys.sort_unstable();
+        Ok(keys)
     }
 
-    async fn page(&self, below: &str, one_level: bool, token: Option<String>, limit: usize) -> Result<Listing> {
+    async fn page(&self, below: &str, one_level: bool, begin: Begin, limit: usize) -> Result<Listing> {
         let mut call = Call::new("list", Method::GET, "")
             .query("list-type", 2)
             .query("prefix", below)
@@ -74,8 +101,10 @@ impl Bucket {
         if one_level {
             call = call.query("delimiter", "/");
         }
-        if let Some(token) = token {
-            call = call.query("continuation-token", token);
+        match begin {
+            Begin::After(key) if key.is_empty() => {}
+            Begin::After(key) => call = call.query("start-after", key),
+            Begin::Token(token) => call = call.query("continuation-token", token),
         }
         let text = self.send(&call).await?.success()?.xml().await?;
         // Not every store knows this encoding.
@@ -89,7 +118,9 @@ impl Bucket {
             Listing { objects: of("Contents", "Key"), prefixes: of("CommonPrefixes", "Prefix"), next: None };
         if xml::text_of(&text, "IsTruncated").as_deref() == Some("true") {
             let next = xml::text_of(&text, "NextContinuationToken");
-            listing.next = Some(next.ok_or_else(|| failure("list", below, "the answer does not say how it goes on"))?);
+            listing.next = Some(Begin::Token(
+                next.ok_or_else(|| failure("list", below, "the answer does not say how it goes on"))?,
+            ));
         }
         Ok(listing)
     }

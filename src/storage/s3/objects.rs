@@ -89,6 +89,18 @@ impl Bucket {
         if is_absent(&answer) { Ok(()) } else { answer.success().map(|_| ()) }
     }
 
+    /// Removes an object if it has this version, or is gone.
+    pub(super) async fn remove_version(&self, key: &str, version: Version) -> Result<()> {
+        let Version(Identity::S3(etag)) = version else { return Err(StorageError::Changed) };
+        let call = Call::new("delete", Method::DELETE, key).header("if-match", etag.as_str());
+        let answer = self.send(&call).await?;
+        match answer.status() {
+            StatusCode::PRECONDITION_FAILED => Err(StorageError::Changed),
+            _ if is_absent(&answer) => Ok(()),
+            _ => answer.success().map(|_| ()),
+        }
+    }
+
     /// Copies an object of `len` bytes within the bucket, over whatever is at `to`.
     pub(super) async fn copy(&self, from: &str, to: &str, len: u64) -> Result<()> {
         let source = self.copy_source(from);

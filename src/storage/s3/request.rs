@@ -105,7 +105,14 @@ impl Bucket {
             options.trust = Trust::AnyCertificate;
         }
         let client = Client::new(&options).map_err(|error| StorageError::Open(error.to_string()))?;
-        Ok(Self { client, settings, credentials, ahead: AtomicI64::new(0), sent: AtomicU64::new(0), read_only: AtomicBool::new(false) })
+        Ok(Self {
+            client,
+            settings,
+            credentials,
+            ahead: AtomicI64::new(0),
+            sent: AtomicU64::new(0),
+            read_only: AtomicBool::new(false),
+        })
     }
 
     /// Where it is.
@@ -212,7 +219,8 @@ impl Bucket {
         headers.sort_unstable();
         let signed =
             Signed { method: call.method.as_str(), path: url.path(), query: &query, headers: &headers, body: &body };
-        headers.push(("authorization".to_owned(), signed.authorization(&self.credentials, &self.settings.region, &date)));
+        headers
+            .push(("authorization".to_owned(), signed.authorization(&self.credentials, &self.settings.region, &date)));
         let mut request = Request::new(call.method.clone(), url).body(call.body.clone());
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;

@@ -1,0 +1,56 @@
+//! The operations that only a store has which several processes serve at the same time.
+
+use bytes::Bytes;
+
+use super::{Action, Backend, Key, Storage, StorageError, Version, s3::S3};
+
+/// A store that other processes may change at any time.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedStore<'a> {
+    storage: &'a Storage,
+    store: &'a S3,
+}
+
+impl Storage {
+    /// The store, if other processes may serve it as well. Then nothing of it that may change can be kept in memory.
+    #[must_use]
+    pub fn shared(&self) -> Option<SharedStore<'_>> {
+        match &self.backend {
+            Backend::Filesystem(_) | Backend::Memory(_) => None,
+            Backend::S3(store) => Some(SharedStore { storage: self, store }),
+        }
+    }
+
+    /// Whether other processes may change the store while this one serves it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.shared().is_some()
+    }
+}
+
+impl SharedStore<'_> {
+    /// The whole of a small object, and its version; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StorageError::TooLarge`] if it has more than `limit` bytes.
+    pub async fn read_version(&self, key: &Key, limit: u64) -> Result<Option<(Bytes, Version)>, StorageError> {
+        self.storage.observed(Action::GetContent, Box::pin(self.store.read_version(key, limit))).await
+    }
+
+    /// Deletes an object if it has this version, or is gone. A store that ignores the condition deletes it anyway.
+    ///
+    /// # Errors
+    /// [`StorageError::Changed`] if it has another version.
+    pub async fn delete_version(&self, key: &Key, version: Version) -> Result<(), StorageError> {
+        self.storage.observed(Action::Delete, Box::pin(self.store.delete_version(key, version))).await
+    }
+
+    /// The paths of all objects below `prefix`, as they go on from there, in byte order: the first `limit` after
+    /// `after`.
+    ///
+    /// # Errors
+    /// The listing failed.
+    pub async fn paths_after(&self, prefix: &Key, after: &str, limit: usize) -> Result<Vec<String>, StorageError> {
+        self.storage.observed(Action::List, Box::pin(self.store.paths_after(prefix, after, limit))).await
+    }
+}

@@ -187,6 +187,7 @@ fn store(values: &mut Values) -> Store {
         if kind == "s3" {
             return Store::S3(Box::new(s3::read(values)));
         }
+        values.set.retain(|key, _| !key.starts_with(s3::TABLE));
         return Store::Filesystem { root };
     }
     let mut found = named.into_iter().filter_map(|(table, place)| Some((table, place?)));

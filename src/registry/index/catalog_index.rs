@@ -130,13 +130,16 @@ impl Registry {
         Ok(Page::of(seen.map(|(name, _)| name.clone()), limit))
     }
 
-    /// The names of all repositories, also of those that hold only blobs, but for a shared store. Waits until they were
-    /// read.
+    /// The names of all repositories, also of those that hold only blobs; of a shared store, only of those that got
+    /// their blobs from this process. Waits until they were read.
     pub(in crate::registry) async fn all_names(&self) -> Result<Vec<RepositoryName>, RegistryError> {
+        let mut names = self.0.catalog.all().await;
         if self.storage().is_shared() {
-            return Ok(self.list_repositories(None, usize::MAX, |_| true).await?.entries);
+            names.extend(self.list_repositories(None, usize::MAX, |_| true).await?.entries);
+            names.sort_unstable();
+            names.dedup();
         }
-        Ok(self.0.catalog.all().await)
+        Ok(names)
     }
 }
 

@@ -195,3 +195,68 @@ pub(super) fn check_beside(values: &mut Values, config: &Config) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Store, load::tried};
+
+    /// The bucket in words, with these lines of `[storage.s3]`.
+    fn bucket(lines: &str) -> String {
+        let (config, errors, _) = tried("f.toml", &format!("[storage.s3]\n{lines}"), &[]);
+        assert_eq!(errors, Vec::<String>::new(), "{lines}");
+        let Store::S3(settings) = config.storage.store else { return format!("{:?}", config.storage.store) };
+        format!("{settings}, {}", settings.path_style)
+    }
+
+    #[test]
+    fn a_bucket_is_where_the_settings_say() {
+        let rows = [
+            ("bucket='b'\nregion='eu-west-1'", "the bucket b at https://s3.eu-west-1.amazonaws.com/, false"),
+            ("bucket='b.c'\nregion='cn-north-1'", "the bucket b.c at https://s3.cn-north-1.amazonaws.com.cn/, true"),
+            ("bucket='b'\nregionendpoint='http://h:9000'", "the bucket b at http://h:9000/, true"),
+            (
+                "bucket='b'\nregionendpoint='h'\nsecure=false\nrootdirectory='/r/s/'\nforcepathstyle=false",
+                "the bucket b/r/s at http://h/, false",
+            ),
+        ];
+        for (lines, expected) in rows {
+            assert_eq!(bucket(lines), expected, "{lines}");
+        }
+        let variables = [("REGISTRY_STORAGE_S3_BUCKET", "b"), ("REGISTRY_STORAGE_S3_REGION", "r")];
+        let yaml = "version: 0.1\nstorage:\n  filesystem: {rootdirectory: /x}\n";
+        let (_, errors, _) = tried("f.yml", yaml, &variables);
+        assert!(errors[0].contains("both storage.s3 and storage.filesystem"), "{errors:?}");
+        let (config, errors, _) = tried("f.yml", yaml, &[("REGISTRY_STORAGE", "s3"), variables[0], variables[1]]);
+        assert_eq!(errors, Vec::<String>::new());
+        assert!(matches!(config.storage.store, Store::S3(_)));
+    }
+
+    #[test]
+    fn what_is_wrong_or_not_built_is_refused_in_words() {
+        let right = "[storage.s3]\nbucket='b'\nregion='r'\n";
+        let rows = [
+            ("[storage.s3]\nregion='r'\n", "storage.s3.bucket has to name a bucket"),
+            ("[storage.s3]\nbucket='b'\n", "storage.s3.region is missing"),
+            ("[storage.s3]\nbucket='a/b'\nregion='r'\n", "`a/b` is no name"),
+            ("[storage.s3]\nbucket='b'\nregionendpoint='ftp://h'\n", "https://minio.example.com:9000"),
+            ("[storage.s3]\nbucket='b'\nregion='r'\naccesskey='a'\n", "belong together"),
+            ("[storage.s3]\nbucket='b'\nregion='r'\nstorageclass='GLACIER'\n", "none of STANDARD, NONE"),
+            ("[storage.s3]\nbucket='b'\nregion='r'\naccelerate=true\n", "storage.s3.regionendpoint"),
+            ("[storage.s3aws]\nbucket='b'\n", "it is called storage.s3"),
+            (&format!("{right}[storage.gc]\nuntagged=true\n"), "collection is not implemented yet for storage.s3"),
+            (&format!("{right}[[retention]]\nrepositories=['a']\nkeep_newest=1\n"), "retention is not implemented yet"),
+            (&format!("{right}[[notifications.endpoints]]\nname='n'\nurl='http://h'\n"), "notifications are not"),
+            (&format!("{right}[proxy]\nremoteurl='https://h'\n"), "from an upstream is not implemented yet"),
+            (&format!("{right}[auth]\nmode='token'\nhtpasswd.path='/f'\n"), "auth.token.key"),
+        ];
+        for (text, expected) in rows {
+            let (_, errors, _) = tried("f.toml", text, &[]);
+            assert!(errors.iter().any(|error| error.contains(expected)), "{text}: {errors:?}");
+        }
+        let (config, errors, notices) =
+            tried("f.toml", &format!("{right}accesskey='a'\nsecretkey='very'\nchunksize=1\n"), &[]);
+        assert_eq!((errors, notices.len()), (Vec::<String>::new(), 1));
+        assert!(notices[0].contains("storage.s3.chunksize has no effect"), "{notices:?}");
+        assert!(!format!("{config:?}").contains("very"));
+    }
+}

@@ -153,10 +153,12 @@ pub(super) fn catalog() -> Key {
     own().then("catalog")
 }
 
-/// Where it stands that a repository of a bucket holds a manifest. These keys sort as the names do.
-pub(super) fn catalog_entry(name: &RepositoryName) -> Key {
+/// Where it stands that a repository of a bucket holds a manifest. These keys sort as the names do. `None` where a
+/// store that keeps its objects in files has no room for the name: such a repository is not listed.
+pub(super) fn catalog_entry(name: &RepositoryName) -> Option<Key> {
     let path = format!("{name}!");
-    path.split('/').fold(catalog(), Key::then)
+    let mut components = path.split('/');
+    components.clone().all(|component| component.len() <= 255).then(|| components.by_ref().fold(catalog(), Key::then))
 }
 
 /// Where it is noted since when the store is served in this run of the system.

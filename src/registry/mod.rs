@@ -322,7 +322,8 @@ impl Registry {
     /// # Errors
     /// The error of a read.
     pub async fn probe_reads(&self) -> Result<(), StorageError> {
-        self.0.storage.children_after(&layout::repositories(), "", 1).await.map(drop)
+        let listed = self.0.storage.children_of(&[layout::repositories()], 1).await;
+        listed.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
     }
 
     /// The kind of the store, as registry:2 names it: `filesystem`, `inmemory`.

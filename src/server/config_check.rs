@@ -1,9 +1,11 @@
 //! Finds the errors of a start without starting: all files are read, and nothing is written, bound or kept.
 
+use tokio::runtime::Builder;
+
 use super::{StartError, authentication, health_checks, listen, notifications, tls, upstreams};
 use crate::{
     config::{Config, Store},
-    storage::Storage,
+    storage::{Storage, StorageError},
 };
 
 /// Finds the first error that [`start`](super::start) would report with these settings, by the same functions and in
@@ -28,4 +30,18 @@ pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
     upstreams::mirror(config)?;
     let users = authentication::check(config, &addresses)?;
     Ok(tls.map(|tls| tls.current().value.end.clone()).into_iter().chain(users).collect())
+}
+
+/// Tries the bucket that the settings name; returns what it can do, if they name one.
+///
+/// # Errors
+/// [`StartError::Store`]: it does not answer, or is read-only.
+pub fn try_store(config: &Config) -> Result<Option<String>, StartError> {
+    let Store::S3(settings) = &config.storage.store else { return Ok(None) };
+    let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Listen)?;
+    let storage = runtime.block_on(Storage::s3((**settings).clone()))?;
+    if storage.is_read_only() {
+        return Err(StorageError::ReadOnly.into());
+    }
+    Ok(Some(format!("{settings} answers, takes writes, and decides races")))
 }

@@ -66,7 +66,9 @@ impl Drop for Gateway {
 }
 
 fn endpoint(directory: &Path, number: usize) -> (Child, String) {
-    let address = format!("127.0.0.1:{}", free_port());
+    // An address that no other test has: of two programs that want one port, the second would not serve.
+    let [_, a, b, c] = rand::random::<[u8; 4]>();
+    let address = format!("127.{a}.{b}.{}:{}", c.clamp(1, 254), free_port());
     let mut command = Command::new(find("versitygw"));
     command.args(["--access", "id", "--secret", "key", "--quiet", "--port", &address]);
     command.arg("--access-log").arg(log(directory, number)).arg("posix").arg(directory.join("store"));

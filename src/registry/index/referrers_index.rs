@@ -74,7 +74,9 @@ impl ReferrersIndex {
         let there: HashSet<&Digest> = digests.iter().collect();
         self.others.retain(|digest| there.contains(digest));
         let gone: Vec<Digest> = self.subjects.keys().filter(|digest| !there.contains(digest)).cloned().collect();
-        gone.iter().for_each(|digest| self.remove(digest));
+        for digest in &gone {
+            self.remove(digest);
+        }
         digests
             .into_iter()
             .filter(|digest| !self.others.contains(digest) && !self.subjects.contains_key(digest))

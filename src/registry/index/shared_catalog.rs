@@ -15,10 +15,10 @@ use crate::{
 };
 
 impl Repository {
-    /// Makes the entry of a repository that holds a manifest, if it is not there. Nothing, unless the store is shared.
+    /// Makes the entry of a repository that holds a manifest, if it is not there.
     pub(in crate::registry) async fn list_in_catalog(&self) -> Result<(), StorageError> {
-        let entry = layout::catalog_entry(&self.name);
-        if !self.storage().is_shared() || self.storage().stat(&entry).await?.is_some() {
+        let Some(entry) = layout::catalog_entry(&self.name) else { return Ok(()) };
+        if self.storage().stat(&entry).await?.is_some() {
             return Ok(());
         }
         self.storage().put(&entry, Bytes::new(), Condition::Any).await
@@ -29,7 +29,9 @@ impl Repository {
         if self.holds().await? == Some(Holds::Manifests) {
             return Ok(());
         }
-        self.storage().delete(&layout::catalog_entry(&self.name)).await?;
+        if let Some(entry) = layout::catalog_entry(&self.name) {
+            self.storage().delete(&entry).await?;
+        }
         if self.holds().await? == Some(Holds::Manifests) {
             self.list_in_catalog().await?;
         }
@@ -46,13 +48,17 @@ impl Registry {
         limit: usize,
         may_see: impl Fn(&RepositoryName) -> bool,
     ) -> Result<Page<RepositoryName>, StorageError> {
-        let mut after = last.map_or_else(String::new, |last| format!("{last}!"));
+        // No name has a character that sorts before `!`.
+        let begin = last.map(|last| last.split(|character| character <= '!').next().unwrap_or_default());
+        let mut after = begin.map_or_else(String::new, |begin| format!("{begin}!"));
+        let is_wanted = |name: &RepositoryName| last.is_none_or(|last| name.as_str() > last) && may_see(name);
         let (mut entries, wanted) = (Vec::new(), limit.saturating_add(1));
-        while entries.len() < wanted {
-            let paths = store.paths_after(&layout::catalog(), &after, wanted.clamp(1, AT_A_TIME)).await?;
-            let Some(end) = paths.last() else { break };
-            after.clone_from(end);
-            entries.extend(paths.iter().filter_map(|path| path.strip_suffix('!')?.parse().ok()).filter(&may_see));
+        let (at_a_time, mut is_over) = (wanted.min(AT_A_TIME), false);
+        while entries.len() < wanted && !is_over {
+            let paths = store.paths_after(&layout::catalog(), &after, at_a_time).await?;
+            is_over = paths.len() < at_a_time;
+            after = paths.last().cloned().unwrap_or_default();
+            entries.extend(paths.iter().filter_map(|path| path.strip_suffix('!')?.parse().ok()).filter(is_wanted));
         }
         Ok(Page::of(entries.into_iter(), limit))
     }

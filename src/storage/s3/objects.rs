@@ -30,7 +30,7 @@ impl Bucket {
         }
         let answer = answer.success()?;
         let len = answer.header("content-length").and_then(|len| len.parse().ok());
-        stat(&answer, len.ok_or_else(|| failure("look up", key, "the answer has no length"))?, key).map(Some)
+        self.stat(&answer, len.ok_or_else(|| failure("look up", key, "the answer has no length"))?, key).map(Some)
     }
 
     /// The whole of an object, and its metadata; `None` if there is none.
@@ -48,7 +48,7 @@ impl Bucket {
         if len.is_some_and(|len: u64| len != bytes.len() as u64) {
             return Err(failure("read", key, "the object ended early"));
         }
-        Ok(Some((bytes.clone(), stat(&answer, bytes.len() as u64, key)?)))
+        Ok(Some((bytes.clone(), self.stat(&answer, bytes.len() as u64, key)?)))
     }
 
     /// Stores an object, and returns its entity tag.
@@ -81,6 +81,14 @@ impl Bucket {
     /// A request that makes an object, with the storage class of the settings.
     pub(super) fn of_class(&self, call: Call) -> Call {
         if self.settings().storage_class { call.header("x-amz-storage-class", "STANDARD") } else { call }
+    }
+
+    /// The metadata in the headers of an answer about an object of `len` bytes.
+    pub(super) fn stat(&self, answer: &Answer, len: u64, key: &str) -> Result<Stat> {
+        let modified = answer.header("last-modified").and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
+        let modified = modified.ok_or_else(|| failure("look up", key, "the answer has no date"))?;
+        let modified: SystemTime = self.local_date(modified).into();
+        Ok(Stat { len, modified, version: Version(Identity::S3(etag(answer, key)?)) })
     }
 
     /// Removes an object, if there is one.
@@ -138,13 +146,6 @@ pub(super) fn is_absent(answer: &Answer) -> bool {
     answer.status() == StatusCode::NOT_FOUND && answer.code() != Some("NoSuchBucket")
         // Of a key that is longer than any object's, some stores say so.
         || answer.code() == Some("KeyTooLongError")
-}
-
-/// The metadata in the headers of an answer about an object of `len` bytes.
-pub(super) fn stat(answer: &Answer, len: u64, key: &str) -> Result<Stat> {
-    let modified = answer.header("last-modified").and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
-    let modified: SystemTime = modified.ok_or_else(|| failure("look up", key, "the answer has no date"))?.into();
-    Ok(Stat { len, modified, version: Version(Identity::S3(etag(answer, key)?)) })
 }
 
 fn etag(answer: &Answer, key: &str) -> Result<ETag> {

@@ -13,7 +13,7 @@ use super::{
         Result, Stat, StorageError,
         stat::{Identity, Version},
     },
-    objects::{is_absent, stat},
+    objects::is_absent,
     request::{Bucket, Call, failure},
 };
 use crate::client::{Method, Response, StatusCode};
@@ -51,7 +51,7 @@ pub(super) async fn open(bucket: &Arc<Bucket>, key: &str) -> Result<Option<Opene
     let mut answer = answer.success()?;
     let whole = answer.header("content-range").and_then(|range| range.rsplit('/').next()?.parse().ok());
     let bytes = answer.bytes(FIRST_LEN).await?;
-    let stat = stat(&answer, whole.unwrap_or(bytes.len() as u64), key)?;
+    let stat = bucket.stat(&answer, whole.unwrap_or(bytes.len() as u64), key)?;
     if stat.len == bytes.len() as u64 {
         return Ok(Some(Opened::Read(bytes, stat)));
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng as _;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc2822};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     super::{Result, StorageError},
@@ -26,6 +26,9 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// How often a request is sent at the most.
 const ATTEMPTS: u32 = 5;
+
+/// A request that fails later than this after its first attempt is not sent again.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The wait before the second attempt, in milliseconds, at the most. It doubles with each attempt.
 const FIRST_WAIT: u64 = 100;
@@ -154,11 +157,14 @@ impl Bucket {
         if self.is_read_only() && !matches!(call.method, Method::GET | Method::HEAD) {
             return Err(StorageError::ReadOnly);
         }
-        let mut is_repeated = false;
+        let (mut is_repeated, begun) = (false, Instant::now());
+        let body = hash(call.body.clone()).await;
         for attempt in 1.. {
             let wait = FIRST_WAIT << attempt;
-            let failure = match self.attempt(call).await {
-                Ok(answer) if !answer.is_worth_another() || attempt == ATTEMPTS => {
+            let attempted = self.attempt(call, &body).await;
+            let is_last = attempt == ATTEMPTS || begun.elapsed() > PATIENCE;
+            let failure = match attempted {
+                Ok(answer) if !answer.is_worth_another() || is_last => {
                     return if answer.response.status.is_server_error() {
                         Err(answer.failure())
                     } else {
@@ -168,7 +174,7 @@ impl Bucket {
                 Ok(answer) => answer.failure(),
                 Err(error) => error,
             };
-            if attempt == ATTEMPTS {
+            if is_last {
                 return Err(failure);
             }
             is_repeated = true;
@@ -179,10 +185,10 @@ impl Bucket {
         unreachable!("the last attempt returns")
     }
 
-    async fn attempt(&self, call: &Call) -> Result<Answer> {
+    async fn attempt(&self, call: &Call, body: &str) -> Result<Answer> {
         self.sent.fetch_add(1, Relaxed);
         let failed = |error: crate::client::ClientError| failure(call.operation, &call.key, &error.to_string());
-        let mut response = self.client.send(self.request(call)?).await.map_err(failed)?;
+        let mut response = self.client.send(self.request(call, body)?).await.map_err(failed)?;
         self.note_clock(&response.headers);
         let mut code = None;
         if response.status.is_client_error() || response.status.is_server_error() {
@@ -192,7 +198,7 @@ impl Bucket {
         Ok(Answer { response, code, is_repeated: false, operation: call.operation, key: call.key.clone() })
     }
 
-    fn request(&self, call: &Call) -> Result<Request> {
+    fn request(&self, call: &Call, body: &str) -> Result<Request> {
         let S3Settings { endpoint, bucket, path_style, .. } = &self.settings;
         let mut url = endpoint.clone();
         let key = if call.key.is_empty() { String::new() } else { encode_path(&self.full_key(&call.key)) };
@@ -209,16 +215,15 @@ impl Bucket {
         query.sort_unstable();
         let query = query.join("&");
         url.set_query((!query.is_empty()).then_some(query.as_str()));
-        let (body, date) = (sha256(&call.body), timestamp(self.now()));
+        let date = timestamp(self.now());
         let host = url.host_str().ok_or_else(invalid)?;
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let own = [("host", host), ("x-amz-content-sha256", body.clone()), ("x-amz-date", date.clone())];
+        let own = [("host", host), ("x-amz-content-sha256", body.to_owned()), ("x-amz-date", date.clone())];
         let token = self.credentials.session_token.clone().map(|token| ("x-amz-security-token", token));
         let headers = own.into_iter().chain(token).chain(call.headers.iter().cloned());
         let mut headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value)).collect();
         headers.sort_unstable();
-        let signed =
-            Signed { method: call.method.as_str(), path: url.path(), query: &query, headers: &headers, body: &body };
+        let signed = Signed { method: call.method.as_str(), path: url.path(), query: &query, headers: &headers, body };
         headers
             .push(("authorization".to_owned(), signed.authorization(&self.credentials, &self.settings.region, &date)));
         let mut request = Request::new(call.method.clone(), url).body(call.body.clone());
@@ -229,6 +234,13 @@ impl Bucket {
             request = request.header(name, value);
         }
         Ok(request)
+    }
+
+    /// A date of the store by the clock of this machine, if the two are far apart. It is exact to some minutes, and
+    /// always the same for one date while the clocks stay as they are.
+    pub(super) fn local_date(&self, date: OffsetDateTime) -> OffsetDateTime {
+        const STEP: i64 = 15 * 60;
+        date - Duration::seconds((self.ahead.load(Relaxed) + STEP / 2).div_euclid(STEP) * STEP)
     }
 
     /// The time by the store's clock, as far as it is known.
@@ -316,6 +328,19 @@ impl Answer {
         let is_named = self.code.as_deref().is_some_and(|code| codes.contains(&code));
         self.response.status.is_server_error() || self.response.status == StatusCode::TOO_MANY_REQUESTS || is_named
     }
+}
+
+/// The SHA-256 of a body, in hex. That of a long one is computed on another thread.
+async fn hash(body: Bytes) -> String {
+    const LONG: usize = 256 * 1024;
+    if body.len() < LONG {
+        return sha256(&body);
+    }
+    let hashed = tokio::task::spawn_blocking({
+        let body = body.clone();
+        move || sha256(&body)
+    });
+    hashed.await.unwrap_or_else(|_| sha256(&body))
 }
 
 /// The error of a request about `key`.

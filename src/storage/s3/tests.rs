@@ -26,11 +26,14 @@ impl Gateway {
     pub(in crate::storage) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("bucket")).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // An address that no other test has.
+        let [a, b, c] = rand::random::<[u8; 3]>();
+        let address = format!("127.{a}.{b}.{}", c.clamp(1, 254));
+        let port = std::net::TcpListener::bind((address.as_str(), 0)).unwrap().local_addr().unwrap().port();
         let mut command = Command::new("versitygw");
-        command.args(["--access", "id", "--secret", "key", "--quiet", "--port", &format!("127.0.0.1:{port}"), "posix"]);
+        command.args(["--access", "id", "--secret", "key", "--quiet", "--port", &format!("{address}:{port}"), "posix"]);
         let process = command.arg(directory.path()).stdout(Stdio::null()).spawn().unwrap();
-        let endpoint = format!("http://127.0.0.1:{port}/").parse().unwrap();
+        let endpoint = format!("http://{address}:{port}/").parse().unwrap();
         let credentials = Some(credentials("key"));
         let settings = S3Settings { credentials, storage_class: true, ..S3Settings::new("bucket", endpoint) };
         let gateway = Self { process, settings, _directory: directory };

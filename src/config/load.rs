@@ -7,8 +7,8 @@ use super::file::{self, Language};
 use super::node::Node;
 use super::values::Values;
 use super::{
-    CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, access, auth, effective, environment,
-    health, http, limits, log, notifications, retention, s3, storage, table, ui, upstreams, validation,
+    CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, Store, access, auth, effective,
+    environment, health, http, limits, log, notifications, retention, s3, storage, table, ui, upstreams, validation,
 };
 
 /// The sources of settings.
@@ -172,6 +172,8 @@ fn sections(values: &mut Values) -> Config {
         limits: limits::read(values),
         validation: validation::read(values),
     };
-    s3::check_beside(values, &config);
+    if matches!(config.storage.store, Store::S3(_)) {
+        s3::check_beside(values, &config);
+    }
     config
 }

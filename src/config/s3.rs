@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{Config, ConfigError, Kind, Mode, Notice, Setting, Store, Token, values::Values};
+use super::{Config, ConfigError, Kind, Mode, Notice, Setting, Token, values::Values};
 use crate::storage::{Credentials, S3Settings};
 
 /// The table.
@@ -69,7 +69,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::ignored("storage.s3.multipartcopychunksize", PARTS),
     Setting::ignored("storage.s3.multipartcopymaxconcurrency", PARTS),
     Setting::ignored("storage.s3.multipartcopythresholdsize", PARTS),
-    Setting::ignored("storage.s3.useragent", "wharf calls itself wharf"),
+    Setting::ignored("storage.s3.useragent", "the requests of wharf carry no name of a program"),
     Setting::ignored("storage.s3.loglevel", "log.level is the level of the whole log"),
     Setting::refused("storage.s3aws", "it is called storage.s3 here; the settings below it have the same names"),
 ];
@@ -164,9 +164,6 @@ fn missing(values: &mut Values, problem: &str) {
 
 /// Refuses what is not built for a store that several nodes share, and notes what has no effect there.
 pub(super) fn check_beside(values: &mut Values, config: &Config) {
-    if !matches!(config.storage.store, Store::S3(_)) {
-        return;
-    }
     let keeps_in_store = |mode: &Mode| matches!(mode, Mode::Token(Token::BuiltIn(issuer)) if issuer.key.is_none() || issuer.identity_tokens);
     if keeps_in_store(&config.auth.mode) {
         let problem = "with storage.s3, wharf can't keep its keys and identity tokens in the store yet: set auth.token.key \

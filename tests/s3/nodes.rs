@@ -115,7 +115,9 @@ fn no_push_of_a_tag_is_lost_needs_versitygw() {
     let (_gateway, nodes) = two_nodes();
     let images: Vec<Image> = (0..8).map(|seed| Image::new(seed, "amd64")).collect();
     let [one, two] = repositories(&nodes, "tags");
-    images.iter().for_each(|image| image.blobs().for_each(|blob| one.push_blob(blob)));
+    for image in &images {
+        image.blobs().for_each(|blob| one.push_blob(blob));
+    }
     std::thread::scope(|scope| {
         for (at, image) in images.iter().enumerate() {
             let (node, other) = if at % 2 == 0 { (&one, &two) } else { (&two, &one) };
@@ -147,7 +149,9 @@ fn only_one_push_makes_a_tag_that_must_be_new_needs_versitygw() {
     let (_gateway, nodes) = two_nodes();
     let [one, two] = repositories(&nodes, "new");
     let images: Vec<Image> = (0..4).map(|seed| Image::new(seed, "amd64")).collect();
-    images.iter().for_each(|image| image.blobs().for_each(|blob| one.push_blob(blob)));
+    for image in &images {
+        image.blobs().for_each(|blob| one.push_blob(blob));
+    }
     for round in 0..10 {
         let statuses: Vec<u16> = std::thread::scope(|scope| {
             let pushes: Vec<_> = images

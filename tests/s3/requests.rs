@@ -10,6 +10,7 @@ use crate::support::{
 
 #[test]
 #[ignore = "needs versitygw: run ./test"]
+#[expect(clippy::print_stdout, reason = "the counts are worth reading after a success too")]
 fn requests_are_as_few_as_the_manual_says_needs_versitygw() {
     let gateway = Gateway::start(1);
     let node = gateway.node(0);
@@ -38,7 +39,7 @@ fn requests_are_as_few_as_the_manual_says_needs_versitygw() {
     repository.push_manifest("again", image.manifest());
     count("PUT of a manifest with 3 blobs and a tag", 13);
     repository.push_blob(&small);
-    count("POST and PUT of a blob of 16 MiB at most", 7);
+    count("POST and PUT of a blob of 16 MiB at most", 6);
     let location = repository.begin();
     let blob = Blob::noise(3, 100_000);
     repository.patch(&location, blob.bytes()).unwrap().expect(202);
@@ -46,18 +47,15 @@ fn requests_are_as_few_as_the_manual_says_needs_versitygw() {
     count("docker's push of a blob of 16 MiB at most", 8);
     let request = repository.request(Method::POST, &format!("blobs/uploads/?digest={}", big.digest()));
     send(request.header("Content-Type", "application/octet-stream").body(big.bytes().to_vec())).expect(201);
-    count("POST of a blob of 64 MiB", 12);
+    count("POST of a blob of 64 MiB", 11);
     repository.get(&format!("blobs/{}", big.digest())).expect(200);
     count("GET of a larger blob", 3);
     repository.tags();
     count("list of tags, up to 1,000", 2);
     repository.registry().catalog();
     count("list of repositories, up to 1,000", 1);
-    println!(
-        "{}",
-        rows.iter().map(|(what, sent, most)| format!("{what}: {sent} (at most {most})\n")).collect::<String>()
-    );
     for (what, sent, most) in rows {
+        println!("{what}: {sent}");
         assert!(sent <= most && sent > 0, "{what}: {sent} requests, and {most} were expected");
     }
 }

@@ -73,7 +73,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["percent_encoding"], &["storage", "http", "api", "client"]),
     (&["url"], &["storage", "config", "http", "auth", "client", "notify", "mirror", "web", "server", "cli"]),
     (&["maud"], &["web"]),
-    (&["procfs"], &["ops"]),
+    (&["procfs", "thread_local"], &["ops"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
 ];
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::TokenError,
-    http::{ErrorAnswer, HttpError, retry_after, storage_row},
+    http::{ErrorAnswer, HttpError, Limit, retry_after, storage_row},
     oci::{ErrorCode, InvalidContentRange, InvalidDigest, InvalidName, InvalidReference, InvalidTag},
     registry::{BodyError, RegistryError, UpstreamError},
 };
@@ -128,13 +128,17 @@ impl From<ApiError> for ErrorAnswer {
         };
         match error {
             ApiError::Token(TokenError::Throttled { retry_after }) => {
-                answer.add_header(header::RETRY_AFTER, retry_after.to_string());
+                answer.limited(Limit::Passwords, Some(retry_after));
             }
             ApiError::Registry(RegistryError::TooManyUploads { .. }) => {
-                answer.add_header(header::RETRY_AFTER, retry_after().to_string());
+                answer.limited(Limit::Sessions, Some(retry_after()));
             }
-            ApiError::Registry(RegistryError::Upstream(UpstreamError::Limited { retry_after: Some(seconds) })) => {
-                answer.add_header(header::RETRY_AFTER, seconds.to_string());
+            ApiError::Registry(RegistryError::Upstream(UpstreamError::Limited { retry_after })) => {
+                answer.limited(Limit::Upstream, retry_after);
+            }
+            // The log has a line when the upstream fails, and none for each request until it answers.
+            ApiError::Registry(RegistryError::Upstream(UpstreamError::Unavailable)) => {
+                answer = answer.cause_is_logged();
             }
             ApiError::Range { len } => answer.add_header(header::CONTENT_RANGE, format!("bytes */{len}")),
             // The bytes after it may be no request.

@@ -97,7 +97,7 @@ impl PasswordHash {
 }
 
 #[cfg(test)]
-thread_local! {
+std::thread_local! {
     /// The work of this thread. Tests compare it instead of measuring time.
     pub(super) static WORK_DONE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }

@@ -14,7 +14,6 @@ use crate::{
 
 /// Show what waits for each endpoint of notifications, give it up, or send it now.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Events {
     #[command(subcommand)]
     command: Option<EventsCommand>,
@@ -42,13 +41,24 @@ struct EventsArguments {
     file: FileArguments,
 }
 
+impl EventsArguments {
+    /// These, and for those that are missing the ones that stand before the subcommand.
+    fn or(self, before: Self) -> Self {
+        Self {
+            endpoint: self.endpoint.or(before.endpoint),
+            json: self.json || before.json,
+            file: if self.file.is_given() { self.file } else { before.file },
+        }
+    }
+}
+
 impl Events {
     /// Exit code 0 if it was done.
     pub(super) fn run(self) -> CommandResult {
         let (action, arguments) = match self.command {
             None => (EventsAction::List, self.arguments),
-            Some(EventsCommand::Drop(arguments)) => (EventsAction::Drop, arguments),
-            Some(EventsCommand::Retry(arguments)) => (EventsAction::Retry, arguments),
+            Some(EventsCommand::Drop(arguments)) => (EventsAction::Drop, arguments.or(self.arguments)),
+            Some(EventsCommand::Retry(arguments)) => (EventsAction::Retry, arguments.or(self.arguments)),
         };
         let config = arguments.file.sources().load()?.config;
         let asked = EventsRequest { action, endpoint: arguments.endpoint };

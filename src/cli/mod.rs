@@ -108,6 +108,10 @@ struct FileArguments {
 }
 
 impl FileArguments {
+    fn is_given(&self) -> bool {
+        self.file.is_some() || self.config.is_some()
+    }
+
     fn sources(&self) -> Sources {
         Sources::of_process(self.config.clone().or_else(|| self.file.clone()))
     }

@@ -64,12 +64,16 @@ pub(super) fn read(values: &mut Values) -> RetentionSettings {
         }
     }
     let interval = values.duration("storage.retention.interval");
-    let ceiling = values.count("storage.retention.ceiling");
+    let at_least_1 = |text: &str| match text.parse() {
+        Ok(0) | Err(_) => Err(format!("`{text}` is not a whole number of 1 or more")),
+        Ok(number) => Ok(number),
+    };
+    let ceiling = values.parsed("storage.retention.ceiling", at_least_1).unwrap_or_default();
     RetentionSettings { rules, interval: (!interval.is_zero()).then_some(interval), ceiling }
 }
 
 fn rule(mut entry: TableEntry<'_>) -> RetentionRule {
-    let place = entry.place.clone();
+    let (place, problems, has_tags) = (entry.place.clone(), entry.problems(), entry.has("tags"));
     let number = |text: &str| text.parse().map_err(|_| format!("`{text}` is not a whole number"));
     let rule = RetentionRule {
         repositories: patterns(&mut entry, "repositories"),
@@ -79,15 +83,26 @@ fn rule(mut entry: TableEntry<'_>) -> RetentionRule {
         pushed_within: entry.take("pushed_within", days),
         pulled_within: entry.take("pulled_within", days),
     };
-    if rule.repositories.is_empty() {
-        entry.bad::<()>("repositories", place.clone(), "this rule names no repositories; `**` means all");
-    }
-    if rule.keep_newest.is_none() && rule.pushed_within.is_none() && rule.pulled_within.is_none() {
-        let problem = "this rule has none of keep_newest, pushed_within and pulled_within, so it would remove nothing";
-        entry.bad::<()>("keep_newest", place, problem);
+    // A field that is wrong is said alone.
+    let missing = Some(missing(&rule, has_tags)).filter(|_| entry.problems() == problems).flatten();
+    if let Some((field, problem)) = missing {
+        entry.bad::<()>(field, place, problem);
     }
     entry.end(FIELDS);
     rule
+}
+
+/// The field that a rule lacks, and what that means.
+fn missing(rule: &RetentionRule, has_tags: bool) -> Option<(&'static str, &'static str)> {
+    if rule.repositories.is_empty() {
+        return Some(("repositories", "this rule names no repositories; `**` means all"));
+    }
+    if has_tags && rule.tags.is_empty() {
+        return Some(("tags", "this rule names no tags; a rule without `tags` is about all of them"));
+    }
+    let problem = "this rule has none of keep_newest, pushed_within and pulled_within, so it would remove nothing";
+    let is_empty = rule.keep_newest.is_none() && rule.pushed_within.is_none() && rule.pulled_within.is_none();
+    is_empty.then_some(("keep_newest", problem))
 }
 
 /// A list of patterns.
@@ -151,7 +166,7 @@ mod tests {
         let cases = [
             ("[[retention]]\nkeep_newest = 1", "names no repositories"),
             ("[[retention]]\nrepositories = ['a']", "would remove nothing"),
-            ("[[retention]]\nrepositories = ['a//b']\nkeep_newest = 1\n[[retention]]", "empty component"),
+            ("[[retention]]\nrepositories = ['a//b']\nkeep_newest = 1", "empty component"),
             ("[[retention]]\nrepositories = ['a']\ntags = ['a/b']\nkeep_newest = 1", "which no tag has"),
             ("[[retention]]\nrepositories = ['a']\npushed_within = '0'", "longer than 0"),
             ("[[retention]]\nrepositories = ['a']\npushed_within = '3 days'", "14d or 24h"),
@@ -159,10 +174,13 @@ mod tests {
             ("[[retention]]\nrepositories = ['a']\nkeep_latest = 1\nkeep_newest = 1", "is not a setting"),
             ("[tag_ttl]\n'a' = 'soon'", "14d or 24h"),
             ("[tag_ttl]\n'A' = '1h'", "which no repository name has"),
+            ("[[retention]]\nrepositories = []\nkeep_newest = 1", "names no repositories"),
+            ("[[retention]]\nrepositories = ['a']\ntags = []\nkeep_newest = 1", "names no tags"),
+            ("[storage.retention]\nceiling = 0", "1 or more"),
         ];
         for (text, expected) in cases {
             let (_, errors, _) = tried("f.toml", text, &[]);
-            assert!(errors.iter().any(|error| error.contains(expected)), "{text}: {errors:?}");
+            assert!(matches!(errors.as_slice(), [error] if error.contains(expected)), "{text}: {errors:?}");
         }
     }
 }

@@ -27,11 +27,21 @@ impl TableEntry<'_> {
 
     /// [`TableEntry::take`], for a field that must be there.
     pub(super) fn must<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        if self.fields.iter().any(|(field, node)| field == name && node.value != Value::Null) {
+        if self.has(name) {
             return self.take(name, parse);
         }
         self.values.bad::<()>(self.key, self.place.clone(), format!("this entry has no {name}"));
         None
+    }
+
+    /// Whether a field is there and not empty. A field that was read is not there any more.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|(field, node)| field == name && node.value != Value::Null)
+    }
+
+    /// How many problems the settings have so far.
+    pub(super) fn problems(&self) -> usize {
+        self.values.errors.len()
     }
 
     /// A duration that is longer than 0.

@@ -9,7 +9,7 @@ use std::{
 use rand::Rng as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Exchange, HttpError, Service};
+use super::{Exchange, HttpError, Limit, Service};
 use crate::{auth, registry::StorageError};
 
 /// The bounds, in seconds, of what a client is told to wait: spread, so that those who are sent away don't come back
@@ -57,7 +57,7 @@ impl Admission {
     /// # Errors
     /// 429 if there is none left, or the client has all that are its.
     pub(super) fn admit(&self, client: Client) -> Result<Place, HttpError> {
-        let full = || HttpError::TooManyRequests { retry_after: retry_after() };
+        let full = || HttpError::TooManyRequests { limit: Limit::Uploads, retry_after: retry_after() };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| full())?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = clients.entry(client.clone()).or_default();

@@ -8,7 +8,7 @@ use std::{
 use actix_web::{HttpRequest, http::header};
 use uuid::Uuid;
 
-use super::{Service, error::HttpError, location, route::Right};
+use super::{Limit, Service, error::HttpError, location, route::Right};
 use crate::{
     auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},
@@ -130,7 +130,9 @@ impl<'a> Caller<'a> {
         let credentials = credentials(request, address)?;
         let principal = match service.authenticator.authenticate(credentials).await {
             Ok(principal) => principal,
-            Err(Refusal::Throttled { retry_after }) => return Err(HttpError::TooManyRequests { retry_after }),
+            Err(Refusal::Throttled { retry_after }) => {
+                return Err(HttpError::TooManyRequests { limit: Limit::Passwords, retry_after });
+            }
             Err(Refusal::Unavailable) => return Err(HttpError::Unavailable),
             Err(refusal @ (Refusal::Invalid | Refusal::InvalidToken)) => {
                 let error = matches!(refusal, Refusal::InvalidToken).then_some("invalid_token");

@@ -4,7 +4,10 @@
 use actix_web::http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{error_body::ErrorAnswer, route::Route};
+use super::{
+    error_body::{ErrorAnswer, Limit},
+    route::Route,
+};
 use crate::{
     auth::Refusal,
     oci::{ErrorCode, ResourceScope, ScopeAction},
@@ -46,7 +49,7 @@ pub(crate) enum HttpError {
     #[error("requested access to the resource is denied")]
     Denied { wanted: Vec<ResourceScope> },
     #[error("too many requests: try again later")]
-    TooManyRequests { retry_after: u64 },
+    TooManyRequests { limit: Limit, retry_after: u64 },
     #[error("try again later")]
     Unavailable,
     #[error("the registry is read-only")]
@@ -116,9 +119,7 @@ impl From<HttpError> for ErrorAnswer {
             | HttpError::InsufficientScope { challenge: Some(challenge), .. } => {
                 answer.add_header(header::WWW_AUTHENTICATE, challenge);
             }
-            HttpError::TooManyRequests { retry_after } => {
-                answer.add_header(header::RETRY_AFTER, retry_after.to_string());
-            }
+            HttpError::TooManyRequests { limit, retry_after } => answer.limited(limit, Some(retry_after)),
             // The bytes after it may be no request.
             HttpError::Upgrade => answer.end_connection(),
             _ => {}

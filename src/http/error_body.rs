@@ -4,15 +4,34 @@
 
 use actix_web::{
     HttpResponse,
-    http::{StatusCode, header::HeaderName},
+    http::{
+        StatusCode,
+        header::{HeaderName, RETRY_AFTER},
+    },
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::oci::ErrorCode;
 
-/// Why an answer is a 4xx, kept with it for the log.
-pub(super) struct Reason(pub(super) String);
+/// Why an answer is a 4xx, kept with it for the log and the metrics.
+pub(super) struct Reason {
+    pub(super) text: String,
+    pub(super) limit: Option<Limit>,
+}
+
+/// The limit behind an answer 429.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Of wrong passwords.
+    Passwords,
+    /// Of bodies that are received at the same time.
+    Uploads,
+    /// Of upload sessions that are open.
+    Sessions,
+    /// Of an upstream, which was asked too often.
+    Upstream,
+}
 
 /// An error as a client gets it. A router may give it a body of another form.
 #[derive(Debug)]
@@ -28,6 +47,7 @@ struct Parts {
     headers: Vec<(HeaderName, String)>,
     ends_connection: bool,
     reason: String,
+    limit: Option<Limit>,
     is_logged: bool,
 }
 
@@ -59,6 +79,7 @@ impl ErrorAnswer {
             headers,
             ends_connection: false,
             reason,
+            limit: None,
             is_logged: false,
         }))
     }
@@ -78,6 +99,14 @@ impl ErrorAnswer {
     /// Adds a header to the answer.
     pub(crate) fn add_header(&mut self, name: HeaderName, value: String) {
         self.0.headers.push((name, value));
+    }
+
+    /// The answer is a 429: the client met `limit`, and may try again after so many seconds.
+    pub(crate) fn limited(&mut self, limit: Limit, retry_after: Option<u64>) {
+        self.0.limit = Some(limit);
+        if let Some(seconds) = retry_after {
+            self.add_header(RETRY_AFTER, seconds.to_string());
+        }
     }
 
     /// The connection is of no more use after the answer.
@@ -105,7 +134,7 @@ impl ErrorAnswer {
     /// The answer with a body in JSON.
     #[must_use]
     pub fn to_response(&self) -> HttpResponse {
-        let Parts { status, code, message, details, oauth_error, headers, ends_connection, reason, is_logged } =
+        let Parts { status, code, message, details, oauth_error, headers, ends_connection, reason, limit, is_logged } =
             &*self.0;
         if status.is_server_error() && !is_logged {
             tracing::error!(error = %reason, "a request failed");
@@ -124,7 +153,7 @@ impl ErrorAnswer {
             response.force_close();
         }
         let mut response = response.body(body);
-        response.extensions_mut().insert(Reason(reason.clone()));
+        response.extensions_mut().insert(Reason { text: reason.clone(), limit: *limit });
         response
     }
 }

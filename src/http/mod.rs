@@ -41,7 +41,7 @@ pub(crate) use self::{
 pub use self::{
     caller::{Authorized, Catalog, Delete, Granted, Pull, Push},
     client_address::TrustedProxies,
-    error_body::ErrorAnswer,
+    error_body::{ErrorAnswer, Limit},
     exchange::{Exchange, serve},
     head_limits::HeadLimits,
     headers::{DATA, Fixed, field},

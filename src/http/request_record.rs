@@ -14,7 +14,7 @@ use actix_web::{
 
 use super::{
     Route, SendfileSlot, Service,
-    error_body::Reason,
+    error_body::{Limit, Reason},
     observed_body::{BodyObserver, observe},
 };
 use crate::oci::RepositoryName;
@@ -49,6 +49,8 @@ pub struct RequestRecord {
     pub status: StatusCode,
     /// Why the answer is a 4xx.
     pub reason: Option<String>,
+    /// The limit behind a 429.
+    pub limit: Option<Limit>,
     /// How many bytes of the answer's body were sent.
     pub bytes: u64,
     /// The trace that the request belongs to ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
@@ -114,6 +116,7 @@ impl RequestRecord {
             address,
             status: StatusCode::OK,
             reason: None,
+            limit: None,
             bytes: 0,
             traceparent: None,
         }
@@ -165,7 +168,8 @@ impl RequestRecord {
         self.status = response.status();
         if self.status.is_client_error() {
             let reason = response.extensions_mut().remove::<Reason>();
-            self.reason = reason.map(|Reason(text)| text.chars().take(LONGEST).collect());
+            self.limit = reason.as_ref().and_then(|reason| reason.limit);
+            self.reason = reason.map(|reason| reason.text.chars().take(LONGEST).collect());
         }
         observe(response, Ended { record: self, slot })
     }

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Source, remote::Wanted, remote_error::RemoteError};
 use crate::{
-    client::{Method, Response, StatusCode, header},
+    client::{ClientError, Method, Response, StatusCode, header},
     oci::Digest,
     registry::{BlobWriter, FetchedBlob, RegistryError, Repository, UpstreamError},
 };
@@ -145,7 +145,9 @@ impl Source {
             drop(running.others().take());
             source.downloads.all().remove(&digest);
             if let Ok(Err(error)) = ended {
-                tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
+                if error != RemoteError::Paused {
+                    tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
+                }
                 sender.send_if_modified(|began| {
                     let is_first = began.is_none();
                     began.get_or_insert(Err(error));
@@ -175,6 +177,9 @@ impl Fetch {
         let response = self.source.remote.ask(&wanted(&self.name, &self.digest, None)).await?;
         let len = response.content_length().or(self.size);
         let len = len.ok_or_else(|| RemoteError::Answer("it does not say how long the blob is".to_owned()))?;
+        if self.size.is_some_and(|size| size != len) {
+            return Err(RemoteError::Answer(format!("the blob has {len} bytes, and its manifest says another number")));
+        }
         self.must_have_room(len).await?;
         let (mut writer, fetched) =
             self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?;
@@ -208,8 +213,14 @@ impl Fetch {
             if matches!(error, RemoteError::Answer(_) | RemoteError::Absent | RemoteError::Denied(_)) {
                 return Err(error);
             }
-            breaks = if writer.offset() > before { 0 } else { breaks + 1 };
-            if breaks == ATTEMPTS {
+            let is_silent = error == RemoteError::Client(ClientError::Timeout);
+            breaks = match writer.offset() > before {
+                true => 0,
+                // Silence takes long each time.
+                false if is_silent => breaks + ATTEMPTS / 2,
+                false => breaks + 1,
+            };
+            if breaks >= ATTEMPTS {
                 return Err(error);
             }
             tracing::info!(upstream = self.source.remote.host(), digest = %self.digest, offset = writer.offset(),
@@ -239,7 +250,7 @@ impl Fetch {
                 writer.append(pieces).await.map_err(|error| unstorable(&error))?;
             }
             match ended {
-                Some(Ok(())) if writer.offset() < len => return Err(crate::client::ClientError::NotHttp.into()),
+                Some(Ok(())) if writer.offset() < len => return Err(ClientError::NotHttp.into()),
                 Some(Ok(())) => return Ok(()),
                 Some(Err(error)) => return Err(error),
                 None => {}
@@ -285,7 +296,7 @@ async fn gather(response: &mut Response, skipped: &mut u64) -> (Vec<Bytes>, Opti
         let next = if len < WAITED_FOR {
             match time::timeout_at(begin + SLOWEST, response.chunk()).await {
                 Ok(next) => next,
-                Err(_) => return (pieces, Some(Err(crate::client::ClientError::Timeout.into()))),
+                Err(_) => return (pieces, Some(Err(ClientError::Timeout.into()))),
             }
         } else {
             match response.chunk().now_or_never() {

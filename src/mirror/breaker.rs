@@ -67,21 +67,22 @@ impl Breaker {
         self.state().paused_until.is_some()
     }
 
-    /// A request was answered.
-    pub(super) fn answered(&self) {
-        *self.state() = State::default();
+    /// A request was answered; whether the upstream was down until now.
+    pub(super) fn answered(&self) -> bool {
+        std::mem::take(&mut *self.state()).paused_until.is_some()
     }
 
-    /// A request failed.
-    pub(super) fn failed(&self, failure: Failure) {
+    /// A request failed; whether the upstream was down already.
+    pub(super) fn failed(&self, failure: Failure) -> bool {
         let mut state = self.state();
+        let was_down = state.paused_until.is_some();
         let first = match failure {
             Failure::AtOnce => FIRST,
             Failure::AfterWait => FIRST_AFTER_WAIT,
             Failure::Status => {
                 state.errors += 1;
                 if state.errors < ERRORS {
-                    return;
+                    return was_down;
                 }
                 FIRST
             }
@@ -90,6 +91,7 @@ impl Breaker {
         state.failures += 1;
         state.trial = None;
         state.paused_until = Some(Instant::now() + pause.min(LONGEST));
+        was_down
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -107,7 +109,7 @@ mod tests {
         let mut pauses = Vec::new();
         for _ in 0..9 {
             assert!(breaker.admits());
-            breaker.failed(Failure::AtOnce);
+            assert_eq!(breaker.failed(Failure::AtOnce), !pauses.is_empty());
             let begin = Instant::now();
             while !breaker.admits() {
                 tokio::time::advance(Duration::from_millis(500)).await;
@@ -117,7 +119,7 @@ mod tests {
             tokio::time::advance(TRIAL).await;
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-        breaker.answered();
+        assert!(breaker.answered() && !breaker.answered());
         assert!(breaker.admits() && breaker.admits());
     }
 

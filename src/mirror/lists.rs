@@ -35,7 +35,7 @@ impl Source {
             .finish();
         let mut response = self.list(name, format!("tags/list?{query}")).await.ok()?;
         let has_more = has_next(&response);
-        let list: TagList = serde_json::from_slice(&response.bytes(LIST_BYTES).await.ok()?).ok()?;
+        let list: TagList = serde_json::from_slice(&self.remote.body(&mut response, LIST_BYTES).await.ok()?).ok()?;
         let tags: Vec<Tag> = list.tags.unwrap_or_default().iter().filter_map(|tag| tag.parse().ok()).collect();
         // An upstream that does not know `last` begins again with its first tag.
         let begin = last.and_then(|last| tags.iter().position(|tag| tag.as_str() == last)).map_or(0, |at| at + 1);
@@ -55,7 +55,7 @@ impl Source {
         limit: usize,
     ) -> Option<ReferrersPage> {
         let body = match self.list(name, format!("referrers/{subject}")).await {
-            Ok(mut response) => response.bytes(LIST_BYTES).await.ok()?,
+            Ok(mut response) => self.remote.body(&mut response, LIST_BYTES).await.ok()?,
             Err(RemoteError::Absent) => match self.remote.read_manifest(name, &referrers_tag(subject)).await {
                 Ok(bytes) => bytes,
                 Err(RemoteError::Absent) => return Some(ReferrersPage::default()),

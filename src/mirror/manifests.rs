@@ -7,10 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{
-    sync::Mutex as AsyncMutex,
-    time::{self, Instant},
-};
+use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::{
     Source,
@@ -30,9 +27,6 @@ const ACCEPT: &str = "application/vnd.oci.image.index.v1+json, application/vnd.o
 /// For how long it is remembered that something is not there.
 const ABSENT: Duration = Duration::from_secs(30);
 
-/// How long the body of a manifest may take.
-const BODY_TIME: Duration = Duration::from_secs(20);
-
 /// How many references are remembered. Those that nobody asks for at the moment are dropped when there are more.
 const KEPT: usize = 50_000;
 
@@ -47,7 +41,7 @@ pub(super) struct Manifests {
 #[derive(Debug, Default)]
 struct Known {
     /// Held by the one who asks the upstream.
-    turn: AsyncMutex<()>,
+    turn: Arc<AsyncMutex<()>>,
     last: Mutex<Option<(Instant, Answer)>>,
 }
 
@@ -96,7 +90,7 @@ struct Received {
 impl Source {
     /// As [`crate::registry::Upstream::fetch_manifest`]; `name` is the repository's name there.
     pub(super) async fn fetch_manifest(
-        &self,
+        self: &Arc<Self>,
         repository: &Repository,
         name: &str,
         reference: &Reference,
@@ -105,10 +99,29 @@ impl Source {
         if let Some(answer) = self.manifests.fresh(&known) {
             return Ok(answer);
         }
-        let _turn = known.turn.lock().await;
+        let turn = Arc::clone(&known.turn).lock_owned().await;
         if let Some(answer) = self.manifests.fresh(&known) {
             return Ok(answer);
         }
+        // A task of its own: clients that go away sooner than an upstream that hangs is given up would keep each other
+        // waiting for it.
+        let (this, repository, name, reference) =
+            (Arc::clone(self), repository.clone(), name.to_owned(), reference.clone());
+        let asked = tokio::spawn(async move {
+            let answer = this.ask_for_manifest(&known, &repository, &name, &reference).await;
+            drop(turn);
+            answer
+        });
+        asked.await.unwrap_or(Err(UpstreamError::Unavailable))
+    }
+
+    async fn ask_for_manifest(
+        &self,
+        known: &Known,
+        repository: &Repository,
+        name: &str,
+        reference: &Reference,
+    ) -> Result<Answer, UpstreamError> {
         let answer = match reference {
             Reference::Tag(_) => self.fetch_tag(repository, name, reference).await,
             Reference::Digest(digest) => self.fetch_by_digest(repository, name, reference, digest).await,
@@ -117,6 +130,9 @@ impl Source {
             Err(RemoteError::Absent) => Ok(Answer::Absent),
             other => other,
         };
+        if let Err(error @ RemoteError::Content(_)) = &answer {
+            tracing::warn!(upstream = self.remote.host(), repository = name, %error, "the upstream gives nothing");
+        }
         match answer {
             Ok(answer) => *known.last() = Some((Instant::now(), answer)),
             Err(_) if repository.manifest(reference).await.is_ok() => {
@@ -151,7 +167,7 @@ impl Source {
             Err(_) => self.receive(name, &digest.to_string()).await?,
         };
         if Digest::of(digest.algorithm(), &received.bytes) != digest {
-            return Err(RemoteError::Answer(format!("the manifest {digest} has other bytes")));
+            return Err(RemoteError::Content(format!("the manifest {digest} has other bytes")));
         }
         store(repository, tag, received).await
     }
@@ -170,12 +186,12 @@ impl Source {
 
     async fn receive(&self, name: &str, reference: &str) -> Result<Received, RemoteError> {
         let mut response = self.remote.ask(&wanted(name, reference)).await?;
-        let bytes = time::timeout(BODY_TIME, response.bytes(Registry::MANIFEST_LIMIT)).await;
-        let bytes = bytes.map_err(|_| RemoteError::Answer("the manifest takes too long".to_owned()))??;
+        let bytes = self.remote.body(&mut response, Registry::MANIFEST_LIMIT).await;
+        let bytes = bytes.map_err(|error| RemoteError::Content(format!("the manifest breaks off: {error}")))?;
         self.counters.manifests.fetched(bytes.len() as u64);
         let said = digest_of(&response);
         if said.is_some_and(|said| Digest::of(said.algorithm(), &bytes) != said) {
-            return Err(RemoteError::Answer("the manifest is not what its digest says".to_owned()));
+            return Err(RemoteError::Content("the manifest is not what its digest says".to_owned()));
         }
         let content_type = response.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.and_then(|text| MediaType::from_content_type(text).ok());
@@ -196,7 +212,7 @@ async fn store(repository: &Repository, reference: &Reference, received: Receive
     };
     match repository.put_manifest(push).await {
         Ok(_) => Ok(Answer::Stored),
-        Err(error) => Err(RemoteError::Answer(format!("the manifest {reference} can't be stored: {error}"))),
+        Err(error) => Err(RemoteError::Content(format!("the manifest {reference} can't be stored: {error}"))),
     }
 }
 
@@ -219,7 +235,7 @@ impl Remote {
     /// A manifest that need not be stored: an index of referrers.
     pub(super) async fn read_manifest(&self, name: &str, reference: &str) -> Result<Bytes, RemoteError> {
         let mut response = self.ask(&wanted(name, reference)).await?;
-        Ok(response.bytes(Registry::MANIFEST_LIMIT).await?)
+        Ok(self.body(&mut response, Registry::MANIFEST_LIMIT).await?)
     }
 }
 

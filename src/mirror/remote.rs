@@ -7,6 +7,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use tokio::time;
 use url::Url;
 
@@ -23,6 +24,9 @@ use crate::client::{Client, ClientError, HeaderValue, Method, Options, Request, 
 
 /// How long an upstream may take for the head of an answer, with the token and the redirects on the way.
 const ANSWER_TIME: Duration = Duration::from_secs(9);
+
+/// How long the body of a manifest or of a list may take.
+const BODY_TIME: Duration = Duration::from_secs(20);
 
 /// How many redirects are followed.
 const REDIRECTS: usize = 5;
@@ -123,18 +127,36 @@ impl Remote {
         }
         let asked = time::timeout(ANSWER_TIME, self.authorized(wanted)).await;
         let answer = asked.unwrap_or(Err(ClientError::Timeout.into())).and_then(|response| self.judge(response));
-        match &answer {
-            Err(RemoteError::Client(ClientError::Timeout)) => self.breaker.failed(Failure::AfterWait),
-            Err(RemoteError::Client(_)) => self.breaker.failed(Failure::AtOnce),
-            Err(RemoteError::Answer(_)) => self.breaker.failed(Failure::Status),
-            _ => self.breaker.answered(),
+        let failure = match &answer {
+            Err(RemoteError::Client(ClientError::Timeout)) => Some(Failure::AfterWait),
+            Err(RemoteError::Client(_)) => Some(Failure::AtOnce),
+            Err(RemoteError::Answer(_) | RemoteError::Failed(_)) => Some(Failure::Status),
+            _ => None,
+        };
+        let was_down = failure.map_or_else(|| self.breaker.answered(), |failure| self.breaker.failed(failure));
+        if was_down && failure.is_none() {
+            tracing::info!(upstream = self.host, "the upstream answers again");
         }
         answer.inspect_err(|error| {
-            if !matches!(error, RemoteError::Absent | RemoteError::Method) {
+            // While it is down, one warning is enough.
+            let is_known = was_down && failure.is_some();
+            if !is_known && !matches!(error, RemoteError::Absent | RemoteError::Method) {
                 let Wanted { method, repository, path, .. } = wanted;
                 tracing::warn!(upstream = self.host, %method, repository, path, %error, "the upstream gives nothing");
             }
         })
+    }
+
+    /// The body of a manifest or of a list, with `limit` bytes at most.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub(super) async fn body(&self, response: &mut Response, limit: u64) -> Result<Bytes, ClientError> {
+        let body = time::timeout(BODY_TIME, response.bytes(limit)).await.unwrap_or(Err(ClientError::Timeout));
+        if body == Err(ClientError::Timeout) {
+            self.breaker.failed(Failure::AfterWait);
+        }
+        body
     }
 
     /// Sends a request with the token of its repository; once more with a new one if the upstream wants it.
@@ -259,7 +281,11 @@ impl Remote {
                 request = request.header(header::RANGE, range);
             }
             let client = if is_own { &self.client } else { self.client_for(&url).await? };
-            let response = client.send(request).await?;
+            let response = match client.send(request.clone()).await {
+                // The upstream has closed a connection that was kept open, just when the request was sent.
+                Err(ClientError::NotHttp | ClientError::Broken(_)) => client.send(request).await?,
+                answer => answer?,
+            };
             if !matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(response);
             }
@@ -303,13 +329,18 @@ impl Remote {
             self.counters.limit_left.set(left);
         }
         match response.status {
-            status if status.is_success() => Ok(response),
+            // All requests want content as it is stored.
+            status if status.is_success() => match text("content-encoding") {
+                None | Some("identity") => Ok(response),
+                Some(encoding) => Err(RemoteError::Answer(format!("it is encoded as {encoding}"))),
+            },
             StatusCode::NOT_FOUND => Err(RemoteError::Absent),
             StatusCode::METHOD_NOT_ALLOWED => Err(RemoteError::Method),
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Err(RemoteError::Denied(status.to_string())),
             StatusCode::TOO_MANY_REQUESTS => {
                 Err(RemoteError::Limited { retry_after: text("retry-after").and_then(|text| text.trim().parse().ok()) })
             }
+            status if status.is_server_error() => Err(RemoteError::Failed(status)),
             status => Err(RemoteError::Answer(format!("it answers {status}"))),
         }
     }

@@ -1,6 +1,9 @@
 //! Why an upstream does not give what is asked for.
 
-use crate::{client::ClientError, registry::UpstreamError};
+use crate::{
+    client::{ClientError, StatusCode},
+    registry::UpstreamError,
+};
 
 /// Why an upstream does not give what is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,9 +26,15 @@ pub(super) enum RemoteError {
     /// It failed lately, and is not asked for a while.
     #[error("it failed lately, and is not asked for a while")]
     Paused,
+    /// It fails, with a status of 5xx.
+    #[error("it answers {0}")]
+    Failed(StatusCode),
     /// Its answer can't be used.
     #[error("its answer can't be used: {0}")]
     Answer(String),
+    /// What it sent can't be used.
+    #[error("what it sent can't be used: {0}")]
+    Content(String),
     /// There is no answer.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -36,9 +45,12 @@ impl From<RemoteError> for UpstreamError {
         match error {
             RemoteError::Denied(_) | RemoteError::Absent => Self::Denied,
             RemoteError::Limited { retry_after } => Self::Limited { retry_after },
-            RemoteError::Method | RemoteError::Paused | RemoteError::Answer(_) | RemoteError::Client(_) => {
-                Self::Unavailable
-            }
+            RemoteError::Method
+            | RemoteError::Paused
+            | RemoteError::Failed(_)
+            | RemoteError::Answer(_)
+            | RemoteError::Content(_)
+            | RemoteError::Client(_) => Self::Unavailable,
         }
     }
 }

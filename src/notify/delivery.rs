@@ -1,6 +1,7 @@
 //! Delivery: for each endpoint, a task that sends what is next until the endpoint accepts it.
 
 use std::{
+    mem,
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -42,17 +43,23 @@ enum Refused {
 impl Notifier {
     /// Sends what waits for an endpoint, for as long as the registry is served.
     pub(super) async fn deliver(self: Arc<Self>, index: usize, registry: Registry) {
-        let mut failures = 0;
+        let (mut failures, mut is_unreadable) = (0, false);
+        let endpoint = &self.settings.endpoints[index].name;
         loop {
             let next = self.queue.next(index).await;
             match self.load(&registry, &next).await {
                 Ok(Some(record)) => self.send(index, next.number, &record, &mut failures).await,
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::error!(%error, "a record of the outbox can't be read; it is tried again");
+                    if !mem::replace(&mut is_unreadable, true) {
+                        tracing::error!(endpoint, %error, "a record of the outbox can't be read; it is tried again");
+                    }
                     time::sleep(STORE).await;
                     continue;
                 }
+            }
+            if mem::take(&mut is_unreadable) {
+                tracing::info!(endpoint, "the outbox can be read again");
             }
             self.queue.done(index, next.number);
         }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::Notify;
@@ -43,7 +43,11 @@ struct State {
 
 #[derive(Clone, Debug)]
 struct Entry {
+    /// By the clock of the system, which may be set: it is only shown.
     since: SystemTime,
+    /// How long it had waited before `begun`.
+    waited: Duration,
+    begun: Instant,
     /// How many bytes it counts.
     bytes: u64,
     progress: Progress,
@@ -100,19 +104,18 @@ impl Queue {
         (state.cursors, state.next) = (cursors, next);
     }
 
-    /// Adds a record of the outbox that an earlier run left.
-    pub(super) fn restore_record(&self, number: u64, bytes: u64, since: SystemTime) {
-        let bytes = blocks(bytes);
-        self.state().add(number, Entry { since, bytes, progress: Progress::Made, is_stored: true, record: None });
+    /// Adds a record of the outbox that an earlier run left, `waited` ago.
+    pub(super) fn restore_record(&self, number: u64, bytes: u64, since: SystemTime, waited: Duration) {
+        let entry = Entry { since, waited, is_stored: true, ..Entry::new(bytes, Progress::Made, None) };
+        self.state().add(number, entry);
     }
 
     /// Takes a number for a record whose change begins, and which has `bytes` in the outbox.
     pub(super) fn begin(&self, record: Record, bytes: usize) -> u64 {
-        let bytes = blocks(bytes as u64);
+        let mut entry = Entry { is_stored: true, ..Entry::new(bytes as u64, Progress::Begun, None) };
         let mut state = self.state();
         let number = state.take_number();
-        let record = (state.copied_bytes + bytes <= MEMORY).then(|| Arc::new(record));
-        let entry = Entry { since: SystemTime::now(), bytes, progress: Progress::Begun, is_stored: true, record };
+        entry.record = (state.copied_bytes + entry.bytes <= MEMORY).then(|| Arc::new(record));
         state.add(number, entry);
         number
     }
@@ -134,9 +137,7 @@ impl Queue {
 
     /// Adds an event that waits in memory; for each endpoint, how many others had to go for it.
     pub(super) fn add(&self, record: Record) -> Vec<u64> {
-        let bytes = blocks(record.bytes());
-        let record = Some(Arc::new(record));
-        let entry = Entry { since: SystemTime::now(), bytes, progress: Progress::Made, is_stored: false, record };
+        let entry = Entry::new(record.bytes(), Progress::Made, Some(Arc::new(record)));
         let mut state = self.state();
         let number = state.take_number();
         state.add(number, entry);
@@ -197,15 +198,15 @@ impl Queue {
         numbers.len()
     }
 
-    /// Gives up the oldest records while the outbox has more than `max_bytes`, and those from before `limit`; for each
-    /// endpoint, how many it loses.
-    pub(super) fn bound(&self, max_bytes: u64, limit: Option<SystemTime>) -> Vec<u64> {
+    /// Gives up the oldest records while the outbox has more than `max_bytes`, and those that have waited longer than
+    /// `max_age`; for each endpoint, how many it loses.
+    pub(super) fn bound(&self, max_bytes: u64, max_age: Duration) -> Vec<u64> {
         let mut state = self.state();
         let mut lost = vec![0; state.cursors.len()];
         loop {
             let is_full = state.stored_bytes > max_bytes;
             let first = state.entries.first_key_value();
-            let oldest = first.filter(|(_, entry)| limit.is_some_and(|limit| entry.since < limit));
+            let oldest = first.filter(|(_, entry)| entry.waited.saturating_add(entry.begun.elapsed()) > max_age);
             let oldest =
                 oldest.or_else(|| is_full.then(|| state.entries.iter().find(|(_, entry)| entry.is_stored)).flatten());
             // A record that is being made is never given up. It ends soon.
@@ -312,6 +313,12 @@ impl State {
 }
 
 impl Entry {
+    /// An entry in memory that begins to wait now.
+    fn new(bytes: u64, progress: Progress, record: Option<Arc<Record>>) -> Self {
+        let (since, waited, begun) = (SystemTime::now(), Duration::ZERO, Instant::now());
+        Self { since, waited, begun, bytes: blocks(bytes), progress, is_stored: false, record }
+    }
+
     /// How many bytes it has in memory beside the outbox.
     fn copied(&self) -> u64 {
         if self.is_stored && self.record.is_some() { self.bytes } else { 0 }

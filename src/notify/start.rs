@@ -3,6 +3,7 @@
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, SystemTime},
 };
 
 use super::{Notifier, record::Record, state::State};
@@ -10,6 +11,9 @@ use crate::{
     oci::RepositoryName,
     registry::{OutboxRecord, Registry, StorageError},
 };
+
+/// How long events are sent after a start at the least, however long they have waited.
+const TIME_TO_SEND: Duration = Duration::from_secs(3600);
 
 impl Notifier {
     /// Takes over what an earlier run left, and begins to send. To be called before anything is pushed.
@@ -45,13 +49,19 @@ impl Notifier {
         let made = self.judge(registry, &doubtful).await?;
         for record in confirmed.into_iter().chain(doubtful) {
             if record.number <= state.confirmed || made.contains(&record.number) {
-                self.queue.restore_record(record.number, record.len, record.stored);
+                self.queue.restore_record(record.number, record.len, record.stored, self.waited(record.stored));
             } else {
                 gone.push(record.number);
             }
         }
         registry.remove_outbox_records(&gone).await?;
         self.store(registry, &State::default()).await.map(drop)
+    }
+
+    /// How long a record has waited that was stored at a time. Its date, or the one of today, may be that of a clock that
+    /// was wrong. So some time is left in which it is sent.
+    fn waited(&self, stored: SystemTime) -> Duration {
+        stored.elapsed().unwrap_or_default().min(self.settings.max_age.saturating_sub(TIME_TO_SEND))
     }
 
     /// Of records whose changes may not have been made, the numbers of those that were. A later change that had the

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(10);
 impl Notifier {
     /// Keeps the outbox small, for as long as the registry is served.
     pub(super) async fn keep_up(self: Arc<Self>, registry: Registry) {
-        let mut stored = State::default();
+        let (mut stored, mut has_failed) = (State::default(), false);
         loop {
             time::sleep(INTERVAL).await;
             self.give_up();
@@ -29,18 +29,19 @@ impl Notifier {
                 continue;
             }
             match self.store(&registry, &stored).await {
-                Ok(state) => stored = state,
-                Err(error) => {
+                Ok(state) => (stored, has_failed) = (state, false),
+                Err(error) if !has_failed => {
                     tracing::warn!(%error, "the outbox of notifications can't be kept up; it is tried again");
+                    has_failed = true;
                 }
+                Err(_) => {}
             }
         }
     }
 
     /// Gives up what is too old or too much.
     fn give_up(&self) {
-        let limit = SystemTime::now().checked_sub(self.settings.max_age);
-        let lost = self.queue.bound(self.settings.max_bytes, limit);
+        let lost = self.queue.bound(self.settings.max_bytes, self.settings.max_age);
         for ((endpoint, state), lost) in self.settings.endpoints.iter().zip(&self.endpoints).zip(lost) {
             if lost > 0 {
                 state.counters.lost(lost);

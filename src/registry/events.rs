@@ -28,6 +28,8 @@ pub enum Event<'a> {
     Collected(&'a CollectionReport),
     /// Stored content was not what its digest says, and was set aside.
     Damaged(&'a Digest),
+    /// An unfinished upload was removed because of its age.
+    UploadExpired,
 }
 
 /// Something that happened in a repository.

@@ -180,6 +180,11 @@ impl FetchedBlob {
         self.0.len == 0
     }
 
+    /// Whether no byte of it can be read before it is stored.
+    pub(super) fn is_short(&self) -> bool {
+        self.0.len <= SHORT
+    }
+
     /// Waits until the blob is stored; `false` if the fetch failed.
     pub async fn stored(&self) -> bool {
         let mut progress = self.0.progress.clone();

@@ -108,6 +108,8 @@ impl Repository {
     pub(super) async fn fetch_blob(&self, digest: &Digest) -> Result<Option<Blob>, RegistryError> {
         let Some((upstream, filled)) = self.upstream() else { return Ok(None) };
         match upstream.fetch_blob(&filled, digest).await? {
+            // No byte of it is sent before it is stored, so its failure can still have a status.
+            Some(fetched) if fetched.is_short() && !fetched.stored().await => Err(UpstreamError::Unavailable.into()),
             Some(fetched) => Ok(Some(Blob::of_fetched(self.registry.clone(), digest.clone(), fetched))),
             None => Ok(self.open_stored(digest).await?),
         }

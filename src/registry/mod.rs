@@ -215,6 +215,8 @@ struct Inner {
     last_collection: Mutex<Option<LastCollection>>,
     /// Held by a run of retention.
     retaining: AsyncMutex<()>,
+    /// It goes last, so that its end says that all of the above has gone.
+    alive: Arc<()>,
 }
 
 /// When a registry began to serve: by the clock of file dates, and by a monotonic clock.
@@ -285,6 +287,7 @@ impl Registry {
             first_served: OnceCell::new(),
             last_collection: Mutex::default(),
             retaining: AsyncMutex::default(),
+            alive: Arc::default(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))
     }
@@ -362,7 +365,7 @@ impl Registry {
     pub async fn finish(&self) {
         self.0.locks.finish().await;
         if let Some(retention) = self.0.extensions.retention.as_ref().filter(|_| !self.is_read_only())
-            && let Err(error) = retention.store_pulls(self, false).await
+            && let Err(error) = retention.close_pulls(self).await
         {
             tracing::error!(%error, "when tags were pulled can't be recorded");
         }
@@ -371,7 +374,7 @@ impl Registry {
     /// A reference to this registry that does not keep it open.
     #[must_use]
     pub fn downgrade(&self) -> WeakRegistry {
-        WeakRegistry(Arc::downgrade(&self.0))
+        WeakRegistry(Arc::downgrade(&self.0.alive))
     }
 
     fn storage(&self) -> &Storage {
@@ -381,10 +384,10 @@ impl Registry {
 
 /// A reference to a registry that does not keep it, and the lock of its store, open.
 #[derive(Clone, Debug)]
-pub struct WeakRegistry(Weak<Inner>);
+pub struct WeakRegistry(Weak<()>);
 
 impl WeakRegistry {
-    /// Whether the registry was dropped.
+    /// Whether the registry was dropped, and its store is closed.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.0.strong_count() == 0

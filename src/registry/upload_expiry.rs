@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Inner, Registry, UploadExpiry, layout};
+use super::{Inner, Registry, UploadExpiry, events::Event, layout};
 use crate::{
     oci::RepositoryName,
     storage::{Key, StorageError},
@@ -98,7 +98,11 @@ impl Registry {
     }
 
     async fn throw_away(&self, key: &Key) -> Result<bool, StorageError> {
-        Ok(self.0.sessions.forget(key) && self.storage().discard_staging(key).await?)
+        let is_gone = self.0.sessions.forget(key) && self.storage().discard_staging(key).await?;
+        if is_gone {
+            self.notify(&Event::UploadExpired);
+        }
+        Ok(is_gone)
     }
 
     async fn expire_foreign(&self, uploads: &Key, expiry: UploadExpiry) -> Result<usize, StorageError> {
@@ -114,6 +118,7 @@ impl Registry {
                 expired += 1;
                 if !expiry.dry_run {
                     self.storage().delete_tree(&upload).await?;
+                    self.notify(&Event::UploadExpired);
                 }
             }
         }

@@ -62,6 +62,7 @@ pub(crate) async fn at_rest(config: &Config) -> Result<Registry, StartError> {
 /// The parts of a registry that have no listener yet.
 fn extensions(config: &Config, mirror: Option<&Arc<Mirror>>) -> Extensions {
     let RetentionSettings { rules, interval, ceiling } = config.retention.clone();
+    let interval = interval.filter(|_| !config.storage.read_only);
     let retention = (!rules.is_empty()).then(|| Arc::new(Retention::new(rules, interval, ceiling)));
     Extensions { upstream: mirror.map(|mirror| mirror.clone() as _), retention, ..Extensions::default() }
 }
@@ -134,7 +135,7 @@ pub(super) fn named_host(config: &Config) -> Option<&Url> {
 fn rules(config: &Config) -> Rules {
     let verify = if config.storage.verify_reads { Verify::Whole } else { Verify::Nothing };
     let gc = config.storage.gc;
-    // A registry that takes nothing new is one that shall stay as it is, unless it is asked.
+    // Here and for retention: a registry that takes nothing new is one that shall stay as it is, unless it is asked.
     let interval = gc.interval.filter(|_| !config.storage.read_only);
     Rules {
         delete: config.storage.delete,

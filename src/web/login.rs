@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::{BrowserLogin, Refusal, Secret},
-    http::{Exchange, HttpError},
+    http::{Exchange, HttpError, Limit},
 };
 
 /// Shows the form, or the reason why there is none.
@@ -45,7 +45,9 @@ pub(super) async fn begin(state: &State, exchange: &Exchange<'_>) -> Result<Http
             let fault = "The name or the password is wrong.";
             return Ok(refused(document(state, exchange, &next, Some(fault)), StatusCode::FORBIDDEN));
         }
-        Err(Refusal::Throttled { retry_after }) => return Err(HttpError::TooManyRequests { retry_after }.into()),
+        Err(Refusal::Throttled { retry_after }) => {
+            return Err(HttpError::TooManyRequests { limit: Limit::Passwords, retry_after }.into());
+        }
         Err(Refusal::Unavailable) => return Err(HttpError::Unavailable.into()),
     };
     if let Some(old) = cookie::session(exchange.request()) {

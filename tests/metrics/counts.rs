@@ -77,6 +77,59 @@ fn refusals_and_collections_are_counted() {
     assert!(scrape.value("wharf_gc_last_end_timestamp_seconds") > 1.7e9);
 }
 
+/// All three are answered by 429.
+#[test]
+fn wrong_passwords_sessions_and_bodies_at_the_same_time_are_counted_apart() {
+    let root = tempfile::tempdir().unwrap();
+    let (users, store) = (root.path().join("users"), root.path().join("store"));
+    std::fs::write(&users, "a:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC\n").unwrap();
+    let variables = [("REGISTRY_AUTH_HTPASSWD_PATH", users.to_str().unwrap())];
+    let guarded = Measured::start(Program::Wharf, &store, &variables);
+    let guess = |guess: u32| send(guarded.server.http().request(Method::GET, "/v2/").basic_auth("a", Some(guess)));
+    assert!((0..30).map(guess).any(|answer| answer.status == 429));
+    let counted = |measured: &Measured| {
+        let scrape = measured.scrape();
+        let value = |limit| scrape.value(&format!("wharf_http_refusals_total{{limit=\"{limit}\"}}"));
+        ["passwords", "sessions", "uploads", "upstream"].map(value)
+    };
+    assert_eq!(counted(&guarded), [1.0, 0.0, 0.0, 0.0]);
+    let variables = [("REGISTRY_LIMITS_UNFINISHED_UPLOADS", "1"), ("REGISTRY_LIMITS_UPLOADS", "1")];
+    let open = Measured::start(Program::Wharf, &root.path().join("other"), &variables);
+    let repository = open.server.http().repository("a");
+    let session = repository.begin();
+    send(repository.request(Method::POST, "blobs/uploads/")).expect(429);
+    let mut socket = TcpStream::connect(open.server.addr()).unwrap();
+    write!(socket, "PATCH {session} HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nfirst").unwrap();
+    eventually("a body is turned away", || repository.patch(&session, b"x").unwrap().status == 429);
+    assert_eq!(counted(&open), [0.0, 1.0, 1.0, 0.0]);
+}
+
+#[test]
+fn an_upload_that_expires_is_counted() {
+    let root = tempfile::tempdir().unwrap();
+    let age = ("REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE", "1s");
+    let interval = ("REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL", "1s");
+    let measured = Measured::start(Program::Wharf, root.path(), &[age, interval]);
+    measured.server.http().repository("a").begin();
+    let expired = || measured.scrape().value("wharf_uploads_expired_total");
+    eventually("the session has expired", || expired() > 0.0);
+    assert_eq!((expired(), measured.scrape().value("wharf_uploads_open")), (1.0, 0.0));
+}
+
+#[test]
+fn pages_have_handlers_of_their_own() {
+    let root = tempfile::tempdir().unwrap();
+    let measured = Measured::start(Program::Wharf, root.path(), &[("REGISTRY_UI_ENABLED", "true")]);
+    for (path, status) in [("/", 200), ("/ui/", 200), ("/ui/style.css", 200), ("/ui/r/none", 404), ("/none", 404)] {
+        measured.server.http().get(path).expect(status);
+    }
+    let scrape = measured.scrape();
+    let count = |handler| {
+        scrape.value(&format!("registry_http_request_duration_seconds_count{{handler=\"{handler}\",method=\"get\"}}"))
+    };
+    assert_eq!(["root", "page", "other"].map(count), [1.0, 3.0, 1.0]);
+}
+
 /// No label has values that clients choose: the series are the same, however many repositories, tags, users, paths and
 /// methods there are.
 #[test]

@@ -5,8 +5,8 @@ use std::{io::Read as _, thread, time::Duration};
 use reqwest::Method;
 
 use crate::{
-    hub::{Fault, Hub, Redirect},
-    mirror::{start, timed},
+    hub::{Body, Fault, Hub, Raw, Redirect, To},
+    mirror::{launch, start, timed},
     support::{
         http::{Registry, Repository, send, try_send},
         image::{Blob, IMAGE_MANIFEST, Image, Manifest},
@@ -76,6 +76,34 @@ fn row_02_the_first_bytes_come_while_the_rest_is_fetched() {
     assert!(rest == blob.bytes()[first.len()..]);
 }
 
+/// 200 places of a large blob, most of them spread evenly, and the rest where something begins or ends: 50 for each of
+/// four blobs, so that these are fetched at the same time.
+fn places() -> [Vec<usize>; 4] {
+    let (piece, kib) = (LARGER / 184, 1024);
+    let edges = [0, 1, 64 * kib, 128 * kib, 1024 * kib, LARGER - 128 * kib, LARGER - 64 * kib, LARGER - 1];
+    let around = edges.iter().flat_map(|edge| [edge.saturating_sub(1), *edge]);
+    let mut all: Vec<usize> = (0..184).map(|at| at * piece + at % 7).chain(around).collect();
+    all.sort_unstable();
+    assert_eq!(all.len(), 200);
+    [0, 1, 2, 3].map(|blob| all.iter().skip(blob).step_by(4).copied().collect())
+}
+
+/// Long enough that its bytes are sent before all of them are there.
+const LARGER: usize = 3 * 1024 * 1024 / 2;
+
+/// A hub with an image of four large layers, `a/b:t`.
+fn hub_with_larger() -> (Hub, tempfile::TempDir, [Blob; 4]) {
+    let blobs = [0, 1, 2, 3].map(|at| Blob::noise(50 + at, LARGER));
+    let (hub, config) = (Hub::new(), Blob::noise(77, 10));
+    blobs.iter().chain([&config]).for_each(|blob| hub.put_blob(blob));
+    let layers: Vec<_> = blobs.iter().map(Blob::descriptor).collect();
+    let body = serde_json::json!({
+        "schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config.descriptor(), "layers": layers,
+    });
+    hub.put_manifest("a/b", "t", &Manifest::new(&body, IMAGE_MANIFEST));
+    (hub, tempfile::tempdir().unwrap(), blobs)
+}
+
 #[test]
 fn row_04_a_break_at_any_byte_is_mended() {
     let small = Blob::noise(4, 40);
@@ -84,47 +112,88 @@ fn row_04_a_break_at_any_byte_is_mended() {
     let repository = server.http().repository("a/b");
     repository.manifest("t").expect(200);
     for at in 0..small.bytes().len() {
-        hub.set(|hub| (hub.faults, hub.takes_ranges) = (vec![Fault::Break(at)], at % 2 == 0));
-        assert!(blob_of(&repository, &small).unwrap() == small.bytes(), "{at}");
-        repository.delete(&format!("blobs/{}", small.digest())).expect(202);
-        std::fs::remove_file(crate::support::store::blob(root.path(), small.digest())).unwrap();
+        for takes_ranges in [true, false] {
+            hub.set(|hub| {
+                hub.takes_ranges = takes_ranges;
+                hub.faults.insert(small.digest().to_owned(), vec![Fault::Break(at)]);
+            });
+            hub.forget();
+            assert!(blob_of(&repository, &small).unwrap() == small.bytes(), "{at}");
+            assert_eq!(hub.count("GET", "/blobs/"), 2, "{at}");
+            repository.delete(&format!("blobs/{}", small.digest())).expect(202);
+            std::fs::remove_file(crate::support::store::blob(root.path(), small.digest())).unwrap();
+        }
     }
 }
 
 #[test]
-fn row_04_breaks_of_a_large_blob_are_mended() {
-    let blob = Blob::noise(5, 3 * 1024 * 1024);
+fn row_04_breaks_at_200_places_of_large_blobs_are_mended() {
     for (redirect, takes_ranges) in [(Redirect::Content, true), (Redirect::Nowhere, false)] {
-        let (hub, root) = hub_with(&blob);
-        let places: Vec<usize> = (1..100).map(|at| at * blob.bytes().len() / 100 + at).collect();
+        let (hub, root, blobs) = hub_with_larger();
         hub.set(|hub| {
             (hub.redirect, hub.takes_ranges) = (redirect, takes_ranges);
-            hub.faults = places.iter().map(|at| Fault::Break(*at)).collect();
+            for (blob, places) in blobs.iter().zip(places()) {
+                hub.faults.insert(blob.digest().to_owned(), places.into_iter().map(Fault::Break).collect());
+            }
         });
         let server = start(&hub, root.path());
         let repository = server.http().repository("a/b");
         repository.manifest("t").expect(200);
-        assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
+        thread::scope(|scope| {
+            for blob in &blobs {
+                let repository = &repository;
+                scope.spawn(move || assert!(blob_of(repository, blob).unwrap() == blob.bytes()));
+            }
+        });
+        for blob in &blobs {
+            let path = if takes_ranges { format!("/{}?signature", blob.digest()) } else { blob.digest().to_owned() };
+            assert_eq!(hub.count("GET", &path), 51, "one request more than breaks");
+        }
+        expect_honest_blobs(root.path());
     }
 }
 
 #[test]
 fn row_05_a_lie_at_any_byte_is_never_a_whole_body_and_is_not_stored() {
     let small = Blob::noise(6, 40);
-    let large = Blob::noise(7, 3 * 1024 * 1024);
-    for (blob, step) in [(&small, 1), (&large, 100_003)] {
-        let (hub, root) = hub_with(blob);
-        let server = start(&hub, root.path());
-        let repository = server.http().repository("a/b");
-        repository.manifest("t").expect(200);
-        for at in (0..blob.bytes().len()).step_by(step).chain([blob.bytes().len() - 1]) {
-            hub.set(|hub| hub.fault = Some(Fault::Lie(at)));
-            assert!(blob_of(&repository, blob).is_err(), "{at}");
-        }
-        hub.set(|hub| hub.fault = None);
-        assert!(blob_of(&repository, blob).unwrap() == blob.bytes());
-        expect_honest_blobs(root.path());
+    let (hub, root) = hub_with(&small);
+    let server = start(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    repository.manifest("t").expect(200);
+    let stored = crate::support::store::blob(root.path(), small.digest());
+    for at in 0..small.bytes().len() {
+        hub.set(|hub| hub.fault = Some(Fault::Lie(at)));
+        repository.get(&format!("blobs/{}", small.digest())).expect(503);
+        assert!(!stored.exists(), "{at}");
     }
+    hub.set(|hub| hub.fault = None);
+    assert!(blob_of(&repository, &small).unwrap() == small.bytes());
+}
+
+#[test]
+fn row_05_a_lie_at_200_places_of_large_blobs_is_never_a_whole_body_and_is_not_stored() {
+    let (hub, root, blobs) = hub_with_larger();
+    hub.set(|hub| {
+        for (blob, places) in blobs.iter().zip(places()) {
+            hub.faults.insert(blob.digest().to_owned(), places.into_iter().map(Fault::Lie).collect());
+        }
+    });
+    let server = start(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    repository.manifest("t").expect(200);
+    thread::scope(|scope| {
+        for (blob, places) in blobs.iter().zip(places()) {
+            let (repository, stored) = (&repository, crate::support::store::blob(root.path(), blob.digest()));
+            scope.spawn(move || {
+                for at in places {
+                    assert!(blob_of(repository, blob).is_err(), "{at}");
+                    assert!(!stored.exists(), "{at}");
+                }
+                assert!(blob_of(repository, blob).unwrap() == blob.bytes());
+            });
+        }
+    });
+    expect_honest_blobs(root.path());
 }
 
 #[test]
@@ -257,10 +326,46 @@ fn redirects_and_lengths_that_lead_nowhere_are_no_blob() {
 fn a_fetch_that_goes_silent_goes_on_with_another_request() {
     let blob = Blob::noise(14, 3 * 1024 * 1024);
     let (hub, root) = hub_with(&blob);
-    hub.set(|hub| hub.faults = vec![Fault::Silence(1024 * 1024)]);
+    hub.set(|hub| {
+        hub.faults.insert(blob.digest().to_owned(), vec![Fault::Silence(1024 * 1024)]);
+    });
     let server = start(&hub, root.path());
     let repository = server.http().repository("a/b");
     repository.manifest("t").expect(200);
     assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
     assert_eq!(hub.count("GET", "/blobs/"), 2);
+}
+
+#[test]
+fn a_fetch_waits_for_an_upstream_that_begins_anew() {
+    let blob = Blob::noise(15, 3 * 1024 * 1024);
+    let (hub, root) = hub_with(&blob);
+    let server = start(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    repository.manifest("t").expect(200);
+    hub.set(|hub| {
+        hub.faults.insert(blob.digest().to_owned(), vec![Fault::Break(1024 * 1024)]);
+        hub.raw = Some(Raw { to: To::Range, ..Raw::new("HTTP/1.1 502 Bad Gateway\r\n\r\n", Body::Text("no")) });
+    });
+    thread::scope(|scope| {
+        let pull = scope.spawn(|| blob_of(&repository, &blob));
+        eventually("it goes on", || hub.seen().iter().any(|seen| seen.header("range").is_some()));
+        hub.set(|hub| hub.raw = None);
+        assert!(pull.join().unwrap().unwrap() == blob.bytes());
+    });
+}
+
+/// As proxies do that restart, or close what was idle for long.
+#[test]
+fn connections_that_are_closed_when_they_are_used_again_are_no_failure() {
+    let blob = Blob::noise(16, 3000);
+    let (hub, root) = hub_with(&blob);
+    let server = launch(&hub, root.path()).set("REGISTRY_PROXY_FRESH", "0s").start();
+    let repository = server.http().repository("a/b");
+    hub.set(|hub| hub.closes = true);
+    repository.manifest("t").expect(200);
+    for _ in 0..50 {
+        assert_eq!(repository.manifest("t").expect(200).header("warning"), None);
+    }
+    assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
 }

@@ -1,124 +1,26 @@
 //! An upstream registry that acts as Docker Hub does, and fails on demand: tokens from a host of its own, a redirect of
 //! blobs to a third one, limits, and a break, a lie or silence at any byte.
 
+mod behaviour;
+mod raw;
+mod wire;
+
 use std::{
     collections::HashMap,
     fmt::Write as _,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    io::{BufReader, Read as _},
+    net::TcpListener,
     sync::{Arc, Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::support::{
-    image::{Blob, IMAGE_INDEX, Image, Index, Manifest, sha256},
-    wait::pass,
+use self::wire::{Answer, Seen, Stream, read_request};
+pub(crate) use self::{
+    behaviour::{Auth, Behaviour, Fault, Redirect},
+    raw::{Body, Raw, To},
 };
-
-/// How requests are authenticated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Auth {
-    #[default]
-    Open,
-    /// A token for each repository; private ones need the credentials `me:secret`.
-    Bearer,
-    /// The credentials `me:secret`.
-    Basic,
-}
-
-/// What becomes of a blob's bytes, counted from the first byte of the blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// The connection ends there.
-    Break(usize),
-    /// This byte is another one.
-    Lie(usize),
-    /// Nothing more comes.
-    Silence(usize),
-}
-
-/// Where a GET of a blob leads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Redirect {
-    #[default]
-    Nowhere,
-    /// To the third host, with a signature.
-    Content,
-    /// To itself.
-    Circle,
-    /// To this URL.
-    To(String),
-}
-
-/// What the hub does.
-#[derive(Clone, Debug)]
-pub(crate) struct Behaviour {
-    pub(crate) auth: Auth,
-    /// Repositories that need the credentials.
-    pub(crate) private: Vec<String>,
-    /// How long a token lasts, in seconds.
-    pub(crate) token_life: u64,
-    /// The realm, in the place of its own.
-    pub(crate) realm: Option<String>,
-    pub(crate) redirect: Redirect,
-    /// The faults of the next bodies of blobs, one for each request.
-    pub(crate) faults: Vec<Fault>,
-    /// A fault of all bodies of blobs.
-    pub(crate) fault: Option<Fault>,
-    /// The status of every answer, and more header lines.
-    pub(crate) status: Option<(u16, String)>,
-    /// The status of every HEAD.
-    pub(crate) head: Option<u16>,
-    /// Every request is taken, and none is answered.
-    pub(crate) is_silent: bool,
-    /// Whether `Range` is understood.
-    pub(crate) takes_ranges: bool,
-    /// Whether manifests come with their digests.
-    pub(crate) says_digests: bool,
-    /// The bodies of manifests, in the place of the right ones.
-    pub(crate) body: Option<Vec<u8>>,
-    /// How long each piece of 64 KiB of a blob waits.
-    pub(crate) delay: Duration,
-}
-
-impl Default for Behaviour {
-    fn default() -> Self {
-        Self {
-            auth: Auth::Open,
-            private: Vec::new(),
-            token_life: 300,
-            realm: None,
-            redirect: Redirect::Nowhere,
-            faults: Vec::new(),
-            fault: None,
-            status: None,
-            head: None,
-            is_silent: false,
-            takes_ranges: true,
-            says_digests: true,
-            body: None,
-            delay: Duration::ZERO,
-        }
-    }
-}
-
-/// A request that the hub got.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
-    /// `registry`, `auth` or `content`.
-    pub(crate) host: &'static str,
-    pub(crate) method: String,
-    pub(crate) path: String,
-    /// Names in lower case.
-    headers: HashMap<String, String>,
-}
-
-impl Seen {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
-    }
-}
+use crate::support::image::{Blob, IMAGE_INDEX, Image, Index, Manifest, sha256};
 
 #[derive(Default)]
 struct State {
@@ -149,7 +51,7 @@ impl Hub {
             thread::spawn(move || {
                 for stream in listener.incoming() {
                     let hub = hub.clone();
-                    thread::spawn(move || hub.serve(host, stream.unwrap()));
+                    thread::spawn(move || hub.serve(host, Box::new(stream.unwrap())));
                 }
             });
         }
@@ -214,7 +116,7 @@ impl Hub {
         self.state.lock().unwrap()
     }
 
-    fn serve(&self, host: &'static str, stream: TcpStream) {
+    fn serve(&self, host: &'static str, stream: Box<dyn Stream>) {
         let mut reader = BufReader::new(stream);
         while let Some(seen) = read_request(host, &mut reader) {
             self.state().seen.push(seen.clone());
@@ -224,14 +126,28 @@ impl Hub {
                 let _ = reader.read(&mut [0]);
                 return;
             }
+            if let Some(raw) = behaviour.raw.filter(|raw| raw.is_for(&seen)) {
+                let (media_type, right) = self.right(&seen);
+                let _ = raw.send(reader.get_mut(), &seen, (&media_type, &right));
+                return;
+            }
             let sent = match host {
                 "auth" => self.issue(&seen).send(reader.get_mut(), &seen),
                 _ => self.answer(host, &seen, &behaviour).send(reader.get_mut(), &seen),
             };
-            if sent.is_err() {
+            if sent.is_err() || behaviour.closes {
                 return;
             }
         }
+    }
+
+    /// The type and the bytes of what a request means.
+    fn right(&self, seen: &Seen) -> (String, Vec<u8>) {
+        let (state, rest) = (self.state(), seen.path.trim_start_matches("/v2/"));
+        let blob = rest.rsplit_once("/blobs/").and_then(|(_, digest)| state.blobs.get(digest));
+        let manifest = rest.split_once("/manifests/").map(|(name, reference)| (name.to_owned(), reference.to_owned()));
+        let manifest = manifest.and_then(|key| state.manifests.get(&key)).cloned();
+        manifest.or_else(|| Some(("application/octet-stream".to_owned(), blob?.clone()))).unwrap_or_default()
     }
 
     /// A token for the scope, if the sender may have it.
@@ -355,7 +271,8 @@ impl Hub {
         let mut state = self.state();
         let Some(bytes) = state.blobs.get(digest).cloned() else { return Answer::error(404, "") };
         let is_one_byte = seen.header("range") == Some("bytes=0-0");
-        let next = (!state.behaviour.faults.is_empty() && !is_one_byte).then(|| state.behaviour.faults.remove(0));
+        let faults = state.behaviour.faults.get_mut(digest).filter(|faults| !faults.is_empty() && !is_one_byte);
+        let next = faults.map(|faults| faults.remove(0));
         let fault = next.or(state.behaviour.fault).filter(|_| !is_one_byte);
         let takes_ranges = state.behaviour.takes_ranges;
         let range = seen.header("range").filter(|_| takes_ranges).and_then(|range| range.strip_prefix("bytes="));
@@ -375,69 +292,6 @@ impl Hub {
             Fault::Silence(at) => Some(Fault::Silence(at.checked_sub(first)?)),
         });
         answer
-    }
-}
-
-struct Answer {
-    status: u16,
-    headers: String,
-    body: Vec<u8>,
-    fault: Option<Fault>,
-    delay: Duration,
-}
-
-impl Answer {
-    fn new(status: u16, headers: &str, body: Vec<u8>) -> Self {
-        Self { status, headers: headers.to_owned(), body, fault: None, delay: Duration::ZERO }
-    }
-
-    fn error(status: u16, headers: &str) -> Self {
-        Self::new(status, &format!("Content-Type: text/plain\r\n{headers}"), b"no".to_vec())
-    }
-
-    fn send(mut self, stream: &mut TcpStream, seen: &Seen) -> std::io::Result<()> {
-        let head = format!("HTTP/1.1 {} X\r\n{}Content-Length: {}\r\n\r\n", self.status, self.headers, self.body.len());
-        stream.write_all(head.as_bytes())?;
-        if seen.method == "HEAD" {
-            return Ok(());
-        }
-        let cut = match self.fault {
-            Some(Fault::Break(at) | Fault::Silence(at)) => at.min(self.body.len()),
-            Some(Fault::Lie(at)) => {
-                if let Some(byte) = self.body.get_mut(at) {
-                    *byte ^= 1;
-                }
-                self.body.len()
-            }
-            None => self.body.len(),
-        };
-        for piece in self.body[..cut].chunks(64 * 1024) {
-            if !self.delay.is_zero() {
-                pass(self.delay, "how slowly the upstream sends");
-            }
-            stream.write_all(piece)?;
-        }
-        match self.fault {
-            Some(Fault::Break(_)) if cut < self.body.len() => Err(std::io::ErrorKind::BrokenPipe.into()),
-            Some(Fault::Silence(_)) if cut < self.body.len() => {
-                let _ = stream.read(&mut [0]);
-                Err(std::io::ErrorKind::TimedOut.into())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-fn read_request(host: &'static str, reader: &mut BufReader<TcpStream>) -> Option<Seen> {
-    let mut line = String::new();
-    reader.read_line(&mut line).ok().filter(|len| *len > 0)?;
-    let mut words = line.split_whitespace();
-    let mut seen = Seen { host, method: words.next()?.to_owned(), path: words.next()?.to_owned(), ..Seen::default() };
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|len| *len > 0)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { return Some(seen) };
-        seen.headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
 }
 

@@ -6,6 +6,7 @@ mod support;
 
 mod blobs;
 mod clients;
+mod failures;
 mod hub;
 mod mirror;
 mod names;

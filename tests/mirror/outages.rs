@@ -1,14 +1,23 @@
 //! An upstream that fails: what is stored is served, and nobody waits for long.
 
-use std::{net::TcpListener, thread};
+use std::{
+    net::{Ipv4Addr, SocketAddrV4},
+    thread,
+    time::Duration,
+};
+
+use reqwest::Method;
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 
 use crate::{
-    hub::Hub,
+    hub::{Body, Hub, Raw},
     mirror::{asking, launch, start, timed},
     support::{
+        http::try_send,
         image::{Blob, Image},
         server::Server,
         store::expect_honest_blobs,
+        wait::eventually,
     },
 };
 
@@ -27,7 +36,11 @@ fn row_09_an_upstream_that_refuses_connections_is_no_wait() {
     let (hub, image) = (Hub::new(), Image::new(1, "amd64"));
     hub.put("a/b", "t", &image);
     start(&hub, root.path()).http().repository("a/b").expect_image("t", &image);
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // It is bound, so nobody else gets it, and it does not listen.
+    let closed = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&closed, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let closed = SocketAddrV4::try_from(getsockname(&closed).unwrap()).map(|address| (address, closed)).unwrap();
+    let (closed, _held) = closed;
     let server = launch(&hub, root.path()).set("REGISTRY_PROXY_REMOTEURL", &format!("http://{closed}")).start();
     let repository = server.http().repository("a/b");
     for _ in 0..3 {
@@ -37,6 +50,26 @@ fn row_09_an_upstream_that_refuses_connections_is_no_wait() {
     }
     repository.expect_image("t", &image);
     repository.manifest("other").expect(503);
+}
+
+#[test]
+fn an_upstream_that_is_down_has_one_line_in_the_log_and_one_when_it_answers() {
+    let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
+    let (server, _) = warm(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    hub.set(|hub| hub.status = Some((500, String::new())));
+    let count = |text: &str| server.log().matches(text).count();
+    // Five errors in a row count as down.
+    (0..20).for_each(|number| drop(repository.manifest(&format!("none-{number}")).expect(503)));
+    eventually("the lines", || count("the upstream gives nothing") > 0);
+    let warned = count("the upstream gives nothing");
+    assert!(warned <= 5, "{}", server.log());
+    hub.set(|hub| hub.status = None);
+    eventually("it is asked again", || {
+        repository.manifest("t").expect(200);
+        count("the upstream answers again") == 1
+    });
+    assert_eq!((count("ERROR"), count("the upstream gives nothing")), (0, warned), "{}", server.log());
 }
 
 #[test]
@@ -56,6 +89,20 @@ fn row_10_an_upstream_that_hangs_is_waited_for_once() {
     assert!(time < 1000, "{time} ms");
     let (time, _) = timed(|| repository.manifest("other").expect(503));
     assert!(time < 1000, "{time} ms");
+}
+
+#[test]
+fn row_10_clients_that_do_not_wait_learn_that_an_upstream_hangs() {
+    let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
+    let (server, image) = warm(&hub, root.path());
+    hub.set(|hub| hub.is_silent = true);
+    let repository = server.http().repository("a/b");
+    let within_two_seconds = || {
+        let request = repository.request(Method::GET, "manifests/t").timeout(Duration::from_secs(2));
+        try_send(request).is_ok_and(|answer| answer.status == 200 && answer.body == image.manifest().bytes())
+    };
+    assert!(!within_two_seconds(), "the upstream is waited for");
+    eventually("the tag is served", within_two_seconds);
 }
 
 #[test]
@@ -114,4 +161,13 @@ fn bodies_that_are_no_manifests_are_not_stored() {
     hub.set(|hub| hub.body = None);
     repository.expect_image("t", &image);
     expect_honest_blobs(root.path());
+}
+
+#[test]
+fn a_list_that_comes_too_slowly_is_that_of_what_is_stored() {
+    let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
+    let (server, _) = warm(&hub, root.path());
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+    hub.set(|hub| hub.raw = Some(Raw::new(head, Body::SpacesOfASecond)));
+    assert_eq!(server.http().repository("a/b").tags(), ["t"]);
 }

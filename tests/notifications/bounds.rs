@@ -1,13 +1,18 @@
 //! An endpoint that is down for ever: what waits is bounded.
 
-use std::{fs, path::Path};
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     endpoint::{Endpoint, Mood},
     support::{
         image::{Blob, Image},
         server::{Launch, Program},
-        wait::eventually,
+        wait::{eventually, pass},
     },
 };
 
@@ -47,6 +52,51 @@ fn what_waits_too_long_is_given_up() {
     server.http().repository("app").push_blob(&Blob::noise(1, 100));
     eventually("it is given up", || records(root.path()) == 0);
     assert!(server.log().contains("notifications were given up"));
+}
+
+/// The date of a record is that of a clock which may have been wrong.
+#[test]
+fn a_record_from_long_ago_is_still_sent_after_a_start() {
+    let (root, endpoint) = (tempfile::tempdir().unwrap(), Endpoint::new());
+    endpoint.set(Mood::HangsUp);
+    let server = endpoint.launch(Program::Wharf, root.path(), "").start();
+    server.http().repository("app").push_blob(&Blob::noise(1, 100));
+    server.stop();
+    let (_, record) = the_record(root.path());
+    fs::File::open(record).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let server = endpoint.launch(Program::Wharf, root.path(), "").start();
+    pass(Duration::from_secs(3), "the upkeep, which runs each second");
+    assert_eq!(records(root.path()), 1, "{}", server.log());
+    endpoint.set(Mood::Answers(200));
+    endpoint.expect(1);
+}
+
+/// The name and the path of the only record.
+fn the_record(root: &Path) -> (OsString, PathBuf) {
+    let mut entries = fs::read_dir(root.join("wharf/outbox/records")).unwrap();
+    let entry = entries.next().unwrap().unwrap();
+    (entry.file_name(), entry.path())
+}
+
+#[test]
+fn a_record_that_cannot_be_read_has_one_line_in_the_log_and_is_sent_later() {
+    let (root, endpoint) = (tempfile::tempdir().unwrap(), Endpoint::new());
+    endpoint.set(Mood::HangsUp);
+    let server = endpoint.launch(Program::Wharf, root.path(), "").start();
+    server.http().repository("app").push_blob(&Blob::noise(1, 100));
+    server.stop();
+    let (name, record) = the_record(root.path());
+    let aside = root.path().join(name);
+    fs::rename(&record, &aside).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", &record).unwrap();
+    let server = endpoint.launch(Program::Wharf, root.path(), "").start();
+    endpoint.set(Mood::Answers(200));
+    pass(Duration::from_secs(3), "the attempts, of which one is made each second");
+    fs::remove_file(&record).unwrap();
+    fs::rename(&aside, &record).unwrap();
+    endpoint.expect(1);
+    let log = server.log();
+    assert_eq!(log.matches("can't be read").count(), 1, "{log}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     bounds::records,
     endpoint::{Endpoint, Mood},
-    support::{image::Blob, server::Program, wait::eventually},
+    support::{command::wharf, image::Blob, server::Program, wait::eventually},
 };
 
 /// The figures of the only endpoint, after a command.
@@ -60,6 +60,33 @@ fn a_retry_ends_the_wait() {
         endpoint.events().len() == 1
     });
     eventually("no error any more", || events(root.path(), &[])["last_error"].is_null());
+}
+
+#[test]
+fn options_stand_before_the_subcommand_and_after_it() {
+    let (root, endpoint) = (tempfile::tempdir().unwrap(), Endpoint::new());
+    endpoint.set(Mood::Answers(503));
+    let server = endpoint.launch(Program::Wharf, root.path(), "").start();
+    let settings = root.path().join("registry.toml");
+    std::fs::write(&settings, "[storage.filesystem]\nrootdirectory = \"/nowhere\"\n").unwrap();
+    let file = settings.to_str().unwrap();
+    // A variable goes before the file.
+    for arguments in [
+        &["--config", file, "drop"][..],
+        &["drop", "--config", file],
+        &[file, "drop"],
+        &["drop", file],
+        &["--endpoint", "hook", "drop"],
+        &["drop", "--endpoint", "hook"],
+    ] {
+        server.http().repository("app").push_blob(&Blob::noise(1, 100));
+        eventually("it waits", || events(root.path(), &[])["waiting"] == 1);
+        assert_eq!(events(root.path(), arguments)["dropped"], 1, "{arguments:?}");
+    }
+    let output = wharf(root.path(), &["events", "--endpoint", "x", "drop"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no endpoint `x`"), "{output:?}");
+    let output = wharf(root.path(), &["events", "--config", "/nowhere/x.toml", "drop"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere/x.toml"), "{output:?}");
 }
 
 #[test]

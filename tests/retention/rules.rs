@@ -1,5 +1,7 @@
 //! Which tags go.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::{
@@ -7,6 +9,7 @@ use crate::{
         command::{wharf, wharf_with},
         image::{IMAGE_INDEX, Image, Index, Manifest},
         server::Server,
+        wait::pass,
     },
     wharf::{DAY, date, launch, named, retain},
 };
@@ -59,6 +62,19 @@ fn a_server_runs_its_rules_by_itself() {
     let server = launch(root.path(), RULES).set("REGISTRY_STORAGE_RETENTION_INTERVAL", "1s").start();
     crate::support::wait::eventually("the rules ran", || server.http().repository("ci/app").tags().len() == 3);
     assert!(server.log().contains("a tag that no rule keeps was removed"), "{}", server.log());
+}
+
+#[test]
+fn a_store_that_is_read_only_by_the_settings_keeps_its_tags_unless_asked() {
+    let root = tempfile::tempdir().unwrap();
+    let server = launch(root.path(), RULES).start();
+    fill(&server);
+    server.stop();
+    let launch = launch(root.path(), RULES).set("REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED", "true");
+    let server = launch.set("REGISTRY_STORAGE_RETENTION_INTERVAL", "100ms").start();
+    pass(Duration::from_millis(1500), "runs that would be due");
+    assert_eq!(server.http().repository("ci/app").tags().len(), 5);
+    assert_eq!(named(&retain(root.path(), RULES, &[])), ["ci/app:pr-1", "ci/app:pr-2"]);
 }
 
 #[test]

@@ -55,17 +55,27 @@ fn a_record_goes_when_all_endpoints_are_done_with_it() {
 fn the_oldest_are_given_up_but_none_that_is_being_made() {
     let queue = Queue::new(2);
     let numbers: Vec<_> = (0..4).map(|_| begin(&queue, 4097)).collect();
-    assert_eq!(queue.bound(BLOCK, None), [0, 0]);
+    assert_eq!(queue.bound(BLOCK, Duration::MAX), [0, 0]);
     for number in &numbers {
         queue.end(*number, Some(Progress::Made));
     }
     queue.done(0, numbers[0]);
     // A record takes two blocks here.
-    assert_eq!(queue.bound(5 * BLOCK, None), [1, 2]);
+    assert_eq!(queue.bound(5 * BLOCK, Duration::MAX), [1, 2]);
     assert_eq!((next(&queue, 0), queue.waiting(1).count), (Some(numbers[2]), 2));
-    assert_eq!(queue.bound(u64::MAX, Some(SystemTime::UNIX_EPOCH)), [0, 0]);
-    let later = SystemTime::now() + std::time::Duration::from_secs(60);
-    assert_eq!((queue.bound(u64::MAX, Some(later)), queue.waiting(0).count), (vec![2, 2], 0));
+    assert_eq!(queue.bound(u64::MAX, Duration::from_secs(3600)), [0, 0]);
+    assert_eq!((queue.bound(u64::MAX, Duration::ZERO), queue.waiting(0).count), (vec![2, 2], 0));
+}
+
+/// The date of a record may be far in the past because a clock was set.
+#[test]
+fn a_record_that_was_left_goes_by_the_time_that_it_waited() {
+    let (queue, hour) = (Queue::new(1), Duration::from_secs(3600));
+    queue.restore_record(1, 1, SystemTime::UNIX_EPOCH, Duration::ZERO);
+    assert_eq!(queue.bound(u64::MAX, hour), [0]);
+    queue.restore_record(2, 1, SystemTime::now(), 2 * hour);
+    queue.done(0, 1);
+    assert_eq!(queue.bound(u64::MAX, hour), [1]);
 }
 
 /// A client chooses the length of its `User-Agent`.

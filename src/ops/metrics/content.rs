@@ -16,6 +16,7 @@ use crate::registry::{
 pub(super) struct Content {
     uploads_begun: AtomicU64,
     uploads_cancelled: AtomicU64,
+    uploads_expired: AtomicU64,
     damaged: AtomicU64,
     collections: AtomicU64,
     collected_bytes: AtomicU64,
@@ -37,6 +38,7 @@ impl Content {
             Event::Collected(report) if !report.dry_run => self.collected(report),
             Event::Collected(_) => {}
             Event::Damaged(_) => add(&self.damaged, 1),
+            Event::UploadExpired => add(&self.uploads_expired, 1),
         }
     }
 
@@ -62,6 +64,11 @@ impl Content {
         let counters = [
             ("wharf_uploads_begun_total", "Upload sessions that began.", get(&self.uploads_begun)),
             ("wharf_uploads_cancelled_total", "Upload sessions that a client cancelled.", get(&self.uploads_cancelled)),
+            (
+                "wharf_uploads_expired_total",
+                "Unfinished uploads that were removed for their age.",
+                get(&self.uploads_expired),
+            ),
             ("wharf_damaged_contents_total", "Stored contents that did not have their digest.", get(&self.damaged)),
             ("wharf_gc_collections_total", "Garbage collections that came to their end.", get(&self.collections)),
             ("wharf_gc_freed_bytes_total", "Bytes that collections freed.", get(&self.collected_bytes)),

@@ -1,6 +1,6 @@
 //! Counters of one histogram.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use super::count::Count;
 
 /// The upper bounds of the first buckets of a histogram, from the least; the last bucket has none.
 #[derive(Debug)]
@@ -59,23 +59,29 @@ const MOST: usize = 22;
 #[derive(Debug, Default)]
 pub(super) struct Histogram {
     /// By bucket, each without those below it. The one after the last bound has none.
-    buckets: [AtomicU64; MOST + 1],
-    sum: AtomicU64,
+    buckets: [Count; MOST + 1],
+    sum: Count,
 }
 
 impl Histogram {
     /// Counts a value.
     pub(super) fn observe(&self, bounds: &Bounds, value: u64) {
         let bucket = bounds.values.partition_point(|bound| *bound < value);
-        self.buckets[bucket].fetch_add(1, Relaxed);
-        self.sum.fetch_add(value, Relaxed);
+        self.buckets[bucket].add(1);
+        self.sum.add(value);
+    }
+
+    /// Adds what another histogram with the same bounds has counted.
+    pub(super) fn add(&self, other: &Self) {
+        self.buckets.iter().zip(&other.buckets).for_each(|(bucket, other)| bucket.add(other.get()));
+        self.sum.add(other.sum.get());
     }
 
     /// How many values were observed up to each bound, and how many in all.
     pub(super) fn cumulative(&self, bounds: &Bounds) -> (Vec<u64>, u64) {
         let mut count = 0;
-        let mut upto = |bucket: &AtomicU64| {
-            count += bucket.load(Relaxed);
+        let mut upto = |bucket: &Count| {
+            count += bucket.get();
             count
         };
         let counts: Vec<u64> = self.buckets[..bounds.values.len()].iter().map(&mut upto).collect();
@@ -86,7 +92,7 @@ impl Histogram {
     /// The sum of all values, in the unit that is exposed.
     #[expect(clippy::cast_precision_loss, reason = "a sum of 2^53 nanoseconds is a hundred days of work")]
     pub(super) fn sum(&self, bounds: &Bounds) -> f64 {
-        self.sum.load(Relaxed) as f64 / bounds.scale
+        self.sum.get() as f64 / bounds.scale
     }
 }
 

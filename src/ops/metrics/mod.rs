@@ -1,8 +1,10 @@
 //! Metrics in the text format of Prometheus: registry:2's and registry:3's names, labels and buckets, and wharf's own.
 //!
-//! Every label has a closed set of values, so no client can add series. All counters are fixed atomics.
+//! Every label has a closed set of values, so no client can add series. What each request counts is counted by
+//! thread, and added up by a scrape.
 
 mod content;
+mod count;
 mod histogram;
 mod process;
 mod requests;
@@ -14,7 +16,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 pub use self::text::{Kind, Text};
 use actix_web::HttpRequest;
 
-use self::{content::Content, requests::Requests, storage::Actions};
+use self::{content::Content, count::PerThread, requests::Requests, storage::Actions};
 use crate::{
     http::{RequestListener, RequestRecord, Route},
     registry::{
@@ -30,8 +32,8 @@ pub(super) const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The counters of a server. They are told of requests, of the registry's events and of the store's actions.
 #[derive(Debug, Default)]
 pub struct Metrics {
-    requests: Requests,
-    actions: Actions,
+    requests: PerThread<Requests>,
+    actions: PerThread<Actions>,
     content: Content,
 }
 
@@ -50,8 +52,8 @@ impl Metrics {
         others: &[Arc<dyn MetricSource>],
     ) -> String {
         let mut text = Text::default();
-        self.requests.write(&mut text);
-        self.actions.write(&mut text, registry.storage_driver());
+        self.requests.total().write(&mut text);
+        self.actions.total().write(&mut text, registry.storage_driver());
         let cache = registry.cache_counts();
         let (name, help) = ("registry_storage_cache_total", "The number of cache request received");
         text.family(name, Kind::Counter, help);
@@ -89,11 +91,11 @@ async fn write_store(text: &mut Text, registry: &Registry, is_writable: bool) {
 
 impl RequestListener for Metrics {
     fn begun(&self, route: Route, request: &HttpRequest) {
-        self.requests.begun(route, request);
+        self.requests.own().begun(route, request);
     }
 
     fn ended(&self, record: &RequestRecord) {
-        self.requests.ended(record);
+        self.requests.own().ended(record);
     }
 }
 
@@ -109,6 +111,6 @@ impl Listener for Metrics {
 
 impl Observer for Metrics {
     fn action(&self, action: Action, took: Duration, outcome: Result<(), &StorageError>) {
-        self.actions.count(action, took, outcome);
+        self.actions.own().count(action, took, outcome);
     }
 }

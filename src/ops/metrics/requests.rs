@@ -1,20 +1,22 @@
 //! Requests to the distribution API, as registry:2 counts them.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-
 use actix_web::{
     HttpRequest,
     http::{Method, header::CONTENT_LENGTH},
 };
 
 use super::{
+    count::{Count, Counts},
     histogram::{Histogram, LATENCIES, SIZES},
     text::{Kind, Text},
 };
-use crate::http::{RequestRecord, Route};
+use crate::http::{Limit, RequestRecord, Route};
+
+/// The start of the routes of all pages.
+const PAGES: &str = "/ui/";
 
 /// registry:2's names of the routes, and ours beside them. The last is for all paths that none has.
-const HANDLERS: [(&str, &str); 11] = [
+const HANDLERS: [(&str, &str); 13] = [
     ("/v2/", "base"),
     ("/v2/<name>/blobs/<digest>", "blob"),
     ("/v2/<name>/blobs/uploads/", "blob_upload"),
@@ -25,6 +27,8 @@ const HANDLERS: [(&str, &str); 11] = [
     ("/v2/<name>/referrers/<digest>", "referrers"),
     ("/token", "token"),
     ("/healthz", "health"),
+    ("/", "root"),
+    (PAGES, "page"),
     ("", "other"),
 ];
 
@@ -69,16 +73,27 @@ const CODES: [(u16, &str); 33] = [
 ];
 
 /// The limits of which a status says that a request met them.
-const LIMITS: [(u16, &str); 6] =
-    [(408, "time"), (413, "size"), (414, "target"), (429, "rate"), (431, "head"), (507, "room")];
+const LIMITS: [(u16, &str); 5] = [(408, "time"), (413, "size"), (414, "target"), (431, "head"), (507, "room")];
+
+/// The limits behind 429.
+const LIMITS_OF_429: [(Limit, &str); 4] = [
+    (Limit::Passwords, "passwords"),
+    (Limit::Uploads, "uploads"),
+    (Limit::Sessions, "sessions"),
+    (Limit::Upstream, "upstream"),
+];
 
 /// The counters of all requests.
 #[derive(Debug)]
-pub(super) struct Requests([Handler; HANDLERS.len()]);
+pub(super) struct Requests {
+    handlers: [Handler; HANDLERS.len()],
+    limited: [Count; LIMITS_OF_429.len()],
+}
 
 #[derive(Debug, Default)]
 struct Handler {
-    in_flight: AtomicI64,
+    begun: Count,
+    ended: Count,
     by_method: [ByMethod; METHODS.len()],
     received: Histogram,
     sent: Histogram,
@@ -87,18 +102,21 @@ struct Handler {
 #[derive(Debug)]
 struct ByMethod {
     seconds: Histogram,
-    by_code: [AtomicU64; CODES.len() + 1],
+    by_code: [Count; CODES.len() + 1],
 }
 
 impl Default for ByMethod {
     fn default() -> Self {
-        Self { seconds: Histogram::default(), by_code: std::array::from_fn(|_| AtomicU64::new(0)) }
+        Self { seconds: Histogram::default(), by_code: std::array::from_fn(|_| Count::default()) }
     }
 }
 
 impl Default for Requests {
     fn default() -> Self {
-        Self(std::array::from_fn(|_| Handler::default()))
+        Self {
+            handlers: std::array::from_fn(|_| Handler::default()),
+            limited: std::array::from_fn(|_| Count::default()),
+        }
     }
 }
 
@@ -106,7 +124,7 @@ impl Requests {
     /// A request has been given to a route.
     pub(super) fn begun(&self, route: Route, request: &HttpRequest) {
         let handler = self.handler(route.template);
-        handler.in_flight.fetch_add(1, Relaxed);
+        handler.begun.add(1);
         handler.received.observe(&SIZES, size(request));
     }
 
@@ -114,22 +132,26 @@ impl Requests {
     pub(super) fn ended(&self, record: &RequestRecord) {
         let handler = self.handler(record.route);
         if record.has_route() {
-            handler.in_flight.fetch_sub(1, Relaxed);
+            handler.ended.add(1);
         }
         let method = &handler.by_method[method(record.method.as_ref())];
         let code = CODES.binary_search_by_key(&record.status.as_u16(), |(code, _)| *code).unwrap_or(CODES.len());
-        method.by_code[code].fetch_add(1, Relaxed);
+        method.by_code[code].add(1);
         method.seconds.observe(&LATENCIES, u64::try_from(record.elapsed().as_nanos()).unwrap_or(u64::MAX));
         handler.sent.observe(&SIZES, record.bytes);
+        if let Some(at) = LIMITS_OF_429.iter().position(|(limit, _)| record.limit == Some(*limit)) {
+            self.limited[at].add(1);
+        }
     }
 
     fn handler(&self, template: &str) -> &Handler {
+        let template = if template.starts_with(PAGES) { PAGES } else { template };
         let at = HANDLERS.iter().position(|(route, _)| *route == template);
-        &self.0[at.unwrap_or(HANDLERS.len() - 1)]
+        &self.handlers[at.unwrap_or(HANDLERS.len() - 1)]
     }
 
     fn handlers(&self) -> impl Iterator<Item = (&'static str, &Handler)> {
-        HANDLERS.iter().map(|(_, name)| *name).zip(&self.0)
+        HANDLERS.iter().map(|(_, name)| *name).zip(&self.handlers)
     }
 
     /// The counters of each method of each handler, with their names.
@@ -144,7 +166,9 @@ impl Requests {
         let name = "registry_http_in_flight_requests";
         text.family(name, Kind::Gauge, "The in-flight HTTP requests");
         for (handler, counted) in self.handlers() {
-            text.series(name, &[("handler", handler)], counted.in_flight.load(Relaxed));
+            // A request may begin and end while the threads are added up.
+            let in_flight = counted.begun.get().wrapping_sub(counted.ended.get()).cast_signed().max(0);
+            text.series(name, &[("handler", handler)], in_flight);
         }
         let name = "registry_http_request_duration_seconds";
         text.histograms(name, "The HTTP request latencies in seconds.");
@@ -170,25 +194,44 @@ impl Requests {
         let codes = || CODES.iter().map(|(_, code)| *code).chain(["other"]);
         for (handler, method, counted) in self.methods() {
             for (code, count) in codes().zip(&counted.by_code) {
-                let count = count.load(Relaxed);
+                let count = count.get();
                 if count > 0 {
                     text.series(name, &[("code", code), ("handler", handler), ("method", method)], count);
                 }
             }
         }
         let name = "wharf_http_refusals_total";
-        text.family(name, Kind::Counter, "Requests that met a limit: of time, size, target, rate, head or room.");
+        text.family(name, Kind::Counter, "Requests that met a limit, by limit.");
         for (code, limit) in LIMITS {
             let at = CODES.binary_search_by_key(&code, |(code, _)| *code).unwrap_or(CODES.len());
-            let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].load(Relaxed)).sum();
+            let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].get()).sum();
             text.series(name, &[("limit", limit)], count);
+        }
+        for ((_, limit), count) in LIMITS_OF_429.iter().zip(&self.limited) {
+            text.series(name, &[("limit", limit)], count.get());
         }
         let is_upload = |handler: &str| handler.starts_with("blob_upload");
         let gone = CODES.binary_search_by_key(&499, |(code, _)| *code).unwrap_or(CODES.len());
         let uploads = self.methods().filter(|(handler, ..)| is_upload(handler));
-        let count: u64 = uploads.map(|(_, _, counted)| counted.by_code[gone].load(Relaxed)).sum();
+        let count: u64 = uploads.map(|(_, _, counted)| counted.by_code[gone].get()).sum();
         let help = "Requests of uploads whose client went away in the midst.";
         text.single("wharf_uploads_interrupted_total", Kind::Counter, help, count);
+    }
+}
+
+impl Counts for Requests {
+    fn add(&self, other: &Self) {
+        for (handler, other) in self.handlers.iter().zip(&other.handlers) {
+            handler.begun.add(other.begun.get());
+            handler.ended.add(other.ended.get());
+            handler.received.add(&other.received);
+            handler.sent.add(&other.sent);
+            for (method, other) in handler.by_method.iter().zip(&other.by_method) {
+                method.seconds.add(&other.seconds);
+                method.by_code.iter().zip(&other.by_code).for_each(|(count, other)| count.add(other.get()));
+            }
+        }
+        self.limited.iter().zip(&other.limited).for_each(|(count, other)| count.add(other.get()));
     }
 }
 

@@ -1,11 +1,9 @@
 //! Actions of the store, as registry:2 counts them.
 
-use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::Duration,
-};
+use std::time::Duration;
 
 use super::{
+    count::{Count, Counts},
     histogram::{ACTIONS, Histogram},
     text::{Kind, Text},
 };
@@ -29,7 +27,7 @@ const NAMES: [(Action, &[&str]); 8] = [
 pub(super) struct Actions {
     by_action: [Histogram; NAMES.len()],
     syncs: Histogram,
-    errors: AtomicU64,
+    errors: Count,
 }
 
 impl Actions {
@@ -41,7 +39,7 @@ impl Actions {
             None => self.syncs.observe(&ACTIONS, took),
         }
         if outcome.is_err() {
-            self.errors.fetch_add(1, Relaxed);
+            self.errors.add(1);
         }
     }
 
@@ -58,6 +56,14 @@ impl Actions {
         text.histograms(name, "The seconds that each sync of a file or a directory took.");
         text.histogram(name, &[], &ACTIONS, &self.syncs);
         let help = "Actions of the store that failed.";
-        text.single("wharf_storage_errors_total", Kind::Counter, help, self.errors.load(Relaxed));
+        text.single("wharf_storage_errors_total", Kind::Counter, help, self.errors.get());
+    }
+}
+
+impl Counts for Actions {
+    fn add(&self, other: &Self) {
+        self.by_action.iter().zip(&other.by_action).for_each(|(counted, other)| counted.add(other));
+        self.syncs.add(&other.syncs);
+        self.errors.add(other.errors.get());
     }
 }

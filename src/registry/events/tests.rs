@@ -78,6 +78,7 @@ impl Listener for Recorder {
             }
             Event::Collected(report) => format!("collected {} manifests", report.manifests),
             Event::Damaged(_) => "damage".to_owned(),
+            Event::UploadExpired => "expired upload".to_owned(),
         };
         self.heard.lock().unwrap().push(text);
     }

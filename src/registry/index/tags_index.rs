@@ -35,6 +35,11 @@ impl TagIndex {
         self.0.iter()
     }
 
+    /// Whether there is this tag.
+    pub(in crate::registry) fn contains(&self, tag: &Tag) -> bool {
+        self.0.contains_key(tag)
+    }
+
     /// The tags that mean `digest`.
     pub(in crate::registry) fn naming(&self, digest: &Digest) -> impl Iterator<Item = &Tag> {
         self.0.iter().filter(move |(_, target)| *target == digest).map(|(tag, _)| tag)

@@ -34,6 +34,8 @@ pub(super) struct Plan {
     pub(super) seen: usize,
     /// The tags that go, the oldest first.
     pub(super) doomed: Vec<Doomed>,
+    /// For each rule, the tags that stay because they were pushed last.
+    pub(super) newest: Vec<Vec<Tag>>,
     /// How many tags stay because their pulls are not recorded for long enough.
     pub(super) unrecorded: usize,
 }
@@ -41,11 +43,13 @@ pub(super) struct Plan {
 impl Retention {
     /// Reads the tags of a repository and decides about them.
     pub(super) async fn plan(&self, repository: &Repository, now: SystemTime) -> Result<Plan, StorageError> {
-        let mut all = Vec::new();
+        let (mut seen, mut all) = (0, Vec::new());
         for tags in repository.tag_names().await?.chunks(AT_A_TIME) {
             for facts in self.facts(repository, tags).await? {
-                // The tag of a signature or of a list of referrers follows the manifest that it is about.
-                let subject = subject(&facts.tag);
+                seen += 1;
+                // The tag of a signature or of a list of referrers follows the manifest that it is about. A tag that is
+                // made of the digest of its own manifest is one like others.
+                let subject = subject(&facts.tag).filter(|subject| *subject != facts.digest);
                 let follows = match subject {
                     Some(subject) => repository.has_manifest(&subject).await?,
                     None => false,
@@ -55,7 +59,7 @@ impl Retention {
                 }
             }
         }
-        Ok(self.decide(&repository.name, all, self.pulls.recorded(), now))
+        Ok(Plan { seen, ..self.decide(&repository.name, all, self.pulls.recorded(), now) })
     }
 
     /// What is known of some tags. Those without a current link are left out.
@@ -78,7 +82,7 @@ impl Retention {
 
     /// Decides about the tags of a repository.
     fn decide(&self, name: &RepositoryName, tags: Vec<TagFacts>, recorded: Recorded, now: SystemTime) -> Plan {
-        let mut plan = Plan { seen: tags.len(), ..Plan::default() };
+        let mut plan = Plan::default();
         let mut by_rule: Vec<Vec<TagFacts>> = vec![Vec::new(); self.rules.len()];
         for facts in tags {
             let Some(rule) = self.rules.iter().position(|rule| rule.matches(name, &facts.tag)) else { continue };
@@ -89,7 +93,9 @@ impl Retention {
         for (rule, mut tags) in by_rule.into_iter().enumerate() {
             tags.sort_by(|one, other| (other.pushed, &other.tag).cmp(&(one.pushed, &one.tag)));
             let conditions = &self.rules[rule];
-            for facts in tags.into_iter().skip(conditions.keep_newest.unwrap_or_default()) {
+            let others = tags.split_off(conditions.keep_newest.unwrap_or_default().min(tags.len()));
+            plan.newest.push(tags.into_iter().map(|facts| facts.tag).collect());
+            for facts in others {
                 match conditions.judge(&facts, recorded, now) {
                     Verdict::Stays => {}
                     Verdict::Unrecorded => plan.unrecorded += 1,

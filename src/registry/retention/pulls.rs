@@ -1,7 +1,8 @@
-//! When tags and manifests were pulled: noted in memory, and written to one object of the store from time to time.
+//! When tags and manifests were pulled: noted in memory, and written to one object of the store.
 //!
-//! The object says since when every pull is in it. A stop writes all pulls. After a crash, pulls of the last minute may
-//! be missing, so the record begins anew: a rule with `pulled_within` removes nothing for so long.
+//! The object says since when every pull is in it. While a server notes pulls, the object says that it is open; a stop
+//! writes all pulls and closes it. After a crash, pulls may be missing, so the record begins anew: a rule with
+//! `pulled_within` removes nothing for so long. Writing pulls in between would not change that.
 
 use std::{
     collections::HashMap,
@@ -19,7 +20,7 @@ use crate::{
     storage::{Condition, StorageError},
 };
 
-/// How often pulls are written, if there are new ones.
+/// How often old pulls are dropped, and an opening that failed is tried again.
 const INTERVAL: Duration = Duration::from_secs(60);
 
 /// How many bytes the object has at most. A longer one is not read, and the record begins anew.
@@ -37,8 +38,6 @@ pub(super) struct Pulls(Mutex<State>);
 struct State {
     record: Record,
     is_loaded: bool,
-    /// Whether there are pulls that are not written.
-    is_new: bool,
     /// Whether the stored record says that it is open. Until then, a crash would leave one that seems whole.
     is_marked: bool,
 }
@@ -59,7 +58,6 @@ impl Pulls {
     pub(super) fn note(&self, repository: &RepositoryName, digest: &Digest, tags: &[Tag]) {
         let now = seconds(SystemTime::now());
         let mut state = self.state();
-        state.is_new = true;
         let pulls = state.record.pulls.entry(repository.clone()).or_default();
         for reference in tags.iter().map(Tag::to_string).chain([digest.to_string()]) {
             pulls.insert(reference, now);
@@ -90,14 +88,18 @@ impl Retention {
         if !self.needs_pulls() || self.pulls.state().is_loaded {
             return Ok(());
         }
-        let stored = match registry.storage().read(&layout::pulls(), BYTES).await {
-            Err(StorageError::TooLarge) => None,
-            other => other?,
-        };
         let now = seconds(SystemTime::now());
-        let record = stored.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-        let mut record = record.unwrap_or_else(|| Record { since: now, ..Record::default() });
-        if record.is_open || record.since > now {
+        let new = Record { since: now, ..Record::default() };
+        let (mut record, is_whole) = match registry.storage().read(&layout::pulls(), BYTES).await {
+            Ok(None) => (new, true),
+            Ok(Some(bytes)) => serde_json::from_slice::<Record>(&bytes).map_or((new, false), |record| {
+                let is_whole = !record.is_open && record.since <= now;
+                (record, is_whole)
+            }),
+            Err(StorageError::TooLarge) => (new, false),
+            Err(error) => return Err(error),
+        };
+        if !is_whole {
             tracing::warn!("when tags were pulled is recorded anew from now on, because the last record is not whole");
             record.since = now;
         }
@@ -106,42 +108,48 @@ impl Retention {
             for (repository, pulls) in std::mem::take(&mut state.record.pulls) {
                 record.pulls.entry(repository).or_default().extend(pulls);
             }
-            (state.record, state.is_loaded, state.is_new) = (record, true, true);
+            (state.record, state.is_loaded) = (record, true);
             // Without clients, there are no pulls that could be lost.
             state.is_marked = registry.0.beginning.serving.is_none();
         }
         Ok(())
     }
 
-    /// Writes the record, if there are new pulls. At the end of a server it is closed.
-    pub(in crate::registry) async fn store_pulls(
-        &self,
-        registry: &Registry,
-        is_open: bool,
-    ) -> Result<(), StorageError> {
-        let oldest = self.window().map_or(0, |window| seconds(SystemTime::now()).saturating_sub(window.as_secs()));
+    /// Marks the stored record as open, if that was not done.
+    async fn open_pulls(&self, registry: &Registry) -> Result<(), StorageError> {
+        self.load_pulls(registry).await?;
+        if self.pulls.state().is_marked {
+            return Ok(());
+        }
+        self.store_pulls(registry, true).await?;
+        self.pulls.state().is_marked = true;
+        Ok(())
+    }
+
+    /// Writes all pulls, at the end of a server, and says that they are all.
+    pub(in crate::registry) async fn close_pulls(&self, registry: &Registry) -> Result<(), StorageError> {
+        if self.pulls.state().is_loaded { self.store_pulls(registry, false).await } else { Ok(()) }
+    }
+
+    async fn store_pulls(&self, registry: &Registry, is_open: bool) -> Result<(), StorageError> {
+        self.drop_old_pulls();
         let content = {
             let mut state = self.pulls.state();
-            if !state.is_loaded || (is_open && !state.is_new) {
-                return Ok(());
-            }
-            state.is_new = false;
             state.record.is_open = is_open;
-            // A longer time that a rule gets later must not take the older pulls, which go here, for none.
-            state.record.since = state.record.since.max(oldest);
-            for pulls in state.record.pulls.values_mut() {
-                pulls.retain(|_, last| *last >= oldest);
-            }
-            state.record.pulls.retain(|_, pulls| !pulls.is_empty());
-            serde_json::to_vec(&state.record)
+            serde_json::to_vec(&state.record).unwrap_or_default()
         };
-        let Ok(content) = content else { return Ok(()) };
-        let stored = registry.storage().put(&layout::pulls(), Bytes::from(content), Condition::Any).await;
-        match &stored {
-            Ok(()) => self.pulls.state().is_marked = true,
-            Err(_) => self.pulls.state().is_new = true,
+        registry.storage().put(&layout::pulls(), Bytes::from(content), Condition::Any).await.map(drop)
+    }
+
+    fn drop_old_pulls(&self) {
+        let oldest = self.window().map_or(0, |window| seconds(SystemTime::now()).saturating_sub(window.as_secs()));
+        let mut state = self.pulls.state();
+        // A longer time that a rule gets later must not take the older pulls, which go here, for none.
+        state.record.since = state.record.since.max(oldest);
+        for pulls in state.record.pulls.values_mut() {
+            pulls.retain(|_, last| *last >= oldest);
         }
-        stored.map(drop)
+        state.record.pulls.retain(|_, pulls| !pulls.is_empty());
     }
 }
 
@@ -158,11 +166,8 @@ pub(in crate::registry) async fn keep(registry: Weak<Inner>) {
         let Some(inner) = registry.upgrade() else { return };
         let registry = Registry(inner);
         if let Some(retention) = &registry.0.extensions.retention {
-            let kept = async {
-                retention.load_pulls(&registry).await?;
-                retention.store_pulls(&registry, true).await
-            };
-            if let Err(error) = kept.await {
+            retention.drop_old_pulls();
+            if let Err(error) = retention.open_pulls(&registry).await {
                 tracing::error!(%error, "when tags were pulled can't be recorded");
             }
         }
@@ -191,21 +196,60 @@ mod tests {
 
     const DAY: u64 = 24 * 60 * 60;
 
+    fn retention() -> Retention {
+        let rule = RetentionRule { pulled_within: Some(Duration::from_secs(7 * DAY)), ..RetentionRule::default() };
+        Retention::new(vec![rule], None, 1)
+    }
+
     #[tokio::test]
     async fn a_record_goes_back_no_further_than_its_pulls() {
-        let rule = RetentionRule { pulled_within: Some(Duration::from_secs(7 * DAY)), ..RetentionRule::default() };
-        let retention = Retention::new(vec![rule], None, 1);
+        let retention = retention();
         let registry = Registry::new(Storage::memory(), Rules::default());
         let now = seconds(SystemTime::now());
         {
             let mut state = retention.pulls.state();
-            (state.record.since, state.is_loaded, state.is_new) = (now - 90 * DAY, true, true);
+            (state.record.since, state.is_loaded) = (now - 90 * DAY, true);
             let pulls = HashMap::from([("old".to_owned(), now - 20 * DAY), ("new".to_owned(), now)]);
             state.record.pulls.insert("app".parse::<RepositoryName>().unwrap(), pulls);
         }
-        retention.store_pulls(&registry, false).await.unwrap();
+        retention.close_pulls(&registry).await.unwrap();
         let record = retention.pulls.state().record.clone();
         assert_eq!(record.pulls[&"app".parse::<RepositoryName>().unwrap()], HashMap::from([("new".to_owned(), now)]));
         assert!(record.since >= now - 7 * DAY, "{} days", (now - record.since) / DAY);
+    }
+
+    /// If the mark can't be written, as in a full store, and the server crashes, the older record would seem whole.
+    #[tokio::test]
+    async fn a_record_counts_once_the_store_says_that_it_is_open() {
+        let registry = Registry::new(Storage::memory(), Rules::default());
+        let (before, old) = (retention(), seconds(SystemTime::now()) - 3 * DAY);
+        before.load_pulls(&registry).await.unwrap();
+        before.pulls.state().record.since = old;
+        before.close_pulls(&registry).await.unwrap();
+
+        let retention = retention();
+        retention.load_pulls(&registry).await.unwrap();
+        assert_eq!(retention.pulls.recorded(), Recorded(None));
+        retention.open_pulls(&registry).await.unwrap();
+        assert_eq!(retention.pulls.recorded(), Recorded(Some(UNIX_EPOCH + Duration::from_secs(old))));
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_not_whole_begins_anew() {
+        let now = seconds(SystemTime::now());
+        let rows = [
+            (format!(r#"{{"since":{},"is_open":false,"pulls":{{}}}}"#, now - DAY), true),
+            (format!(r#"{{"since":{},"is_open":true,"pulls":{{}}}}"#, now - DAY), false),
+            (format!(r#"{{"since":{},"is_open":false,"pulls":{{}}}}"#, now + DAY), false),
+            (r#"{"since":1"#.to_owned(), false),
+            (String::new(), false),
+        ];
+        for (stored, is_whole) in rows {
+            let registry = Registry::new(Storage::memory(), Rules::default());
+            registry.storage().put(&layout::pulls(), Bytes::from(stored.clone()), Condition::Any).await.unwrap();
+            let retention = retention();
+            retention.load_pulls(&registry).await.unwrap();
+            assert_eq!(retention.pulls.state().record.since < now, is_whole, "{stored}");
+        }
     }
 }

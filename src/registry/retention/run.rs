@@ -10,9 +10,13 @@ use tokio::sync::mpsc::{self, Sender};
 
 use super::{RemovedTag, Retention, RetentionError, RetentionEvent, RetentionReport, RetentionRun, plan::Doomed};
 use crate::{
-    oci::RepositoryName,
+    oci::{RepositoryName, Tag},
     registry::{
-        Inner, Registry, RegistryError, Repository, events::Action, index::TagChange, layout, progress::Reporter,
+        Inner, Registry, RegistryError, Repository,
+        events::Action,
+        index::{TagChange, TagIndex},
+        layout,
+        progress::Reporter,
     },
     storage::StorageError,
 };
@@ -87,10 +91,13 @@ impl Registry {
             report.left += left.len() as u64;
             room -= taken.len();
             for doomed in taken.chunks(AT_ONCE) {
+                if reporter.is_over() {
+                    return Err(RetentionError::BrokenOff);
+                }
                 let removed = if run.dry_run {
                     doomed.iter().map(|doomed| removed_tag(&repository, doomed)).collect()
                 } else {
-                    self.remove_doomed(retention, &repository, doomed).await?
+                    self.remove_doomed(retention, &repository, doomed, &plan.newest).await?
                 };
                 report.tags += removed.len() as u64;
                 for tag in removed {
@@ -102,17 +109,29 @@ impl Registry {
         Ok(report)
     }
 
-    /// Removes the tags that are still as they were when the plan was made.
+    /// Removes the tags that are still as they were when the plan was made. If one of the `newest` of a rule has gone
+    /// since, an older tag may be to stay in its place: the rule's tags are left to the next run.
     async fn remove_doomed(
         &self,
         retention: &Retention,
         repository: &Repository,
         doomed: &[Doomed],
+        newest: &[Vec<Tag>],
     ) -> Result<Vec<RemovedTag>, RetentionError> {
+        if newest.iter().any(|tags| !tags.is_empty()) {
+            // Pushes do not wait while the list of tags is read.
+            drop(repository.with::<TagIndex>().await?);
+        }
         let mut state = repository.locks().exclusive(&repository.name).await;
         let tags: Vec<_> = doomed.iter().map(|doomed| doomed.facts.tag.clone()).collect();
         let facts = retention.facts(repository, &tags).await?;
-        let unchanged: Vec<_> = doomed.iter().filter(|doomed| facts.contains(&doomed.facts)).collect();
+        let mut unchanged: Vec<_> = doomed.iter().filter(|doomed| facts.contains(&doomed.facts)).collect();
+        for (rule, newest) in newest.iter().enumerate().filter(|(_, newest)| !newest.is_empty()) {
+            let known = repository.know::<TagIndex>(&mut state).await?;
+            if !newest.iter().all(|tag| known.contains(tag)) {
+                unchanged.retain(|doomed| doomed.rule != rule);
+            }
+        }
         let removals = unchanged.iter().map(|doomed| {
             let tag = &doomed.facts.tag;
             let removal = async {
@@ -282,10 +301,57 @@ mod tests {
         push(&registry, "moved", 2).await;
         push(&registry, "pushed", 1).await;
         // A pull of one tag is one of the manifest, so its other tags stay as well.
-        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed[3..]).await.unwrap();
+        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed[3..], &plan.newest).await.unwrap();
         assert_eq!(gone.len(), 1);
         repository.manifest(&Reference::Tag("pulled".parse().unwrap())).await.unwrap();
-        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed[..3]).await.unwrap();
+        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed[..3], &plan.newest).await.unwrap();
         assert!(gone.is_empty(), "{gone:?}");
+    }
+
+    #[tokio::test]
+    async fn the_newest_stay_though_one_of_them_is_deleted_after_the_plan() {
+        let all = || vec!["**".parse().unwrap()];
+        let rules = vec![
+            RetentionRule {
+                repositories: all(),
+                tags: vec!["a*".parse().unwrap()],
+                keep_newest: Some(2),
+                ..RetentionRule::default()
+            },
+            RetentionRule { repositories: all(), keep_newest: Some(1), ..RetentionRule::default() },
+        ];
+        let retention = Arc::new(Retention::new(rules, None, 100));
+        let registry = Registry::new(Storage::memory(), Rules::default());
+        for tag in ["a1", "a2", "a3", "b1", "b2"] {
+            push(&registry, tag, 1).await;
+            tokio::time::sleep(Duration::from_millis(11)).await;
+        }
+        let repository = registry.repository("ci/app".parse().unwrap());
+        let plan = retention.plan(&repository, SystemTime::now()).await.unwrap();
+        repository.delete_tag(&"a2".parse().unwrap(), Preconditions::default()).await.unwrap();
+        let gone = registry.remove_doomed(&retention, &repository, &plan.doomed, &plan.newest).await.unwrap();
+        let gone: Vec<_> = gone.iter().map(|removed| removed.tag.to_string()).collect();
+        assert_eq!(gone, ["b1"]);
+    }
+
+    #[tokio::test]
+    async fn a_tag_follows_the_manifest_that_it_is_about_unless_it_names_it() {
+        let rule = RetentionRule {
+            repositories: vec!["**".parse().unwrap()],
+            keep_newest: Some(0),
+            ..RetentionRule::default()
+        };
+        let retention = Retention::new(vec![rule], None, 100);
+        let registry = Registry::new(Storage::memory(), Rules::default());
+        let repository = registry.repository("ci/app".parse().unwrap());
+        push(&registry, "v1", 1).await;
+        let digest = repository.manifest(&Reference::Tag("v1".parse().unwrap())).await.unwrap().digest;
+        let by_digest = digest.to_string().replace(':', "-");
+        push(&registry, &by_digest, 1).await;
+        push(&registry, &format!("{by_digest}.sig"), 2).await;
+        let plan = retention.plan(&repository, SystemTime::now()).await.unwrap();
+        let mut doomed: Vec<_> = plan.doomed.iter().map(|doomed| doomed.facts.tag.to_string()).collect();
+        doomed.sort();
+        assert_eq!((doomed, plan.seen), (vec![by_digest, "v1".to_owned()], 3));
     }
 }

@@ -15,7 +15,7 @@ use super::{
     batch_threads::BatchThreads,
     check::cannot,
     directories::Directories,
-    lock,
+    lock::{self, Lock},
     nonblocking_support::NonblockingSupport,
     own_location::{OwnLocation, migrate, own, temporary},
     owner::make_directory,
@@ -86,7 +86,7 @@ fn make_root(root: &Path, durability: Durability) -> Result<PathBuf> {
 }
 
 /// Locks the store, and finds where wharf's own files can be. The inner error is why it can only be read.
-fn claim(root: &Path, durability: Durability) -> Result<Result<(File, OwnLocation), String>> {
+fn claim(root: &Path, durability: Durability) -> Result<Result<(Lock, OwnLocation), String>> {
     let lock = match make_directory(&own(root)).and_then(|()| lock::take(root)) {
         Ok(lock) => lock?,
         Err(error) if refuses_writes(&error) => return Ok(Err(format!("{}: {error}", own(root).display()))),

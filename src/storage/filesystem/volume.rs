@@ -1,7 +1,6 @@
 //! The state of one store on a filesystem.
 
 use std::{
-    fs::File,
     path::{Path, PathBuf},
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard,
@@ -15,6 +14,7 @@ use super::{
     changes::DirectoryVersion,
     directories::Directories,
     leases::Leases,
+    lock::Lock,
     nonblocking_support::NonblockingSupport,
     own_location::{OwnLocation, temporary},
     pending_names::PendingNames,
@@ -46,8 +46,8 @@ pub(super) struct Volume {
     /// Held for reading around each system call that replaces or removes a name, and for writing around the check and
     /// the rename of a put under [`Condition::IfVersion`](crate::storage::Condition::IfVersion).
     pub(super) replacing: RwLock<()>,
-    /// Open as long as the store is, for the lock on it.
-    pub(super) _lock: Option<File>,
+    /// Held as long as the store is open.
+    pub(super) _lock: Option<Lock>,
 }
 
 impl Volume {

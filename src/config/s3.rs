@@ -69,7 +69,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::ignored("storage.s3.multipartcopychunksize", PARTS),
     Setting::ignored("storage.s3.multipartcopymaxconcurrency", PARTS),
     Setting::ignored("storage.s3.multipartcopythresholdsize", PARTS),
-    Setting::ignored("storage.s3.useragent", "the requests of wharf carry no name of a program"),
+    Setting::ignored("storage.s3.useragent", "wharf calls itself wharf and its version"),
     Setting::ignored("storage.s3.loglevel", "log.level is the level of the whole log"),
     Setting::refused("storage.s3aws", "it is called storage.s3 here; the settings below it have the same names"),
 ];

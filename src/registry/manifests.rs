@@ -278,7 +278,7 @@ impl Repository {
         let push = ManifestPush { tags: Vec::new(), reference, ..push };
         if let Some(store) = self.storage().shared() {
             let _alone = self.locks().content(&digest).await;
-            self.push_shared(store, &push, (&digest, &manifest), &tags).await?;
+            Box::pin(self.push_shared(store, &push, (&digest, &manifest), &tags)).await?;
             return Ok(PushedManifest { digest, subject: manifest.subject, tags });
         }
         let mut state = self.locks().exclusive(&self.name).await;

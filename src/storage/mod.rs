@@ -112,8 +112,12 @@ macro_rules! dispatch {
         match &$storage.backend {
             $crate::storage::Backend::Filesystem($store) => $call,
             $crate::storage::Backend::Memory($store) => $call,
-            // Its futures are large, and a request to a store takes long enough.
-            $crate::storage::Backend::S3($store) => Box::pin(async move { $call }).await,
+            // Its futures are large, and a request to a store takes long enough. The type is hidden, so that the code of
+            // the future is not repeated wherever the operation is called.
+            $crate::storage::Backend::S3($store) => {
+                let call: ::futures_util::future::BoxFuture<'_, _> = Box::pin(async move { $call });
+                call.await
+            }
         }
     };
 }

@@ -1,6 +1,7 @@
 //! The operations on a store. This is the one place that chooses the back end and reports to the observer.
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 
 use super::{
     Action, Backend, Child, Condition, FreeSpace, Key, Object, Pace, Staging, Stat, Step, Storage, StorageError,
@@ -196,7 +197,7 @@ impl Storage {
                 }
                 Backend::Memory(store) => Ok(store.stage_among(key, algorithm, limit)?.map(Upload::Memory)),
                 Backend::S3(store) => {
-                    Ok(Box::pin(store.stage_among(key, algorithm, limit)).await?.map(Box::new).map(Upload::S3))
+                    Ok(store.stage_among(key, algorithm, limit).boxed().await?.map(Box::new).map(Upload::S3))
                 }
             }
         };
@@ -213,7 +214,7 @@ impl Storage {
             match &self.backend {
                 Backend::Filesystem(store) => Ok(store.resume(key).await?.map(Upload::Filesystem)),
                 Backend::Memory(store) => Ok(store.resume(key)?.map(Upload::Memory)),
-                Backend::S3(store) => Ok(Box::pin(store.resume(key)).await?.map(Box::new).map(Upload::S3)),
+                Backend::S3(store) => Ok(store.resume(key).boxed().await?.map(Box::new).map(Upload::S3)),
             }
         };
         Ok(self.observed(Action::Writer, resume).await?.map(Staging))

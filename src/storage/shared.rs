@@ -1,6 +1,7 @@
 //! The operations that only a store has which several processes serve at the same time.
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 
 use super::{Action, Backend, Key, Storage, StorageError, Version, s3::S3};
 
@@ -34,7 +35,7 @@ impl SharedStore<'_> {
     /// # Errors
     /// [`StorageError::TooLarge`] if it has more than `limit` bytes.
     pub async fn read_version(&self, key: &Key, limit: u64) -> Result<Option<(Bytes, Version)>, StorageError> {
-        self.storage.observed(Action::GetContent, Box::pin(self.store.read_version(key, limit))).await
+        self.storage.observed(Action::GetContent, self.store.read_version(key, limit).boxed()).await
     }
 
     /// Deletes an object if it has this version, or is gone. A store that ignores the condition deletes it anyway.
@@ -42,7 +43,7 @@ impl SharedStore<'_> {
     /// # Errors
     /// [`StorageError::Changed`] if it has another version.
     pub async fn delete_version(&self, key: &Key, version: Version) -> Result<(), StorageError> {
-        self.storage.observed(Action::Delete, Box::pin(self.store.delete_version(key, version))).await
+        self.storage.observed(Action::Delete, self.store.delete_version(key, version).boxed()).await
     }
 
     /// The paths of all objects below `prefix`, as they go on from there, in byte order: the first `limit` after
@@ -51,6 +52,6 @@ impl SharedStore<'_> {
     /// # Errors
     /// The listing failed.
     pub async fn paths_after(&self, prefix: &Key, after: &str, limit: usize) -> Result<Vec<String>, StorageError> {
-        self.storage.observed(Action::List, Box::pin(self.store.paths_after(prefix, after, limit))).await
+        self.storage.observed(Action::List, self.store.paths_after(prefix, after, limit).boxed()).await
     }
 }

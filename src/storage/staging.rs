@@ -1,7 +1,7 @@
 //! Content on its way in: written and hashed in one pass, and only then given a name.
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{FutureExt as _, Stream};
 
 use super::{AppendError, BUFFERED_LEN, Object, StorageError, filesystem, memory, s3};
 use crate::oci::{Algorithm, Digest};
@@ -42,7 +42,7 @@ impl Staging {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.append(body).await,
             Upload::Memory(upload) => upload.append(body).await,
-            Upload::S3(upload) => Box::pin(upload.append(body)).await,
+            Upload::S3(upload) => upload.append(body).await,
         }
     }
 
@@ -71,7 +71,7 @@ impl Staging {
                 upload.sync();
                 Ok(())
             }
-            Upload::S3(upload) => Box::pin(upload.sync()).await,
+            Upload::S3(upload) => upload.sync().boxed().await,
         }
     }
 
@@ -128,7 +128,7 @@ impl Upload {
                 upload.discard();
                 Ok(())
             }
-            Self::S3(upload) => Box::pin(upload.discard()).await,
+            Self::S3(upload) => upload.discard().boxed().await,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::FutureExt as _;
 use tokio::sync::SetOnce;
 
 use super::Holds;
@@ -116,12 +117,12 @@ impl Registry {
         &self,
         last: Option<&str>,
         limit: usize,
-        may_see: impl Fn(&RepositoryName) -> bool,
+        may_see: impl Fn(&RepositoryName) -> bool + Sync,
     ) -> Result<Page<RepositoryName>, RegistryError> {
         let catalog = &self.0.catalog;
         catalog.loaded.wait().await;
         if let Some(store) = self.storage().shared() {
-            return Ok(self.list_shared(store, last, limit, may_see).await?);
+            return Ok(self.list_shared(store, last, limit, &may_see).boxed().await?);
         }
         let names = catalog.names();
         let after = last.map_or(Unbounded, Excluded);

@@ -46,7 +46,7 @@ impl Registry {
         store: SharedStore<'_>,
         last: Option<&str>,
         limit: usize,
-        may_see: impl Fn(&RepositoryName) -> bool,
+        may_see: &(dyn Fn(&RepositoryName) -> bool + Sync),
     ) -> Result<Page<RepositoryName>, StorageError> {
         // No name has a character that sorts before `!`.
         let begin = last.map(|last| last.split(|character| character <= '!').next().unwrap_or_default());

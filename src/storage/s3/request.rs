@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng as _;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc2822};
@@ -153,7 +154,12 @@ impl Bucket {
     ///
     /// # Errors
     /// There is no answer, or it says that the store failed.
-    pub(super) async fn send(&self, call: &Call) -> Result<Answer> {
+    pub(super) fn send<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Answer>> {
+        // The type is hidden: this is a large future that many others await.
+        Box::pin(self.attempts(call))
+    }
+
+    async fn attempts(&self, call: &Call) -> Result<Answer> {
         if self.is_read_only() && !matches!(call.method, Method::GET | Method::HEAD) {
             return Err(StorageError::ReadOnly);
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _, future::BoxFuture};
 
 use super::{
     super::{
@@ -106,16 +106,25 @@ impl Upload {
                 if self.tail.len() >= PART_LEN {
                     self.send_part().await?;
                 }
-                let taken = piece.split_to(piece.len().min(PART_LEN - self.tail.len()));
-                self.state.hasher.update(&taken);
-                self.tail.extend_from_slice(&taken);
-                self.state.offset += taken.len() as u64;
+                self.take(&mut piece);
             }
         }
         Ok(())
     }
 
-    async fn send_part(&mut self) -> Result<()> {
+    /// Takes as many bytes as the part has room for.
+    fn take(&mut self, piece: &mut Bytes) {
+        let taken = piece.split_to(piece.len().min(PART_LEN - self.tail.len()));
+        self.state.hasher.update(&taken);
+        self.tail.extend_from_slice(&taken);
+        self.state.offset += taken.len() as u64;
+    }
+
+    fn send_part(&mut self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(self.store_part())
+    }
+
+    async fn store_part(&mut self) -> Result<()> {
         let key = content_key(&self.lease.key);
         let id = match &self.state.multipart {
             Some(id) => id.clone(),

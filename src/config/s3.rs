@@ -58,7 +58,12 @@ pub(super) const SETTINGS: &[Setting] = &[
         "STANDARD",
         "`NONE` sends no storage class, for stores that know none.",
     ),
-    Setting::new("storage.s3.objectacl", Kind::Choice(&["private"]), "private", "Objects have no other access list."),
+    Setting::new(
+        "storage.s3.objectacl",
+        Kind::Choice(&["private", "bucket-owner-read", "bucket-owner-full-control"]),
+        "private",
+        "The rights of the owner of the bucket, if that is another account.",
+    ),
     Setting::not_yet("storage.s3.encrypt", "let the bucket encrypt its objects by default"),
     Setting::not_yet("storage.s3.keyid", "let the bucket encrypt its objects by default"),
     Setting::refused("storage.s3.usedualstack", NAME_IT),
@@ -93,13 +98,13 @@ pub(super) fn read(values: &mut Values) -> S3Settings {
     } else {
         is_named || bucket.contains('.')
     };
-    values.choice("storage.s3.objectacl");
     S3Settings {
         path_style,
         region,
         root: values.text("storage.s3.rootdirectory").unwrap_or_default().trim_matches('/').to_owned(),
         credentials: credentials(values),
         skip_verify: values.flag("storage.s3.skipverify"),
+        acl: Some(values.choice("storage.s3.objectacl")).filter(|acl| *acl != "private"),
         storage_class: values.choice("storage.s3.storageclass") == "STANDARD",
         ..S3Settings::new(&bucket, endpoint)
     }

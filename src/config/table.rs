@@ -101,9 +101,7 @@ mod tests {
     fn other(setting: &Setting) -> String {
         match setting.kind {
             Kind::Text => "/text".to_owned(),
-            Kind::Choice(words) => {
-                words.iter().rev().find(|word| **word != setting.default).unwrap_or(&"none").to_string()
-            }
+            Kind::Choice(words) => words.iter().rev().find(|word| **word != setting.default).unwrap().to_string(),
             Kind::Flag => (setting.default != "true").to_string(),
             Kind::Count | Kind::Size => "77".to_owned(),
             Kind::Duration => "77s".to_owned(),

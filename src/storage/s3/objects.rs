@@ -78,8 +78,12 @@ impl Bucket {
         if is_refused { Err(refusal) } else { etag(&answer.success()?, key) }
     }
 
-    /// A request that makes an object, with the storage class of the settings.
+    /// A request that makes an object, with the storage class and the access list of the settings.
     pub(super) fn of_class(&self, call: Call) -> Call {
+        let call = match self.settings().acl {
+            Some(acl) => call.header("x-amz-acl", acl),
+            None => call,
+        };
         if self.settings().storage_class { call.header("x-amz-storage-class", "STANDARD") } else { call }
     }
 

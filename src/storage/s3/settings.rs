@@ -21,6 +21,8 @@ pub struct S3Settings {
     pub credentials: Option<Credentials>,
     /// Whether every certificate of the store is accepted.
     pub skip_verify: bool,
+    /// The access list of objects, if it is not the usual one.
+    pub acl: Option<&'static str>,
     /// Whether objects are written with the storage class `STANDARD`; otherwise no class is named.
     pub storage_class: bool,
 }
@@ -48,6 +50,7 @@ impl S3Settings {
             root: String::new(),
             credentials: None,
             skip_verify: false,
+            acl: None,
             storage_class: false,
         }
     }
@@ -62,8 +65,8 @@ impl fmt::Display for S3Settings {
 
 impl fmt::Debug for S3Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path_style, credentials, skip_verify, storage_class, .. } = self;
-        write!(f, "{self}, {} {path_style} {skip_verify} {storage_class} {credentials:?}", self.region)
+        let Self { path_style, credentials, skip_verify, acl, storage_class, .. } = self;
+        write!(f, "{self}, {} {path_style} {skip_verify} {acl:?} {storage_class} {credentials:?}", self.region)
     }
 }
 

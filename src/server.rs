@@ -281,6 +281,8 @@ async fn run(
     let notifier = notifications::notifier(config, &sockets.addresses())?;
     let mirror = upstreams::mirror(config)?;
     let registry = components::registry(config, metrics.as_ref(), notifier.as_ref(), mirror.as_ref()).await?;
+    // A command that comes from now on waits until the server is up.
+    let control = control_socket::open(config, &registry);
     let authenticator = Arc::new(authentication::open(config, &sockets.addresses())?);
     let checks = Arc::new(health_checks::open(config)?);
     let service = web::Data::new(service(config, &registry, &authenticator, &checks, metrics.as_ref()));
@@ -308,7 +310,7 @@ async fn run(
     if let Some(mirror) = &mirror {
         tokio::spawn(Arc::clone(mirror).keep_up(registry.clone()));
     }
-    if let Some(control) = control_socket::open(config, &registry) {
+    if let Some(control) = control {
         tokio::spawn(control.follow(registry.clone(), notifier.clone()));
     }
     Ok(Running { server, registry, authenticator, notifier, mirror })

@@ -90,6 +90,15 @@ impl Client {
         Ok((length, digest(hash)))
     }
 
+    /// A GET whose body is not kept.
+    pub(crate) fn discard(&mut self, target: &str) -> io::Result<()> {
+        self.send("GET", target, Body::Nothing)?;
+        let head = self.head()?;
+        let length = head.length.filter(|_| head.status == 200);
+        let length = length.ok_or_else(|| io::Error::other(format!("GET {target}: status {}", head.status)))?;
+        self.take(length, |_| {})
+    }
+
     /// Fails unless a GET gives this blob, every byte of it.
     pub(crate) fn check(&mut self, target: &str, blob: &Blob) -> io::Result<()> {
         let found = self.measure(target)?;

@@ -12,9 +12,9 @@ use futures_util::TryStreamExt as _;
 
 use super::{broken_download, error::ApiError, multipart_ranges, validators};
 use crate::{
-    http::{Authorized, Delete, Exchange, Freshness, Pull, SendfileBody, SendfileSlot, only_length},
+    http::{Authorized, Delete, Exchange, Freshness, Pull, SendfileBody, SendfileSlot, note_cache, only_length},
     oci::{ByteRange, Digest, Read},
-    registry::{Blob, RegistryError},
+    registry::{Blob, BlobStat, RegistryError},
 };
 
 /// From how many bytes on the kernel sends them: what is shorter goes out with the head of the answer.
@@ -25,8 +25,8 @@ pub(super) async fn head(
     of: &Authorized<Pull>,
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
-    let len = of.repository().stat_blob(digest).await?;
-    answer(request, digest, len, None)
+    let stat = of.repository().stat_blob(digest).await?;
+    answer(request, digest, stat, None)
 }
 
 pub(super) async fn get(
@@ -35,8 +35,8 @@ pub(super) async fn get(
     digest: &Digest,
 ) -> Result<HttpResponse, ApiError> {
     let blob = of.repository().open_blob(digest).await?;
-    let len = blob.len();
-    answer(request, digest, len, Some(blob))
+    let stat = BlobStat { len: blob.len(), cache: blob.cache() };
+    answer(request, digest, stat, Some(blob))
 }
 
 pub(super) async fn delete(
@@ -49,8 +49,14 @@ pub(super) async fn delete(
 }
 
 /// The whole blob, a part of it, or word that the client has it; without its bytes if it was not opened.
-fn answer(request: &Exchange<'_>, digest: &Digest, len: u64, blob: Option<Blob>) -> Result<HttpResponse, ApiError> {
-    let mut response = HttpResponse::Ok();
+fn answer(
+    request: &Exchange<'_>,
+    digest: &Digest,
+    stat: BlobStat,
+    blob: Option<Blob>,
+) -> Result<HttpResponse, ApiError> {
+    let (len, mut response) = (stat.len, HttpResponse::Ok());
+    note_cache(&mut response, stat.cache);
     validators::identify(&mut response, digest);
     response.insert_header((header::ACCEPT_RANGES, "bytes"));
     response.insert_header((header::CACHE_CONTROL, Freshness::ForEver.of(request.is_private())));

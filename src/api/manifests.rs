@@ -7,9 +7,9 @@ use actix_web::{
 
 use super::{error::ApiError, validators};
 use crate::{
-    http::{Authorized, Delete, Exchange, Freshness, Pull, Push},
+    http::{Authorized, Delete, Exchange, Freshness, Pull, Push, note_cache},
     oci::{MediaType, Read, Reference, Tag},
-    registry::{BodyError, ManifestPush, Registry, RegistryError},
+    registry::{BodyError, CacheStatus, ManifestPush, Registry, RegistryError},
 };
 
 /// How many bytes of tags stand in one `OCI-Tag` field; the next ones stand in another.
@@ -27,7 +27,8 @@ pub(super) async fn get(
     let mut response = HttpResponse::Ok();
     validators::identify(&mut response, &manifest.digest);
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
-    if manifest.is_stale {
+    note_cache(&mut response, manifest.cache);
+    if manifest.cache == Some(CacheStatus::Stale) {
         // RFC 7234, section 5.5.1.
         response.insert_header((header::WARNING, "110 - \"Response is Stale\""));
     }

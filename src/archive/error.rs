@@ -32,8 +32,8 @@ pub enum Problem {
     /// A file of the archive has holes.
     #[error("{0} is stored with holes: make the archive without the option --sparse of tar")]
     Sparse(String),
-    /// The archive ends within an entry.
-    #[error("it is cut off: {0} is not complete")]
+    /// The archive ends within an entry or after it, before its end.
+    #[error("it is cut off or damaged, in {0} or right after it")]
     CutOff(String),
     /// An entry is missing.
     #[error("it has no {0}")]

@@ -75,10 +75,12 @@ impl Files {
 fn list(path: &Path, file: File) -> Result<Files, Problem> {
     let end = file.metadata()?.len();
     let (mut entries, mut links) = (HashMap::new(), HashMap::new());
+    let mut last = None;
     let mut archive = tar::Archive::new(file);
     for entry in archive.entries_with_seek().map_err(|_| Problem::NotTar)? {
-        let entry = entry.map_err(|_| Problem::NotTar)?;
+        let entry = entry.map_err(|_| last.take().map_or(Problem::NotTar, Problem::CutOff))?;
         let name = normal(&entry.path()?);
+        last = Some(name.display().to_string());
         let kind = entry.header().entry_type();
         if let (true, Some(target)) = (kind.is_symlink() || kind.is_hard_link(), entry.link_name()?) {
             let base = name.parent().filter(|_| kind.is_symlink()).unwrap_or(Path::new(""));

@@ -189,6 +189,9 @@ fn bad_archives_are_refused_with_the_name_of_the_file() {
     tar(&path("good"), &path("good.tar"));
     let whole = fs::read(path("good.tar")).unwrap();
     fs::write(path("cut.tar"), &whole[..whole.len() / 2]).unwrap();
+    // In the head of the last entry.
+    let head = whole.windows(9).rposition(|part| part == b"blobs/sha").unwrap();
+    fs::write(path("cut-head.tar"), &whole[..head + 50]).unwrap();
     for (name, beginning) in
         [("gzip", b"\x1f\x8b\x08\x00"), ("bzip2", b"BZh9"), ("xz", b"\xfd7zX"), ("zstd", b"\x28\xb5\x2f\xfd")]
     {
@@ -216,6 +219,7 @@ fn bad_archives_are_refused_with_the_name_of_the_file() {
     let table = [
         ("missing.tar", "can't read it"),
         ("cut.tar", "cut off"),
+        ("cut-head.tar", "cut off"),
         ("gzip.tar", "compressed"),
         ("bzip2.tar", "compressed"),
         ("xz.tar", "compressed"),

@@ -84,7 +84,7 @@ fn text(report: &EventsReport, action: EventsAction) -> String {
 fn line(endpoint: &EndpointStatus, action: EventsAction) -> String {
     let EndpointStatus { name, waiting, oldest, last_error, dropped } = endpoint;
     let given_up = if action == EventsAction::Drop { format!("{dropped} given up, ") } else { String::new() };
-    let since = oldest.map(|since| format!(", the oldest since {}", HumanDuration(age(since)))).unwrap_or_default();
+    let since = oldest.map(|since| format!(", the oldest for {}", HumanDuration(age(since)))).unwrap_or_default();
     let error = last_error.as_ref().map(|error| format!("; last error: {error}")).unwrap_or_default();
     format!("{name}: {given_up}{waiting} waiting{since}{error}")
 }

@@ -1,6 +1,6 @@
 //! Images and users of a registry that lives as long as a test: from the command line and the environment.
 
-use std::{env, error::Error};
+use std::{collections::HashSet, env, error::Error};
 
 use clap::Args;
 
@@ -57,9 +57,12 @@ impl Throwaway {
                 Ok(None)
             };
         }
-        let mut file = String::new();
+        let (mut file, mut names) = (String::new(), HashSet::new());
         for (source, user) in users {
             let (name, password) = user.split_once(':').ok_or(format!("{source}: a user is NAME:PASSWORD"))?;
+            if !names.insert(name) {
+                return Err(format!("{source}: the user {name} is named twice").into());
+            }
             let line = password_line(name, &Secret::new(password), COST);
             file.push_str(&line.map_err(|error| format!("{source}: {error}"))?);
             file.push('\n');

@@ -48,9 +48,12 @@ pub enum ClientError {
     /// A timeout of the options ended the wait.
     #[error("the answer takes too long")]
     Timeout,
-    /// What was received is not HTTP, or nothing was.
+    /// What was received is not HTTP.
     #[error("the answer is not HTTP")]
     NotHttp,
+    /// The server closed the connection too early.
+    #[error("the connection was closed before the end of the answer")]
+    Closed,
     /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
@@ -64,8 +67,8 @@ pub enum ClientError {
 
 impl From<hyper::Error> for ClientError {
     fn from(error: hyper::Error) -> Self {
-        if error.is_parse() || error.is_incomplete_message() {
-            return Self::NotHttp;
+        if let Some(fault) = fault(&error) {
+            return fault;
         }
         Self::Broken(error.source().map_or_else(|| error.to_string(), ToString::to_string))
     }
@@ -79,12 +82,20 @@ impl From<legacy::Error> for ClientError {
                 return error.clone();
             }
             if let Some(hyper) = error.downcast_ref::<hyper::Error>()
-                && (hyper.is_parse() || hyper.is_incomplete_message())
+                && let Some(fault) = fault(hyper)
             {
-                return Self::NotHttp;
+                return fault;
             }
             cause = error.source();
         }
         Self::Broken(error.source().map_or_else(|| error.to_string(), ToString::to_string))
     }
+}
+
+/// What a server did wrong.
+fn fault(error: &hyper::Error) -> Option<ClientError> {
+    if error.is_incomplete_message() {
+        return Some(ClientError::Closed);
+    }
+    error.is_parse().then_some(ClientError::NotHttp)
 }

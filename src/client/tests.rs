@@ -93,7 +93,7 @@ async fn a_redirect_is_not_followed() {
 async fn every_bad_answer_is_an_error() {
     let cases = [
         ("SSH-2.0-x\r\n", "the answer is not HTTP"),
-        ("", "the answer is not HTTP"),
+        ("", "the connection was closed before the end of the answer"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", "the connection broke"),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "the connection broke"),
         ("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nhello world", "more than 8 bytes"),

@@ -14,7 +14,8 @@ impl Values {
             Some(Kind::Rules) => 3,
             _ => 1,
         };
-        let steps = if key == "retention" { steps_of_retention(path) } else { path.split('_').collect() };
+        let has_words = matches!(key, "retention" | "upstream");
+        let steps = if has_words { steps_of_words(path) } else { path.split('_').collect() };
         let put = if node.value == Value::Null {
             Err("this is empty; an entry of the list needs a value".to_owned())
         } else if steps.len() > most {
@@ -47,8 +48,8 @@ impl Values {
     }
 }
 
-/// `0_KEEP_NEWEST`, `0_TAGS_1`: fields of retention have more words than one.
-fn steps_of_retention(path: &str) -> Vec<&str> {
+/// `0_KEEP_NEWEST`, `0_TAGS_1`: fields of retention and of upstreams have more words than one.
+fn steps_of_words(path: &str) -> Vec<&str> {
     let Some((index, field)) = path.split_once('_') else { return vec![path] };
     match field.rsplit_once('_') {
         Some((list, item)) if item.bytes().all(|byte| byte.is_ascii_digit()) => vec![index, list, item],
@@ -147,6 +148,7 @@ mod tests {
             "notifications.endpoints" => (["{url: 'http://a'}", "{url: 'http://b'}"], ""),
             "retention" => (["{repositories: [a], keep_newest: 1}", "{repositories: [b], pushed_within: 14d}"], ""),
             "upstream" => (["{prefix: a, url: 'http://a'}", "{prefix: b, url: 'http://b'}"], ""),
+            "proxy.namespaces" => (["docker.io", "mirror.test"], "proxy.remoteurl: https://a"),
             "proxy.local_namespaces" => (["a.test", "b.test"], ""),
             "health.tcp" => (["{addr: 'a:1'}", "{addr: 'b:2'}"], ""),
             "health.http" => (["{uri: 'http://a'}", "{uri: 'http://b'}"], ""),

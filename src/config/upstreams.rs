@@ -7,6 +7,7 @@ use url::Url;
 use super::{
     Hidden, Kind, Mode, Notice, Setting, Source, duration,
     node::{Node, Value},
+    size,
     table_entry::{TableEntry, entries},
     values::{Values, flag},
 };
@@ -43,6 +44,8 @@ pub struct UpstreamSettings {
     pub fresh: Duration,
     /// For how long a manifest stays that nobody pulls; `None`: for ever.
     pub ttl: Option<Duration>,
+    /// How many bytes are stored of it at most; `None`: as many as the store takes.
+    pub max_bytes: Option<u64>,
     /// What clients without a login get.
     pub anonymous: Anonymous,
     /// Whether it is never asked.
@@ -99,6 +102,18 @@ pub(super) const SETTINGS: &[Setting] = &[
         "168h",
         "A manifest that nobody pulled for so long is removed from the store; 0: never.",
     ),
+    Setting::new(
+        "proxy.max_bytes",
+        Kind::Size,
+        "0",
+        "So many bytes of that registry are stored at most: the longest unused is removed first; 0 for no bound.",
+    ),
+    Setting::new(
+        "proxy.namespaces",
+        Kind::List,
+        "",
+        "The values of `ns` that mean that registry; its host if there are none. A mirror of Docker Hub needs `docker.io`.",
+    ),
     Setting::new("proxy.fresh", Kind::Duration, FRESH, "For so long a tag is not asked for again."),
     Setting::new(
         "proxy.realm",
@@ -115,7 +130,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "",
         "More registries that repositories are filled from: `prefix` (repositories below it), `url`, `namespaces` (values of \
          `ns`), `repositories` (patterns), `username` with `password` or `passwordfile`, or `exec`; `realm`, `fresh` (60s), \
-         `ttl` (168h), `public`, `fetch` (`all` or `users`), `offline`, `ca`, `certificate`, `key`. \
+         `ttl` (168h), `max_bytes`, `public`, `fetch` (`all` or `users`), `offline`, `ca`, `certificate`, `key`. \
          See [pull-through](pull-through.md).",
     ),
     Setting::new(
@@ -138,6 +153,7 @@ const FIELDS: &[&str] = &[
     "realm",
     "fresh",
     "ttl",
+    "max_bytes",
     "public",
     "fetch",
     "offline",
@@ -169,6 +185,7 @@ fn root(values: &mut Values, mode: &Mode) -> Option<UpstreamSettings> {
     let (ttl, fresh, realm) =
         (values.duration("proxy.ttl"), values.duration("proxy.fresh"), values.text("proxy.realm"));
     let (ca, is_offline) = (values.path("proxy.ca"), values.flag("proxy.offline"));
+    let (max_bytes, named) = (values.size("proxy.max_bytes"), values.list("proxy.namespaces"));
     let url = values.url("proxy.remoteurl");
     let Some(url) = url else {
         if values.is_set("proxy.username") || values.is_set("proxy.exec.command") {
@@ -194,13 +211,14 @@ fn root(values: &mut Values, mode: &Mode) -> Option<UpstreamSettings> {
     }
     Some(UpstreamSettings {
         prefix: None,
-        namespaces: namespaces(&url),
+        namespaces: if named.is_empty() { namespaces(&url) } else { named },
         url,
         repositories: Vec::new(),
         credentials,
         realm,
         fresh,
         ttl: (!ttl.is_zero()).then_some(ttl),
+        max_bytes: (max_bytes > 0).then_some(max_bytes),
         anonymous: Anonymous::Fetch,
         is_offline,
         ca,
@@ -234,6 +252,7 @@ fn upstream(mut entry: TableEntry<'_>, mode: &Mode) -> Option<(UpstreamSettings,
         realm: entry.take("realm", |text| Ok(text.to_owned())),
         fresh: entry.take("fresh", duration::parse).unwrap_or(Duration::from_secs(60)),
         ttl: (!ttl.is_zero()).then_some(ttl),
+        max_bytes: entry.take("max_bytes", size::parse).filter(|bytes| *bytes > 0),
         anonymous: match (is_public, for_users) {
             (false, _) => Anonymous::Nothing,
             (true, true) => Anonymous::Stored,
@@ -368,14 +387,17 @@ auth: {htpasswd: {realm: r, path: /f}}
         let variables = [
             ("REGISTRY_PROXY_REMOTEURL", "http://localhost:5001"),
             ("REGISTRY_PROXY_TTL", "0"),
+            ("REGISTRY_PROXY_NAMESPACES", "[docker.io]"),
             ("REGISTRY_UPSTREAM_0_PREFIX", "ghcr.io"),
             ("REGISTRY_UPSTREAM_0_URL", "https://ghcr.io"),
             ("REGISTRY_UPSTREAM_0_REPOSITORIES_0", "org/**"),
+            ("REGISTRY_UPSTREAM_0_MAX_BYTES", "2GiB"),
         ];
         let (config, errors, _) = tried("f.toml", "", &variables);
         assert_eq!(errors, Vec::<String>::new());
         let [root, ghcr] = config.upstreams.all.as_slice() else { panic!("{:?}", config.upstreams) };
-        assert_eq!((root.ttl, root.namespaces.as_slice()), (None, &["localhost:5001".to_owned()][..]));
+        assert_eq!((root.max_bytes, ghcr.max_bytes), (None, Some(2 << 30)));
+        assert_eq!((root.ttl, root.namespaces.as_slice()), (None, &["docker.io".to_owned()][..]));
         assert_eq!(ghcr.prefix.as_ref().unwrap().as_str(), "ghcr.io");
         assert_eq!((ghcr.repositories.len(), ghcr.anonymous, ghcr.ttl), (1, Anonymous::Fetch, Some(7 * DAY)));
     }

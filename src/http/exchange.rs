@@ -7,7 +7,8 @@ use actix_web::{HttpRequest, HttpResponse, dev::Payload, http::Method, web};
 use super::{
     ErrorAnswer, HttpError, Query, Resource, Right, Router, Service,
     caller::{Caller, Granted, credentials},
-    head_limits, headers, location, malformed_request, options_method,
+    head_limits::HeadSize,
+    headers, location, malformed_request, options_method,
     path::Path,
     request_record::RequestRecord,
     unread_body::UnreadBody,
@@ -153,7 +154,7 @@ async fn answer(
         resource: resource.as_deref(),
     };
     match &resource {
-        Some(resource) => record.route(resource.route(), request),
+        Some(resource) => record.route(resource.route()),
         None => record.path(path.as_str()),
     }
     match asked.answer(path, fault, record).await {
@@ -183,7 +184,9 @@ impl<'a> Asked<'a> {
         let method = self.request.method();
         let right = self.resource.map(|resource| resource.right(method, &self.query));
         record.repository(right.as_ref().and_then(Right::repository));
-        head_limits::check_head(self.request, self.service.settings.head)?;
+        let size = HeadSize::of(self.request);
+        record.size = size.of_request(self.request);
+        size.check(self.request, self.service.settings.head)?;
         let row = self.resource.map(Resource::route).zip(right.as_ref());
         if let Some(answer) = options_method::answer_without_login(self.request, path, row) {
             return Ok(answer);

@@ -50,7 +50,7 @@ pub use self::{
     path::Path,
     query::Query,
     receive_body::Rate,
-    request_record::{AccessLog, RequestListener, RequestRecord},
+    request_record::{AccessLog, RequestListener, RequestRecord, note_cache},
     route::{Right, Route},
     router::{Resource, Router},
     sendfile::SendfileSlot,

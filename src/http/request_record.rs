@@ -8,7 +8,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{Method, StatusCode},
 };
 
@@ -17,7 +17,7 @@ use super::{
     error_body::{Limit, Reason},
     observed_body::{BodyObserver, observe},
 };
-use crate::oci::RepositoryName;
+use crate::{oci::RepositoryName, registry::CacheStatus};
 
 /// The most characters of a path or a reason in the log.
 const LONGEST: usize = 300;
@@ -51,6 +51,10 @@ pub struct RequestRecord {
     pub reason: Option<String>,
     /// The limit behind a 429.
     pub limit: Option<Limit>,
+    /// Where the content of the answer came from, in a repository that an upstream fills.
+    pub cache: Option<CacheStatus>,
+    /// How many bytes the request has: its first line, its fields, and the body that they announce.
+    pub size: u64,
     /// How many bytes of the answer's body were sent.
     pub bytes: u64,
     /// The trace that the request belongs to ([W3C Trace Context](https://www.w3.org/TR/trace-context/)).
@@ -62,8 +66,8 @@ pub struct RequestRecord {
 /// Is told of each request when its answer has been sent. Its methods must not block.
 pub trait RequestListener: Debug + Send + Sync {
     /// The resource of a request is known. [`ended`](Self::ended) follows.
-    fn begun(&self, route: Route, request: &HttpRequest) {
-        let _ = (route, request);
+    fn begun(&self, route: Route) {
+        let _ = route;
     }
 
     /// A request has ended.
@@ -84,6 +88,7 @@ impl RequestListener for AccessLog {
             repository = record.repository.as_ref().map(tracing::field::display),
             status = record.status.as_u16(),
             reason = record.reason,
+            cache = record.cache.map(CacheStatus::as_str),
             bytes = record.bytes,
             milliseconds = u64::try_from(record.elapsed().as_millis()).unwrap_or(u64::MAX),
             user = record.user,
@@ -117,6 +122,8 @@ impl RequestRecord {
             status: StatusCode::OK,
             reason: None,
             limit: None,
+            cache: None,
+            size: 0,
             bytes: 0,
             traceparent: None,
         }
@@ -128,9 +135,9 @@ impl RequestRecord {
         self.begun.elapsed()
     }
 
-    pub(super) fn route(&mut self, route: Route, request: &HttpRequest) {
+    pub(super) fn route(&mut self, route: Route) {
         self.route = route.template;
-        self.listeners.iter().for_each(|listener| listener.begun(route, request));
+        self.listeners.iter().for_each(|listener| listener.begun(route));
     }
 
     /// Whether the path named a resource.
@@ -166,6 +173,7 @@ impl RequestRecord {
             return response;
         }
         self.status = response.status();
+        self.cache = response.extensions().get().copied();
         if self.status.is_client_error() {
             let reason = response.extensions_mut().remove::<Reason>();
             self.limit = reason.as_ref().and_then(|reason| reason.limit);
@@ -178,6 +186,13 @@ impl RequestRecord {
         if std::mem::take(&mut self.is_due) {
             self.listeners.iter().for_each(|listener| listener.ended(self));
         }
+    }
+}
+
+/// Has the record say where the content of an answer came from.
+pub fn note_cache(response: &mut HttpResponseBuilder, cache: Option<CacheStatus>) {
+    if let Some(cache) = cache {
+        response.extensions_mut().insert(cache);
     }
 }
 

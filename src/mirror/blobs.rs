@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -51,6 +51,14 @@ impl Downloads {
     fn all(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Download>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Takes a fetch off the list, so that the next request begins another.
+    fn end(&self, digest: &Digest, download: &Arc<Download>) {
+        let mut all = self.all();
+        if all.get(digest).is_some_and(|other| Arc::ptr_eq(other, download)) {
+            all.remove(digest);
+        }
+    }
 }
 
 impl Download {
@@ -64,6 +72,21 @@ impl Download {
         let Some(others) = others.as_mut() else { return false };
         others.push(repository.clone());
         true
+    }
+}
+
+/// A fetch on the list, as long as its task lives. It comes off the list also if the task panics, or if its runtime
+/// ends: else the list would keep the registry, and so the store, for ever.
+struct Listed {
+    source: Arc<Source>,
+    digest: Digest,
+    download: Arc<Download>,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        drop(self.download.others().take());
+        self.source.downloads.end(&self.digest, &self.download);
     }
 }
 
@@ -96,8 +119,12 @@ impl Source {
                 }
                 is_proven = true;
             }
-            if is_stored && is_proven && repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))? {
-                return Ok(None);
+            if is_stored && is_proven {
+                let linked = repository.link_stored_blob(digest).await.map_err(|error| unusable(&error))?;
+                if let Some(len) = linked {
+                    self.stored(repository.registry(), digest, len);
+                    return Ok(None);
+                }
             }
             let fetch = || Fetch {
                 source: Arc::clone(self),
@@ -106,11 +133,14 @@ impl Source {
                 digest: digest.clone(),
                 size,
             };
-            let Some(download) = self.download(repository, digest, is_proven, fetch) else { continue };
+            let Some((download, is_shared)) = self.download(repository, digest, is_proven, fetch) else { continue };
             let mut began = download.began.clone();
             let Ok(began) = began.wait_for(Option::is_some).await else { return Err(UpstreamError::Unavailable) };
             return match began.clone() {
-                Some(Ok(fetched)) => Ok(Some(fetched)),
+                Some(Ok(fetched)) => match fetched.claim(is_shared) {
+                    Some(fetched) => Ok(Some(fetched)),
+                    None => continue,
+                },
                 Some(Err(RemoteError::Absent)) => Ok(None),
                 Some(Err(error)) => Err(error.into()),
                 None => Err(UpstreamError::Unavailable),
@@ -118,7 +148,7 @@ impl Source {
         }
     }
 
-    /// The fetch of a blob, which begins now if it is not under way; `None`: one has just begun or ended, so what is
+    /// The fetch of a blob, which begins now if it is not under way, and whether it was; `None`: one has just begun or ended, so what is
     /// known has to be looked at again.
     fn download(
         self: &Arc<Self>,
@@ -126,25 +156,25 @@ impl Source {
         digest: &Digest,
         is_proven: bool,
         fetch: impl FnOnce() -> Fetch,
-    ) -> Option<Arc<Download>> {
+    ) -> Option<(Arc<Download>, bool)> {
         let mut all = self.downloads.all();
         if let Some(download) = all.get(digest) {
             let joined = is_proven && download.join(repository);
-            self.counters.shared.fetch_add(u64::from(joined), std::sync::atomic::Ordering::Relaxed);
-            return joined.then(|| Arc::clone(download));
+            self.counters.shared.fetch_add(u64::from(joined), Relaxed);
+            return joined.then(|| (Arc::clone(download), true));
         }
         self.counters.blobs.missed();
         let (sender, began) = watch::channel(None);
         let download = Arc::new(Download { began, others: Mutex::new(Some(Vec::new())) });
         all.insert(digest.clone(), Arc::clone(&download));
-        let (fetch, running) = (fetch(), Arc::clone(&download));
+        drop(all);
+        let fetch = fetch();
+        let (source, digest) = (Arc::clone(&fetch.source), fetch.digest.clone());
+        let listed = Listed { source: Arc::clone(self), digest: fetch.digest.clone(), download: Arc::clone(&download) };
         tokio::spawn(async move {
-            let (source, digest) = (Arc::clone(&fetch.source), fetch.digest.clone());
-            // It is taken off the list though the task panics.
-            let ended = std::panic::AssertUnwindSafe(fetch.run(&sender, &running)).catch_unwind().await;
-            drop(running.others().take());
-            source.downloads.all().remove(&digest);
-            if let Ok(Err(error)) = ended {
+            let ended = fetch.run(&sender, &listed.download).await;
+            drop(listed);
+            if let Err(error) = ended {
                 if error != RemoteError::Paused {
                     tracing::warn!(upstream = source.remote.host(), %digest, %error, "a blob can't be fetched");
                 }
@@ -155,7 +185,7 @@ impl Source {
                 });
             }
         });
-        Some(download)
+        Some((download, false))
     }
 
     /// Whether the upstream gives a byte of a blob of this repository.
@@ -172,7 +202,7 @@ impl Fetch {
     async fn run(
         self,
         began: &watch::Sender<Option<Result<FetchedBlob, RemoteError>>>,
-        download: &Download,
+        download: &Arc<Download>,
     ) -> Result<(), RemoteError> {
         let response = self.source.remote.ask(&wanted(&self.name, &self.digest, None)).await?;
         let len = response.content_length().or(self.size);
@@ -180,9 +210,15 @@ impl Fetch {
         if self.size.is_some_and(|size| size != len) {
             return Err(RemoteError::Answer(format!("the blob has {len} bytes, and its manifest says another number")));
         }
-        self.must_have_room(len).await?;
-        let (mut writer, fetched) =
-            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?;
+        let room = self.source.make_room(&self.repository, len).await;
+        let (mut writer, fetched) = if room.is_some() {
+            self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?
+        } else {
+            // Nobody else can read it, so the next request fetches it anew.
+            self.source.downloads.end(&self.digest, download);
+            self.source.counters.relayed.fetch_add(1, Relaxed);
+            Repository::relay_blob(&self.digest, len)
+        };
         began.send_replace(Some(Ok(fetched)));
         if let Err(error) = self.receive(&mut writer, response, len).await {
             writer.give_up().await;
@@ -190,7 +226,11 @@ impl Fetch {
         }
         let others = download.others().take().unwrap_or_default();
         let others = others.into_iter().filter(|other| other.name() != self.repository.name()).collect();
-        writer.finish(others).await.map_err(|error| unstorable(&error))
+        writer.finish(others).await.map_err(|error| unstorable(&error))?;
+        if room.is_some() {
+            self.source.stored(self.repository.registry(), &self.digest, len);
+        }
+        Ok(())
     }
 
     /// Receives the whole blob. After a break it goes on where it was.
@@ -250,7 +290,7 @@ impl Fetch {
                 writer.append(pieces).await.map_err(|error| unstorable(&error))?;
             }
             match ended {
-                Some(Ok(())) if writer.offset() < len => return Err(ClientError::NotHttp.into()),
+                Some(Ok(())) if writer.offset() < len => return Err(ClientError::Closed.into()),
                 Some(Ok(())) => return Ok(()),
                 Some(Err(error)) => return Err(error),
                 None => {}
@@ -271,19 +311,6 @@ impl Fetch {
             Ok((response, 0))
         } else {
             Err(RemoteError::Answer("it sends another part of the blob".to_owned()))
-        }
-    }
-
-    /// # Errors
-    /// [`RemoteError::Answer`]: the store has no room for so many bytes.
-    async fn must_have_room(&self, len: u64) -> Result<(), RemoteError> {
-        let free = self.repository.free_space().await.map_err(|error| unstorable(&error.into()))?;
-        let needed = len.saturating_add(self.source.remote.min_free);
-        match free {
-            Some(free) if free.bytes < needed => {
-                Err(RemoteError::Answer("the store has no room for the blob".to_owned()))
-            }
-            _ => Ok(()),
         }
     }
 }

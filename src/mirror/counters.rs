@@ -13,8 +13,14 @@ pub struct Counters {
     pub stale: AtomicU64,
     /// How many requests for blobs followed a fetch that was under way.
     pub shared: AtomicU64,
-    /// What is left of the upstream's limit of pulls, as it says; `u64::MAX` if it says nothing.
-    pub limit_left: LimitLeft,
+    /// How many blobs were given to a client without being stored, because there was no room.
+    pub relayed: AtomicU64,
+    /// What is left of the upstream's limit of pulls, as it says.
+    pub limit_left: Known,
+    /// How many bytes are stored, if there is a bound to them.
+    pub stored: Known,
+    /// How many bytes were evicted because of the bound, or because the store was full.
+    pub evicted: AtomicU64,
 }
 
 /// Requests of clients for one kind of content.
@@ -26,25 +32,25 @@ pub struct Requests {
     fetched_bytes: AtomicU64,
 }
 
-/// What is left of a limit, if it is known.
+/// A number, if it is known.
 #[derive(Debug)]
-pub struct LimitLeft(AtomicU64);
+pub struct Known(AtomicU64);
 
-impl Default for LimitLeft {
+impl Default for Known {
     fn default() -> Self {
         Self(AtomicU64::new(u64::MAX))
     }
 }
 
-impl LimitLeft {
-    /// How many pulls are left; `None` if the upstream has not said.
+impl Known {
+    /// The number; `None` if it is not known.
     #[must_use]
     pub fn get(&self) -> Option<u64> {
-        Some(self.0.load(Relaxed)).filter(|left| *left != u64::MAX)
+        Some(self.0.load(Relaxed)).filter(|number| *number != u64::MAX)
     }
 
-    pub(super) fn set(&self, left: u64) {
-        self.0.store(left, Relaxed);
+    pub(super) fn set(&self, number: u64) {
+        self.0.store(number, Relaxed);
     }
 }
 

@@ -34,8 +34,12 @@ impl Uses {
         }
     }
 
-    fn take(&self) -> HashSet<(RepositoryName, Digest)> {
-        mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Notes the uses on the disk.
+    pub(super) async fn note(&self, registry: &Registry) {
+        let uses = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (name, digest) in uses {
+            registry.repository(name).note_use(&digest).await;
+        }
     }
 }
 
@@ -43,6 +47,9 @@ impl Mirror {
     /// Notes uses and evicts, again and again.
     pub async fn keep_up(self: Arc<Self>, registry: Registry) {
         let shortest = self.sources.iter().filter_map(|source| source.ttl).min();
+        for source in &self.sources {
+            source.count(&registry).await;
+        }
         let interval = shortest.map_or(INTERVAL, |ttl| (ttl / 8).clamp(Duration::from_secs(1), INTERVAL));
         while !registry.is_read_only() {
             time::sleep(interval).await;
@@ -52,20 +59,17 @@ impl Mirror {
 
     /// Notes the uses on the disk. To be called before an end, too.
     pub async fn note_uses(&self, registry: &Registry) {
-        for (name, digest) in self.uses.take() {
-            registry.repository(name).note_use(&digest).await;
-        }
+        self.uses.note(registry).await;
     }
 
     async fn evict(&self, registry: &Registry, now: SystemTime) {
         self.note_uses(registry).await;
-        for (at, source) in self.sources.iter().enumerate() {
+        for source in &self.sources {
             // What an upstream that is never asked has given can't be had again.
             let Some(since) = source.ttl.and_then(|ttl| now.checked_sub(ttl)).filter(|_| !source.is_offline) else {
                 continue;
             };
-            let is_meant = |name: &RepositoryName| self.names.target(name).is_some_and(|(target, _)| target == at);
-            match registry.evict(is_meant, since).await {
+            match registry.evict(|name| source.fills(name), since).await {
                 Ok(0) => {}
                 Ok(manifests) => tracing::info!(upstream = source.remote.host(), manifests, "evicted what nobody uses"),
                 Err(error) => tracing::error!(%error, "what nobody uses can't be evicted"),

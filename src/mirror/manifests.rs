@@ -96,12 +96,16 @@ impl Source {
         reference: &Reference,
     ) -> Result<Answer, UpstreamError> {
         let known = self.manifests.of(repository.name(), reference);
-        if let Some(answer) = self.manifests.fresh(&known) {
-            return Ok(answer);
+        match self.manifests.fresh(&known) {
+            Some(Answer::Fetched) => return Ok(Answer::Stored),
+            Some(answer) => return Ok(answer),
+            None => {}
         }
         let turn = Arc::clone(&known.turn).lock_owned().await;
-        if let Some(answer) = self.manifests.fresh(&known) {
-            return Ok(answer);
+        match self.manifests.fresh(&known) {
+            Some(Answer::Fetched) => return Ok(Answer::Shared),
+            Some(answer) => return Ok(answer),
+            None => {}
         }
         // A task of its own: clients that go away sooner than an upstream that hangs is given up would keep each other
         // waiting for it.
@@ -116,7 +120,7 @@ impl Source {
     }
 
     async fn ask_for_manifest(
-        &self,
+        self: &Arc<Self>,
         known: &Known,
         repository: &Repository,
         name: &str,
@@ -144,7 +148,12 @@ impl Source {
     }
 
     /// Asks what a tag means now, and fetches that if it is not stored.
-    async fn fetch_tag(&self, repository: &Repository, name: &str, tag: &Reference) -> Result<Answer, RemoteError> {
+    async fn fetch_tag(
+        self: &Arc<Self>,
+        repository: &Repository,
+        name: &str,
+        tag: &Reference,
+    ) -> Result<Answer, RemoteError> {
         let stored = repository.manifest(tag).await.ok().map(|stored| stored.digest);
         let head = Wanted { method: Method::HEAD, ..wanted(name, &tag.to_string()) };
         let digest = match self.remote.ask(&head).await {
@@ -156,7 +165,7 @@ impl Source {
         let Some(digest) = digest else {
             self.counters.manifests.missed();
             let received = self.receive(name, &tag.to_string()).await?;
-            return store(repository, tag, received).await;
+            return self.store(repository, tag, received).await;
         };
         if stored.as_ref() == Some(&digest) {
             return Ok(Answer::Stored);
@@ -169,11 +178,11 @@ impl Source {
         if Digest::of(digest.algorithm(), &received.bytes) != digest {
             return Err(RemoteError::Content(format!("the manifest {digest} has other bytes")));
         }
-        store(repository, tag, received).await
+        self.store(repository, tag, received).await
     }
 
     async fn fetch_by_digest(
-        &self,
+        self: &Arc<Self>,
         repository: &Repository,
         name: &str,
         reference: &Reference,
@@ -181,7 +190,7 @@ impl Source {
     ) -> Result<Answer, RemoteError> {
         self.counters.manifests.missed();
         let received = self.receive(name, &digest.to_string()).await?;
-        store(repository, reference, received).await
+        self.store(repository, reference, received).await
     }
 
     async fn receive(&self, name: &str, reference: &str) -> Result<Received, RemoteError> {
@@ -197,22 +206,34 @@ impl Source {
         let content_type = content_type.and_then(|text| MediaType::from_content_type(text).ok());
         Ok(Received { content_type, bytes })
     }
-}
 
-/// Stores a manifest under a tag or under its digest.
-async fn store(repository: &Repository, reference: &Reference, received: Received) -> Result<Answer, RemoteError> {
-    let push = ManifestPush {
-        reference: reference.clone(),
-        tags: Vec::new(),
-        // A type that is none of a manifest says less than the body does.
-        content_type: received.content_type.filter(MediaType::is_manifest),
-        bytes: received.bytes,
-        overwrite: Overwrite::Allowed,
-        conditions: Preconditions::default(),
-    };
-    match repository.put_manifest(push).await {
-        Ok(_) => Ok(Answer::Stored),
-        Err(error) => Err(RemoteError::Content(format!("the manifest {reference} can't be stored: {error}"))),
+    /// Stores a manifest under a tag or under its digest.
+    async fn store(
+        self: &Arc<Self>,
+        repository: &Repository,
+        reference: &Reference,
+        received: Received,
+    ) -> Result<Answer, RemoteError> {
+        let len = received.bytes.len() as u64;
+        // A manifest is stored if there is no room, too: nothing else can be pulled without it.
+        let room = self.make_room(repository, len).await;
+        let push = ManifestPush {
+            reference: reference.clone(),
+            tags: Vec::new(),
+            // A type that is none of a manifest says less than the body does.
+            content_type: received.content_type.filter(MediaType::is_manifest),
+            bytes: received.bytes,
+            overwrite: Overwrite::Allowed,
+            conditions: Preconditions::default(),
+        };
+        match repository.put_manifest(push).await {
+            Ok(stored) => {
+                self.stored(repository.registry(), &stored.digest, len);
+                drop(room);
+                Ok(Answer::Fetched)
+            }
+            Err(error) => Err(RemoteError::Content(format!("the manifest {reference} can't be stored: {error}"))),
+        }
     }
 }
 

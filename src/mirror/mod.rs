@@ -7,7 +7,8 @@
 //! - A tag is asked for by one HEAD, shared by all who want it, and not again while it is fresh.
 //! - A blob is fetched once, by a task of its own. Its readers follow what is written.
 //! - If an upstream fails, what is stored is served. A breaker keeps requests from waiting for an upstream that is down.
-//! - Manifests that nobody uses go after a while (`eviction`).
+//! - Manifests that nobody uses go after a while (`eviction`). Before the store holds more than it may, the longest
+//!   unused go, with their blobs (`space`).
 //! - A blob whose bytes another repository has is given out only if a manifest of this repository names it, or the
 //!   upstream gives a byte of it.
 
@@ -24,13 +25,14 @@ mod network;
 mod remote;
 mod remote_error;
 mod settings;
+mod space;
 mod tokens;
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 
-use self::{blobs::Downloads, eviction::Uses, manifests::Manifests, names::Names, remote::Remote};
+use self::{blobs::Downloads, eviction::Uses, manifests::Manifests, names::Names, remote::Remote, space::Space};
 pub use self::{
     counters::{Counters, Requests},
     credentials::Credentials,
@@ -48,20 +50,25 @@ use crate::{
 /// The upstreams of a registry.
 #[derive(Debug)]
 pub struct Mirror {
-    names: Names,
-    uses: Uses,
+    names: Arc<Names>,
+    uses: Arc<Uses>,
     sources: Vec<Arc<Source>>,
 }
 
 /// One upstream, and what is known of its content.
 #[derive(Debug)]
 struct Source {
+    /// Its place among the upstreams.
+    at: usize,
+    names: Arc<Names>,
+    uses: Arc<Uses>,
     remote: Arc<Remote>,
     anonymous: Anonymous,
     is_offline: bool,
     ttl: Option<Duration>,
     manifests: Manifests,
     downloads: Downloads,
+    space: Space,
     counters: Arc<Counters>,
 }
 
@@ -72,9 +79,10 @@ impl Mirror {
     /// # Errors
     /// [`ClientError::Options`]: an option of a client can't be used.
     pub fn new(upstreams: Vec<Settings>, own: Vec<String>) -> Result<Arc<Self>, ClientError> {
-        let names = Names::new(&upstreams, own);
-        let sources = upstreams.into_iter().map(|settings| Source::new(settings).map(Arc::new));
-        Ok(Arc::new(Self { names, uses: Uses::default(), sources: sources.collect::<Result<_, _>>()? }))
+        let (names, uses) = (Arc::new(Names::new(&upstreams, own)), Arc::<Uses>::default());
+        let source = |(at, settings)| Source::new(at, settings, &names, &uses).map(Arc::new);
+        let sources = upstreams.into_iter().enumerate().map(source).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self { names, uses, sources }))
     }
 
     /// The host of each upstream, and what was counted of it.
@@ -112,17 +120,26 @@ impl Mirror {
 }
 
 impl Source {
-    fn new(settings: Settings) -> Result<Self, ClientError> {
+    fn new(at: usize, settings: Settings, names: &Arc<Names>, uses: &Arc<Uses>) -> Result<Self, ClientError> {
         let counters = Arc::new(Counters::default());
         Ok(Self {
+            at,
+            names: Arc::clone(names),
+            uses: Arc::clone(uses),
             anonymous: settings.anonymous,
             is_offline: settings.is_offline,
             ttl: settings.ttl,
             manifests: Manifests::new(settings.fresh),
             downloads: Downloads::default(),
+            space: Space::new(settings.max_bytes),
             remote: Arc::new(Remote::new(settings, Arc::clone(&counters))?),
             counters,
         })
+    }
+
+    /// Whether it fills a repository.
+    fn fills(&self, name: &RepositoryName) -> bool {
+        self.names.target(name).is_some_and(|(target, _)| target == self.at)
     }
 }
 

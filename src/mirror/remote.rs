@@ -283,7 +283,7 @@ impl Remote {
             let client = if is_own { &self.client } else { self.client_for(&url).await? };
             let response = match client.send(request.clone()).await {
                 // The upstream has closed a connection that was kept open, just when the request was sent.
-                Err(ClientError::NotHttp | ClientError::Broken(_)) => client.send(request).await?,
+                Err(ClientError::Closed | ClientError::Broken(_)) => client.send(request).await?,
                 answer => answer?,
             };
             if !matches!(response.status.as_u16(), 301 | 302 | 303 | 307 | 308) {

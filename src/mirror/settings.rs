@@ -30,6 +30,8 @@ pub struct Settings {
     pub fresh: Duration,
     /// For how long a manifest stays that nobody uses; `None`: for ever.
     pub ttl: Option<Duration>,
+    /// How many bytes are stored of it at most; `None`: as many as the store takes.
+    pub max_bytes: Option<u64>,
     /// The rights of clients without a login.
     pub anonymous: Anonymous,
     /// Whether it is never asked.

@@ -62,7 +62,7 @@ impl Record {
 
     fn targets(&self, settings: &Settings, version: EnvelopeVersion) -> Vec<Value> {
         match &self.what {
-            What::Push(manifest) | What::Pull(manifest) => {
+            What::Push(manifest) | What::Fetch(manifest) | What::Pull(manifest) => {
                 let target = |tag| self.manifest(settings, version, manifest, tag);
                 if manifest.tags.is_empty() {
                     vec![target(None)]
@@ -70,7 +70,7 @@ impl Record {
                     manifest.tags.iter().map(Some).map(target).collect()
                 }
             }
-            What::PushBlob(blob) | What::PullBlob(blob) => {
+            What::PushBlob(blob) | What::FetchBlob(blob) | What::PullBlob(blob) => {
                 vec![self.content(settings, "blobs", &blob.digest, blob.size).into()]
             }
             What::Mount(blob, from) => {

@@ -35,10 +35,14 @@ pub(super) struct Record {
 pub(super) enum What {
     /// A manifest was pushed.
     Push(Manifest),
+    /// A manifest was fetched from an upstream.
+    Fetch(Manifest),
     /// A manifest was pulled.
     Pull(Manifest),
     /// A blob was pushed.
     PushBlob(Blob),
+    /// A blob was fetched from an upstream.
+    FetchBlob(Blob),
     /// A blob was pulled.
     PullBlob(Blob),
     /// A blob was mounted from a repository.
@@ -94,10 +98,12 @@ impl Record {
         let blob = |target: BlobTarget<'_>| Blob { digest: target.digest.clone(), size: target.size };
         let what = match event.action {
             Action::ManifestPushed(target) => What::Push(manifest(target)),
+            Action::ManifestFetched(target) => What::Fetch(manifest(target)),
             Action::ManifestPulled(target) => What::Pull(manifest(target)),
             Action::ManifestDeleted { digest, tags } => What::Delete(digest.clone(), tags.to_vec()),
             Action::TagDeleted(tag) => What::DeleteTag(tag.clone()),
             Action::BlobPushed(target) => What::PushBlob(blob(target)),
+            Action::BlobFetched(target) => What::FetchBlob(blob(target)),
             Action::BlobPulled(target) => What::PullBlob(blob(target)),
             Action::BlobMounted { blob: target, from } => What::Mount(blob(target), from.clone()),
             Action::BlobDeleted(digest) => What::DeleteBlob(digest.clone()),
@@ -120,7 +126,9 @@ impl Record {
         /// A descriptor takes more in memory than its text, which is a part of the manifest.
         const PARSED: u64 = 4;
         let references = match &self.what {
-            What::Push(manifest) | What::Pull(manifest) if !manifest.references.is_empty() => PARSED * manifest.size,
+            What::Push(manifest) | What::Fetch(manifest) | What::Pull(manifest) if !manifest.references.is_empty() => {
+                PARSED * manifest.size
+            }
             _ => 0,
         };
         // A client chooses the length of these.
@@ -135,14 +143,21 @@ impl Record {
 
     /// Whether nothing else changed the repository meanwhile: earlier records of it are of changes that have ended.
     pub(super) fn is_exclusive(&self) -> bool {
-        matches!(self.what, What::Push(_) | What::Delete(..) | What::DeleteTag(_) | What::DeleteBlob(_))
+        matches!(
+            self.what,
+            What::Push(_) | What::Fetch(_) | What::Delete(..) | What::DeleteTag(_) | What::DeleteBlob(_)
+        )
     }
 
     /// The state of the repository after the change; `None` after a pull.
     pub(super) fn outcome(&self) -> Option<ChangeOutcome<'_>> {
         match &self.what {
-            What::Push(manifest) => Some(ChangeOutcome::Manifest(&manifest.digest, &manifest.tags)),
-            What::PushBlob(blob) | What::Mount(blob, _) => Some(ChangeOutcome::Blob(&blob.digest)),
+            What::Push(manifest) | What::Fetch(manifest) => {
+                Some(ChangeOutcome::Manifest(&manifest.digest, &manifest.tags))
+            }
+            What::PushBlob(blob) | What::FetchBlob(blob) | What::Mount(blob, _) => {
+                Some(ChangeOutcome::Blob(&blob.digest))
+            }
             What::Delete(digest, _) => Some(ChangeOutcome::NoManifest(digest)),
             What::DeleteTag(tag) => Some(ChangeOutcome::NoTag(tag)),
             What::DeleteBlob(digest) => Some(ChangeOutcome::NoBlob(digest)),
@@ -155,7 +170,7 @@ impl What {
     /// How many events report it: registry:2 has one for each tag.
     pub(super) fn events(&self) -> usize {
         match self {
-            Self::Push(manifest) | Self::Pull(manifest) => manifest.tags.len().max(1),
+            Self::Push(manifest) | Self::Fetch(manifest) | Self::Pull(manifest) => manifest.tags.len().max(1),
             Self::Delete(_, tags) => 1 + tags.len(),
             _ => 1,
         }
@@ -166,6 +181,7 @@ impl What {
         match self {
             Self::Push(_) | Self::PushBlob(_) => "push",
             Self::Pull(_) | Self::PullBlob(_) => "pull",
+            Self::Fetch(_) | Self::FetchBlob(_) => "fetch",
             Self::Mount(..) => "mount",
             Self::Delete(..) | Self::DeleteTag(_) | Self::DeleteBlob(_) => "delete",
         }
@@ -174,8 +190,8 @@ impl What {
     /// The media type of the target; a delete has none.
     pub(super) fn media_type(&self) -> &str {
         match self {
-            Self::Push(manifest) | Self::Pull(manifest) => manifest.media_type.as_str(),
-            Self::PushBlob(_) | Self::PullBlob(_) | Self::Mount(..) => "application/octet-stream",
+            Self::Push(manifest) | Self::Fetch(manifest) | Self::Pull(manifest) => manifest.media_type.as_str(),
+            Self::PushBlob(_) | Self::FetchBlob(_) | Self::PullBlob(_) | Self::Mount(..) => "application/octet-stream",
             Self::Delete(..) | Self::DeleteTag(_) | Self::DeleteBlob(_) => "",
         }
     }

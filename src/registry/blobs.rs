@@ -3,7 +3,7 @@
 mod reading;
 
 use super::{
-    Registry, RegistryError, Repository,
+    Answer, CacheStatus, Registry, RegistryError, Repository,
     events::{Action, BlobTarget},
     layout,
     links::link_to,
@@ -17,6 +17,15 @@ use crate::{
 
 pub use reading::{Blob, BlobRegion};
 
+/// The facts about a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobStat {
+    /// How many bytes it has.
+    pub len: u64,
+    /// Where it came from, in a repository that an upstream fills.
+    pub cache: Option<CacheStatus>,
+}
+
 impl Repository {
     /// How many bytes a blob has. Like registry:2, this counts as a pull ([distribution-spec, checking
     /// if content exists]).
@@ -25,18 +34,18 @@ impl Repository {
     /// [`RegistryError::BlobUnknown`] if the repository does not have it.
     ///
     /// [distribution-spec, checking if content exists]: https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#checking-if-content-exists-in-the-registry
-    pub async fn stat_blob(&self, digest: &Digest) -> Result<u64, RegistryError> {
+    pub async fn stat_blob(&self, digest: &Digest) -> Result<BlobStat, RegistryError> {
         // A client that hears that it is there does not upload it.
         self.locks().pins().touch(digest).await;
-        let size = match absent_if_out_of_reach(self.blob_in_store(digest).await)? {
-            Some((_, stat)) => {
-                self.renew(layout::link(&layout::layer(&self.name, digest))).await;
-                stat.len
-            }
-            None => self.fetch_blob(digest).await?.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?.len(),
+        let stat = if let Some((_, stat)) = absent_if_out_of_reach(self.blob_in_store(digest).await)? {
+            self.renew(layout::link(&layout::layer(&self.name, digest))).await;
+            BlobStat { len: stat.len, cache: self.cache_status(Ok(Answer::Stored)) }
+        } else {
+            let blob = self.fetch_blob(digest).await?.ok_or_else(|| RegistryError::BlobUnknown(digest.clone()))?;
+            BlobStat { len: blob.len(), cache: blob.cache() }
         };
-        self.notify(Action::BlobPulled(BlobTarget { digest, size }));
-        Ok(size)
+        self.notify(Action::BlobPulled(BlobTarget { digest, size: stat.len }));
+        Ok(stat)
     }
 
     /// Opens a blob ([distribution-spec, pulling blobs]).
@@ -56,8 +65,12 @@ impl Repository {
     }
 
     pub(super) async fn open_stored(&self, digest: &Digest) -> Result<Option<Blob>, StorageError> {
+        let pin = match self.registry.filling(&self.name) {
+            Some(_) => Some(self.locks().pins().pin([digest.clone()]).await),
+            None => None,
+        };
         let opened = self.open_object(digest).await?;
-        Ok(opened.map(|(target, object)| Blob::new(self.registry.clone(), digest.clone(), target, object)))
+        Ok(opened.map(|(target, object)| Blob::new(self.registry.clone(), digest.clone(), pin, target, object)))
     }
 
     /// The stored bytes of a blob.

@@ -50,6 +50,8 @@ pub enum Action<'a> {
     ManifestPushed(ManifestTarget<'a>),
     /// A manifest was pulled, or asked for by a HEAD.
     ManifestPulled(ManifestTarget<'a>),
+    /// A manifest was fetched from the upstream. A manifest that was stored and gets a tag is one, too.
+    ManifestFetched(ManifestTarget<'a>),
     /// A manifest was deleted, and its tags with it.
     ManifestDeleted {
         /// The manifest.
@@ -63,6 +65,8 @@ pub enum Action<'a> {
     BlobPushed(BlobTarget<'a>),
     /// A blob was opened for a pull, of the whole or of a range, or asked for by a HEAD.
     BlobPulled(BlobTarget<'a>),
+    /// A blob was fetched from the upstream; or the store had it, and the upstream gives it to this repository.
+    BlobFetched(BlobTarget<'a>),
     /// A blob of another repository was mounted.
     BlobMounted {
         /// The blob.
@@ -87,7 +91,7 @@ pub struct ManifestTarget<'a> {
     pub media_type: &'a MediaType,
     /// Its bytes, as they were pushed.
     pub bytes: &'a Bytes,
-    /// The tags that it was given by this push; the tag that it was pulled by.
+    /// The tags that it was given by this push or fetch; the tag that it was pulled by.
     pub tags: &'a [Tag],
 }
 
@@ -186,16 +190,28 @@ impl Registry {
 impl Repository {
     /// Gives the listeners an event of this repository.
     pub(super) fn notify(&self, action: Action<'_>) {
-        if !self.is_filled {
+        if let Some(action) = self.told(action) {
             self.registry.notify(&self.event(action));
+        }
+    }
+
+    /// The action that listeners are told of. What an upstream puts into its repository is no push, and what it reads or
+    /// evicts there is told to nobody.
+    fn told<'a>(&self, action: Action<'a>) -> Option<Action<'a>> {
+        match action {
+            action if !self.is_filled => Some(action),
+            Action::ManifestPushed(target) => Some(Action::ManifestFetched(target)),
+            Action::BlobPushed(target) => Some(Action::BlobFetched(target)),
+            _ => None,
         }
     }
 
     /// Prepares a change, and gives the steps that its commit has to begin with.
     pub(super) fn prepare<'a>(&'a self, action: Action<'a>) -> (Change<'a>, Vec<Step>) {
-        let event = self.event(action);
-        let listeners = if self.is_filled { &[] } else { &self.registry.0.extensions.listeners[..] };
-        let steps: Vec<Step> = listeners.iter().flat_map(|listener| listener.prepare(&event)).collect();
+        let event = self.told(action).map(|action| self.event(action));
+        let listeners = self.registry.0.extensions.listeners.iter();
+        let prepared = event.iter().flat_map(|event| listeners.clone().flat_map(|listener| listener.prepare(event)));
+        let steps: Vec<Step> = prepared.collect();
         let prepared = steps.iter().filter_map(|step| match step {
             Step::Put(key, _) | Step::Record(key, _) | Step::PutTree(key, _) => Some(key.clone()),
             Step::Promote(..) | Step::MakePrefixes(_) => None,

@@ -1,62 +1,61 @@
-//! A blob on its way from an upstream into the store: one writer, and readers that follow it.
+//! A blob on its way from an upstream: one writer, and readers of what has come.
 //!
-//! Readers read the file that the writer appends to. So a slow reader does not slow the writer, and readers that go away
-//! do not end it. The last bytes come when the whole blob is verified and stored; of a short blob, all of them. If the
-//! fetch fails, the streams end with an error, so that a client never gets a whole body with wrong bytes.
+//! Usually it goes into the store, and its readers follow it there (`followed`). If the store has no room, it goes to
+//! one reader alone (`relayed`). Both ways, the last bytes come when the whole blob is verified.
 
-use std::{collections::VecDeque, io, ops::Range, sync::Arc};
+mod followed;
+mod relayed;
+
+use std::{io, ops::Range};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, stream};
-use tokio::sync::watch;
+use futures_util::{Stream, future::Either};
 
+use self::{
+    followed::{FollowedBlob, StoreWriter},
+    relayed::{Relay, RelayedBlob},
+};
 use super::{
-    RegistryError, Repository, SessionId,
+    RegistryError, Repository,
     events::{Action, BlobTarget},
-    layout,
-    uploads::verified,
 };
-use crate::{
-    oci::Digest,
-    storage::{AppendError, Object, Staging},
-};
+use crate::oci::Digest;
 
-/// A blob with at most this many bytes is read only when it is stored.
+/// A blob with at most this many bytes is read only when it is verified.
 const SHORT: u64 = 1024 * 1024;
 
-/// How many bytes of a longer blob are held back until it is stored.
+/// How many bytes of a longer blob are held back until it is verified.
 const HELD_BACK: u64 = 64 * 1024;
 
 /// A blob that is being fetched. Clones are the same fetch.
 #[derive(Clone, Debug)]
-pub struct FetchedBlob(Arc<Fetch>);
-
-#[derive(Debug)]
-struct Fetch {
-    repository: Repository,
-    digest: Digest,
+pub struct FetchedBlob {
     len: u64,
-    /// The bytes that are written so far; `None` if the back end can't read them before they are stored.
-    written: Option<Object>,
-    progress: watch::Receiver<Progress>,
+    /// Whether another reader began the fetch.
+    is_shared: bool,
+    reading: Reading,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
-    /// So many bytes can be read.
-    Written(u64),
-    /// All of it is verified and stored.
-    Stored,
+#[derive(Clone, Debug)]
+enum Reading {
+    Followed(FollowedBlob),
+    Relayed(RelayedBlob),
 }
 
 /// The right to write a blob that is being fetched. When this is dropped before [`BlobWriter::finish`], the fetch has
 /// failed.
 #[derive(Debug)]
-pub struct BlobWriter {
-    repository: Repository,
-    digest: Digest,
-    staging: Staging,
-    progress: watch::Sender<Progress>,
+pub struct BlobWriter(Writing);
+
+#[derive(Debug)]
+enum Writing {
+    Store(StoreWriter),
+    Relay(Relay),
+}
+
+/// How many bytes of a blob may be read before it is verified.
+fn unverified(len: u64) -> u64 {
+    if len > SHORT { len - HELD_BACK } else { 0 }
 }
 
 impl Repository {
@@ -65,35 +64,35 @@ impl Repository {
     /// # Errors
     /// The error of the store.
     pub async fn begin_blob(&self, digest: &Digest, len: u64) -> Result<(BlobWriter, FetchedBlob), RegistryError> {
-        let key = layout::upload(&self.name, &SessionId::random());
-        let staging = self.storage().stage(&key, digest.algorithm()).await?;
-        let (progress, receiver) = watch::channel(Progress::Written(0));
-        let fetch = Fetch {
-            repository: self.clone(),
-            digest: digest.clone(),
-            len,
-            written: staging.written().await?,
-            progress: receiver,
-        };
-        let writer = BlobWriter { repository: self.clone(), digest: digest.clone(), staging, progress };
-        Ok((writer, FetchedBlob(Arc::new(fetch))))
+        let (writer, blob) = self.begin_followed(digest, len, unverified(len)).await?;
+        Ok((
+            BlobWriter(Writing::Store(writer)),
+            FetchedBlob { len, is_shared: false, reading: Reading::Followed(blob) },
+        ))
     }
 
-    /// Makes a blob readable here that the upstream says this repository has, if the store has its bytes; `false` if
-    /// it does not. Only the upstream may say so: else a client could read a blob of another repository by its digest.
+    /// Begins to give a blob of `len` bytes to one reader, without storing it.
+    #[must_use]
+    pub fn relay_blob(digest: &Digest, len: u64) -> (BlobWriter, FetchedBlob) {
+        let (writer, blob) = relayed::relay(digest, unverified(len));
+        (BlobWriter(Writing::Relay(writer)), FetchedBlob { len, is_shared: false, reading: Reading::Relayed(blob) })
+    }
+
+    /// Makes a blob readable here that the upstream says this repository has, if the store has its bytes; how many
+    /// those are. Only the upstream may say so: else a client could read a blob of another repository by its digest.
     ///
     /// # Errors
     /// The error of the store.
-    pub async fn link_stored_blob(&self, digest: &Digest) -> Result<bool, RegistryError> {
+    pub async fn link_stored_blob(&self, digest: &Digest) -> Result<Option<u64>, RegistryError> {
         let (this, digest) = (self.clone(), digest.clone());
         self.locks()
             .own(async move {
                 let _pin = this.locks().pins().pin([digest.clone()]).await;
-                let Some(stat) = this.registry.stat_data(&digest).await? else { return Ok(false) };
+                let Some(stat) = this.registry.stat_data(&digest).await? else { return Ok(None) };
                 let _shared = this.locks().shared(&this.name).await;
                 let action = Action::BlobPushed(BlobTarget { digest: &digest, size: stat.len });
                 this.link_blob(action, None, &digest, &digest).await?;
-                Ok(true)
+                Ok(Some(stat.len))
             })
             .await
     }
@@ -111,84 +110,82 @@ impl BlobWriter {
     /// How many bytes are written.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.staging.offset()
+        match &self.0 {
+            Writing::Store(writer) => writer.offset(),
+            Writing::Relay(relay) => relay.offset(),
+        }
     }
 
     /// Appends the next bytes. Readers see them when this returns.
     ///
     /// # Errors
-    /// The store failed, or is full. The fetch has failed then.
+    /// The store failed, or is full; or nobody reads what is not stored. The fetch has failed then.
     pub async fn append(&mut self, pieces: Vec<Bytes>) -> Result<(), RegistryError> {
-        let appended: usize = pieces.iter().map(Bytes::len).sum();
-        let pieces = stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>));
-        self.staging.append(pieces).await.map_err(|error| match error {
-            AppendError::Storage(error) => error,
-            AppendError::Body(never) => match never {},
-        })?;
-        let mut readable = self.staging.offset();
-        if appended as u64 > Staging::BUFFERED {
-            readable -= Staging::BUFFERED;
-        } else {
-            self.staging.written().await?;
+        match &mut self.0 {
+            Writing::Store(writer) => writer.append(pieces).await,
+            Writing::Relay(relay) => relay.append(pieces).await,
         }
-        self.progress.send_replace(Progress::Written(readable));
-        Ok(())
     }
 
-    /// Ends the fetch: the content becomes a blob of the repository, and of `others`, if it is what the digest says.
+    /// Ends the fetch: if the content is what the digest says, it becomes a blob of the repository, and of `others`; or
+    /// it is given to its reader wholly.
     ///
     /// # Errors
     /// [`RegistryError::DigestMismatch`]; the error of the store. Nothing is stored then.
     pub async fn finish(self, others: Vec<Repository>) -> Result<(), RegistryError> {
-        let Self { repository, digest, staging, progress } = self;
-        let registry = repository.registry.clone();
-        let finished = async move {
-            match verified(staging, &digest).await? {
-                Ok(verified) => repository.commit_blob(verified).await?,
-                Err((error, staging)) => {
-                    staging.abort().await?;
-                    return Err(error);
-                }
-            }
-            for other in others {
-                other.link_stored_blob(&digest).await?;
-            }
-            progress.send_replace(Progress::Stored);
-            Ok(())
-        };
-        registry.0.locks.own(finished).await
+        match self.0 {
+            Writing::Store(writer) => writer.finish(others).await,
+            Writing::Relay(relay) => relay.finish().await,
+        }
     }
 
     /// Ends the fetch without a blob.
     pub async fn give_up(self) {
-        if let Err(error) = self.staging.abort().await {
-            tracing::warn!(%error, "what was fetched of a blob can't be removed; it expires as an upload");
+        match self.0 {
+            Writing::Store(writer) => writer.give_up().await,
+            Writing::Relay(relay) => drop(relay),
         }
     }
 }
 
 impl FetchedBlob {
+    /// The blob for a reader, who began the fetch or shares it; `None`: it is not stored, and another reader has it.
+    #[must_use]
+    pub fn claim(&self, is_shared: bool) -> Option<Self> {
+        let reading = match &self.reading {
+            Reading::Followed(blob) => Reading::Followed(blob.clone()),
+            Reading::Relayed(blob) => Reading::Relayed(blob.claim()?),
+        };
+        Some(Self { len: self.len, is_shared, reading })
+    }
+
     /// How many bytes the blob has.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.0.len
+        self.len
+    }
+
+    pub(super) fn is_shared(&self) -> bool {
+        self.is_shared
     }
 
     /// Whether it has no bytes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.len == 0
+        self.len == 0
     }
 
     /// Whether no byte of it can be read before it is stored.
     pub(super) fn is_short(&self) -> bool {
-        self.0.len <= SHORT
+        self.len <= SHORT && matches!(self.reading, Reading::Followed(_))
     }
 
-    /// Waits until the blob is stored; `false` if the fetch failed.
+    /// Waits until the blob is stored; `false` if the fetch failed, or it is not to be stored.
     pub async fn stored(&self) -> bool {
-        let mut progress = self.0.progress.clone();
-        progress.wait_for(|progress| *progress == Progress::Stored).await.is_ok()
+        match &self.reading {
+            Reading::Followed(blob) => blob.stored().await,
+            Reading::Relayed(_) => false,
+        }
     }
 
     /// The bytes of each of `ranges`, one range after the other, as they come.
@@ -196,63 +193,9 @@ impl FetchedBlob {
         self,
         ranges: Vec<Range<u64>>,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
-        let state = Following { fetch: self, ranges: ranges.into(), pieces: None };
-        Box::pin(stream::try_unfold(state, |mut state| async move {
-            let piece = state.next().await?;
-            Ok(piece.map(|piece| (piece, state)))
-        }))
-    }
-}
-
-/// A reader of a blob that is being fetched.
-struct Following {
-    fetch: FetchedBlob,
-    /// What is still to be read.
-    ranges: VecDeque<Range<u64>>,
-    /// What can be read now.
-    pieces: Option<stream::BoxStream<'static, io::Result<Bytes>>>,
-}
-
-impl Following {
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        loop {
-            if let Some(pieces) = &mut self.pieces {
-                if let Some(piece) = pieces.next().await {
-                    return piece.map(Some);
-                }
-                self.pieces = None;
-            }
-            let Some(range) = self.ranges.front_mut() else { return Ok(None) };
-            if range.is_empty() {
-                self.ranges.pop_front();
-                continue;
-            }
-            let (object, end) = self.fetch.readable_beyond(range.start).await?;
-            let end = end.min(range.end);
-            self.pieces = Some(object.into_stream(range.start..end).boxed());
-            range.start = end;
-        }
-    }
-}
-
-impl FetchedBlob {
-    /// Waits until the byte at `at` can be read; where to read it, and up to where.
-    async fn readable_beyond(&self, at: u64) -> io::Result<(Object, u64)> {
-        let fetch = &*self.0;
-        let bound = |progress: &Progress| match (progress, &fetch.written) {
-            (Progress::Stored, _) => fetch.len,
-            (Progress::Written(written), Some(_)) if fetch.len > SHORT => (*written).min(fetch.len - HELD_BACK),
-            (Progress::Written(_), _) => 0,
-        };
-        let failed = || io::Error::new(io::ErrorKind::BrokenPipe, "the upstream did not give the whole blob");
-        let mut progress = fetch.progress.clone();
-        let progress = *progress.wait_for(|progress| bound(progress) > at).await.map_err(|_| failed())?;
-        match &fetch.written {
-            Some(written) if progress != Progress::Stored => Ok((written.clone(), bound(&progress))),
-            _ => {
-                let stored = fetch.repository.stored_object(&fetch.digest).await.map_err(io::Error::other)?;
-                stored.map(|object| (object, fetch.len)).ok_or_else(failed)
-            }
+        match self.reading {
+            Reading::Followed(blob) => Either::Left(blob.into_stream_of(ranges)),
+            Reading::Relayed(blob) => Either::Right(blob.into_stream_of(ranges)),
         }
     }
 }

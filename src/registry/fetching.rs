@@ -3,15 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Blob, ImageName, Registry, RegistryError, Repository,
+    Blob, CacheStatus, ImageName, Registry, RegistryError, Repository,
     error::UpstreamError,
     layout,
     upstream::{Anonymous, Answer, Filling, Upstream},
 };
-use crate::{
-    oci::{Digest, Manifest, Reference, RepositoryName},
-    storage::{FreeSpace, StorageError},
-};
+use crate::oci::{Digest, Manifest, Reference, RepositoryName};
 
 impl Registry {
     /// The repository that a request means: `name` is in its path, `namespace` is the value of its `ns` parameter.
@@ -97,6 +94,17 @@ impl Repository {
         }
     }
 
+    /// Where content came from, by what the upstream said; `None` in a repository of the registry's own.
+    pub(super) fn cache_status(&self, answer: Result<Answer, UpstreamError>) -> Option<CacheStatus> {
+        self.registry.filling(&self.name)?;
+        Some(match answer {
+            Ok(Answer::Fetched) => CacheStatus::Miss,
+            Ok(Answer::Shared) => CacheStatus::Shared,
+            Ok(Answer::Stored | Answer::NotAsked | Answer::Absent) => CacheStatus::Hit,
+            Err(_) => CacheStatus::Stale,
+        })
+    }
+
     /// Has the upstream forget what it said of a manifest.
     pub(super) fn forget_fetched_manifest(&self, reference: &Reference) {
         if let Some((upstream, _)) = self.upstream() {
@@ -128,14 +136,6 @@ impl Repository {
             }
         }
         Ok(None)
-    }
-
-    /// The free space of the store, where that has a meaning.
-    ///
-    /// # Errors
-    /// The error of the system call.
-    pub async fn free_space(&self) -> Result<Option<FreeSpace>, StorageError> {
-        self.registry.free_space().await
     }
 
     /// # Errors

@@ -5,7 +5,9 @@
 //! its bytes last. Manifests go only when that is asked for, in a pass of its own before the mark. What can't be read
 //! stops all of it: then nobody knows what it refers to.
 
+mod evict;
 mod graph;
+mod held;
 mod mark;
 mod report;
 mod schedule;
@@ -34,6 +36,7 @@ use crate::{
     storage::StorageError,
 };
 
+pub use evict::Eviction;
 pub use report::{Event, Phase, Removal, Removed, Report};
 pub(super) use schedule::run;
 
@@ -74,12 +77,18 @@ pub enum CollectionError {
     /// Somebody else's uploads are younger than this process.
     #[error("another registry writes to {0} at this moment: nothing is collected; stop one of the two registries")]
     AnotherWriter(RepositoryName),
+    /// A part of the store can't be seen, so nobody knows what refers to its content.
+    #[error("a part of the store can't be seen: an error before this says which")]
+    Unseen,
     /// The caller has gone, or the server stops.
     #[error("the collection was broken off")]
     BrokenOff,
     /// A part of the store can't be read or written.
     #[error("the store failed: {0}")]
     Storage(#[from] StorageError),
+    /// A repository could not be changed.
+    #[error(transparent)]
+    Registry(#[from] super::RegistryError),
     /// The collection met a mistake in wharf.
     #[error("the collection died; the log says why")]
     Died,

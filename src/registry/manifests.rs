@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Answer, Registry, RegistryError, Repository,
+    Answer, CacheStatus, Registry, RegistryError, Repository,
     content::VerifiedManifest,
     events::{Action, ManifestTarget},
     index::{Holds, ReferrerChange, RepositoryState, TagChange, TagIndex},
@@ -63,8 +63,8 @@ pub struct StoredManifest {
     pub media_type: MediaType,
     /// The body, to the byte.
     pub bytes: Bytes,
-    /// Whether the upstream was asked for something newer, and did not answer.
-    pub is_stale: bool,
+    /// Where it came from, in a repository that an upstream fills.
+    pub cache: Option<CacheStatus>,
 }
 
 impl Repository {
@@ -96,7 +96,7 @@ impl Repository {
     }
 
     fn notify_pull(&self, stored: &StoredManifest, reference: &Reference) {
-        let StoredManifest { digest, media_type, bytes, is_stale: _ } = stored;
+        let StoredManifest { digest, media_type, bytes, cache: _ } = stored;
         let tags = if let Reference::Tag(tag) = reference { std::slice::from_ref(tag) } else { &[] };
         self.notify(Action::ManifestPulled(ManifestTarget { digest, media_type, bytes, tags }));
     }
@@ -165,7 +165,7 @@ impl Repository {
         if let Reference::Digest(_) = reference
             && let Some(stored) = self.find_stored(reference, is_head).await?
         {
-            return Ok(stored);
+            return Ok(StoredManifest { cache: self.cache_status(Ok(Answer::Stored)), ..stored });
         }
         let mut answer = self.fetch_manifest(reference).await;
         match (answer, reference) {
@@ -173,14 +173,14 @@ impl Repository {
             _ => {}
         }
         let mut stored = self.find_stored(reference, is_head).await?;
-        if stored.is_none() && answer == Ok(Answer::Stored) {
+        if stored.is_none() && matches!(answer, Ok(Answer::Stored | Answer::Shared)) {
             // It was stored, and was deleted.
             self.forget_fetched_manifest(reference);
             answer = self.fetch_manifest(reference).await;
             stored = self.find_stored(reference, is_head).await?;
         }
         match (stored, answer) {
-            (Some(stored), answer) => Ok(StoredManifest { is_stale: answer.is_err(), ..stored }),
+            (Some(stored), answer) => Ok(StoredManifest { cache: self.cache_status(answer), ..stored }),
             (None, Err(error)) => Err(error.into()),
             (None, Ok(_)) => Err(unknown()),
         }
@@ -213,7 +213,7 @@ impl Repository {
             Some(media_type) => media_type,
             None => Box::pin(self.media_type_of(&digest, &bytes)).await?,
         };
-        Ok(Some(StoredManifest { digest, media_type, bytes, is_stale: false }))
+        Ok(Some(StoredManifest { digest, media_type, bytes, cache: None }))
     }
 
     /// Whether the repository has a link to this manifest.

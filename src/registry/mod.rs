@@ -22,6 +22,7 @@ mod manifest_references;
 mod manifests;
 mod out_of_reach;
 mod outbox;
+mod periodic;
 mod progress;
 mod referrers;
 mod repository_records;
@@ -46,7 +47,7 @@ use tokio::{
     time::Instant,
 };
 
-pub use blobs::{Blob, BlobRegion};
+pub use blobs::{Blob, BlobRegion, BlobStat};
 pub use body_channel::{Body, BodySender, body};
 pub use browse::{LastCollection, ListedTag, TagSummary};
 pub use content::CacheCounts;
@@ -55,7 +56,7 @@ pub use fetched_blob::{BlobWriter, FetchedBlob};
 pub use fetching::FetchedImage;
 pub use fsck::{Event as FsckEvent, Finding, FsckError, FsckReport, Inspection, Outcome, Phase as FsckPhase};
 pub use gc::{
-    Collection, CollectionError, Event as CollectionEvent, Phase as CollectionPhase, Removal, Removed,
+    Collection, CollectionError, Event as CollectionEvent, Eviction, Phase as CollectionPhase, Removal, Removed,
     Report as CollectionReport,
 };
 pub use image_name::ImageName;
@@ -68,7 +69,7 @@ pub use retention::{
 };
 pub use session_id::{InvalidSessionId, SessionId};
 pub use uploads::{Chunk, UploadStatus};
-pub use upstream::{Anonymous, Answer, Filling, Upstream};
+pub use upstream::{Anonymous, Answer, CacheStatus, Filling, Upstream};
 
 // Parts of its answers, errors and traits: the modules above name them from here.
 pub use crate::storage::{FreeSpace, Key, Stat, Step, StorageError};
@@ -262,7 +263,7 @@ impl Registry {
                 tokio::spawn(retention::forget_pulls(registry.clone()));
             }
             if let Some(interval) = retention.and_then(|retention| retention.interval()) {
-                tokio::spawn(retention::repeat(Arc::downgrade(&registry.0), interval));
+                tokio::spawn(retention::run(Arc::downgrade(&registry.0), interval));
             }
         }
         registry
@@ -412,6 +413,12 @@ impl Repository {
     #[must_use]
     pub fn name(&self) -> &RepositoryName {
         &self.name
+    }
+
+    /// The registry that it is of.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     fn storage(&self) -> &Storage {

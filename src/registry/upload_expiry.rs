@@ -1,31 +1,25 @@
 //! Expiry of unfinished uploads.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::Weak,
     time::{Duration, SystemTime},
 };
 
-use super::{Inner, Registry, UploadExpiry, events::Event, layout};
+use super::{Inner, Registry, UploadExpiry, events::Event, layout, periodic::repeat};
 use crate::{
     oci::RepositoryName,
     storage::{Key, StorageError},
 };
 
-/// Looks for old uploads again and again, for as long as the registry is there.
+/// Looks for old uploads now, and then again and again.
 pub(super) async fn run(registry: Weak<Inner>, interval: Duration) {
-    loop {
-        let Some(inner) = registry.upgrade() else { return };
-        let registry = Registry(inner);
+    let look = |registry: Registry| async move {
         if let Err(error) = registry.expire_uploads().await {
             tracing::error!(%error, "old uploads can't be thrown away");
         }
-        let weak = Arc::downgrade(&registry.0);
-        drop(registry);
-        tokio::time::sleep(interval).await;
-        if weak.strong_count() == 0 {
-            return;
-        }
-    }
+        interval
+    };
+    repeat(registry, Duration::ZERO, look).await;
 }
 
 impl Registry {

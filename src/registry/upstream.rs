@@ -3,8 +3,8 @@
 //! A registry without an upstream never asks. With one, a repository that the upstream fills asks it for each manifest
 //! and each blob that is missing, for each tag that is pulled, and for the lists of tags and referrers. The upstream
 //! stores what it fetches through the [`Repository`] that it is given, so fetched content is verified as pushed content
-//! is. That repository does not ask the upstream again, takes manifests before the content that they refer to, and
-//! makes no events.
+//! is. That repository does not ask the upstream again, takes manifests before the content that they refer to, and its
+//! only events are of what was fetched.
 //!
 //! Clients can't push to a repository that an upstream fills. A delete removes the copy that is stored.
 
@@ -73,12 +73,42 @@ pub trait Upstream: fmt::Debug + Send + Sync {
 /// What the upstream says of a manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The repository has what the upstream has.
+    /// The repository had what the upstream has.
     Stored,
+    /// The repository has it now.
+    Fetched,
+    /// Another request has fetched it meanwhile.
+    Shared,
     /// The upstream has no such manifest.
     Absent,
     /// The upstream is not asked for this.
     NotAsked,
+}
+
+/// Where the content of an answer came from, in a repository that an upstream fills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CacheStatus {
+    /// It was stored.
+    Hit,
+    /// It was fetched for this request.
+    Miss,
+    /// It was fetched for another request at the same time.
+    Shared,
+    /// It was stored, and the upstream, which may have something newer, did not answer.
+    Stale,
+}
+
+impl CacheStatus {
+    /// The word for it in the log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Shared => "shared",
+            Self::Stale => "stale",
+        }
+    }
 }
 
 /// How a repository is filled.

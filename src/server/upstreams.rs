@@ -74,6 +74,7 @@ fn settings(upstream: &UpstreamSettings, min_free: u64) -> Result<Settings, Box<
         realm: upstream.realm.clone(),
         fresh: upstream.fresh,
         ttl: upstream.ttl,
+        max_bytes: upstream.max_bytes,
         anonymous: upstream.anonymous,
         is_offline: upstream.is_offline,
         min_free,
@@ -91,7 +92,7 @@ impl MetricSource for Mirror {
             let sum = |kind: fn(&Counters) -> &Requests| self.counters().map(|(_, all)| count(kind(all))).sum();
             [sum(|counters| &counters.blobs), sum(|counters| &counters.manifests)]
         });
-        let families: [Family; 3] = [
+        let families: [Family; 6] = [
             (
                 "wharf_upstream_stale_total",
                 Kind::Counter,
@@ -109,6 +110,24 @@ impl MetricSource for Mirror {
                 Kind::Gauge,
                 "What is left of the upstream's limit, as it said last.",
                 |counters| counters.limit_left.get(),
+            ),
+            (
+                "wharf_upstream_relayed_total",
+                Kind::Counter,
+                "Blobs that went to one client without being stored, because there was no room.",
+                |counters| Some(counters.relayed.load(Relaxed)),
+            ),
+            (
+                "wharf_upstream_stored_bytes",
+                Kind::Gauge,
+                "Bytes that are stored of the upstream, if there is a bound to them.",
+                |counters| counters.stored.get(),
+            ),
+            (
+                "wharf_upstream_evicted_bytes_total",
+                Kind::Counter,
+                "Bytes that were evicted because of the bound, or because the store was full.",
+                |counters| Some(counters.evicted.load(Relaxed)),
             ),
         ];
         for (name, kind, help, value) in families {

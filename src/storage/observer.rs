@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::time::{ClockId, clock_gettime};
-
 use super::{Storage, StorageError};
 
 /// A kind of action. The names are those of the label `action` in registry:2's metric
@@ -40,7 +38,8 @@ pub enum Action {
 /// Each call of [`Storage`] is one action, also a call for many keys or a commit of many steps. A call
 /// whose caller went away before its end is not reported. The methods must return quickly: the caller waits for them.
 pub trait Observer: Debug + Send + Sync {
-    /// An action has ended. A call for many keys reports the first error among its answers.
+    /// An action has ended, and its caller waited for it so long: not at all, if the answer was in memory. A call for
+    /// many keys reports the first error among its answers.
     fn action(&self, action: Action, took: Duration, outcome: Result<(), &StorageError>);
 }
 
@@ -63,15 +62,11 @@ impl<T> Outcome for Vec<Result<T, StorageError>> {
 }
 
 impl Storage {
-    /// Awaits `call`, and reports it. Without an observer, no clock is read.
-    ///
-    /// The time of a call that waits begins when it waits. A call that is answered from memory takes less than the
-    /// reading of an exact clock, so it is measured by the coarse one: its ticks are a few milliseconds apart, and the
-    /// sum over many calls is right.
+    /// Awaits `call`, and reports it, with the time that it waited. No clock is read without an observer, nor for a call
+    /// that is answered from memory: that takes less time than the reading.
     pub(super) async fn observed<T: Outcome>(&self, action: Action, call: impl Future<Output = T>) -> T {
         let Some(observer) = &self.observer else { return call.await };
-        let mut call = pin!(call);
-        let (begun, mut waiting) = (coarse_time(), None);
+        let (mut call, mut waiting) = (pin!(call), None);
         let answer = poll_fn(|context| {
             let poll = call.as_mut().poll(context);
             if poll.is_pending() {
@@ -80,15 +75,8 @@ impl Storage {
             poll
         });
         let answer = answer.await;
-        let took = waiting.map_or_else(|| coarse_time().saturating_sub(begun), |waiting| waiting.elapsed());
+        let took = waiting.map_or(Duration::ZERO, |waiting| waiting.elapsed());
         observer.action(action, took, answer.outcome());
         answer
     }
-}
-
-/// The monotonic clock as of the kernel's last tick.
-fn coarse_time() -> Duration {
-    let time = clock_gettime(ClockId::MonotonicCoarse);
-    // This clock counts from the start of the system, so nothing is negative.
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

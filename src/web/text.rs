@@ -12,11 +12,28 @@ const LONGEST: usize = 2_000;
 
 /// A text that a client wrote, cut to [`LONGEST`], without characters that could hide or reorder other text.
 pub(super) fn plain(text: &str) -> String {
-    let mut shown: String = text.chars().take(LONGEST).map(|c| if is_misleading(c) { '\u{fffd}' } else { c }).collect();
+    let (mut shown, mut before) = (String::new(), None);
+    let mut rest = text.chars().take(LONGEST).peekable();
+    while let Some(c) = rest.next() {
+        let is_shown =
+            !is_misleading(c) || is_joiner(c) && can_be_joined(before) && can_be_joined(rest.peek().copied());
+        shown.push(if is_shown { c } else { '\u{fffd}' });
+        before = Some(c);
+    }
     if text.chars().nth(LONGEST).is_some() {
         shown.push('…');
     }
     shown
+}
+
+/// Whether a character joins its neighbours or keeps them apart, as in emoji and in Indic and Arabic scripts.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// Whether a joiner may be next to a character. In ASCII, it would only be invisible.
+fn can_be_joined(c: Option<char>) -> bool {
+    c.is_some_and(|c| !c.is_ascii() && !is_misleading(c))
 }
 
 /// Whether a character is invisible or changes the direction of the text. Line feeds and tabs are allowed.
@@ -123,6 +140,11 @@ mod tests {
             plain("a\u{202e}b\u{0}c\u{1b}[1m\u{200b}\u{2066}\nd\té"),
             "a\u{fffd}b\u{fffd}c\u{fffd}[1m\u{fffd}\u{fffd}\nd\té"
         );
+        // Joiners stay where they belong to a script or to an emoji.
+        for text in ["\u{1f469}\u{200d}\u{1f469}\u{200d}\u{1f467}", "\u{915}\u{94d}\u{200d}\u{937}"] {
+            assert_eq!(plain(text), text);
+        }
+        assert_eq!(plain("\u{200d}é\u{200d}a\u{200d}é\u{200d}\u{200d}é").matches('\u{fffd}').count(), 5);
         assert_eq!(plain(&"x".repeat(LONGEST)).len(), LONGEST);
         assert_eq!(plain(&"x".repeat(LONGEST + 1)).chars().count(), LONGEST + 1);
         assert!(plain(&"x".repeat(LONGEST + 1)).ends_with('…'));

@@ -33,7 +33,7 @@ fn the_exit_code_is_the_answer() {
         ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", 1, "answered 503"),
         ("HTTP/1.1 301 Moved\r\nLocation: /\r\n\r\n", 1, "answered 301"),
         ("SSH-2.0-x\r\n", 1, "the answer is not HTTP"),
-        ("", 1, "the answer is not HTTP"),
+        ("", 1, "the connection was closed before the end of the answer"),
     ];
     for (text, code, complaint) in cases {
         let (address, server) = serve(text);

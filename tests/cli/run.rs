@@ -86,11 +86,16 @@ fn users_of_the_command_line_and_the_environment_are_let_in() {
 
 #[test]
 fn a_registry_is_never_open_by_a_bad_user() {
-    let cases: [(&[&str], &str, &str); 4] = [
+    let cases: [(&[&str], &str, &str); 5] = [
         (&["run", "--", "true"], " ", "WHARF_USERS names nobody"),
         (&["run", "--", "true"], "alice", "WHARF_USERS: a user is NAME:PASSWORD"),
         (&["run", "--user", "alice:", "--", "true"], "bob:x", "--user: a password has"),
-        (&["run", "--user", "alice:hunter2", "--user", "alice:x", "--", "true"], "bob:x", "the user is there already"),
+        (
+            &["run", "--user", "alice:hunter2", "--user", "alice:x", "--", "true"],
+            "bob:x",
+            "--user: the user alice is named twice",
+        ),
+        (&["run", "--", "true"], "bob:hunter2 bob:x", "WHARF_USERS: the user bob is named twice"),
     ];
     for (arguments, users, word) in cases {
         let ran = wharf(arguments, &[PATH, ("WHARF_USERS", users)]);

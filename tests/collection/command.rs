@@ -173,8 +173,8 @@ fn it_begins_by_itself_and_is_logged() {
     server.http().repository("team/app").push_blob(&loose);
     eventually("the collection by itself", || !store::blob(root.path(), loose.digest()).exists());
     server.http().repository("team/app").expect_image("latest", &image);
-    eventually("a line in the log", || server.log().contains("collected what nothing refers to"));
-    assert!(server.log().contains("storage.gc.grace is shorter than an hour"), "{}", server.log());
+    server.expect_logged("collected what nothing refers to");
+    server.expect_logged("storage.gc.grace is shorter than an hour");
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn expect_no_pushes(server: &Server, why: &str) {
     let refused = server.http().repository("b").try_blob(&Blob::noise(9, 100)).unwrap();
     assert_eq!(refused.status, 405, "{}", server.log());
     server.http().get("/healthz").expect(200);
+    server.expect_logged("served read-only");
     let log = server.log();
     let said: Vec<_> = log.lines().filter(|line| line.contains("served read-only")).collect();
     assert!(said.len() == 1 && said[0].contains(why), "{why}: {log}");
@@ -202,7 +203,7 @@ fn report_s3_a_repository_of_another_user_is_told_of_needs_root() {
     of_two_users(&root, "docker/registry/v2/repositories/a");
     let server = Launch::new(Program::Wharf, &root).under(with_the_rights_of_one_user()).start();
     expect_writable(&server, 2);
-    assert!(server.log().contains("parts of the store can't be written"), "{}", server.log());
+    server.expect_logged("parts of the store can't be written");
 }
 
 #[test]

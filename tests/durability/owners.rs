@@ -13,6 +13,7 @@ use crate::{
         client::{find, run},
         image::{Blob, Image},
         server::{Launch, Program, Server},
+        wait::eventually,
     },
 };
 
@@ -119,7 +120,8 @@ fn report_s3_what_is_no_directory_is_said_and_nothing_is_taken_needs_root() {
             assert_eq!(refused.status, 405, "{at}: {}", server.log());
             let what = if is_link { "it is a symbolic link that leads nowhere" } else { "it is no directory" };
             let why = format!("{at} can't be written: {what}");
-            assert!(server.log().lines().any(|line| line.contains("served read-only") && line.contains(&why)), "{why}");
+            let is_said = |line: &str| line.contains("served read-only") && line.contains(&why);
+            eventually(&why, || server.log().lines().any(is_said));
             server.stop();
             fs::remove_file(&place).unwrap();
             fs::rename(&aside, &place).unwrap();
@@ -176,8 +178,8 @@ fn report_s3_a_repository_below_another_is_told_of_needs_root() {
         give(&root.join(at), 12_345);
         let server = Launch::new(Program::Wharf, &root).under(with_the_rights_of_one_user()).start();
         expect_writable(&server, 2);
-        let (log, at) = (server.log(), root.join(at).display().to_string());
+        let at = root.join(at).display().to_string();
         let is_said = |line: &str| line.contains("parts of the store can't be written") && line.contains(&at);
-        assert!(log.lines().any(is_said), "{at}: {log}");
+        eventually(&at, || server.log().lines().any(is_said));
     }
 }

@@ -35,6 +35,9 @@ fn every_metric_in_the_docs_is_there() {
         "wharf_upstream_stale_total",
         "wharf_upstream_shared_total",
         "wharf_upstream_limit_remaining",
+        "wharf_upstream_evicted_bytes_total",
+        "wharf_upstream_relayed_total",
+        "wharf_upstream_stored_bytes",
         "wharf_store_free_inodes",
     ]);
     for file in ["alerts.yml", "grafana.json", "metrics.md"] {

@@ -39,7 +39,9 @@ fn compare(program: Program) {
     }
     let may_be_zero = |name: &str| ZEROS.iter().any(|prefix| name.starts_with(prefix)) || name.contains("_bucket");
     for name in theirs.series.keys().filter(is_theirs).filter(|name| !may_be_zero(name)) {
-        assert!(ours.value(name) > 0.0 || theirs.value(name) == 0.0, "{name} is there and counts nothing");
+        // A clock with coarse ticks times actions that wait for nothing: of a few of them the sum may be 0.
+        let name = name.replace("registry_storage_action_seconds_sum", "registry_storage_action_seconds_count");
+        assert!(ours.value(&name) > 0.0 || theirs.value(&name) == 0.0, "{name} is there and counts nothing");
     }
     let counts = |name: &&String| name.starts_with("registry_http_requests_total");
     for name in theirs.series.keys().filter(counts) {

@@ -1,11 +1,11 @@
 //! Blobs: fetched once, read while they come, and never wrong.
 
-use std::{io::Read as _, thread, time::Duration};
+use std::{io::Read as _, thread};
 
 use reqwest::Method;
 
 use crate::{
-    hub::{Body, Fault, Hub, Raw, Redirect, To},
+    hub::{Fault, Gate, Hub, Redirect},
     mirror::{launch, start, timed},
     support::{
         http::{Registry, Repository, send, try_send},
@@ -57,20 +57,26 @@ fn row_01_eight_clients_of_a_cold_blob_are_one_get_and_no_head() {
     assert!(hub.seen().iter().filter(|seen| seen.host == "content").all(|seen| seen.header("authorization").is_none()));
 }
 
+/// Makes `hub` send `bytes` of each blob; the rest comes when the gate is opened.
+fn gate(hub: &Hub, bytes: usize) -> Gate {
+    let gate = Gate::default();
+    hub.set(|hub| hub.gate = Some((bytes, gate.clone())));
+    gate
+}
+
 #[test]
 fn row_02_the_first_bytes_come_while_the_rest_is_fetched() {
     let blob = Blob::noise(2, LARGE);
     let (hub, root) = hub_with(&blob);
-    hub.set(|hub| hub.delay = Duration::from_millis(25));
+    let gate = gate(&hub, LARGE / 2);
     let server = start(&hub, root.path());
     let repository = server.http().repository("a/b");
     repository.manifest("t").expect(200);
     let mut response = repository.request(Method::GET, &format!("blobs/{}", blob.digest())).send().unwrap();
-    let mut first = vec![0; 1024 * 1024];
+    let mut first = vec![0; LARGE / 4];
     response.read_exact(&mut first).unwrap();
     assert!(first == blob.bytes()[..first.len()]);
-    let stored = crate::support::store::blob(root.path(), blob.digest());
-    assert!(!stored.exists(), "the whole blob takes some seconds");
+    gate.open();
     let mut rest = Vec::new();
     response.read_to_end(&mut rest).unwrap();
     assert!(rest == blob.bytes()[first.len()..]);
@@ -200,13 +206,14 @@ fn row_05_a_lie_at_200_places_of_large_blobs_is_never_a_whole_body_and_is_not_st
 fn row_06_a_client_that_leaves_ends_nothing() {
     let blob = Blob::noise(8, LARGE);
     let (hub, root) = hub_with(&blob);
-    hub.set(|hub| hub.delay = Duration::from_millis(3));
+    let gate = gate(&hub, LARGE / 2);
     let server = start(&hub, root.path());
     let repository = server.http().repository("a/b");
     repository.manifest("t").expect(200);
     let mut response = repository.request(Method::GET, &format!("blobs/{}", blob.digest())).send().unwrap();
     response.read_exact(&mut vec![0; LARGE / 10]).unwrap();
     drop(response);
+    gate.open();
     assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
     assert_eq!(hub.count("GET", "/blobs/"), 1);
 }
@@ -268,12 +275,20 @@ fn row_15_a_layer_of_two_repositories_is_fetched_once() {
     for repository in &repositories {
         repository.manifest("t").expect(200);
     }
-    // One while it is fetched for the other, and one after it.
-    thread::scope(|scope| {
-        for repository in &repositories {
-            scope.spawn(|| assert!(blob_of(repository, &blob).unwrap() == blob.bytes()));
-        }
+    // Both read while it is fetched for one of them.
+    let gate = gate(&hub, LARGE / 2);
+    let mut responses = repositories.map(|repository| {
+        let mut response = repository.request(Method::GET, &format!("blobs/{}", blob.digest())).send().unwrap();
+        let mut first = vec![0; LARGE / 4];
+        response.read_exact(&mut first).unwrap();
+        (response, first)
     });
+    gate.open();
+    for (response, bytes) in &mut responses {
+        response.read_to_end(bytes).unwrap();
+        assert!(*bytes == blob.bytes());
+    }
+    // And a third when it is stored.
     assert_eq!(hub.count("GET", &format!("/blobs/{}", blob.digest())), 1);
     hub.put_manifest("e/f", "t", &image_of(&blob, &Blob::noise(77, 10)));
     let third = server.http().repository("e/f");
@@ -286,7 +301,7 @@ fn row_15_a_layer_of_two_repositories_is_fetched_once() {
 fn row_22_after_a_kill_a_fetch_begins_again() {
     let blob = Blob::noise(12, LARGE);
     let (hub, root) = hub_with(&blob);
-    hub.set(|hub| hub.delay = Duration::from_millis(3));
+    gate(&hub, LARGE * 3 / 4);
     for part in [1, LARGE / 3, LARGE / 2] {
         let server = start(&hub, root.path());
         let repository = server.http().repository("a/b");
@@ -296,6 +311,7 @@ fn row_22_after_a_kill_a_fetch_begins_again() {
         server.kill();
         expect_honest_blobs(root.path());
     }
+    hub.set(|hub| hub.gate = None);
     let server = start(&hub, root.path());
     let repository = server.http().repository("a/b");
     assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
@@ -343,16 +359,10 @@ fn a_fetch_waits_for_an_upstream_that_begins_anew() {
     let server = start(&hub, root.path());
     let repository = server.http().repository("a/b");
     repository.manifest("t").expect(200);
-    hub.set(|hub| {
-        hub.faults.insert(blob.digest().to_owned(), vec![Fault::Break(1024 * 1024)]);
-        hub.raw = Some(Raw { to: To::Range, ..Raw::new("HTTP/1.1 502 Bad Gateway\r\n\r\n", Body::Text("no")) });
-    });
-    thread::scope(|scope| {
-        let pull = scope.spawn(|| blob_of(&repository, &blob));
-        eventually("it goes on", || hub.seen().iter().any(|seen| seen.header("range").is_some()));
-        hub.set(|hub| hub.raw = None);
-        assert!(pull.join().unwrap().unwrap() == blob.bytes());
-    });
+    let faults = vec![Fault::Break(1024 * 1024), Fault::Status(502), Fault::Status(503)];
+    hub.set(|hub| drop(hub.faults.insert(blob.digest().to_owned(), faults)));
+    assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
+    assert_eq!(hub.count("GET", "/blobs/"), 4);
 }
 
 /// As proxies do that restart, or close what was idle for long.
@@ -368,4 +378,19 @@ fn connections_that_are_closed_when_they_are_used_again_are_no_failure() {
         assert_eq!(repository.manifest("t").expect(200).header("warning"), None);
     }
     assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
+}
+
+#[test]
+fn a_fetch_goes_on_though_the_url_of_the_redirect_has_ended() {
+    let blob = Blob::noise(17, 3 * 1024 * 1024);
+    let (hub, root) = hub_with(&blob);
+    hub.set(|hub| {
+        (hub.redirect, hub.signs_once) = (Redirect::Content, true);
+        hub.faults.insert(blob.digest().to_owned(), vec![Fault::Break(1024 * 1024), Fault::Break(2 * 1024 * 1024)]);
+    });
+    let server = start(&hub, root.path());
+    let repository = server.http().repository("a/b");
+    repository.manifest("t").expect(200);
+    assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
+    assert_eq!((hub.count("GET", "/blobs/"), hub.count("GET", "signature=")), (3, 3));
 }

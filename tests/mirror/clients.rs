@@ -8,13 +8,13 @@ use std::{
 
 use crate::{
     hub::Hub,
-    mirror::start,
+    mirror::{launch, start},
     support::{
         client::{Client, find},
         engine::Engine,
         image::{Image, Index},
         server::{Launch, Program, Server},
-        wait::{PATIENCE, end, holds_in_time},
+        wait::{PATIENCE, end, eventually, holds_in_time},
     },
 };
 
@@ -42,7 +42,7 @@ fn a_docker_engine_pulls_through_its_mirror_needs_docker() {
     engine.run(&["pull", "app:1"]);
     let id = engine.image_id("app:1");
     assert!(String::from_utf8_lossy(index.images()[0].manifest().bytes()).contains(&id), "{id}");
-    assert!(server.log().contains("library/app"), "{}", server.log());
+    server.expect_logged("library/app");
 }
 
 /// What skopeo and podman are told of the mirror.
@@ -203,4 +203,34 @@ fn the_cache_of_others_is_taken_over_and_left_usable_needs_registry2_and_registr
         running.http().repository("a/b").expect_image("new", &new);
         assert_eq!(hub.count("GET", "/blobs/"), 0, "{program:?}");
     }
+}
+
+/// The `BuildKit` that is part of dockerd asks the mirror as containerd does, with `ns`.
+#[test]
+#[ignore = "needs dockerd: run ./test"]
+fn buildkit_pulls_through_its_mirror_needs_docker() {
+    let (hub, root, index) = hub();
+    // The hub is not at Docker Hub's address, so a setting says that it is meant.
+    let server = launch(&hub, root.path()).set("REGISTRY_PROXY_NAMESPACES", "[docker.io]").start();
+    let engine = Engine::with(&[&format!("--registry-mirror=http://{}", server.host())]);
+    let context = tempfile::tempdir().unwrap();
+    fs::write(context.path().join("Dockerfile"), "FROM app:1\nLABEL built=yes\n").unwrap();
+    // Debian's client has BuildKit in it; newer ones need a component beside them.
+    let mut build = crate::support::client::command("/usr/bin/docker", context.path());
+    build.env("DOCKER_BUILDKIT", "1").args(["-H", &engine.socket(), "build", "--tag", "built:1", "."]);
+    crate::support::client::run(&mut build);
+    let layers = |image: &str| engine.run(&["image", "inspect", "--format", "{{.RootFS.Layers}}", image]).stdout;
+    let config: serde_json::Value = {
+        let manifest: serde_json::Value = serde_json::from_slice(index.images()[0].manifest().bytes()).unwrap();
+        let digest = manifest["config"]["digest"].as_str().unwrap().to_owned();
+        let blob = index.images()[0].blobs().find(|blob| blob.digest() == digest).unwrap().bytes().to_vec();
+        serde_json::from_slice(&blob).unwrap()
+    };
+    for layer in config["rootfs"]["diff_ids"].as_array().unwrap() {
+        assert!(layers("built:1").contains(layer.as_str().unwrap()), "{}", layers("built:1"));
+    }
+    eventually("the upstream is named", || {
+        let log = server.log();
+        log.contains("ns=docker.io") || log.contains("library/app")
+    });
 }

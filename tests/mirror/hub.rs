@@ -3,22 +3,27 @@
 
 mod behaviour;
 mod raw;
+mod tls;
 mod wire;
 
 use std::{
     collections::HashMap,
     fmt::Write as _,
     io::{BufReader, Read as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::{Arc, Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
 };
 
+pub(crate) use self::wire::Gate;
 use self::wire::{Answer, Seen, Stream, read_request};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
 pub(crate) use self::{
     behaviour::{Auth, Behaviour, Fault, Redirect},
     raw::{Body, Raw, To},
+    tls::{Authority, Clients},
 };
 use crate::support::image::{Blob, IMAGE_INDEX, Image, Index, Manifest, sha256};
 
@@ -35,7 +40,8 @@ struct State {
 /// The hub. It listens for as long as the test program runs.
 #[derive(Clone)]
 pub(crate) struct Hub {
-    ports: [u16; 3],
+    /// The scheme, the name and the port of each host.
+    origins: [String; 3],
     state: Arc<Mutex<State>>,
 }
 
@@ -43,27 +49,46 @@ const HOSTS: [&str; 3] = ["registry", "auth", "content"];
 
 impl Hub {
     pub(crate) fn new() -> Self {
+        Self::over([None, None, None])
+    }
+
+    /// With TLS for those of the hosts that have settings for it. Their name is `localhost`.
+    pub(crate) fn over(tls: [Option<Arc<ServerConfig>>; 3]) -> Self {
         let listeners = HOSTS.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = [0, 1, 2].map(|at| TcpListener::local_addr(&listeners[at]).unwrap().port());
-        let hub = Self { ports, state: Arc::default() };
-        for (host, listener) in HOSTS.into_iter().zip(listeners) {
+        let origins = [0, 1, 2].map(|at| {
+            let port = listeners[at].local_addr().unwrap().port();
+            if tls[at].is_some() { format!("https://localhost:{port}") } else { format!("http://127.0.0.1:{port}") }
+        });
+        let hub = Self { origins, state: Arc::default() };
+        for ((host, listener), tls) in HOSTS.into_iter().zip(listeners).zip(tls) {
             let hub = hub.clone();
             thread::spawn(move || {
                 for stream in listener.incoming() {
-                    let hub = hub.clone();
-                    thread::spawn(move || hub.serve(host, Box::new(stream.unwrap())));
+                    let (hub, tls, stream) = (hub.clone(), tls.clone(), stream.unwrap());
+                    thread::spawn(move || match tls {
+                        None => hub.serve(host, Box::new(stream), false),
+                        Some(tls) => hub.serve_tls(host, stream, tls),
+                    });
                 }
             });
         }
         hub
     }
 
+    fn serve_tls(&self, host: &'static str, mut stream: TcpStream, tls: Arc<ServerConfig>) {
+        let mut connection = ServerConnection::new(tls).unwrap();
+        if connection.complete_io(&mut stream).is_ok() {
+            let has_certificate = connection.peer_certificates().is_some();
+            self.serve(host, Box::new(StreamOwned::new(connection, stream)), has_certificate);
+        }
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports[0])
+        self.origins[0].clone()
     }
 
     pub(crate) fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.ports[0])
+        self.origins[0].split_once("//").unwrap().1.to_owned()
     }
 
     /// Changes what it does.
@@ -116,9 +141,10 @@ impl Hub {
         self.state.lock().unwrap()
     }
 
-    fn serve(&self, host: &'static str, stream: Box<dyn Stream>) {
+    fn serve(&self, host: &'static str, stream: Box<dyn Stream>, has_certificate: bool) {
         let mut reader = BufReader::new(stream);
-        while let Some(seen) = read_request(host, &mut reader) {
+        while let Some(mut seen) = read_request(host, &mut reader) {
+            seen.has_certificate = has_certificate;
             self.state().seen.push(seen.clone());
             let behaviour = self.state().behaviour.clone();
             if behaviour.is_silent {
@@ -189,7 +215,10 @@ impl Hub {
         let path = seen.path.split('?').next().unwrap_or_default();
         if host == "content" {
             // As object stores do that are asked with two kinds of credentials.
-            return if seen.header("authorization").is_some() || !seen.path.contains("signature=") {
+            let is_used = behaviour.signs_once && self.count("GET", &seen.path) > 1;
+            return if is_used {
+                Answer::error(403, "")
+            } else if seen.header("authorization").is_some() || !seen.path.contains("signature=") {
                 Answer::error(400, "")
             } else {
                 self.blob(path.trim_start_matches('/'), seen)
@@ -226,7 +255,7 @@ impl Hub {
     }
 
     fn challenge(&self, repository: &str, behaviour: &Behaviour) -> Answer {
-        let own = format!("http://127.0.0.1:{}/token", self.ports[1]);
+        let own = format!("{}/token", self.origins[1]);
         let realm = behaviour.realm.as_ref().unwrap_or(&own);
         let challenge = match behaviour.auth {
             Auth::Basic => "Basic realm=\"hub\"".to_owned(),
@@ -260,7 +289,9 @@ impl Hub {
         }
         let target = match &behaviour.redirect {
             Redirect::Nowhere => return self.blob(digest, seen),
-            Redirect::Content => format!("http://127.0.0.1:{}/{digest}?signature=x", self.ports[2]),
+            Redirect::Content => {
+                format!("{}/{digest}?signature={}", self.origins[2], self.state().seen.len())
+            }
             Redirect::Circle => seen.path.clone(),
             Redirect::To(url) => url.clone(),
         };
@@ -270,10 +301,13 @@ impl Hub {
     fn blob(&self, digest: &str, seen: &Seen) -> Answer {
         let mut state = self.state();
         let Some(bytes) = state.blobs.get(digest).cloned() else { return Answer::error(404, "") };
-        let is_one_byte = seen.header("range") == Some("bytes=0-0");
-        let faults = state.behaviour.faults.get_mut(digest).filter(|faults| !faults.is_empty() && !is_one_byte);
+        let has_no_fault = seen.method == "HEAD" || seen.header("range") == Some("bytes=0-0");
+        let faults = state.behaviour.faults.get_mut(digest).filter(|faults| !faults.is_empty() && !has_no_fault);
         let next = faults.map(|faults| faults.remove(0));
-        let fault = next.or(state.behaviour.fault).filter(|_| !is_one_byte);
+        let fault = next.or(state.behaviour.fault).filter(|_| !has_no_fault);
+        if let Some(Fault::Status(status)) = fault {
+            return Answer::error(status, "");
+        }
         let takes_ranges = state.behaviour.takes_ranges;
         let range = seen.header("range").filter(|_| takes_ranges).and_then(|range| range.strip_prefix("bytes="));
         let len = bytes.len();
@@ -285,11 +319,12 @@ impl Hub {
             None => (200, String::new()),
         };
         let mut answer = Answer::new(status, &headers, bytes[first..end].to_vec());
-        answer.delay = state.behaviour.delay;
+        answer.gate = state.behaviour.gate.clone().map(|(at, gate)| (at.saturating_sub(first), gate));
         answer.fault = fault.and_then(|fault| match fault {
             Fault::Break(at) => Some(Fault::Break(at.checked_sub(first)?)),
             Fault::Lie(at) => Some(Fault::Lie(at.checked_sub(first)?)),
             Fault::Silence(at) => Some(Fault::Silence(at.checked_sub(first)?)),
+            Fault::Status(_) => None,
         });
         answer
     }

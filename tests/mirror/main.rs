@@ -4,13 +4,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../durability/disk.rs"]
+mod disk;
+
 mod blobs;
 mod clients;
+mod crashes;
+mod evictions;
 mod failures;
 mod hub;
+mod log;
 mod mirror;
 mod names;
 mod outages;
+mod peers;
+mod relays;
 mod rights;
 mod space;
 mod tags;
+mod tls;

@@ -11,13 +11,13 @@ use crate::{
     },
 };
 
-/// wharf with `hubs` under the prefixes `one.test` and `two.test`.
-fn start(hubs: &[Hub; 2], root: &std::path::Path) -> Server {
+/// wharf with `hubs` under the prefixes `one.test`, `two.test` and `three.test`.
+fn start(hubs: &[Hub; 3], root: &std::path::Path) -> Server {
     let mut launch = Launch::new(Program::Wharf, root)
         .set("REGISTRY_HTTP_HOST", "http://own.test")
         .set("REGISTRY_HTTP_RELATIVEURLS", "true")
         .set("REGISTRY_PROXY_LOCAL_NAMESPACES", "[alias.test]");
-    for (at, (hub, prefix)) in hubs.iter().zip(["one.test", "two.test"]).enumerate() {
+    for (at, (hub, prefix)) in hubs.iter().zip(["one.test", "two.test", "three.test"]).enumerate() {
         launch = launch
             .set(&format!("REGISTRY_UPSTREAM_{at}_PREFIX"), prefix)
             .set(&format!("REGISTRY_UPSTREAM_{at}_URL"), &hub.url())
@@ -28,8 +28,8 @@ fn start(hubs: &[Hub; 2], root: &std::path::Path) -> Server {
 
 #[test]
 fn row_17_the_prefix_and_ns_name_the_upstream() {
-    let (hubs, root) = ([Hub::new(), Hub::new()], tempfile::tempdir().unwrap());
-    let images = [Image::new(1, "amd64"), Image::new(2, "amd64")];
+    let (hubs, root) = ([Hub::new(), Hub::new(), Hub::new()], tempfile::tempdir().unwrap());
+    let images = [1, 2, 4].map(|seed| Image::new(seed, "amd64"));
     for (hub, image) in hubs.iter().zip(&images) {
         hub.put("a/b", "t", image);
     }
@@ -50,7 +50,10 @@ fn row_17_the_prefix_and_ns_name_the_upstream() {
         ("/v2/a/b/manifests/t", 200, own.manifest().digest()),
         ("/v2/a/b/manifests/t?ns=own.test", 200, own.manifest().digest()),
         ("/v2/a/b/manifests/t?ns=alias.test", 200, own.manifest().digest()),
-        ("/v2/a/b/manifests/t?ns=three.test", 404, ""),
+        ("/v2/three.test/a/b/manifests/t", 200, images[2].manifest().digest()),
+        ("/v2/a/b/manifests/t?ns=three.test", 200, images[2].manifest().digest()),
+        ("/v2/one.test/a/b/manifests/t?ns=three.test", 200, images[0].manifest().digest()),
+        ("/v2/a/b/manifests/t?ns=four.test", 404, ""),
     ];
     for (path, status, expected) in rows {
         assert_eq!(digest(path), (status, expected.to_owned()), "{path}");
@@ -59,7 +62,7 @@ fn row_17_the_prefix_and_ns_name_the_upstream() {
 
 #[test]
 fn row_20_pushes_beside_upstreams_work_and_to_their_repositories_are_refused() {
-    let (hubs, root) = ([Hub::new(), Hub::new()], tempfile::tempdir().unwrap());
+    let (hubs, root) = ([Hub::new(), Hub::new(), Hub::new()], tempfile::tempdir().unwrap());
     let image = Image::new(1, "amd64");
     hubs[0].put("a/b", "t", &image);
     let server = start(&hubs, root.path());

@@ -68,7 +68,7 @@ fn row_18_a_forged_realm_gets_no_credentials_and_a_redirect_to_a_nearer_network_
         std::io::ErrorKind::WouldBlock,
         "nobody connects to a forged realm"
     );
-    assert!(server.log().contains("name its host in `realm`"), "{}", server.log());
+    server.expect_logged("name its host in `realm`");
 
     hub.set(|hub| {
         (hub.auth, hub.realm) = (Auth::Open, None);
@@ -76,7 +76,7 @@ fn row_18_a_forged_realm_gets_no_credentials_and_a_redirect_to_a_nearer_network_
     });
     let blob = image.blobs().next().unwrap();
     repository.get(&format!("blobs/{}", blob.digest())).expect(503);
-    assert!(server.log().contains("its address may not be connected to"), "{}", server.log());
+    server.expect_logged("its address may not be connected to");
 }
 
 #[test]

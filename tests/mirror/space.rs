@@ -1,13 +1,20 @@
 //! What is kept: eviction, and what the store's own work makes of repositories that an upstream fills.
 
-use std::process::Command;
+use std::{
+    fs,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    thread,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     hub::{Auth, Hub},
     mirror::{launch, start},
     support::{
         image::{Image, Index},
-        store::{files, repository},
+        store::{self, expect_honest_blobs, files, repository},
         wait::eventually,
     },
 };
@@ -18,10 +25,19 @@ fn what_nobody_uses_is_evicted_and_what_is_used_stays() {
     let (used, unused) = (Image::new(1, "amd64"), Image::new(2, "amd64"));
     hub.put("used", "t", &used);
     hub.put("unused", "t", &unused);
-    let server = launch(&hub, root.path()).set("REGISTRY_PROXY_TTL", "20s").start();
+    let start = || launch(&hub, root.path()).set("REGISTRY_PROXY_TTL", "60s").start();
+    let server = start();
+    server.http().repository("used").expect_image("t", &used);
     server.http().repository("unused").expect_image("t", &unused);
-    let kept = server.http().repository("used");
+    // The server notes at its end that both were used. Then one has not been used for long.
+    server.stop();
     let revisions = repository(root.path(), "unused").join("_manifests/revisions");
+    for file in files(&revisions) {
+        let long_ago = SystemTime::now() - Duration::from_secs(600);
+        fs::File::open(revisions.join(file)).unwrap().set_modified(long_ago).unwrap();
+    }
+    let server = start();
+    let kept = server.http().repository("used");
     eventually("it is evicted", || {
         kept.expect_manifest("t", used.manifest());
         files(&revisions).is_empty()
@@ -122,4 +138,72 @@ fn upstreams_are_checked() {
     assert!(status == Some(1) && text.contains("500"), "{text}");
     let (status, text) = wharf(root.path(), &["upstream", "check"], &[]);
     assert!(status == Some(1) && text.contains("name no upstream"), "{text}");
+}
+
+/// How many bytes the content has that is stored or on its way into the store.
+fn stored_bytes(root: &Path) -> u64 {
+    let len = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let below = |root: &Path| files_there(root).iter().map(|file| len(&root.join(file))).sum::<u64>();
+    below(&store::tree(root).join("blobs")) + below(&root.join("wharf/uploads"))
+}
+
+/// [`files`], of a directory that changes meanwhile.
+fn files_there(root: &Path) -> Vec<std::path::PathBuf> {
+    let (mut found, mut waiting) = (Vec::new(), vec![root.to_owned()]);
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => waiting.push(entry.path()),
+                Ok(_) => found.push(entry.path()),
+                Err(_) => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn row_21_the_bound_holds_under_load_and_no_pull_breaks() {
+    const BOUND: u64 = 1024 * 1024;
+    let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
+    // Three times as much as there is room for; some of it in two repositories.
+    let images: Vec<Image> = (0..72).map(|seed| Image::new(seed, "amd64")).collect();
+    for (at, image) in images.iter().enumerate() {
+        hub.put(&format!("a/{}", at % 7), &at.to_string(), image);
+        hub.put("shared", &at.to_string(), image);
+    }
+    let server = launch(&hub, root.path())
+        .set("REGISTRY_PROXY_MAX_BYTES", &BOUND.to_string())
+        .set("REGISTRY_HTTP_DEBUG_ADDR", "127.0.0.1:0")
+        .start();
+    let (most, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(SeqCst) {
+                most.fetch_max(stored_bytes(root.path()), SeqCst);
+                thread::yield_now();
+            }
+        });
+        let pulls: Vec<_> = (0..4)
+            .map(|client| {
+                let (server, images) = (&server, &images);
+                scope.spawn(move || {
+                    for step in 0..images.len() {
+                        let at = (step * (2 * client + 5) + client) % images.len();
+                        let name = if step % 5 == 0 { "shared".to_owned() } else { format!("a/{}", at % 7) };
+                        server.http().repository(&name).expect_image(&at.to_string(), &images[at]);
+                    }
+                })
+            })
+            .collect();
+        let pulled: Vec<_> = pulls.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        is_over.store(true, SeqCst);
+        assert!(pulled.iter().all(Result::is_ok), "a pull broke: {}", server.log());
+    });
+    let most = most.into_inner();
+    assert!(most <= BOUND && most > BOUND / 2, "{most} bytes were stored: {}", server.log());
+    expect_honest_blobs(root.path());
+    server.stop();
+    let (status, text) = wharf(root.path(), &["fsck"], &[("REGISTRY_PROXY_REMOTEURL", &hub.url())]);
+    assert_eq!(status, Some(0), "{text}");
 }

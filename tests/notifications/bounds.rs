@@ -33,8 +33,7 @@ fn the_outbox_stays_within_its_bytes_and_says_what_it_gives_up() {
     }
     // A record counts 4 KiB.
     eventually("the outbox is bounded", || records(root.path()) <= 16);
-    let log = server.log();
-    assert!(log.contains("notifications were given up"), "{log}");
+    server.expect_logged("notifications were given up");
     endpoint.set(Mood::Answers(200));
     // The newest are those that are left.
     let last = Blob::noise(59, 100);
@@ -51,7 +50,7 @@ fn what_waits_too_long_is_given_up() {
     let server = launch.set("REGISTRY_NOTIFICATIONS_OUTBOX_MAXAGE", "1s").start();
     server.http().repository("app").push_blob(&Blob::noise(1, 100));
     eventually("it is given up", || records(root.path()) == 0);
-    assert!(server.log().contains("notifications were given up"));
+    server.expect_logged("notifications were given up");
 }
 
 /// The date of a record is that of a clock which may have been wrong.
@@ -95,7 +94,7 @@ fn a_record_that_cannot_be_read_has_one_line_in_the_log_and_is_sent_later() {
     fs::remove_file(&record).unwrap();
     fs::rename(&aside, &record).unwrap();
     endpoint.expect(1);
-    let log = server.log();
+    let log = server.end();
     assert_eq!(log.matches("can't be read").count(), 1, "{log}");
 }
 

@@ -79,7 +79,7 @@ fn after_a_kill_the_record_begins_anew() {
     let server = launch(root.path(), RULES).start();
     let report = retain(root.path(), RULES, &[]);
     assert_eq!((report["unrecorded"].as_u64(), named(&report).len()), (Some(1), 0), "{report}");
-    assert!(server.log().contains("recorded anew"), "{}", server.log());
+    server.expect_logged("recorded anew");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn a_server_runs_its_rules_by_itself() {
     server.stop();
     let server = launch(root.path(), RULES).set("REGISTRY_STORAGE_RETENTION_INTERVAL", "1s").start();
     crate::support::wait::eventually("the rules ran", || server.http().repository("ci/app").tags().len() == 3);
-    assert!(server.log().contains("a tag that no rule keeps was removed"), "{}", server.log());
+    server.expect_logged("a tag that no rule keeps was removed");
 }
 
 #[test]

@@ -212,6 +212,12 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Waits for the text in the log: lines are written a moment after what they tell of.
+    #[track_caller]
+    pub(crate) fn expect_logged(&self, text: &str) {
+        assert!(holds_in_time(|| self.log().contains(text)), "{text} is not in the log:\n{}", self.log());
+    }
+
     /// SIGTERM, and its end awaited.
     pub(crate) fn stop(mut self) -> ExitStatus {
         self.signal(Signal::TERM);

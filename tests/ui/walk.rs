@@ -15,6 +15,7 @@ use crate::{
     site::{Mode, Site},
     support::{
         http::Registry,
+        image::{IMAGE_INDEX, Manifest},
         server::{Launch, Program},
         wait::eventually,
     },
@@ -211,12 +212,14 @@ fn the_keyboard_alone_is_enough_needs_chromium() {
     browser.expect_path("/ui/login");
 }
 
-/// The longest tag and a long annotation.
+/// The longest tag, a long annotation, and a long platform.
 fn long(registry: &Registry) {
     many(registry);
     let annotations = json!({"k".repeat(400): "value of the annotation", "note": "n".repeat(3000)});
-    let image = Described { annotations, ..Described::usual(1, "amd64") };
-    image.push(registry, "a", Some(LONG_TAG));
+    let mut child = Described::usual(1, "amd64").push(registry, "a", None).descriptor();
+    child["platform"] = json!({"os": "linux", "architecture": "a".repeat(100)});
+    let index = json!({"schemaVersion": 2, "mediaType": IMAGE_INDEX, "manifests": [child], "annotations": annotations});
+    registry.repository("a").push_manifest(LONG_TAG, &Manifest::new(&index, IMAGE_INDEX));
 }
 
 const LONG_TAG: &str = "tttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt\

@@ -5,6 +5,8 @@ mod downloads;
 mod image;
 mod listings;
 pub(crate) mod memory;
+mod mirror;
+mod notifications;
 mod page;
 pub(crate) mod passwords;
 mod pushes;
@@ -41,18 +43,20 @@ pub(crate) struct Bench {
 type Work = fn(&Bench) -> io::Result<Vec<Row>>;
 
 /// The rows by the names that `--only` takes.
-pub(crate) const ROWS: [(&str, Work); 13] = [
+pub(crate) const ROWS: [(&str, Work); 15] = [
     ("reads", reads::reads),
     ("downloads", downloads::plain),
     ("downloads-tls", downloads::encrypted),
     ("push", pushes::whole),
     ("push-chunks", pushes::in_chunks),
     ("images", pushes::images),
+    ("notifications", notifications::notifications),
     ("passwords", passwords::passwords),
     ("memory", memory::memory),
     ("start", start::start),
     ("listings", listings::listings),
     ("page", page::page),
+    ("mirror", mirror::mirror),
     ("collection", collection::collection),
     ("size", size::size),
 ];

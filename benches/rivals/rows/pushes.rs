@@ -47,11 +47,7 @@ pub(super) fn images(bench: &Bench) -> io::Result<Vec<Row>> {
     let servers = bench.servers(&REGISTRIES, Guard::Open)?;
     let work = format!("small images, {CLIENTS} clients");
     let row = turns(bench, work, "images/s", &servers, |server| {
-        let image = || {
-            let blobs: Vec<_> = (0..4).map(|_| Blob::random(SMALL)).collect();
-            (Blob::manifest(&blobs[0], &blobs[1..]), blobs)
-        };
-        let all: Vec<Vec<_>> = (0..CLIENTS).map(|_| (0..bench.scale.images).map(|_| image()).collect()).collect();
+        let all: Vec<Vec<_>> = (0..CLIENTS).map(|_| (0..bench.scale.images).map(|_| image(SMALL)).collect()).collect();
         let timed = timed(server, || each(server, &all, push_image))?;
         each(server, &all, check_image)?;
         Ok((as_f64(CLIENTS * bench.scale.images), 1e6, timed))
@@ -59,10 +55,20 @@ pub(super) fn images(bench: &Bench) -> io::Result<Vec<Row>> {
     Ok(vec![row.faster(4.0, Contestant::Registry3)])
 }
 
-type Image = (Blob, Vec<Blob>);
+pub(super) type Image = (Blob, Vec<Blob>);
+
+/// An image of four blobs of the same length.
+pub(super) fn image(len: usize) -> Image {
+    let blobs: Vec<_> = (0..4).map(|_| Blob::random(len)).collect();
+    (Blob::manifest(&blobs[0], &blobs[1..]), blobs)
+}
 
 /// Each client with its own images, all at the same time.
-fn each(server: &Server, all: &[Vec<Image>], work: fn(&mut Client, &str, &Image) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn each(
+    server: &Server,
+    all: &[Vec<Image>],
+    work: fn(&mut Client, &str, &Image) -> io::Result<()>,
+) -> io::Result<()> {
     let address = server.address;
     thread::scope(|scope| {
         let clients = (0..).zip(all).map(|(index, images): (u32, _)| {
@@ -78,7 +84,7 @@ fn each(server: &Server, all: &[Vec<Image>], work: fn(&mut Client, &str, &Image)
     })
 }
 
-fn push_image(client: &mut Client, repository: &str, (manifest, blobs): &Image) -> io::Result<()> {
+pub(super) fn push_image(client: &mut Client, repository: &str, (manifest, blobs): &Image) -> io::Result<()> {
     blobs.iter().try_for_each(|blob| client.push(repository, blob))?;
     client.push_manifest(repository, &manifest.hex()[..12], manifest)
 }

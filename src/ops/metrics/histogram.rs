@@ -1,5 +1,7 @@
 //! Counters of one histogram.
 
+use std::time::Duration;
+
 use super::count::Count;
 
 /// The upper bounds of the first buckets of a histogram, from the least; the last bucket has none.
@@ -52,6 +54,11 @@ pub(super) const SIZES: Bounds = Bounds {
     scale: 1.0,
 };
 
+/// A time, as histograms of seconds take it.
+pub(super) fn nanoseconds(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()))
+}
+
 /// The most bounds that a histogram has.
 const MOST: usize = 22;
 
@@ -66,7 +73,9 @@ pub(super) struct Histogram {
 impl Histogram {
     /// Counts a value.
     pub(super) fn observe(&self, bounds: &Bounds, value: u64) {
-        let bucket = bounds.values.partition_point(|bound| *bound < value);
+        // Most values are small.
+        let is_least = bounds.values.first().is_some_and(|bound| value <= *bound);
+        let bucket = if is_least { 0 } else { bounds.values.partition_point(|bound| *bound < value) };
         self.buckets[bucket].add(1);
         self.sum.add(value);
     }

@@ -14,8 +14,6 @@ mod text;
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 pub use self::text::{Kind, Text};
-use actix_web::HttpRequest;
-
 use self::{content::Content, count::PerThread, requests::Requests, storage::Actions};
 use crate::{
     http::{RequestListener, RequestRecord, Route},
@@ -90,8 +88,8 @@ async fn write_store(text: &mut Text, registry: &Registry, is_writable: bool) {
 }
 
 impl RequestListener for Metrics {
-    fn begun(&self, route: Route, request: &HttpRequest) {
-        self.requests.own().begun(route, request);
+    fn begun(&self, route: Route) {
+        self.requests.own().begun(route);
     }
 
     fn ended(&self, record: &RequestRecord) {

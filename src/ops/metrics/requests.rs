@@ -1,13 +1,10 @@
 //! Requests to the distribution API, as registry:2 counts them.
 
-use actix_web::{
-    HttpRequest,
-    http::{Method, header::CONTENT_LENGTH},
-};
+use actix_web::http::Method;
 
 use super::{
     count::{Count, Counts},
-    histogram::{Histogram, LATENCIES, SIZES},
+    histogram::{Histogram, LATENCIES, SIZES, nanoseconds},
     text::{Kind, Text},
 };
 use crate::http::{Limit, RequestRecord, Route};
@@ -15,14 +12,15 @@ use crate::http::{Limit, RequestRecord, Route};
 /// The start of the routes of all pages.
 const PAGES: &str = "/ui/";
 
-/// registry:2's names of the routes, and ours beside them. The last is for all paths that none has.
+/// registry:2's names of the routes, and ours beside them. Those of pulls are found first. The last is for all paths that
+/// none has.
 const HANDLERS: [(&str, &str); 13] = [
-    ("/v2/", "base"),
+    ("/v2/<name>/manifests/<reference>", "manifest"),
     ("/v2/<name>/blobs/<digest>", "blob"),
+    ("/v2/", "base"),
     ("/v2/<name>/blobs/uploads/", "blob_upload"),
     ("/v2/<name>/blobs/uploads/<session>", "blob_upload_chunk"),
     ("/v2/_catalog", "catalog"),
-    ("/v2/<name>/manifests/<reference>", "manifest"),
     ("/v2/<name>/tags/list", "tags"),
     ("/v2/<name>/referrers/<digest>", "referrers"),
     ("/token", "token"),
@@ -122,10 +120,8 @@ impl Default for Requests {
 
 impl Requests {
     /// A request has been given to a route.
-    pub(super) fn begun(&self, route: Route, request: &HttpRequest) {
-        let handler = self.handler(route.template);
-        handler.begun.add(1);
-        handler.received.observe(&SIZES, size(request));
+    pub(super) fn begun(&self, route: Route) {
+        self.handler(route.template).begun.add(1);
     }
 
     /// A request has been answered.
@@ -133,13 +129,15 @@ impl Requests {
         let handler = self.handler(record.route);
         if record.has_route() {
             handler.ended.add(1);
+            handler.received.observe(&SIZES, record.size);
         }
         let method = &handler.by_method[method(record.method.as_ref())];
-        let code = CODES.binary_search_by_key(&record.status.as_u16(), |(code, _)| *code).unwrap_or(CODES.len());
-        method.by_code[code].add(1);
-        method.seconds.observe(&LATENCIES, u64::try_from(record.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        method.by_code[code(record.status.as_u16())].add(1);
+        method.seconds.observe(&LATENCIES, nanoseconds(record.elapsed()));
         handler.sent.observe(&SIZES, record.bytes);
-        if let Some(at) = LIMITS_OF_429.iter().position(|(limit, _)| record.limit == Some(*limit)) {
+        if let Some(met) = record.limit
+            && let Some(at) = LIMITS_OF_429.iter().position(|(limit, _)| *limit == met)
+        {
             self.limited[at].add(1);
         }
     }
@@ -203,7 +201,7 @@ impl Requests {
         let name = "wharf_http_refusals_total";
         text.family(name, Kind::Counter, "Requests that met a limit, by limit.");
         for (code, limit) in LIMITS {
-            let at = CODES.binary_search_by_key(&code, |(code, _)| *code).unwrap_or(CODES.len());
+            let at = self::code(code);
             let count: u64 = self.methods().map(|(_, _, counted)| counted.by_code[at].get()).sum();
             text.series(name, &[("limit", limit)], count);
         }
@@ -211,7 +209,7 @@ impl Requests {
             text.series(name, &[("limit", limit)], count.get());
         }
         let is_upload = |handler: &str| handler.starts_with("blob_upload");
-        let gone = CODES.binary_search_by_key(&499, |(code, _)| *code).unwrap_or(CODES.len());
+        let gone = code(499);
         let uploads = self.methods().filter(|(handler, ..)| is_upload(handler));
         let count: u64 = uploads.map(|(_, _, counted)| counted.by_code[gone].get()).sum();
         let help = "Requests of uploads whose client went away in the midst.";
@@ -235,17 +233,10 @@ impl Counts for Requests {
     }
 }
 
-/// The size of a request, as clients of Prometheus count it: the first line, the headers, and the length of the body
-/// that they announce.
-fn size(request: &HttpRequest) -> u64 {
-    let mut size = (request.path().len() + request.method().as_str().len() + "HTTP/1.1".len()) as u64;
-    for (name, value) in request.headers() {
-        size += (name.as_str().len() + value.len()) as u64;
-        if name == CONTENT_LENGTH {
-            size += value.to_str().ok().and_then(|length| length.parse().ok()).unwrap_or(0);
-        }
-    }
-    size
+/// The place of a status in [`CODES`].
+fn code(status: u16) -> usize {
+    // Most requests succeed.
+    if status == CODES[0].0 { 0 } else { CODES.binary_search_by_key(&status, |(code, _)| *code).unwrap_or(CODES.len()) }
 }
 
 fn method(method: Option<&Method>) -> usize {

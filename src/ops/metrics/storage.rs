@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     count::{Count, Counts},
-    histogram::{ACTIONS, Histogram},
+    histogram::{ACTIONS, Histogram, nanoseconds},
     text::{Kind, Text},
 };
 use crate::storage::{Action, StorageError};
@@ -33,7 +33,7 @@ pub(super) struct Actions {
 impl Actions {
     /// An action has ended.
     pub(super) fn count(&self, action: Action, took: Duration, outcome: Result<(), &StorageError>) {
-        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let took = nanoseconds(took);
         match NAMES.iter().position(|(named, _)| *named == action) {
             Some(at) => self.by_action[at].observe(&ACTIONS, took),
             None => self.syncs.observe(&ACTIONS, took),

@@ -4,7 +4,7 @@ use std::{
     io,
     ops::Range,
     os::fd::BorrowedFd,
-    pin::Pin,
+    pin,
     task::{Context, Poll, ready},
 };
 
@@ -13,7 +13,7 @@ use futures_util::{Stream, future::Either};
 
 use crate::{
     oci::{Digest, Hasher},
-    registry::{FetchedBlob, Registry, Verify},
+    registry::{CacheStatus, FetchedBlob, Registry, Verify, content::Pin},
     storage::{FileRegion, Object, Stat},
 };
 
@@ -22,6 +22,8 @@ use crate::{
 pub struct Blob {
     registry: Registry,
     digest: Digest,
+    /// Of a blob that may be evicted: it is not, while it is read.
+    pin: Option<Pin>,
     content: Content,
 }
 
@@ -34,12 +36,12 @@ enum Content {
 }
 
 impl Blob {
-    pub(super) fn new(registry: Registry, digest: Digest, target: Digest, object: Object) -> Self {
-        Self { registry, digest, content: Content::Stored { target, object } }
+    pub(super) fn new(registry: Registry, digest: Digest, pin: Option<Pin>, target: Digest, object: Object) -> Self {
+        Self { registry, digest, pin, content: Content::Stored { target, object } }
     }
 
     pub(in crate::registry) fn of_fetched(registry: Registry, digest: Digest, fetched: FetchedBlob) -> Self {
-        Self { registry, digest, content: Content::Fetched(fetched) }
+        Self { registry, digest, pin: None, content: Content::Fetched(fetched) }
     }
 
     /// The digest it was asked for by.
@@ -54,6 +56,16 @@ impl Blob {
         match &self.content {
             Content::Stored { object, .. } => object.stat().len,
             Content::Fetched(fetched) => fetched.len(),
+        }
+    }
+
+    /// Where it came from, in a repository that an upstream fills.
+    #[must_use]
+    pub fn cache(&self) -> Option<CacheStatus> {
+        match &self.content {
+            Content::Stored { .. } => self.pin.as_ref().map(|_| CacheStatus::Hit),
+            Content::Fetched(fetched) if fetched.is_shared() => Some(CacheStatus::Shared),
+            Content::Fetched(_) => Some(CacheStatus::Miss),
         }
     }
 
@@ -81,15 +93,15 @@ impl Blob {
         if self.registry.0.rules.verify == Verify::Whole {
             return Err(self);
         }
-        let Self { registry, digest, content } = self;
+        let Self { registry, digest, pin, content } = self;
         let (target, object) = match content {
             Content::Stored { target, object } => (target, object),
-            fetched @ Content::Fetched(_) => return Err(Self { registry, digest, content: fetched }),
+            fetched @ Content::Fetched(_) => return Err(Self { registry, digest, pin, content: fetched }),
         };
         let stat = object.stat();
         match object.into_delivery(range) {
-            Ok(delivery) => Ok(BlobRegion { registry, target, stat, delivery }),
-            Err(object) => Err(Self { registry, digest, content: Content::Stored { target, object } }),
+            Ok(delivery) => Ok(BlobRegion { registry, target, stat, delivery, _pin: pin }),
+            Err(object) => Err(Self { registry, digest, pin, content: Content::Stored { target, object } }),
         }
     }
 
@@ -116,7 +128,7 @@ impl Blob {
         let hasher = is_hashed.then(|| Hasher::new(target.algorithm()));
         let left = ranges.iter().map(|range| range.end - range.start).sum();
         let pieces = object.into_stream_of(ranges);
-        Either::Left(Checked { registry: self.registry, target, stat, hasher, left, pieces })
+        Either::Left(Checked { registry: self.registry, target, stat, hasher, left, pieces, _pin: self.pin })
     }
 }
 
@@ -127,6 +139,7 @@ pub struct BlobRegion {
     target: Digest,
     stat: Stat,
     delivery: FileRegion,
+    _pin: Option<Pin>,
 }
 
 impl BlobRegion {
@@ -174,13 +187,14 @@ struct Checked<S> {
     hasher: Option<Hasher>,
     left: u64,
     pieces: S,
+    _pin: Option<Pin>,
 }
 
 impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Stream for Checked<S> {
     type Item = io::Result<Bytes>;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let piece = ready!(Pin::new(&mut self.pieces).poll_next(cx));
+    fn poll_next(mut self: pin::Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let piece = ready!(pin::Pin::new(&mut self.pieces).poll_next(cx));
         let Some(Ok(bytes)) = &piece else { return Poll::Ready(piece) };
         self.left = self.left.saturating_sub(bytes.len() as u64);
         if let Some(hasher) = &mut self.hasher {

@@ -7,6 +7,6 @@ mod verified_cache;
 pub use self::verified_cache::CacheCounts;
 pub(super) use self::{
     integrity::DamagedContents,
-    pins::{Fingerprints, Pins, Run, Taken},
+    pins::{Fingerprints, Pin, Pins, Run, Taken},
     verified_cache::{VerifiedManifest, VerifiedManifests},
 };

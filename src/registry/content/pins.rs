@@ -122,6 +122,11 @@ impl Pins {
         true
     }
 
+    /// Whether content is pinned, or was since the running collection began.
+    pub(in crate::registry) fn is_pinned(&self, digest: &Digest) -> bool {
+        self.state().is_pinned(digest)
+    }
+
     /// Begins a collection; `None` if there is one.
     pub(in crate::registry) fn begin(self: &Arc<Self>) -> Option<Run> {
         let mut state = self.state();
@@ -157,8 +162,17 @@ impl Pins {
 impl Run {
     /// Takes content alone, unless somebody relies on it.
     pub(in crate::registry) fn take(&self, digest: &Digest) -> Option<Taken> {
+        self.take_unless(digest, State::is_relied_on)
+    }
+
+    /// Takes content alone that is not pinned, and was not since this began; it may be young.
+    pub(in crate::registry) fn take_unpinned(&self, digest: &Digest) -> Option<Taken> {
+        self.take_unless(digest, |state, digest| state.is_pinned(digest))
+    }
+
+    fn take_unless(&self, digest: &Digest, is_used: impl Fn(&mut State, &Digest) -> bool) -> Option<Taken> {
         let mut state = self.0.state();
-        if state.is_relied_on(digest) || !state.taken.insert(digest.clone()) {
+        if is_used(&mut state, digest) || !state.taken.insert(digest.clone()) {
             return None;
         }
         Some(Taken { pins: Arc::clone(&self.0), digest: digest.clone() })
@@ -182,10 +196,13 @@ impl Run {
 }
 
 impl State {
+    fn is_pinned(&self, digest: &Digest) -> bool {
+        let is_remembered = self.remembered.as_ref().is_some_and(|remembered| remembered.has(digest));
+        self.held.contains_key(digest) || is_remembered
+    }
+
     fn is_relied_on(&mut self, digest: &Digest) -> bool {
-        self.held.contains_key(digest)
-            || self.remembered.as_ref().is_some_and(|remembered| remembered.has(digest))
-            || self.young.has(digest)
+        self.is_pinned(digest) || self.young.has(digest)
     }
 }
 

@@ -48,12 +48,14 @@ fn words(event: &RepositoryEvent<'_>) -> (String, Option<(Key, bool)>) {
     let tags = |tags: &[Tag]| tags.iter().fold(String::new(), |text, tag| text + " " + tag.as_str());
     match event.action {
         Action::ManifestPushed(of) => (format!("push manifest{}", tags(of.tags)), Some((revision(of.digest), true))),
+        Action::ManifestFetched(of) => (format!("fetch manifest{}", tags(of.tags)), Some((revision(of.digest), true))),
         Action::ManifestPulled(of) => (format!("pull manifest{}", tags(of.tags)), None),
         Action::ManifestDeleted { digest, tags: of } => {
             (format!("delete manifest{}", tags(of)), Some((revision(digest), false)))
         }
         Action::TagDeleted(tag) => (format!("delete tag {tag}"), Some((layout::tag_current(name, tag), false))),
         Action::BlobPushed(of) => (format!("push blob of {}", of.size), Some((layer(of.digest), true))),
+        Action::BlobFetched(of) => (format!("fetch blob of {}", of.size), Some((layer(of.digest), true))),
         Action::BlobPulled(of) => (format!("pull blob of {}", of.size), None),
         Action::BlobMounted { blob, from } => {
             (format!("mount blob of {} from {from}", blob.size), Some((layer(blob.digest), true)))

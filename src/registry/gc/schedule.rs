@@ -5,33 +5,32 @@ use std::{sync::Weak, time::Duration};
 use tokio::sync::mpsc;
 
 use super::{Collection, CollectionError, Report};
-use crate::registry::{Inner, Registry};
+use crate::registry::{Inner, Registry, periodic::repeat};
 
-/// Collects again and again, for as long as the registry is there.
+/// Collects again and again.
 pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) {
-    let mut wait = interval;
-    loop {
-        tokio::time::sleep(wait).await;
-        wait = interval;
-        let Some(inner) = registry.upgrade() else { return };
-        let registry = Registry(inner);
-        let untagged = registry.0.rules.gc.untagged;
-        let (events, mut unheard) = mpsc::channel(16);
-        let collected = registry.collect(Collection { untagged, ..Collection::default() }, events);
-        let listening = async { while unheard.recv().await.is_some() {} };
-        match tokio::join!(collected, listening).0 {
-            Ok(report) => {
-                log(&report);
-                // As soon as it is possible, and not a whole interval later.
-                if let Some(seconds) = report.settles_in {
-                    wait = interval.min(Duration::from_secs(seconds + 1));
-                }
+    repeat(registry, interval, |registry| async move { collect(&registry, interval).await }).await;
+}
+
+/// Collects, and returns the time to the next collection.
+async fn collect(registry: &Registry, interval: Duration) -> Duration {
+    let untagged = registry.0.rules.gc.untagged;
+    let (events, mut unheard) = mpsc::channel(16);
+    let collected = registry.collect(Collection { untagged, ..Collection::default() }, events);
+    let listening = async { while unheard.recv().await.is_some() {} };
+    match tokio::join!(collected, listening).0 {
+        Ok(report) => {
+            log(&report);
+            // As soon as it is possible, and not a whole interval later.
+            if let Some(seconds) = report.settles_in {
+                return interval.min(Duration::from_secs(seconds + 1));
             }
-            Err(CollectionError::BrokenOff) => {}
-            Err(error @ CollectionError::UnderWay) => tracing::warn!("a collection that was due is left out: {error}"),
-            Err(error) => tracing::error!("no collection: {error}"),
         }
+        Err(CollectionError::BrokenOff) => {}
+        Err(error @ CollectionError::UnderWay) => tracing::warn!("a collection that was due is left out: {error}"),
+        Err(error) => tracing::error!("no collection: {error}"),
     }
+    interval
 }
 
 /// One line for each collection.

@@ -131,7 +131,7 @@ impl Collector {
     }
 
     /// Content that a repository still has a link to stays.
-    async fn keep(&mut self, repository: &Repository, linked: &[Digest]) -> Result<(), CollectionError> {
+    pub(super) async fn keep(&mut self, repository: &Repository, linked: &[Digest]) -> Result<(), CollectionError> {
         let link = |digest: &Digest| layout::link(&layout::layer(&repository.name, digest));
         for digests in linked.chunks(AT_A_TIME) {
             let links: Vec<_> = digests.iter().map(link).collect();

@@ -18,7 +18,7 @@ use self::pulls::Pulls;
 pub use self::report::{RemovedTag, RetentionError, RetentionEvent, RetentionReport, RetentionRun};
 pub(super) use self::{
     pulls::{forget as forget_pulls, keep as keep_pulls},
-    run::repeat,
+    run::run,
 };
 use super::events::{Action, Event, Listener};
 use crate::oci::{Glob, RepositoryName, Tag, TagGlob};

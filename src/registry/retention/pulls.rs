@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::Retention;
 use crate::{
     oci::{Digest, RepositoryName, Tag},
-    registry::{Inner, Registry, layout},
+    registry::{Inner, Registry, layout, periodic::repeat},
     storage::{Condition, StorageError},
 };
 
@@ -160,24 +160,18 @@ pub(in crate::registry) async fn forget(registry: Registry) {
     }
 }
 
-/// Keeps the record of pulls, for as long as the registry is there.
+/// Keeps the record of pulls.
 pub(in crate::registry) async fn keep(registry: Weak<Inner>) {
-    loop {
-        let Some(inner) = registry.upgrade() else { return };
-        let registry = Registry(inner);
+    let keep = |registry: Registry| async move {
         if let Some(retention) = &registry.0.extensions.retention {
             retention.drop_old_pulls();
             if let Err(error) = retention.open_pulls(&registry).await {
                 tracing::error!(%error, "when tags were pulled can't be recorded");
             }
         }
-        let weak = std::sync::Arc::downgrade(&registry.0);
-        drop(registry);
-        tokio::time::sleep(INTERVAL).await;
-        if weak.strong_count() == 0 {
-            return;
-        }
-    }
+        INTERVAL
+    };
+    repeat(registry, Duration::ZERO, keep).await;
 }
 
 fn seconds(time: SystemTime) -> u64 {

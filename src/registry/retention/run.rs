@@ -16,6 +16,7 @@ use crate::{
         events::Action,
         index::{TagChange, TagIndex},
         layout,
+        periodic::repeat,
         progress::Reporter,
     },
     storage::StorageError,
@@ -24,12 +25,9 @@ use crate::{
 /// How many tags are removed while a repository is held alone: pushes wait for as long.
 const AT_ONCE: usize = 32;
 
-/// Runs again and again, for as long as the registry is there.
-pub(in crate::registry) async fn repeat(registry: Weak<Inner>, interval: Duration) {
-    loop {
-        tokio::time::sleep(interval).await;
-        let Some(inner) = registry.upgrade() else { return };
-        let registry = Registry(inner);
+/// Runs again and again.
+pub(in crate::registry) async fn run(registry: Weak<Inner>, interval: Duration) {
+    let run = |registry: Registry| async move {
         let (events, mut unheard) = mpsc::channel(16);
         let listening = async { while unheard.recv().await.is_some() {} };
         match tokio::join!(registry.retain(RetentionRun::default(), events), listening).0 {
@@ -39,7 +37,9 @@ pub(in crate::registry) async fn repeat(registry: Weak<Inner>, interval: Duratio
             Err(RetentionError::BrokenOff) => {}
             Err(error) => tracing::error!("no tag is removed by retention: {error}"),
         }
-    }
+        interval
+    };
+    repeat(registry, interval, run).await;
 }
 
 impl Registry {

@@ -14,9 +14,9 @@ use crate::{
     oci::{Algorithm, MediaType, Preconditions},
     registry::{
         Extensions, ManifestPush, Overwrite, Registry, RegistryError, Rules,
-        events::{Event, Listener},
+        events::{Action, Event, Listener},
     },
-    storage::Storage,
+    storage::{Step, Storage},
 };
 
 const BLOB: &[u8] = b"hello";
@@ -28,13 +28,29 @@ struct Hub {
     is_down: AtomicBool,
 }
 
-/// Hears of everything.
+/// Hears of everything: `prepared` before it happens, and its name after that.
 #[derive(Debug, Default)]
-struct Ears(Mutex<usize>);
+struct Ears(Mutex<Vec<&'static str>>);
+
+fn name_of(event: &Event<'_>) -> &'static str {
+    let Event::Repository(event) = event else { return "other" };
+    match event.action {
+        Action::ManifestPulled(_) | Action::BlobPulled(_) => "pulled",
+        Action::ManifestFetched(_) => "manifest fetched",
+        Action::BlobFetched(_) => "blob fetched",
+        _ => "other",
+    }
+}
 
 impl Listener for Ears {
-    fn happened(&self, _: &Event<'_>) {
-        *self.0.lock().unwrap() += 1;
+    fn happened(&self, event: &Event<'_>) {
+        self.0.lock().unwrap().push(name_of(event));
+    }
+
+    fn prepare(&self, event: &Event<'_>) -> Vec<Step> {
+        assert_ne!(name_of(event), "other");
+        self.0.lock().unwrap().push("prepared");
+        Vec::new()
     }
 }
 
@@ -155,7 +171,9 @@ async fn what_is_missing_is_fetched_once_and_a_tag_is_asked_for_at_each_pull() {
     }
     let asked = std::mem::take(&mut *hub.asked.lock().unwrap());
     assert_eq!(asked, ["manifest v1".to_owned(), format!("blob {}", blob()), "manifest v1".to_owned()]);
-    assert_eq!(*ears.0.lock().unwrap(), 8, "pulls are heard, and what fills the cache is not");
+    let heard = std::mem::take(&mut *ears.0.lock().unwrap());
+    let first = ["prepared", "manifest fetched", "pulled", "pulled", "prepared", "blob fetched", "pulled", "pulled"];
+    assert_eq!(heard, [&first[..], &["pulled"; 4]].concat(), "each fetch is heard once, when it is stored");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! What the hub does, and how it fails.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
-use super::raw::Raw;
+use super::{raw::Raw, wire::Gate};
 
 /// How requests are authenticated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Break(usize),
     /// This byte is another one.
     Lie(usize),
+    /// There is no body of the blob, but this status.
+    Status(u16),
     /// Nothing more comes.
     Silence(usize),
 }
@@ -57,6 +59,8 @@ pub(crate) struct Behaviour {
     pub(crate) fault: Option<Fault>,
     /// The status of every answer, and more header lines.
     pub(crate) status: Option<(u16, String)>,
+    /// Whether the URL of a redirect is good for one request only.
+    pub(crate) signs_once: bool,
     /// Whether each connection ends after an answer that does not say so.
     pub(crate) closes: bool,
     /// An answer to take the place of others.
@@ -71,8 +75,8 @@ pub(crate) struct Behaviour {
     pub(crate) says_digests: bool,
     /// The bodies of manifests, in the place of the right ones.
     pub(crate) body: Option<Vec<u8>>,
-    /// How long each piece of 64 KiB of a blob waits.
-    pub(crate) delay: Duration,
+    /// So many bytes of a blob come, and the rest when the gate is opened.
+    pub(crate) gate: Option<(usize, Gate)>,
 }
 
 impl Default for Behaviour {
@@ -86,6 +90,7 @@ impl Default for Behaviour {
             faults: HashMap::new(),
             fault: None,
             status: None,
+            signs_once: false,
             closes: false,
             raw: None,
             head: None,
@@ -93,7 +98,7 @@ impl Default for Behaviour {
             takes_ranges: true,
             says_digests: true,
             body: None,
-            delay: Duration::ZERO,
+            gate: None,
         }
     }
 }

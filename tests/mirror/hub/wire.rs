@@ -3,11 +3,14 @@
 use std::{
     collections::HashMap,
     io::{BufRead as _, BufReader, Read, Write},
-    time::Duration,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
 };
 
 use super::behaviour::Fault;
-use crate::support::wait::pass;
+use crate::support::wait::holds_in_time;
 
 /// A connection.
 pub(crate) trait Stream: Read + Write + Send {}
@@ -21,6 +24,8 @@ pub(crate) struct Seen {
     pub(crate) host: &'static str,
     pub(crate) method: String,
     pub(crate) path: String,
+    /// Whether the client has shown a certificate.
+    pub(crate) has_certificate: bool,
     /// Names in lower case.
     headers: HashMap<String, String>,
 }
@@ -31,17 +36,31 @@ impl Seen {
     }
 }
 
+/// Closed until a test opens it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    pub(crate) fn open(&self) {
+        self.0.store(true, SeqCst);
+    }
+
+    fn until_open(&self) {
+        let _ = holds_in_time(|| self.0.load(SeqCst));
+    }
+}
+
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: String,
     pub(super) body: Vec<u8>,
     pub(super) fault: Option<Fault>,
-    pub(super) delay: Duration,
+    pub(super) gate: Option<(usize, Gate)>,
 }
 
 impl Answer {
     pub(super) fn new(status: u16, headers: &str, body: Vec<u8>) -> Self {
-        Self { status, headers: headers.to_owned(), body, fault: None, delay: Duration::ZERO }
+        Self { status, headers: headers.to_owned(), body, fault: None, gate: None }
     }
 
     pub(super) fn error(status: u16, headers: &str) -> Self {
@@ -62,14 +81,14 @@ impl Answer {
                 }
                 self.body.len()
             }
-            None => self.body.len(),
+            Some(Fault::Status(_)) | None => self.body.len(),
         };
-        for piece in self.body[..cut].chunks(64 * 1024) {
-            if !self.delay.is_zero() {
-                pass(self.delay, "how slowly the upstream sends");
-            }
-            stream.write_all(piece)?;
+        let (first, gate) = self.gate.map_or((cut, None), |(at, gate)| (at.min(cut), Some(gate)));
+        stream.write_all(&self.body[..first])?;
+        if let Some(gate) = gate {
+            gate.until_open();
         }
+        stream.write_all(&self.body[first..cut])?;
         match self.fault {
             Some(Fault::Break(_)) if cut < self.body.len() => Err(std::io::ErrorKind::BrokenPipe.into()),
             Some(Fault::Silence(_)) if cut < self.body.len() => {

@@ -134,7 +134,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Whether untagged manifests are removed as well, except for children of a kept index and referrers of a kept manifest.",
     ),
     Setting::ignored("storage.cache", "wharf has its own cache in memory"),
-    Setting::ignored("storage.redirect", "wharf sends blobs of a filesystem itself"),
+    Setting::ignored("storage.redirect", "wharf sends blobs itself"),
     Setting::ignored("storage.tag", "the lookup of tags has no limit of its own"),
     Setting::refused("storage.azure", DRIVER),
     Setting::refused("storage.gcs", DRIVER),

@@ -6,4 +6,5 @@ mod support;
 
 mod kills;
 mod nodes;
+mod not_implemented;
 mod requests;

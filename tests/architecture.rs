@@ -56,6 +56,7 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["std::fs"], &["storage", "files", "config", "archive"]),
     (&["rustix"], &["storage", "files", "server", "cli"]),
     (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "subtle"], &["auth"]),
+    (&["httpdate"], &["storage"]),
     (&["hmac"], &["storage", "auth", "notify"]),
     (&["base64"], &["auth", "client", "mirror"]),
     (&["rustls", "aws_lc_rs"], &["auth", "server", "client"]),

@@ -271,8 +271,16 @@ impl S3 {
 }
 
 /// The results of requests, of which a few are under way at a time, in the same order.
-async fn all<T>(requests: Vec<BoxFuture<'_, T>>) -> Vec<T> {
-    stream::iter(requests).buffered(AT_ONCE).collect().await
+async fn all<T: Send>(requests: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    let mut results: Vec<Option<T>> = requests.iter().map(|_| None).collect();
+    let requests = requests.into_iter().zip(&mut results);
+    run(requests.map(|(request, result)| async move { *result = Some(request.await) }.boxed()).collect()).await;
+    results.into_iter().flatten().collect()
+}
+
+/// The part of [`all`] that is the same for all results.
+fn run(requests: Vec<BoxFuture<'_, ()>>) -> BoxFuture<'_, ()> {
+    stream::iter(requests).for_each_concurrent(AT_ONCE, |request| request).boxed()
 }
 
 fn upload_of(content: Verified) -> Upload {

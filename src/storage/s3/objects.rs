@@ -1,9 +1,6 @@
 //! Single objects of a bucket.
 
-use std::time::SystemTime;
-
 use bytes::Bytes;
-use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use uuid::Uuid;
 
 use super::{
@@ -89,10 +86,9 @@ impl Bucket {
 
     /// The metadata in the headers of an answer about an object of `len` bytes.
     pub(super) fn stat(&self, answer: &Answer, len: u64, key: &str) -> Result<Stat> {
-        let modified = answer.header("last-modified").and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok());
+        let modified = answer.header("last-modified").and_then(|date| httpdate::parse_http_date(date).ok());
         let modified = modified.ok_or_else(|| failure("look up", key, "the answer has no date"))?;
-        let modified: SystemTime = self.local_date(modified).into();
-        Ok(Stat { len, modified, version: Version(Identity::S3(etag(answer, key)?)) })
+        Ok(Stat { len, modified: self.local_date(modified), version: Version(Identity::S3(etag(answer, key)?)) })
     }
 
     /// Removes an object, if there is one.

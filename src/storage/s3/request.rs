@@ -3,14 +3,15 @@
 use std::{
     fmt::Display,
     sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rand::Rng as _;
-use time::{Duration, OffsetDateTime, format_description::well_known::Rfc2822};
 use tokio::time::{Instant, sleep};
+use url::Url;
 
 use super::{
     super::{Result, StorageError},
@@ -19,7 +20,7 @@ use super::{
     xml,
 };
 use crate::client::{
-    Client, HeaderMap, HeaderName, HeaderValue, Method, Options, Request, Response, StatusCode, Trust,
+    Client, ClientError, HeaderMap, HeaderName, HeaderValue, Method, Options, Request, Response, StatusCode, Trust,
 };
 
 /// All that is encoded in a path and in a query: everything but the unreserved characters (RFC 3986, section 2.3).
@@ -29,13 +30,13 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const ATTEMPTS: u32 = 5;
 
 /// A request that fails later than this after its first attempt is not sent again.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The wait before the second attempt, in milliseconds, at the most. It doubles with each attempt.
 const FIRST_WAIT: u64 = 100;
 
 /// The longest wait for an answer: some stores copy the parts of an upload before they answer.
-const LONGEST_WAIT: std::time::Duration = std::time::Duration::from_secs(120);
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// The longest answer that is read as a whole, in bytes, beside the content of objects: a list of 1,000 long keys.
 const ANSWER_LIMIT: u64 = 8 * 1024 * 1024;
@@ -46,6 +47,10 @@ pub(super) struct Bucket {
     client: Client,
     settings: S3Settings,
     credentials: Credentials,
+    /// The scheme and the authority of all URLs.
+    origin: String,
+    /// The authority, as `Host` has it.
+    host: String,
     /// How many seconds the store's clock is ahead of this machine's.
     ahead: AtomicI64,
     /// How many requests were sent.
@@ -109,8 +114,13 @@ impl Bucket {
             options.trust = Trust::AnyCertificate;
         }
         let client = Client::new(&options).map_err(|error| StorageError::Open(error.to_string()))?;
+        let (scheme, authority) = (settings.endpoint.scheme(), settings.endpoint.authority());
+        let label = if settings.path_style { String::new() } else { format!("{}.", settings.bucket) };
+        let host = format!("{label}{authority}");
         Ok(Self {
             client,
+            origin: format!("{scheme}://{host}"),
+            host,
             settings,
             credentials,
             ahead: AtomicI64::new(0),
@@ -186,14 +196,14 @@ impl Bucket {
             is_repeated = true;
             tracing::debug!(error = %failure, "a request to the object store is sent again");
             let wait = rand::rng().random_range(wait / 4..wait);
-            sleep(std::time::Duration::from_millis(wait)).await;
+            sleep(Duration::from_millis(wait)).await;
         }
         unreachable!("the last attempt returns")
     }
 
     async fn attempt(&self, call: &Call, body: &str) -> Result<Answer> {
         self.sent.fetch_add(1, Relaxed);
-        let failed = |error: crate::client::ClientError| failure(call.operation, &call.key, &error.to_string());
+        let failed = |error: ClientError| failure(call.operation, &call.key, &error.to_string());
         let mut response = self.client.send(self.request(call, body)?).await.map_err(failed)?;
         self.note_clock(&response.headers);
         let mut code = None;
@@ -205,60 +215,53 @@ impl Bucket {
     }
 
     fn request(&self, call: &Call, body: &str) -> Result<Request> {
-        let S3Settings { endpoint, bucket, path_style, .. } = &self.settings;
-        let mut url = endpoint.clone();
+        let bucket = if self.settings.path_style { format!("/{}", self.settings.bucket) } else { String::new() };
         let key = if call.key.is_empty() { String::new() } else { encode_path(&self.full_key(&call.key)) };
-        let invalid = || failure(call.operation, &call.key, "the endpoint is no URL of HTTP");
-        if *path_style {
-            url.set_path(&format!("/{bucket}/{key}"));
-        } else {
-            let host = format!("{bucket}.{}", endpoint.host_str().unwrap_or_default());
-            url.set_host(Some(&host)).map_err(|_| invalid())?;
-            url.set_path(&format!("/{key}"));
-        }
+        let path = format!("{bucket}/{key}");
         let mut query: Vec<String> =
             call.query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         query.sort_unstable();
         let query = query.join("&");
-        url.set_query((!query.is_empty()).then_some(query.as_str()));
         let date = timestamp(self.now());
-        let host = url.host_str().ok_or_else(invalid)?;
-        let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let own = [("host", host), ("x-amz-content-sha256", body.to_owned()), ("x-amz-date", date.clone())];
-        let token = self.credentials.session_token.clone().map(|token| ("x-amz-security-token", token));
-        let headers = own.into_iter().chain(token).chain(call.headers.iter().cloned());
-        let mut headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut headers = call.headers.clone();
+        headers.extend([
+            ("host", self.host.clone()),
+            ("x-amz-content-sha256", body.to_owned()),
+            ("x-amz-date", date.clone()),
+        ]);
+        headers.extend(self.credentials.session_token.clone().map(|token| ("x-amz-security-token", token)));
         headers.sort_unstable();
-        let signed = Signed { method: call.method.as_str(), path: url.path(), query: &query, headers: &headers, body };
-        headers
-            .push(("authorization".to_owned(), signed.authorization(&self.credentials, &self.settings.region, &date)));
+        let signed = Signed { method: call.method.as_str(), path: &path, query: &query, headers: &headers, body };
+        let authorization = signed.authorization(&self.credentials, &self.settings.region, &date);
+        headers.push(("authorization", authorization));
+        let invalid = || failure(call.operation, &call.key, "the request is not one of HTTP");
+        let url = Url::parse(&format!("{}{path}?{query}", self.origin)).map_err(|_| invalid())?;
         let mut request = Request::new(call.method.clone(), url).body(call.body.clone());
         for (name, value) in headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
             let mut value = HeaderValue::from_str(&value).map_err(|_| invalid())?;
-            value.set_sensitive(matches!(name.as_str(), "authorization" | "x-amz-security-token"));
-            request = request.header(name, value);
+            value.set_sensitive(matches!(name, "authorization" | "x-amz-security-token"));
+            request = request.header(HeaderName::from_static(name), value);
         }
         Ok(request)
     }
 
     /// A date of the store by the clock of this machine, if the two are far apart. It is exact to some minutes, and
     /// always the same for one date while the clocks stay as they are.
-    pub(super) fn local_date(&self, date: OffsetDateTime) -> OffsetDateTime {
+    pub(super) fn local_date(&self, date: SystemTime) -> SystemTime {
         const STEP: i64 = 15 * 60;
-        date - Duration::seconds((self.ahead.load(Relaxed) + STEP / 2).div_euclid(STEP) * STEP)
+        later(date, -(self.ahead.load(Relaxed) + STEP / 2).div_euclid(STEP) * STEP)
     }
 
     /// The time by the store's clock, as far as it is known.
-    fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::now_utc() + Duration::seconds(self.ahead.load(Relaxed))
+    fn now(&self) -> SystemTime {
+        later(SystemTime::now(), self.ahead.load(Relaxed))
     }
 
     /// A request that is dated by another clock than the store's is refused, so each answer tells the time.
     fn note_clock(&self, headers: &HeaderMap) {
         let date = headers.get("date").and_then(|date| date.to_str().ok());
-        if let Some(date) = date.and_then(|date| OffsetDateTime::parse(date, &Rfc2822).ok()) {
-            self.ahead.store((date - OffsetDateTime::now_utc()).whole_seconds(), Relaxed);
+        if let Some(date) = date.and_then(|date| httpdate::parse_http_date(date).ok()) {
+            self.ahead.store(seconds(date) - seconds(SystemTime::now()), Relaxed);
         }
     }
 }
@@ -303,7 +306,7 @@ impl Answer {
         }
         let read = self.response.bytes(limit).await;
         read.map_err(|error| match error {
-            crate::client::ClientError::TooLarge { .. } => StorageError::TooLarge,
+            ClientError::TooLarge { .. } => StorageError::TooLarge,
             error => failure(self.operation, &self.key, &error.to_string()),
         })
     }
@@ -352,6 +355,19 @@ async fn hash(body: Bytes) -> String {
 /// The error of a request about `key`.
 pub(super) fn failure(operation: &'static str, key: &str, cause: &str) -> StorageError {
     StorageError::io(operation, std::path::Path::new(key), std::io::Error::other(cause.to_owned()))
+}
+
+/// Seconds since 1970.
+fn seconds(moment: SystemTime) -> i64 {
+    let passed = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(passed.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// `moment` and some seconds, which may be fewer than none.
+fn later(moment: SystemTime, seconds: i64) -> SystemTime {
+    let wait = Duration::from_secs(seconds.unsigned_abs());
+    let moved = if seconds < 0 { moment.checked_sub(wait) } else { moment.checked_add(wait) };
+    moved.unwrap_or(moment)
 }
 
 fn encode(text: &str) -> String {

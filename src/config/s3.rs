@@ -181,7 +181,7 @@ pub(super) fn check_beside(values: &mut Values, config: &Config) {
         (!config.notifications.endpoints.is_empty(), "notifications.endpoints", "notifications are"),
         (!config.upstreams.all.is_empty(), "upstream", "filling repositories from an upstream is"),
         (!config.retention.rules.is_empty(), "retention", "retention is"),
-        (config.storage.gc.untagged, "storage.gc.untagged", "collection is"),
+        (config.storage.gc.untagged, "storage.gc.untagged", "collection by the server is"),
     ];
     for (is_set, key, what) in refused {
         if is_set {
@@ -190,7 +190,7 @@ pub(super) fn check_beside(values: &mut Values, config: &Config) {
             values.errors.push(ConfigError::Conflict { place: values.source(key), problem });
         }
     }
-    for key in ["storage.gc.interval", "storage.gc.grace", "storage.durability", "storage.min_free"] {
+    for key in ["storage.gc.interval", "storage.durability", "storage.min_free"] {
         if values.is_set(key) {
             let text = format!("{key} has no effect with storage.s3: see docs/s3.md");
             values.notices.push(Notice { place: values.source(key), text });
@@ -245,7 +245,10 @@ mod tests {
             ("[storage.s3]\nbucket='b'\nregion='r'\nstorageclass='GLACIER'\n", "none of STANDARD, NONE"),
             ("[storage.s3]\nbucket='b'\nregion='r'\naccelerate=true\n", "storage.s3.regionendpoint"),
             ("[storage.s3aws]\nbucket='b'\n", "it is called storage.s3"),
-            (&format!("{right}[storage.gc]\nuntagged=true\n"), "collection is not implemented yet for storage.s3"),
+            (
+                &format!("{right}[storage.gc]\nuntagged=true\n"),
+                "collection by the server is not implemented yet for storage.s3",
+            ),
             (&format!("{right}[[retention]]\nrepositories=['a']\nkeep_newest=1\n"), "retention is not implemented yet"),
             (&format!("{right}[[notifications.endpoints]]\nname='n'\nurl='http://h'\n"), "notifications are not"),
             (&format!("{right}[proxy]\nremoteurl='https://h'\n"), "from an upstream is not implemented yet"),

@@ -69,7 +69,7 @@ pub enum CollectionError {
     #[error("the store is read-only")]
     ReadOnly,
     /// Several processes may serve the store.
-    #[error("collection is not implemented yet for a bucket: nothing of it is removed")]
+    #[error("a bucket is collected by `wharf gc`, while no node serves it")]
     Shared,
     /// There is nothing to forget.
     #[error("{0} is not a repository that is missing: there is nothing to forget")]
@@ -101,10 +101,11 @@ impl Registry {
     /// # Errors
     /// [`CollectionError`]. The removals before the error were right.
     pub async fn collect(&self, collection: Collection, events: Sender<Event>) -> Result<Report, CollectionError> {
-        if self.is_read_only() {
+        let only_looks = collection.dry_run && self.storage().is_shared();
+        if self.is_read_only() && !only_looks {
             return Err(CollectionError::ReadOnly);
         }
-        if self.storage().is_shared() {
+        if !self.storage().is_alone() && !only_looks {
             return Err(CollectionError::Shared);
         }
         let run = self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?;

@@ -277,10 +277,10 @@ impl Registry {
 
     fn over(storage: Storage, rules: Rules, extensions: Extensions, serving: Option<Instant>) -> Self {
         Self(Arc::new(Inner {
+            locks: Locks::new(storage.clone(), rules.gc.grace),
             storage,
             rules,
             extensions,
-            locks: Locks::new(rules.gc.grace),
             sessions: Sessions::default(),
             catalog: Catalog::default(),
             damaged: DamagedContents::default(),
@@ -369,6 +369,14 @@ impl Registry {
             && let Err(error) = retention.close_pulls(self).await
         {
             tracing::error!(%error, "when tags were pulled can't be recorded");
+        }
+        self.close().await;
+    }
+
+    /// Ends the use of the store by work at rest: see [`Storage::close`].
+    pub async fn close(&self) {
+        if let Err(error) = self.0.storage.close().await {
+            tracing::warn!(%error, "the lease of the bucket can't be ended: it counts for 20 minutes");
         }
     }
 

@@ -5,7 +5,7 @@ use tokio::runtime::Builder;
 use super::{StartError, authentication, health_checks, listen, notifications, tls, upstreams};
 use crate::{
     config::{Config, Store},
-    storage::{Storage, StorageError},
+    storage::{BucketAccess, Storage},
 };
 
 /// Finds the first error that [`start`](super::start) would report with these settings, by the same functions and in
@@ -39,9 +39,6 @@ pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
 pub fn try_store(config: &Config) -> Result<Option<String>, StartError> {
     let Store::S3(settings) = &config.storage.store else { return Ok(None) };
     let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Listen)?;
-    let storage = runtime.block_on(Storage::s3((**settings).clone()))?;
-    if storage.is_read_only() {
-        return Err(StorageError::ReadOnly.into());
-    }
+    runtime.block_on(Storage::s3((**settings).clone(), BucketAccess::Try))?;
     Ok(Some(format!("{settings} answers, takes writes, and decides races")))
 }

@@ -57,7 +57,7 @@ pub use error::{AppendError, StorageError};
 pub use key::Key;
 pub use object::Object;
 pub use observer::{Action, Observer};
-pub use s3::{Credentials, S3Settings};
+pub use s3::{BucketAccess, Credentials, S3Settings};
 pub use sendfile::FileRegion;
 pub use shared::SharedStore;
 pub use staging::{Staged, Staging, Verified};
@@ -153,8 +153,8 @@ impl Storage {
     ///
     /// # Errors
     /// [`StorageError::Open`] for the operator: there are no credentials, the bucket does not exist, …
-    pub async fn s3(settings: S3Settings) -> Result<Self, StorageError> {
-        Ok(Self { backend: Backend::S3(Box::pin(S3::open(settings)).await?), observer: None })
+    pub async fn s3(settings: S3Settings, access: BucketAccess) -> Result<Self, StorageError> {
+        Ok(Self { backend: Backend::S3(Box::pin(S3::open(settings, access)).await?), observer: None })
     }
 
     /// Reports every action on this store, and on the clones made from now on, to `observer`.

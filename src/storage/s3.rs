@@ -11,6 +11,7 @@
 //! Several processes serve one bucket at the same time. The conditional writes of the store decide their races.
 
 mod credentials;
+pub(super) mod lease;
 mod listing;
 mod multipart;
 mod objects;
@@ -50,6 +51,19 @@ pub use self::settings::{Credentials, S3Settings};
 /// How many requests of one call are under way at a time.
 const AT_ONCE: usize = 16;
 
+/// The use of a bucket that a process makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BucketAccess {
+    /// It serves the bucket, as others may.
+    Serve,
+    /// It changes the bucket, and nobody else may meanwhile.
+    Alone,
+    /// It only reads.
+    Read,
+    /// It only tries whether the bucket can be served.
+    Try,
+}
+
 /// A bucket.
 #[derive(Clone, Debug)]
 pub(super) struct S3 {
@@ -71,13 +85,38 @@ impl S3 {
     ///
     /// # Errors
     /// [`StorageError::Open`].
-    pub(super) async fn open(settings: S3Settings) -> Result<Self> {
+    pub(super) async fn open(settings: S3Settings, access: BucketAccess) -> Result<Self> {
         let store = Self::new(settings)?;
-        if let Some(reason) = opening::try_bucket(&store.bucket).await? {
-            tracing::error!(%reason, "{} is served read-only", store.bucket.settings());
-            store.bucket.refuse_writes();
+        let reason = opening::try_bucket(&store.bucket, access != BucketAccess::Read).await?;
+        match (access, reason) {
+            (BucketAccess::Read, _) => store.bucket.refuse_writes(),
+            (BucketAccess::Try, None) => {}
+            (BucketAccess::Serve, None) => store.bucket.serve().await?,
+            (BucketAccess::Alone, None) => store.bucket.take_alone().await?,
+            (BucketAccess::Serve, Some(reason)) => {
+                tracing::error!(%reason, "{} is served read-only", store.bucket.settings());
+                store.bucket.refuse_writes();
+            }
+            (BucketAccess::Try | BucketAccess::Alone, Some(reason)) => {
+                return Err(StorageError::Open(format!("{} can only be read: {reason}", store.bucket.settings())));
+            }
         }
         Ok(store)
+    }
+
+    /// The number of the lease that a change begins under.
+    pub(super) fn term(&self) -> u64 {
+        self.bucket.lease.term()
+    }
+
+    /// Whether no other process may change the bucket.
+    pub(super) fn is_alone(&self) -> bool {
+        self.bucket.lease.is_alone()
+    }
+
+    /// Ends what others know of this process.
+    pub(super) async fn close(&self) -> Result<()> {
+        self.bucket.release().await
     }
 
     pub(super) fn is_read_only(&self) -> bool {

@@ -3,7 +3,10 @@
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 
-use super::{Action, Backend, Key, Storage, StorageError, Version, s3::S3};
+use super::{
+    Action, Backend, Key, Storage, StorageError, Version,
+    s3::{S3, lease::TERM},
+};
 
 /// A store that other processes may change at any time.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,30 @@ impl Storage {
     #[must_use]
     pub fn is_shared(&self) -> bool {
         self.shared().is_some()
+    }
+
+    /// Whether this process alone may change the store.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.shared().is_none_or(|shared| shared.store.is_alone())
+    }
+
+    /// Runs a change, from its first look to its last write. If other processes could change the store meanwhile without
+    /// this process being seen, its later writes are refused.
+    pub fn under_one_lease<F: Future>(&self, change: F) -> impl Future<Output = F::Output> + use<F> {
+        let term = self.shared().map_or(0, |shared| shared.store.term());
+        TERM.scope(term, change)
+    }
+
+    /// Ends the use of the store: a collection need not wait for this process. Changes are refused from then on.
+    ///
+    /// # Errors
+    /// The error of the store.
+    pub async fn close(&self) -> Result<(), StorageError> {
+        match self.shared() {
+            Some(shared) => shared.store.close().boxed().await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod collection;
 mod kills;
+mod lease_model;
 mod nodes;
 mod not_implemented;
 mod requests;

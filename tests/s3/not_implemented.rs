@@ -15,9 +15,8 @@ const REFUSED: [(&str, &str); 8] = [
 ];
 
 /// The settings without an effect.
-const WARNED: [(&str, &str); 5] = [
+const WARNED: [(&str, &str); 4] = [
     ("storage.gc.interval", "[storage.gc]\ninterval = '1h'"),
-    ("storage.gc.grace", "[storage.gc]\ngrace = '1h'"),
     ("storage.durability", "[storage]\ndurability = 'none'"),
     ("storage.min_free", "[storage]\nmin_free = '1GiB'"),
     ("storage.redirect", "[storage.redirect]\ndisable = true"),

@@ -4,7 +4,7 @@ use std::{
     fs,
     net::TcpStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
 };
 
 use super::{
@@ -30,14 +30,17 @@ impl Gateway {
     /// A node of wharf at one of the endpoints.
     pub(crate) fn launch(&self, endpoint: usize) -> Launch {
         let launch = Launch::new(Program::Wharf, self.directory.path());
-        let settings = [
+        self.settings(endpoint).iter().fold(launch, |launch, (name, value)| launch.set(name, value))
+    }
+
+    fn settings(&self, endpoint: usize) -> [(&str, &str); 5] {
+        [
             ("REGISTRY_STORAGE", "s3"),
             ("REGISTRY_STORAGE_S3_BUCKET", "bucket"),
             ("REGISTRY_STORAGE_S3_REGIONENDPOINT", self.url(endpoint)),
             ("REGISTRY_STORAGE_S3_ACCESSKEY", "id"),
             ("REGISTRY_STORAGE_S3_SECRETKEY", "key"),
-        ];
-        settings.iter().fold(launch, |launch, (name, value)| launch.set(name, value))
+        ]
     }
 
     pub(crate) fn node(&self, endpoint: usize) -> Server {
@@ -55,7 +58,22 @@ impl Gateway {
 
     /// How many requests an endpoint has answered.
     pub(crate) fn answered(&self, endpoint: usize) -> usize {
-        fs::read_to_string(log(self.directory.path(), endpoint)).unwrap_or_default().lines().count()
+        let log = fs::read_to_string(log(self.directory.path(), endpoint)).unwrap_or_default();
+        // A node renews its lease at any time.
+        log.lines().filter(|line| !line.contains("wharf/nodes")).count()
+    }
+
+    /// Runs a command of wharf on the bucket.
+    pub(crate) fn wharf(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// The same, not yet begun. Collections have no grace.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+        command.args(arguments).envs(self.settings(0)).env("REGISTRY_STORAGE_GC_GRACE", "0s");
+        command.current_dir(self.directory.path());
+        command
     }
 }
 

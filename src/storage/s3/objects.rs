@@ -1,5 +1,7 @@
 //! Single objects of a bucket.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -8,7 +10,7 @@ use super::{
         Condition, Result, Stat, StorageError,
         stat::{ETag, Identity, Version},
     },
-    request::{Answer, Bucket, Call, failure},
+    request::{Answer, Bucket, Call, CallDate, failure},
 };
 use crate::client::{Method, StatusCode};
 
@@ -28,6 +30,16 @@ impl Bucket {
         let answer = answer.success()?;
         let len = answer.header("content-length").and_then(|len| len.parse().ok());
         self.stat(&answer, len.ok_or_else(|| failure("look up", key, "the answer has no length"))?, key).map(Some)
+    }
+
+    /// The date of an object by the store's clock, and its version; `None` if there is none.
+    pub(super) async fn written(&self, key: &str) -> Result<Option<(SystemTime, Version)>> {
+        let answer = self.send(&Call::new("look up", Method::HEAD, key)).await?;
+        if is_absent(&answer) {
+            return Ok(None);
+        }
+        let answer = answer.success()?;
+        Ok(Some((modified(&answer, key)?, Version(Identity::S3(etag(&answer, key)?)))))
     }
 
     /// The whole of an object, and its metadata; `None` if there is none.
@@ -53,8 +65,20 @@ impl Bucket {
     /// # Errors
     /// [`StorageError::Exists`] or [`StorageError::Changed`] if the condition does not hold.
     pub(super) async fn store(&self, key: &str, bytes: Bytes, condition: Condition) -> Result<ETag> {
+        self.store_dated(key, bytes, condition, CallDate::Lease).await
+    }
+
+    /// [`Bucket::store`], by a request of this date.
+    pub(super) async fn store_dated(
+        &self,
+        key: &str,
+        bytes: Bytes,
+        condition: Condition,
+        date: CallDate,
+    ) -> Result<ETag> {
         let nonce = Uuid::new_v4().to_string();
-        let call = self.of_class(Call::new("write", Method::PUT, key).body(bytes).header(NONCE, &nonce));
+        let call = Call::new("write", Method::PUT, key).body(bytes).dated(date).header(NONCE, &nonce);
+        let call = self.of_class(call);
         let (call, refusal) = match condition {
             Condition::Any => (call, StorageError::Changed),
             Condition::IfAbsent => (call.header("if-none-match", "*"), StorageError::Exists),
@@ -86,9 +110,8 @@ impl Bucket {
 
     /// The metadata in the headers of an answer about an object of `len` bytes.
     pub(super) fn stat(&self, answer: &Answer, len: u64, key: &str) -> Result<Stat> {
-        let modified = answer.header("last-modified").and_then(|date| httpdate::parse_http_date(date).ok());
-        let modified = modified.ok_or_else(|| failure("look up", key, "the answer has no date"))?;
-        Ok(Stat { len, modified: self.local_date(modified), version: Version(Identity::S3(etag(answer, key)?)) })
+        let modified = self.local_date(modified(answer, key)?);
+        Ok(Stat { len, modified, version: Version(Identity::S3(etag(answer, key)?)) })
     }
 
     /// Removes an object, if there is one.
@@ -146,6 +169,11 @@ pub(super) fn is_absent(answer: &Answer) -> bool {
     answer.status() == StatusCode::NOT_FOUND && answer.code() != Some("NoSuchBucket")
         // Of a key that is longer than any object's, some stores say so.
         || answer.code() == Some("KeyTooLongError")
+}
+
+fn modified(answer: &Answer, key: &str) -> Result<SystemTime> {
+    let modified = answer.header("last-modified").and_then(|date| httpdate::parse_http_date(date).ok());
+    modified.ok_or_else(|| failure("look up", key, "the answer has no date"))
 }
 
 fn etag(answer: &Answer, key: &str) -> Result<ETag> {

@@ -15,13 +15,16 @@ use super::{
 /// How many writers race.
 const WRITERS: usize = 16;
 
-/// Tries the bucket; returns the reason, if it can only be read.
+/// Tries the bucket; returns the reason, if it shall be written and can only be read.
 ///
 /// # Errors
 /// [`StorageError::Open`] if it can't be read.
-pub(super) async fn try_bucket(bucket: &Bucket) -> Result<Option<String>> {
+pub(super) async fn try_bucket(bucket: &Bucket, writes: bool) -> Result<Option<String>> {
     let cannot = |error| StorageError::Open(format!("{} can't be used: {error}", bucket.settings()));
     bucket.has_children(&Key::new(OWN_PREFIX)).await.map_err(cannot)?;
+    if !writes {
+        return Ok(None);
+    }
     let key = Key::new(OWN_PREFIX).then("probe").then(&Uuid::new_v4().to_string());
     let tried = race(bucket, key.as_str()).await;
     let removed = bucket.remove(key.as_str()).await;

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::{
     super::{Result, StorageError},
+    lease::Lease,
     settings::{Credentials, S3Settings},
     signature::{Signed, sha256, timestamp},
     xml,
@@ -51,6 +52,8 @@ pub(super) struct Bucket {
     origin: String,
     /// The authority, as `Host` has it.
     host: String,
+    /// The right of this process to change the bucket.
+    pub(super) lease: Lease,
     /// How many seconds the store's clock is ahead of this machine's.
     ahead: AtomicI64,
     /// How many requests were sent.
@@ -67,6 +70,33 @@ pub(super) struct Call {
     query: Vec<(&'static str, String)>,
     headers: Vec<(&'static str, String)>,
     body: Bytes,
+    date: CallDate,
+}
+
+/// The date that a request is signed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CallDate {
+    /// That of the lease, if the request changes something.
+    Lease,
+    /// The moment at which it is sent.
+    Now,
+    /// As long before that.
+    Before(Duration),
+}
+
+/// A request that is under way and changes something. If its future is dropped, or there is no answer, it may be
+/// carried out later.
+struct Doubt<'a> {
+    lease: &'a Lease,
+    date: Option<SystemTime>,
+}
+
+impl Drop for Doubt<'_> {
+    fn drop(&mut self) {
+        if self.date.is_some() {
+            self.lease.doubt(self.date);
+        }
+    }
 }
 
 /// An answer. Of those that are errors, the body was read.
@@ -84,7 +114,25 @@ pub(super) struct Answer {
 impl Call {
     /// A request about an object. The key is without the root directory; it is empty for the bucket itself.
     pub(super) fn new(operation: &'static str, method: Method, key: &str) -> Self {
-        Self { operation, method, key: key.to_owned(), query: Vec::new(), headers: Vec::new(), body: Bytes::new() }
+        Self {
+            operation,
+            method,
+            key: key.to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            date: CallDate::Lease,
+        }
+    }
+
+    /// The request with this date.
+    pub(super) fn dated(self, date: CallDate) -> Self {
+        Self { date, ..self }
+    }
+
+    /// Whether it changes something that others rely on.
+    fn is_change(&self) -> bool {
+        self.date == CallDate::Lease && !matches!(self.method, Method::GET | Method::HEAD)
     }
 
     /// The request with one more parameter.
@@ -123,6 +171,7 @@ impl Bucket {
             host,
             settings,
             credentials,
+            lease: Lease::default(),
             ahead: AtomicI64::new(0),
             sent: AtomicU64::new(0),
             read_only: AtomicBool::new(false),
@@ -180,7 +229,7 @@ impl Bucket {
             let attempted = self.attempt(call, &body).await;
             let is_last = attempt == ATTEMPTS || begun.elapsed() > PATIENCE;
             let failure = match attempted {
-                Ok(answer) if !answer.is_worth_another() || is_last => {
+                Ok(answer) if !answer.is_worth_another(call) || is_last => {
                     return if answer.response.status.is_server_error() {
                         Err(answer.failure())
                     } else {
@@ -204,7 +253,18 @@ impl Bucket {
     async fn attempt(&self, call: &Call, body: &str) -> Result<Answer> {
         self.sent.fetch_add(1, Relaxed);
         let failed = |error: ClientError| failure(call.operation, &call.key, &error.to_string());
-        let mut response = self.client.send(self.request(call, body)?).await.map_err(failed)?;
+        let lease_date = if call.is_change() { self.lease.date()? } else { None };
+        let date = match call.date {
+            CallDate::Before(time) => self.now() - time,
+            CallDate::Lease | CallDate::Now => lease_date.unwrap_or_else(|| self.now()),
+        };
+        let request = self.request(call, body, date)?;
+        let mut doubt = Doubt { lease: &self.lease, date: lease_date };
+        let mut response = self.client.send(request).await.map_err(failed)?;
+        if !response.status.is_server_error() {
+            doubt.date = None;
+        }
+        drop(doubt);
         self.note_clock(&response.headers);
         let mut code = None;
         if response.status.is_client_error() || response.status.is_server_error() {
@@ -214,7 +274,7 @@ impl Bucket {
         Ok(Answer { response, code, is_repeated: false, operation: call.operation, key: call.key.clone() })
     }
 
-    fn request(&self, call: &Call, body: &str) -> Result<Request> {
+    fn request(&self, call: &Call, body: &str, date: SystemTime) -> Result<Request> {
         let bucket = if self.settings.path_style { format!("/{}", self.settings.bucket) } else { String::new() };
         let key = if call.key.is_empty() { String::new() } else { encode_path(&self.full_key(&call.key)) };
         let path = format!("{bucket}/{key}");
@@ -222,7 +282,7 @@ impl Bucket {
             call.query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         query.sort_unstable();
         let query = query.join("&");
-        let date = timestamp(self.now());
+        let date = timestamp(date);
         let mut headers = call.headers.clone();
         headers.extend([
             ("host", self.host.clone()),
@@ -331,10 +391,14 @@ impl Answer {
     }
 
     /// Whether the same request may be answered otherwise a moment later.
-    fn is_worth_another(&self) -> bool {
-        // The clock was another one, or another request about the same key was under way.
-        let codes = ["RequestTimeTooSkewed", "ConditionalRequestConflict", "OperationAborted"];
-        let is_named = self.code.as_deref().is_some_and(|code| codes.contains(&code));
+    fn is_worth_another(&self, call: &Call) -> bool {
+        let is_named = match self.code.as_deref() {
+            // Another request about the same key was under way.
+            Some("ConditionalRequestConflict" | "OperationAborted") => true,
+            // The clock was another one. What is late by its lease stays so.
+            Some("RequestTimeTooSkewed") => !call.is_change() && !matches!(call.date, CallDate::Before(_)),
+            _ => false,
+        };
         self.response.status.is_server_error() || self.response.status == StatusCode::TOO_MANY_REQUESTS || is_named
     }
 }

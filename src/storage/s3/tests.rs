@@ -11,7 +11,8 @@ use futures_util::stream;
 
 use super::{
     super::{Condition, Key, Storage, StorageError, Verified},
-    Credentials, S3, S3Settings,
+    BucketAccess, Credentials, S3, S3Settings,
+    lease::TERM,
 };
 use crate::oci::{Algorithm, Digest};
 
@@ -178,6 +179,59 @@ async fn errors_tell_no_secret_needs_versitygw() {
     assert!(error.to_string().contains("SignatureDoesNotMatch"), "{error}");
     assert!(!format!("{error:?}").contains("a-wrong-secret"), "{error:?}");
     let missing = S3Settings { bucket: "missing".to_owned(), ..gateway.at("r") };
-    let error = Storage::s3(missing).await.unwrap_err();
+    let error = Storage::s3(missing, BucketAccess::Serve).await.unwrap_err();
     assert!(error.to_string().contains("NoSuchBucket"), "{error}");
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: run ./test"]
+async fn a_change_is_refused_once_its_lease_has_passed_needs_versitygw() {
+    let gateway = Gateway::start().await;
+    let store = S3::open(gateway.at("r"), BucketAccess::Serve).await.unwrap();
+    let bucket = &store.bucket;
+    let put = |name: &'static str| async move { store_of(bucket, name).await };
+    put("one").await.unwrap();
+    let first = bucket.lease.term();
+    // As if the process had stood still for 16 minutes: the store refuses what it sends.
+    bucket.lease.age_by(Duration::from_secs(16 * 60));
+    let late = put("late").await.unwrap_err();
+    assert!(late.to_string().contains("403"), "{late}");
+    bucket.keep_lease().await.unwrap();
+    assert!(matches!(put("without a lease").await, Err(StorageError::ReadOnly)));
+    bucket.keep_lease().await.unwrap();
+    put("two").await.unwrap();
+    let begun_before = TERM.scope(first, put("begun before"));
+    assert!(matches!(begun_before.await, Err(StorageError::ReadOnly)));
+    TERM.scope(bucket.lease.term(), put("begun since")).await.unwrap();
+    store.close().await.unwrap();
+    assert!(matches!(put("closed").await, Err(StorageError::ReadOnly)));
+}
+
+async fn store_of(bucket: &super::request::Bucket, name: &str) -> Result<(), StorageError> {
+    bucket.store(name, Bytes::from("x"), Condition::Any).await.map(drop)
+}
+
+#[tokio::test]
+#[ignore = "needs versitygw: run ./test"]
+async fn one_process_has_a_bucket_alone_needs_versitygw() {
+    let gateway = Gateway::start().await;
+    let open = |access| S3::open(gateway.at("r"), access);
+    let node = open(BucketAccess::Serve).await.unwrap();
+    let refusal = open(BucketAccess::Alone).await.unwrap_err();
+    assert!(refusal.to_string().contains("a node serves the bucket"), "{refusal}");
+    node.close().await.unwrap();
+    let alone = open(BucketAccess::Alone).await.unwrap();
+    assert!(alone.is_alone() && !node.is_alone());
+    let refusal = open(BucketAccess::Alone).await.unwrap_err();
+    assert!(refusal.to_string().contains("another process has the bucket alone"), "{refusal}");
+    let waiting = open(BucketAccess::Serve).await.unwrap();
+    assert!(matches!(store_of(&waiting.bucket, "x").await, Err(StorageError::ReadOnly)));
+    store_of(&alone.bucket, "x").await.unwrap();
+    alone.close().await.unwrap();
+    waiting.bucket.keep_lease().await.unwrap();
+    store_of(&waiting.bucket, "x").await.unwrap();
+    // A request without an answer may be carried out later.
+    waiting.bucket.lease.doubt(Some(std::time::SystemTime::now()));
+    waiting.close().await.unwrap();
+    assert!(open(BucketAccess::Alone).await.is_err());
 }

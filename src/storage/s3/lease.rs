@@ -227,7 +227,7 @@ impl Bucket {
         if self.written(alone().as_str()).await?.is_some_and(|(other, _)| age(date, other) < DEAD) {
             tracing::warn!("a collection has the bucket alone: changes are refused until it ends");
             let call = Call::new("delete", Method::DELETE, key.as_str()).dated(CallDate::Now);
-            return self.send(&call).await.map(|_| ());
+            return self.send(call).await.map(|_| ());
         }
         self.lease.begin(Entry { key, date, version: None });
         Ok(())
@@ -287,7 +287,7 @@ impl Bucket {
     async fn must_refuse_late_requests(&self) -> Result<()> {
         let key = Key::new(OWN_PREFIX).then("probe").then(&Uuid::new_v4().to_string());
         let late = Call::new("write", Method::PUT, key.as_str()).dated(CallDate::Before(SIGNATURE + RENEWAL));
-        let answer = self.send(&late).await?;
+        let answer = self.send(late).await?;
         if answer.status() == StatusCode::FORBIDDEN {
             return Ok(());
         }

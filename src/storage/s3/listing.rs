@@ -106,7 +106,7 @@ impl Bucket {
             Begin::After(key) => call = call.query("start-after", key),
             Begin::Token(token) => call = call.query("continuation-token", token),
         }
-        let text = self.send(&call).await?.success()?.xml().await?;
+        let text = self.send(call).await?.xml()?;
         // Not every store knows this encoding.
         let is_encoded = xml::text_of(&text, "EncodingType").as_deref() == Some("url");
         let of = |parent, name| {

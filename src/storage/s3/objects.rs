@@ -23,7 +23,7 @@ const NONCE: &str = "x-amz-meta-wharf-write";
 impl Bucket {
     /// The metadata of an object; `None` if there is none.
     pub(super) async fn head(&self, key: &str) -> Result<Option<Stat>> {
-        let answer = self.send(&Call::new("look up", Method::HEAD, key)).await?;
+        let answer = self.send(Call::new("look up", Method::HEAD, key)).await?;
         if is_absent(&answer) {
             return Ok(None);
         }
@@ -34,7 +34,7 @@ impl Bucket {
 
     /// The date of an object by the store's clock, and its version; `None` if there is none.
     pub(super) async fn written(&self, key: &str) -> Result<Option<(SystemTime, Version)>> {
-        let answer = self.send(&Call::new("look up", Method::HEAD, key)).await?;
+        let answer = self.send(Call::new("look up", Method::HEAD, key)).await?;
         if is_absent(&answer) {
             return Ok(None);
         }
@@ -47,17 +47,13 @@ impl Bucket {
     /// # Errors
     /// [`StorageError::TooLarge`] if it has more than `limit` bytes.
     pub(super) async fn get(&self, key: &str, limit: u64) -> Result<Option<(Bytes, Stat)>> {
-        let answer = self.send(&Call::new("read", Method::GET, key)).await?;
+        let answer = self.send(Call::new("read", Method::GET, key).limit(limit)).await?;
         if is_absent(&answer) {
             return Ok(None);
         }
-        let mut answer = answer.success()?;
-        let len = answer.header("content-length").and_then(|len| len.parse().ok());
-        let bytes = answer.bytes(limit).await?;
-        if len.is_some_and(|len: u64| len != bytes.len() as u64) {
-            return Err(failure("read", key, "the object ended early"));
-        }
-        Ok(Some((bytes.clone(), self.stat(&answer, bytes.len() as u64, key)?)))
+        let answer = answer.success()?;
+        let stat = self.stat(&answer, answer.body.len() as u64, key)?;
+        Ok(Some((answer.body, stat)))
     }
 
     /// Stores an object, and returns its entity tag.
@@ -87,13 +83,13 @@ impl Bucket {
             }
             Condition::IfVersion(_) => return Err(StorageError::Changed),
         };
-        let answer = self.send(&call).await?;
+        let answer = self.send(call).await?;
         // An object that is gone has no version.
         let is_refused = answer.status() == StatusCode::PRECONDITION_FAILED
             || (is_absent(&answer) && matches!(condition, Condition::IfVersion(_)));
         if is_refused && answer.is_repeated {
             // The answer that was lost may have been a success.
-            let found = self.send(&Call::new("look up", Method::HEAD, key)).await?;
+            let found = self.send(Call::new("look up", Method::HEAD, key)).await?;
             return if found.header(NONCE) == Some(&nonce) { etag(&found, key) } else { Err(refusal) };
         }
         if is_refused { Err(refusal) } else { etag(&answer.success()?, key) }
@@ -116,7 +112,7 @@ impl Bucket {
 
     /// Removes an object, if there is one.
     pub(super) async fn remove(&self, key: &str) -> Result<()> {
-        let answer = self.send(&Call::new("delete", Method::DELETE, key)).await?;
+        let answer = self.send(Call::new("delete", Method::DELETE, key)).await?;
         if is_absent(&answer) { Ok(()) } else { answer.success().map(|_| ()) }
     }
 
@@ -124,7 +120,7 @@ impl Bucket {
     pub(super) async fn remove_version(&self, key: &str, version: Version) -> Result<()> {
         let Version(Identity::S3(etag)) = version else { return Err(StorageError::Changed) };
         let call = Call::new("delete", Method::DELETE, key).header("if-match", etag.as_str());
-        let answer = self.send(&call).await?;
+        let answer = self.send(call).await?;
         match answer.status() {
             StatusCode::PRECONDITION_FAILED => Err(StorageError::Changed),
             _ if is_absent(&answer) => Ok(()),
@@ -137,7 +133,7 @@ impl Bucket {
         let source = self.copy_source(from);
         if len <= COPY_LIMIT {
             let call = self.of_class(Call::new("copy", Method::PUT, to).header("x-amz-copy-source", source));
-            return self.send(&call).await?.success()?.xml().await.map(|_| ());
+            return self.send(call).await?.xml().map(|_| ());
         }
         let before = self.head(to).await?;
         let id = self.begin_parts(to).await?;
@@ -150,8 +146,7 @@ impl Bucket {
                 .query("uploadId", &id)
                 .header("x-amz-copy-source", &source)
                 .header("x-amz-copy-source-range", format!("bytes={begin}-{}", end - 1));
-            let copied = async { self.send(&call).await?.success()?.xml().await };
-            match copied.await {
+            match self.send(call).await.and_then(Answer::xml) {
                 Ok(text) => parts.push(super::xml::text_of(&text, "ETag").unwrap_or_default()),
                 Err(error) => {
                     self.abort_parts(to, &id).await;

@@ -1,7 +1,7 @@
 //! What is tried before a bucket is served: that it is there, and that its conditional writes decide races.
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, future::join_all};
+use futures_util::FutureExt as _;
 use uuid::Uuid;
 
 use super::{
@@ -48,7 +48,7 @@ async fn race(bucket: &Bucket, key: &str) -> Result<bool> {
 async fn winner(bucket: &Bucket, key: &str, condition: Condition) -> Result<Option<ETag>> {
     let write = |number: usize| bucket.store(key, Bytes::from(format!("{condition:?} {number}")), condition).boxed();
     let mut winners = Vec::new();
-    for written in join_all((0..WRITERS).map(write)).await {
+    for written in super::all((0..WRITERS).map(write).collect()).await {
         match written {
             Ok(etag) => winners.push(etag),
             Err(StorageError::Exists | StorageError::Changed) => {}

@@ -39,8 +39,9 @@ pub(super) enum Opened {
 
 /// Opens an object.
 pub(super) async fn open(bucket: &Arc<Bucket>, key: &str) -> Result<Option<Opened>> {
-    let call = Call::new("open", Method::GET, key).header("range", format!("bytes=0-{}", FIRST_LEN - 1));
-    let answer = bucket.send(&call).await?;
+    let call =
+        Call::new("open", Method::GET, key).header("range", format!("bytes=0-{}", FIRST_LEN - 1)).limit(FIRST_LEN);
+    let answer = bucket.send(call).await?;
     if is_absent(&answer) {
         return Ok(None);
     }
@@ -48,12 +49,12 @@ pub(super) async fn open(bucket: &Arc<Bucket>, key: &str) -> Result<Option<Opene
         // It is empty: no range is in it.
         return Ok(bucket.head(key).await?.map(|stat| Opened::Read(Bytes::new(), stat)));
     }
-    let mut answer = answer.success()?;
+    let answer = answer.success()?;
     let whole = answer.header("content-range").and_then(|range| range.rsplit('/').next()?.parse().ok());
-    let bytes = answer.bytes(FIRST_LEN).await?;
-    let stat = bucket.stat(&answer, whole.unwrap_or(bytes.len() as u64), key)?;
-    if stat.len == bytes.len() as u64 {
-        return Ok(Some(Opened::Read(bytes, stat)));
+    let read = answer.body.len() as u64;
+    let stat = bucket.stat(&answer, whole.unwrap_or(read), key)?;
+    if stat.len == read {
+        return Ok(Some(Opened::Read(answer.body, stat)));
     }
     Ok(Some(Opened::Remote(RemoteObject { bucket: bucket.clone(), key: key.to_owned(), stat })))
 }
@@ -84,8 +85,9 @@ impl RemoteObject {
         let Version(Identity::S3(etag)) = self.stat.version else { return Err(StorageError::Changed) };
         let call = Call::new("read", Method::GET, &self.key)
             .header("range", format!("bytes={}-{}", range.start, range.end - 1))
-            .header("if-match", etag.as_str());
-        let answer = self.bucket.send(&call).await?.success()?;
+            .header("if-match", etag.as_str())
+            .streamed();
+        let answer = self.bucket.send(call).await?.success()?;
         let expected = format!("bytes {}-{}/{}", range.start, range.end - 1, self.stat.len);
         if answer.header("content-range") != Some(&expected) {
             return Err(failure("read", &self.key, "the answer is not the range that was asked for"));

@@ -62,7 +62,7 @@ pub(super) struct Bucket {
 }
 
 /// A request. Each may be sent several times.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Call {
     operation: &'static str,
     method: Method,
@@ -71,6 +71,8 @@ pub(super) struct Call {
     headers: Vec<(&'static str, String)>,
     body: Bytes,
     date: CallDate,
+    /// How many bytes of the answer are read at the most; `None`: the caller reads it.
+    limit: Option<u64>,
 }
 
 /// The date that a request is signed with.
@@ -99,10 +101,11 @@ impl Drop for Doubt<'_> {
     }
 }
 
-/// An answer. Of those that are errors, the body was read.
+/// An answer. Its body was read, unless it is a success of a call that is [`read by the caller`](Call::streamed).
 #[derive(Debug)]
 pub(super) struct Answer {
     response: Response,
+    pub(super) body: Bytes,
     /// The `Code` of an error.
     code: Option<String>,
     /// Whether an earlier attempt may have been carried out, too.
@@ -114,15 +117,27 @@ pub(super) struct Answer {
 impl Call {
     /// A request about an object. The key is without the root directory; it is empty for the bucket itself.
     pub(super) fn new(operation: &'static str, method: Method, key: &str) -> Self {
+        let (query, headers, limit) = (Vec::new(), Vec::new(), Some(ANSWER_LIMIT));
         Self {
             operation,
             method,
             key: key.to_owned(),
-            query: Vec::new(),
-            headers: Vec::new(),
+            query,
+            headers,
             body: Bytes::new(),
             date: CallDate::Lease,
+            limit,
         }
+    }
+
+    /// The request, if its answer may have `limit` bytes.
+    pub(super) fn limit(self, limit: u64) -> Self {
+        Self { limit: Some(limit), ..self }
+    }
+
+    /// The request, if the caller reads its answer.
+    pub(super) fn streamed(self) -> Self {
+        Self { limit: None, ..self }
     }
 
     /// The request with this date.
@@ -212,13 +227,14 @@ impl Bucket {
     /// Sends a request, again if the answer is lost or the store is in trouble.
     ///
     /// # Errors
-    /// There is no answer, or it says that the store failed.
-    pub(super) fn send<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Result<Answer>> {
+    /// There is no answer, or it says that the store failed. [`StorageError::TooLarge`] if the answer is longer than the
+    /// limit of the request.
+    pub(super) fn send(&self, call: Call) -> BoxFuture<'_, Result<Answer>> {
         // The type is hidden: this is a large future that many others await.
         Box::pin(self.attempts(call))
     }
 
-    async fn attempts(&self, call: &Call) -> Result<Answer> {
+    async fn attempts(&self, call: Call) -> Result<Answer> {
         if self.is_read_only() && !matches!(call.method, Method::GET | Method::HEAD) {
             return Err(StorageError::ReadOnly);
         }
@@ -226,10 +242,10 @@ impl Bucket {
         let body = hash(call.body.clone()).await;
         for attempt in 1.. {
             let wait = FIRST_WAIT << attempt;
-            let attempted = self.attempt(call, &body).await;
+            let attempted = self.attempt(&call, &body).await;
             let is_last = attempt == ATTEMPTS || begun.elapsed() > PATIENCE;
             let failure = match attempted {
-                Ok(answer) if !answer.is_worth_another(call) || is_last => {
+                Ok(answer) if !answer.is_worth_another(&call) || is_last => {
                     return if answer.response.status.is_server_error() {
                         Err(answer.failure())
                     } else {
@@ -237,6 +253,7 @@ impl Bucket {
                     };
                 }
                 Ok(answer) => answer.failure(),
+                Err(error @ (StorageError::TooLarge | StorageError::ReadOnly)) => return Err(error),
                 Err(error) => error,
             };
             if is_last {
@@ -252,7 +269,6 @@ impl Bucket {
 
     async fn attempt(&self, call: &Call, body: &str) -> Result<Answer> {
         self.sent.fetch_add(1, Relaxed);
-        let failed = |error: ClientError| failure(call.operation, &call.key, &error.to_string());
         let lease_date = if call.is_change() { self.lease.date()? } else { None };
         let date = match call.date {
             CallDate::Before(time) => self.now() - time,
@@ -260,18 +276,30 @@ impl Bucket {
         };
         let request = self.request(call, body, date)?;
         let mut doubt = Doubt { lease: &self.lease, date: lease_date };
-        let mut response = self.client.send(request).await.map_err(failed)?;
+        let failed = |error: ClientError| failure(call.operation, &call.key, &error.to_string());
+        let response = self.client.send(request).await.map_err(failed)?;
         if !response.status.is_server_error() {
             doubt.date = None;
         }
         drop(doubt);
         self.note_clock(&response.headers);
-        let mut code = None;
-        if response.status.is_client_error() || response.status.is_server_error() {
-            let body = response.bytes(ANSWER_LIMIT).await.map_err(failed)?;
-            code = xml::text_of(&String::from_utf8_lossy(&body), "Code");
+        let (operation, key, is_success) = (call.operation, call.key.clone(), response.status.is_success());
+        let mut answer = Answer { response, body: Bytes::new(), code: None, is_repeated: false, operation, key };
+        if call.method == Method::HEAD || (call.limit.is_none() && is_success) {
+            return Ok(answer);
         }
-        Ok(Answer { response, code, is_repeated: false, operation: call.operation, key: call.key.clone() })
+        let limit = call.limit.filter(|_| is_success).unwrap_or(ANSWER_LIMIT);
+        if answer.response.content_length().is_some_and(|len| len > limit) {
+            return Err(StorageError::TooLarge);
+        }
+        answer.body = answer.response.bytes(limit).await.map_err(|error| match error {
+            ClientError::TooLarge { .. } => StorageError::TooLarge,
+            error => failed(error),
+        })?;
+        if !is_success {
+            answer.code = xml::text_of(&String::from_utf8_lossy(&answer.body), "Code");
+        }
+        Ok(answer)
     }
 
     fn request(&self, call: &Call, body: &str, date: SystemTime) -> Result<Request> {
@@ -356,31 +384,16 @@ impl Answer {
         failure(self.operation, &self.key, &format!("the object store answers {}: {code}", self.response.status))
     }
 
-    /// All of the body, `limit` bytes at most.
-    ///
-    /// # Errors
-    /// [`StorageError::TooLarge`]; the connection broke.
-    pub(super) async fn bytes(&mut self, limit: u64) -> Result<Bytes> {
-        if self.response.content_length().is_some_and(|len| len > limit) {
-            return Err(StorageError::TooLarge);
-        }
-        let read = self.response.bytes(limit).await;
-        read.map_err(|error| match error {
-            ClientError::TooLarge { .. } => StorageError::TooLarge,
-            error => failure(self.operation, &self.key, &error.to_string()),
-        })
-    }
-
     /// The body of a success that is XML. Copies and completed uploads can fail after their status was sent.
     ///
     /// # Errors
-    /// The body is an error.
-    pub(super) async fn xml(mut self) -> Result<String> {
-        let body = self.bytes(ANSWER_LIMIT).await?;
-        let text = String::from_utf8_lossy(&body).into_owned();
+    /// The store refuses the request, or the body is an error.
+    pub(super) fn xml(self) -> Result<String> {
+        let mut answer = self.success()?;
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
         if text.contains("<Error>") {
-            self.code = xml::text_of(&text, "Code");
-            return Err(self.failure());
+            answer.code = xml::text_of(&text, "Code");
+            return Err(answer.failure());
         }
         Ok(text)
     }

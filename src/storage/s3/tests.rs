@@ -103,7 +103,8 @@ async fn another_process_goes_on_with_an_upload_of_many_parts_needs_versitygw() 
     assert_eq!(other.offset(), 20_000_000);
     other.append(body(&bytes.slice(20_000_000..))).await.unwrap();
     other.sync().await.unwrap();
-    assert!(matches!(staging.sync().await, Err(StorageError::Busy)), "two have gone on with it");
+    let synced = staging.sync().await;
+    assert!(matches!(synced, Err(StorageError::Busy)), "two have gone on with it: {synced:?}");
     drop(staging);
     two.promote(verified(other, &bytes).await, &key("b/data")).await.unwrap();
     assert!(one.resume(&at).await.unwrap().is_none());

@@ -217,7 +217,7 @@ async fn discard(bucket: &Bucket, key: &Key, multipart: Option<&str>) -> Result<
     if let Some(id) = multipart {
         let content = content_key(key);
         bucket.abort_parts(&content, id).await;
-        let answer = bucket.send(&Call::new("delete", Method::DELETE, &content)).await?;
+        let answer = bucket.send(Call::new("delete", Method::DELETE, &content)).await?;
         if !is_absent(&answer) {
             answer.success()?;
         }

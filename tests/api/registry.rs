@@ -72,6 +72,11 @@ impl TestRegistry {
         Self { server: Some(server), config, directory, client }
     }
 
+    /// Whether its store is a bucket.
+    pub(crate) fn is_in_bucket(&self) -> bool {
+        matches!(self.config.storage.store, Store::S3(_))
+    }
+
     /// Stops it, letting what is under way end, and starts it again on the same store.
     pub(crate) fn restart(&mut self) {
         self.server.take().unwrap().stop();

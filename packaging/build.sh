@@ -42,11 +42,13 @@ binary() {
         rustup target add "${target[1]}"
         export "CARGO_TARGET_${machine^^}_UNKNOWN_LINUX_GNU_LINKER=$machine-linux-gnu-gcc"
     elif [ "$machine" = x86_64 ]; then
-        # Relocations take hundreds of kilobytes otherwise. The linkers for arm64 do not know this form.
-        small=(-C link-arg=-Wl,-z,pack-relative-relocs)
+        # Relocations take hundreds of kilobytes otherwise, and functions of the same code tens. The linkers for arm64
+        # do not know these options.
+        small=(-C link-arg=-Wl,-z,pack-relative-relocs,--icf=all)
     fi
     # The last step of the compiler makes functions of all crates one program: for size here, where it matters most.
-    small+=(-C opt-level=s)
+    # A function is copied into its callers only where that costs no space, which makes no request slower.
+    small+=(-C opt-level=s -C llvm-args=-inline-threshold=5)
     need_tool cargo-auditable 0.7.7
     cargo auditable rustc --release --bin wharf "${target[@]}" -- -C target-feature=+crt-static "${small[@]}"
     binary=${CARGO_TARGET_DIR:-target}/${target[1]-}/release/wharf

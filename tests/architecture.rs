@@ -100,7 +100,7 @@ const CIRCLES: [(&str, usize, &str); 1] =
 const WAITS: (&[&str], &str) = (&["sleep(…)", "….wait()"], "support/wait.rs");
 
 /// How many tokens of code the product may have outside tests: a little more than it has.
-const MAX_TOKENS: usize = 371_000;
+const MAX_TOKENS: usize = 376_000;
 
 /// A file of the product, with every path that it names outside tests, each resolved to where it begins.
 struct Source {

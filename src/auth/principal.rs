@@ -92,6 +92,12 @@ impl Principal {
         self.method != Method::Anonymous
     }
 
+    /// Whether the sender has logged in, or needs not. A token that was issued without a login is no login.
+    #[must_use]
+    pub fn is_logged_in(&self) -> bool {
+        self.method == Method::Open || self.user.is_some()
+    }
+
     /// Whether the sender may do `action` to the repository `name`.
     #[must_use]
     pub fn may(&self, action: Action, name: &RepositoryName) -> bool {
@@ -173,20 +179,27 @@ mod tests {
     #[test]
     fn each_kind_of_sender_has_its_rights() {
         let (a, b, c) = ("a".parse().unwrap(), "b".parse().unwrap(), "c".parse().unwrap());
-        // Sender; authenticated, catalog; pull a, push a, create a, pull b; sees a, b, c.
+        // Sender; authenticated, logged in, catalog; pull a, push a, create a, pull b; sees a, b, c.
         let table = [
-            (Principal::unrestricted(), [true, true, true, true, true, true, true, true, true]),
-            (Principal::anonymous(access()), [false, false, true, false, false, true, true, true, false]),
-            (Principal::user_by_password("alice", access()), [true, true, true, false, false, true, true, true, false]),
-            (Principal::user_by_password("bob", access()), [true, true, true, false, false, true, true, true, false]),
-            (token(Some("alice"), true, Some(access())), [true, true, true, true, true, true, true, true, false]),
-            (token(Some("bob"), true, Some(access())), [true, true, true, true, true, true, true, true, false]),
-            (token(Some("carol"), true, None), [true, true, false, true, true, false, true, true, true]),
-            (token(None, false, Some(access())), [true, false, true, true, true, true, true, true, false]),
+            (Principal::unrestricted(), [true, true, true, true, true, true, true, true, true, true]),
+            (Principal::anonymous(access()), [false, false, false, true, false, false, true, true, true, false]),
+            (
+                Principal::user_by_password("alice", access()),
+                [true, true, true, true, false, false, true, true, true, false],
+            ),
+            (
+                Principal::user_by_password("bob", access()),
+                [true, true, true, true, false, false, true, true, true, false],
+            ),
+            (token(Some("alice"), true, Some(access())), [true, true, true, true, true, true, true, true, true, false]),
+            (token(Some("bob"), true, Some(access())), [true, true, true, true, true, true, true, true, true, false]),
+            (token(Some("carol"), true, None), [true, true, true, false, true, true, false, true, true, true]),
+            (token(None, false, Some(access())), [true, false, false, true, true, true, true, true, true, false]),
         ];
         for (sender, expected) in table {
             let seen = [
                 sender.is_authenticated(),
+                sender.is_logged_in(),
                 sender.may_list_catalog(),
                 sender.may(Action::Pull, &a),
                 sender.may(Action::Push, &a),

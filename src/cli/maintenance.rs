@@ -31,7 +31,7 @@ fn no_store_at(root: &Path) -> String {
 pub(super) fn work<E, R, X, F>(
     config: &Config,
     request: &Request,
-    mut tell: impl FnMut(E),
+    tell: impl FnMut(E),
     work: impl FnOnce(Registry, Sender<E>) -> F,
 ) -> Result<R, String>
 where
@@ -57,19 +57,30 @@ where
         Store::S3(_) if matches!(request, Request::Collect(_) | Request::Fsck(_)) => {}
         Store::S3(_) => return Err("this command is not implemented yet for storage.s3".to_owned()),
     }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    runtime.block_on(async {
-        let registry = components::at_rest(config, request).await.map_err(|error| error.to_string())?;
-        let opened = registry.clone();
-        let (sender, mut events) = mpsc::channel(EVENTS);
-        let telling = async {
-            while let Some(event) = events.recv().await {
-                tell(event);
-            }
-        };
-        let (done, ()) = tokio::join!(work(registry, sender), telling);
-        opened.close().await;
-        done.map_err(|error| error.to_string())
-    })
+    let mut done = Err(String::new());
+    components::run_to_end(Box::pin(async {
+        done = at_rest(config, request, tell, work).await;
+    }))
+    .map_err(|error| error.to_string())?;
+    done
+}
+
+/// Runs `work` on the store, which no server has.
+async fn at_rest<E, R, X: Display, F: Future<Output = Result<R, X>>>(
+    config: &Config,
+    request: &Request,
+    mut tell: impl FnMut(E),
+    work: impl FnOnce(Registry, Sender<E>) -> F,
+) -> Result<R, String> {
+    let registry = components::at_rest(config, request).await.map_err(|error| error.to_string())?;
+    let opened = registry.clone();
+    let (sender, mut events) = mpsc::channel(EVENTS);
+    let telling = async {
+        while let Some(event) = events.recv().await {
+            tell(event);
+        }
+    };
+    let (done, ()) = tokio::join!(work(registry, sender), telling);
+    opened.close().await;
+    done.map_err(|error| error.to_string())
 }

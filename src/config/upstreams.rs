@@ -186,6 +186,8 @@ fn root(values: &mut Values, mode: &Mode) -> Option<UpstreamSettings> {
         (values.duration("proxy.ttl"), values.duration("proxy.fresh"), values.text("proxy.realm"));
     let (ca, is_offline) = (values.path("proxy.ca"), values.flag("proxy.offline"));
     let (max_bytes, named) = (values.size("proxy.max_bytes"), values.list("proxy.namespaces"));
+    let realm =
+        realm.and_then(|realm| host(&realm).map_err(|problem| values.refuse::<()>("proxy.realm", problem)).ok());
     let url = values.url("proxy.remoteurl");
     let Some(url) = url else {
         if values.is_set("proxy.username") || values.is_set("proxy.exec.command") {
@@ -249,7 +251,7 @@ fn upstream(mut entry: TableEntry<'_>, mode: &Mode) -> Option<(UpstreamSettings,
         url,
         repositories: named.1,
         credentials,
-        realm: entry.take("realm", |text| Ok(text.to_owned())),
+        realm: entry.take("realm", host),
         fresh: entry.take("fresh", duration::parse).unwrap_or(Duration::from_secs(60)),
         ttl: (!ttl.is_zero()).then_some(ttl),
         max_bytes: entry.take("max_bytes", size::parse).filter(|bytes| *bytes > 0),
@@ -294,8 +296,14 @@ fn certificate(entry: &mut TableEntry<'_>) -> Option<(PathBuf, PathBuf)> {
 }
 
 fn patterns(entry: &mut TableEntry<'_>) -> Vec<Glob> {
-    let mut patterns = Vec::new();
-    for text in entry.list("repositories") {
+    let (mut patterns, problems) = (Vec::new(), entry.problems());
+    let is_there = entry.has("repositories");
+    let texts = entry.list("repositories");
+    if is_there && texts.is_empty() && entry.problems() == problems {
+        let problem = "the list is empty; leave it out if all repositories may be fetched";
+        entry.bad::<()>("repositories", entry.place.clone(), problem);
+    }
+    for text in texts {
         match text.parse() {
             Ok(pattern) => patterns.push(pattern),
             Err(error) => {
@@ -318,6 +326,13 @@ fn url(text: &str) -> Result<Url, String> {
 fn is_usable(url: &Url) -> bool {
     let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
     matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain && url.fragment().is_none()
+}
+
+/// A host without a port, as a URL has it.
+fn host(text: &str) -> Result<String, String> {
+    let url = Url::parse(&format!("https://{text}/")).ok();
+    let host = url.as_ref().and_then(Url::host_str).filter(|host| host.eq_ignore_ascii_case(text));
+    host.map(str::to_owned).ok_or_else(|| format!("`{text}` is not a host; write it like auth.example.com"))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as all that read a field")]
@@ -419,6 +434,9 @@ auth: {htpasswd: {realm: r, path: /f}}
                 "[[upstream]]\nprefix = 'a'\nurl = 'https://a'\n[[upstream]]\nprefix = 'a'\nurl = 'https://b'",
                 "two upstreams",
             ),
+            ("[[upstream]]\nprefix = 'a'\nurl = 'https://a'\nrepositories = []", "the list is empty"),
+            ("[[upstream]]\nprefix = 'a'\nurl = 'https://a'\nrealm = 'https://b/token'", "is not a host"),
+            ("[proxy]\nremoteurl = 'https://a'\nrealm = 'b:443'", "is not a host"),
             ("[proxy]\nremoteurl = 'ftp://a'", "is not a URL"),
             ("[proxy]\nremoteurl = 'https://a'\nusername = 'u'", "need each other"),
             ("[proxy]\nusername = 'u'\npassword = 'pass'", "it is missing"),

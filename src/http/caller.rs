@@ -215,7 +215,7 @@ impl<'a> Caller<'a> {
 
     fn authorized<A>(&self, name: RepositoryName, overwrite: Overwrite) -> Authorized<A> {
         let registry = &self.service.registry;
-        let is_fetching = self.principal.is_authenticated() || registry.anonymous(&name) == Anonymous::Fetch;
+        let is_fetching = self.principal.is_logged_in() || registry.anonymous(&name) == Anonymous::Fetch;
         let repository = registry.repository_for(name, || self.source());
         let repository = if is_fetching { repository } else { repository.without_fetching() };
         Authorized { repository, overwrite, right: PhantomData }
@@ -262,7 +262,7 @@ impl<'a> Caller<'a> {
 
 /// Whether an upstream that has private content lets a sender read a repository that it fills.
 fn is_open_to(registry: &Registry, principal: &Principal, name: &RepositoryName) -> bool {
-    principal.is_authenticated() || registry.anonymous(name) != Anonymous::Nothing
+    principal.is_logged_in() || registry.anonymous(name) != Anonymous::Nothing
 }
 
 /// The credentials of a request from an address.

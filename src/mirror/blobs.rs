@@ -13,7 +13,7 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::{Source, remote::Wanted, remote_error::RemoteError};
+use super::{Source, remote::Wanted, remote_error::RemoteError, space::Room};
 use crate::{
     client::{ClientError, Method, Response, StatusCode, header},
     oci::Digest,
@@ -98,6 +98,8 @@ struct Fetch {
     digest: Digest,
     /// The size that a manifest of the repository says, if one names the blob.
     size: Option<u64>,
+    /// Room for it in the store; `None`: there is none, or it was not asked for yet.
+    room: Option<Room>,
 }
 
 impl Source {
@@ -132,6 +134,7 @@ impl Source {
                 name: name.to_owned(),
                 digest: digest.clone(),
                 size,
+                room: None,
             };
             let Some((download, is_shared)) = self.download(repository, digest, is_proven, fetch) else { continue };
             let mut began = download.began.clone();
@@ -148,8 +151,8 @@ impl Source {
         }
     }
 
-    /// The fetch of a blob, which begins now if it is not under way, and whether it was; `None`: one has just begun or ended, so what is
-    /// known has to be looked at again.
+    /// The fetch of a blob, which begins now if it is not under way, and whether it was; `None`: one has just begun or
+    /// ended, so what is known has to be looked at again.
     fn download(
         self: &Arc<Self>,
         repository: &Repository,
@@ -200,7 +203,7 @@ impl Source {
 
 impl Fetch {
     async fn run(
-        self,
+        mut self,
         began: &watch::Sender<Option<Result<FetchedBlob, RemoteError>>>,
         download: &Arc<Download>,
     ) -> Result<(), RemoteError> {
@@ -210,8 +213,8 @@ impl Fetch {
         if self.size.is_some_and(|size| size != len) {
             return Err(RemoteError::Answer(format!("the blob has {len} bytes, and its manifest says another number")));
         }
-        let room = self.source.make_room(&self.repository, len).await;
-        let (mut writer, fetched) = if room.is_some() {
+        self.room = self.source.make_room(&self.repository, len).await;
+        let (mut writer, fetched) = if self.room.is_some() {
             self.repository.begin_blob(&self.digest, len).await.map_err(|error| unstorable(&error))?
         } else {
             // Nobody else can read it, so the next request fetches it anew.
@@ -227,7 +230,7 @@ impl Fetch {
         let others = download.others().take().unwrap_or_default();
         let others = others.into_iter().filter(|other| other.name() != self.repository.name()).collect();
         writer.finish(others).await.map_err(|error| unstorable(&error))?;
-        if room.is_some() {
+        if self.room.is_some() {
             self.source.stored(self.repository.registry(), &self.digest, len);
         }
         Ok(())
@@ -288,6 +291,9 @@ impl Fetch {
             }
             if bytes > 0 {
                 writer.append(pieces).await.map_err(|error| unstorable(&error))?;
+                if let Some(room) = &self.room {
+                    room.written(bytes);
+                }
             }
             match ended {
                 Some(Ok(())) if writer.offset() < len => return Err(ClientError::Closed.into()),

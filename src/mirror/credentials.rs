@@ -68,10 +68,13 @@ impl Credentials {
         matches!(self, Self::None)
     }
 
-    /// The name and the password for `host`; `None` if there are none, or they can't be had, which the log says.
-    pub(super) async fn get(&self, host: &str) -> Option<Pair> {
+    /// The name and the password for `host`; `None` if there are none.
+    ///
+    /// # Errors
+    /// Why they can't be had.
+    pub(super) async fn get(&self, host: &str) -> Result<Option<Pair>, String> {
         let found = match self {
-            Self::None => return None,
+            Self::None => return Ok(None),
             Self::Password { username, password } => {
                 Ok(Pair { username: username.clone(), password: password.clone() })
             }
@@ -91,7 +94,7 @@ impl Credentials {
                 }
             }
         };
-        found.inspect_err(|problem| tracing::error!(host, problem, "the upstream's credentials can't be had")).ok()
+        found.map(Some)
     }
 }
 

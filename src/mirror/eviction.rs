@@ -1,9 +1,8 @@
 //! Eviction: when manifests were used is noted, and those that nobody uses go.
 
 use std::{
-    collections::HashSet,
-    mem,
-    sync::{Arc, Mutex, PoisonError},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -19,27 +18,53 @@ use crate::{
 /// long. With a shorter `ttl` it is an eighth of that.
 const INTERVAL: Duration = Duration::from_secs(60 * 60);
 
-/// How many uses wait to be noted at most. More are noted only when they come again later.
-const NOTED_AT_ONCE: usize = 100_000;
+/// How many uses are kept. More are noted only when they come again later.
+const KEPT: usize = 100_000;
 
-/// The manifests that were used since the last were noted.
+/// When manifests were used last.
 #[derive(Debug, Default)]
-pub(super) struct Uses(Mutex<HashSet<(RepositoryName, Digest)>>);
+pub(super) struct Uses(Mutex<HashMap<(RepositoryName, Digest), Use>>);
+
+#[derive(Debug)]
+struct Use {
+    at: SystemTime,
+    is_noted: bool,
+}
 
 impl Uses {
     pub(super) fn add(&self, name: &RepositoryName, digest: &Digest) {
-        let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if uses.len() < NOTED_AT_ONCE {
-            uses.insert((name.clone(), digest.clone()));
+        let (mut uses, key) = (self.all(), (name.clone(), digest.clone()));
+        if uses.len() < KEPT || uses.contains_key(&key) {
+            uses.insert(key, Use { at: SystemTime::now(), is_noted: false });
         }
     }
 
-    /// Notes the uses on the disk.
+    /// When a manifest was used last; `None`: not lately.
+    pub(super) fn last(&self, name: &RepositoryName, digest: &Digest) -> Option<SystemTime> {
+        self.all().get(&(name.clone(), digest.clone())).map(|last| last.at)
+    }
+
+    /// Notes the uses on the disk, in their order.
     pub(super) async fn note(&self, registry: &Registry) {
-        let uses = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for (name, digest) in uses {
+        let mut new = Vec::new();
+        {
+            let mut uses = self.all();
+            for (key, last) in uses.iter_mut().filter(|(_, last)| !last.is_noted) {
+                last.is_noted = true;
+                new.push((last.at, key.clone()));
+            }
+            if uses.len() >= KEPT {
+                uses.clear();
+            }
+        }
+        new.sort_by_key(|(at, _)| *at);
+        for (_, (name, digest)) in new {
             registry.repository(name).note_use(&digest).await;
         }
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<(RepositoryName, Digest), Use>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

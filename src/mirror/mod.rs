@@ -32,7 +32,14 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 
-use self::{blobs::Downloads, eviction::Uses, manifests::Manifests, names::Names, remote::Remote, space::Space};
+use self::{
+    blobs::Downloads,
+    eviction::Uses,
+    manifests::Manifests,
+    names::Names,
+    remote::Remote,
+    space::{Space, Unwritten},
+};
 pub use self::{
     counters::{Counters, Requests},
     credentials::Credentials,
@@ -80,7 +87,11 @@ impl Mirror {
     /// [`ClientError::Options`]: an option of a client can't be used.
     pub fn new(upstreams: Vec<Settings>, own: Vec<String>) -> Result<Arc<Self>, ClientError> {
         let (names, uses) = (Arc::new(Names::new(&upstreams, own)), Arc::<Uses>::default());
-        let source = |(at, settings)| Source::new(at, settings, &names, &uses).map(Arc::new);
+        let unwritten = Arc::<Unwritten>::default();
+        let source = |(at, settings): (usize, Settings)| {
+            let space = Space::new(settings.max_bytes, Arc::clone(&unwritten));
+            Source::new(at, settings, &names, &uses, space).map(Arc::new)
+        };
         let sources = upstreams.into_iter().enumerate().map(source).collect::<Result<_, _>>()?;
         Ok(Arc::new(Self { names, uses, sources }))
     }
@@ -120,7 +131,13 @@ impl Mirror {
 }
 
 impl Source {
-    fn new(at: usize, settings: Settings, names: &Arc<Names>, uses: &Arc<Uses>) -> Result<Self, ClientError> {
+    fn new(
+        at: usize,
+        settings: Settings,
+        names: &Arc<Names>,
+        uses: &Arc<Uses>,
+        space: Space,
+    ) -> Result<Self, ClientError> {
         let counters = Arc::new(Counters::default());
         Ok(Self {
             at,
@@ -131,7 +148,7 @@ impl Source {
             ttl: settings.ttl,
             manifests: Manifests::new(settings.fresh),
             downloads: Downloads::default(),
-            space: Space::new(settings.max_bytes),
+            space,
             remote: Arc::new(Remote::new(settings, Arc::clone(&counters))?),
             counters,
         })

@@ -130,7 +130,8 @@ impl Remote {
         let failure = match &answer {
             Err(RemoteError::Client(ClientError::Timeout)) => Some(Failure::AfterWait),
             Err(RemoteError::Client(_)) => Some(Failure::AtOnce),
-            Err(RemoteError::Answer(_) | RemoteError::Failed(_)) => Some(Failure::Status),
+            Err(RemoteError::Failed(_)) => Some(Failure::Status),
+            // An answer that can't be used may be about one repository, and comes without a wait.
             _ => None,
         };
         let was_down = failure.map_or_else(|| self.breaker.answered(), |failure| self.breaker.failed(failure));
@@ -203,7 +204,7 @@ impl Remote {
         // A challenge that can't be met is not met again before the upstream repeats it.
         access.challenge = None;
         let authorization = match &challenge {
-            Challenge::Basic => self.basic().await,
+            Challenge::Basic => self.basic().await?,
             Challenge::Bearer { realm, service, scope } => {
                 let of_repository = || (!repository.is_empty()).then(|| format!("repository:{repository}:pull"));
                 let scope = scope.clone().or_else(of_repository);
@@ -232,7 +233,7 @@ impl Remote {
         if !self.credentials.is_none() && !is_trusted {
             return Err(unusable("is not the upstream's; name its host in `realm` if it is to get the credentials"));
         }
-        let authorization = if self.credentials.is_none() { None } else { self.basic().await };
+        let authorization = self.basic().await?;
         let mut request = Request::new(Method::GET, without_credentials(url.clone()));
         if let Some(authorization) = authorization {
             request = request.header(header::AUTHORIZATION, authorization);
@@ -254,13 +255,16 @@ impl Remote {
         self.realm.as_deref().or(is_hub.then_some("auth.docker.io"))
     }
 
-    /// The credentials as RFC 7617 has them.
-    async fn basic(&self) -> Option<HeaderValue> {
-        let pair = self.credentials.get(&self.host).await?;
+    /// The credentials as RFC 7617 has them, if there are any.
+    async fn basic(&self) -> Result<Option<HeaderValue>, RemoteError> {
+        let Some(pair) = self.credentials.get(&self.host).await.map_err(RemoteError::Credentials)? else {
+            return Ok(None);
+        };
         let encoded = BASE64_STANDARD.encode(format!("{}:{}", pair.username, pair.password));
-        let mut value = HeaderValue::from_str(&format!("Basic {encoded}")).ok()?;
+        let value = HeaderValue::from_str(&format!("Basic {encoded}"));
+        let mut value = value.map_err(|error| RemoteError::Credentials(error.to_string()))?;
         value.set_sensitive(true);
-        Some(value)
+        Ok(Some(value))
     }
 
     /// Sends a request, and follows redirects. Another origin gets no `Authorization`.

@@ -14,6 +14,9 @@ pub(super) enum RemoteError {
     /// It does not allow it.
     #[error("it denies this: {0}")]
     Denied(String),
+    /// The credentials for it can't be had.
+    #[error("its credentials can't be had: {0}")]
+    Credentials(String),
     /// It does not take the method.
     #[error("it does not take this method")]
     Method,
@@ -45,7 +48,8 @@ impl From<RemoteError> for UpstreamError {
         match error {
             RemoteError::Denied(_) | RemoteError::Absent => Self::Denied,
             RemoteError::Limited { retry_after } => Self::Limited { retry_after },
-            RemoteError::Method
+            RemoteError::Credentials(_)
+            | RemoteError::Method
             | RemoteError::Paused
             | RemoteError::Failed(_)
             | RemoteError::Answer(_)

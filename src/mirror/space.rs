@@ -5,24 +5,39 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use tokio::{sync::Mutex as AsyncMutex, time::Instant};
 
 use super::Source;
 use crate::{
-    oci::Digest,
+    oci::{Digest, RepositoryName},
     registry::{Registry, Repository},
 };
 
 /// After an eviction that could not make any room, the next one waits so many times as long as that one took.
 const PAUSES: u32 = 10;
 
+/// The links and directories of a blob take so many bytes of the store at most, beside its own.
+const LINKS: u64 = 64 * 1024;
+
+/// What is being fetched of all upstreams and not written yet: they have one store.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    bytes: AtomicU64,
+    /// Held while room is taken.
+    taking: AsyncMutex<()>,
+}
+
 /// The space of an upstream.
 #[derive(Debug)]
 pub(super) struct Space {
     bound: Option<u64>,
+    unwritten: Arc<Unwritten>,
     state: Mutex<State>,
     /// Held by the task that evicts.
     evicting: Arc<AsyncMutex<()>>,
@@ -49,11 +64,13 @@ struct State {
 pub(super) struct Room {
     source: Arc<Source>,
     len: u64,
+    /// How many bytes of it are not written yet.
+    unwritten: AtomicU64,
 }
 
 impl Space {
-    pub(super) fn new(bound: Option<u64>) -> Self {
-        Self { bound, state: Mutex::default(), evicting: Arc::default() }
+    pub(super) fn new(bound: Option<u64>, unwritten: Arc<Unwritten>) -> Self {
+        Self { bound, unwritten, state: Mutex::default(), evicting: Arc::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,23 +136,26 @@ impl Source {
     }
 
     async fn take_room(self: &Arc<Self>, registry: &Registry, len: u64) -> Option<Room> {
+        let _taking = self.space.unwritten.taking.lock().await;
         if self.missing_space(registry, len).await > 0 {
             return None;
         }
         let mut state = self.space.state();
         self.space.fits(&state, len).then(|| {
             state.coming += len;
-            Room { source: Arc::clone(self), len }
+            self.space.unwritten.bytes.fetch_add(len + LINKS, Relaxed);
+            Room { source: Arc::clone(self), len, unwritten: AtomicU64::new(len + LINKS) }
         })
     }
 
-    /// How many bytes of the store are to become free for `len` more.
+    /// How many bytes of the store are to become free for `len` more, and for what is being fetched.
     async fn missing_space(&self, registry: &Registry, len: u64) -> u64 {
+        let needed = (self.space.unwritten.bytes.load(Relaxed) + LINKS).saturating_add(self.remote.min_free);
         let free = registry.free_space().await.unwrap_or_else(|error| {
             tracing::error!(%error, "the free space of the store is not known");
             None
         });
-        free.map_or(0, |free| len.saturating_add(self.remote.min_free).saturating_sub(free.bytes))
+        free.map_or(0, |free| len.saturating_add(needed).saturating_sub(free.bytes))
     }
 
     fn evict_if_nearly_full(self: &Arc<Self>, registry: &Registry) {
@@ -164,7 +184,6 @@ impl Source {
         if self.space.state().paused_until.is_some_and(|until| begin < until) {
             return;
         }
-        self.uses.note(registry).await;
         let missing = self.missing_space(registry, len).await;
         let left = {
             let mut state = self.space.state();
@@ -175,11 +194,13 @@ impl Source {
         let mut goal = u64::MAX;
         let keeps = |stored: u64| {
             if !self.is_offline {
-                goal = self.space.keeps(stored, len).min(stored.saturating_sub(missing));
+                // What does not fit at all is no reason to evict the rest.
+                goal = self.space.keeps(stored, len).min(stored.checked_sub(missing).unwrap_or(stored));
             }
             goal
         };
-        let evicted = registry.evict_down(|name| self.fills(name), keeps, left.clone()).await;
+        let last_use = |name: &RepositoryName, manifest: &Digest| self.uses.last(name, manifest);
+        let evicted = registry.evict_down(|name| self.fills(name), keeps, last_use, left.clone()).await;
         let mut state = self.space.state();
         let added = state.added.take().unwrap_or_default();
         let eviction = match evicted {
@@ -201,7 +222,9 @@ impl Source {
             }
         }
         (state.contents, state.left) = (Some(contents), eviction.left);
-        self.counters.stored.set(state.stored);
+        if self.space.bound.is_some() {
+            self.counters.stored.set(state.stored);
+        }
         self.counters.evicted.fetch_add(eviction.freed, Relaxed);
         if eviction.manifests > 0 || eviction.freed > 0 {
             tracing::info!(
@@ -215,8 +238,17 @@ impl Source {
     }
 }
 
+impl Room {
+    /// Notes that so many bytes more are written.
+    pub(super) fn written(&self, bytes: u64) {
+        self.unwritten.fetch_sub(bytes, Relaxed);
+        self.source.space.unwritten.bytes.fetch_sub(bytes, Relaxed);
+    }
+}
+
 impl Drop for Room {
     fn drop(&mut self) {
+        self.source.space.unwritten.bytes.fetch_sub(self.unwritten.load(Relaxed), Relaxed);
         self.source.space.state().coming -= self.len;
     }
 }

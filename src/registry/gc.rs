@@ -108,7 +108,11 @@ impl Registry {
         if !self.storage().is_alone() && !only_looks {
             return Err(CollectionError::Shared);
         }
-        let run = self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?;
+        let run = {
+            // An eviction is soon over, and another collection is not.
+            let _evicting = self.0.evicting.lock().await;
+            self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?
+        };
         let this = self.clone();
         let collector = Collector::new(this, run, collection, ReportBuilder::new(Reporter::new(self, events)));
         let registry = self.clone();

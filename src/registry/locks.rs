@@ -10,9 +10,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::{
     runtime::Handle,
-    sync::{OwnedMutexGuard, RwLock, Semaphore, SemaphorePermit},
+    sync::{OwnedMutexGuard, RwLock, Semaphore, SemaphorePermit, oneshot},
+    task::JoinHandle,
 };
 use tokio_util::task::TaskTracker;
 
@@ -103,11 +105,17 @@ impl Locks {
         &self,
         work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, RegistryError> {
-        let task = self.tasks.spawn_on(self.storage.under_one_lease(work), &self.runtime);
-        task.await.unwrap_or_else(|error| {
+        let (done, result) = oneshot::channel();
+        let task = self.spawn(Box::pin(async move { drop(done.send(work.await)) }));
+        if let Err(error) = task.await {
             tracing::error!(%error, "a task died");
-            Err(RegistryError::Aborted)
-        })
+        }
+        result.await.unwrap_or(Err(RegistryError::Aborted))
+    }
+
+    /// The part of [`Locks::own`] that is the same for all work, so that its code is there once.
+    fn spawn(&self, work: BoxFuture<'static, ()>) -> JoinHandle<()> {
+        self.tasks.spawn_on(self.storage.under_one_lease(work), &self.runtime)
     }
 
     /// Whether long work has to end.

@@ -216,6 +216,8 @@ struct Inner {
     last_collection: Mutex<Option<LastCollection>>,
     /// Held by a run of retention.
     retaining: AsyncMutex<()>,
+    /// Held by an eviction by size, for which a collection waits.
+    evicting: AsyncMutex<()>,
     /// It goes last, so that its end says that all of the above has gone.
     alive: Arc<()>,
 }
@@ -288,6 +290,7 @@ impl Registry {
             first_served: OnceCell::new(),
             last_collection: Mutex::default(),
             retaining: AsyncMutex::default(),
+            evicting: AsyncMutex::default(),
             alive: Arc::default(),
             beginning: Beginning { date: SystemTime::now(), serving },
         }))

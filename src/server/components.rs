@@ -1,7 +1,8 @@
 //! From the settings to the parts of a server.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io, sync::Arc};
 
+use futures_util::future::LocalBoxFuture;
 use url::Url;
 
 use super::{StartError, control_socket::Request, upstreams};
@@ -67,6 +68,15 @@ fn access(request: &Request) -> BucketAccess {
         Request::Retain(_) | Request::Fetch { .. } | Request::Events(_) => true,
     };
     if changes { BucketAccess::Alone } else { BucketAccess::Read }
+}
+
+/// Runs work that is no server's on a runtime of its own. It is boxed, so that the code of a runtime is there once.
+///
+/// # Errors
+/// The system gives no threads.
+pub(crate) fn run_to_end(work: LocalBoxFuture<'_, ()>) -> io::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work);
+    Ok(())
 }
 
 /// The parts of a registry that have no listener yet.

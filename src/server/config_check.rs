@@ -1,8 +1,6 @@
 //! Finds the errors of a start without starting: all files are read, and nothing is written, bound or kept.
 
-use tokio::runtime::Builder;
-
-use super::{StartError, authentication, health_checks, listen, notifications, tls, upstreams};
+use super::{StartError, authentication, components, health_checks, listen, notifications, tls, upstreams};
 use crate::{
     config::{Config, Store},
     storage::{BucketAccess, Storage},
@@ -38,7 +36,11 @@ pub fn check(config: &Config) -> Result<Vec<String>, StartError> {
 /// [`StartError::Store`]: it does not answer, or is read-only.
 pub fn try_store(config: &Config) -> Result<Option<String>, StartError> {
     let Store::S3(settings) = &config.storage.store else { return Ok(None) };
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(StartError::Listen)?;
-    runtime.block_on(Storage::s3((**settings).clone(), BucketAccess::Try))?;
+    let mut opened = Ok(());
+    components::run_to_end(Box::pin(async {
+        opened = Storage::s3((**settings).clone(), BucketAccess::Try).await.map(drop);
+    }))
+    .map_err(StartError::Thread)?;
+    opened?;
     Ok(Some(format!("{settings} answers, takes writes, and decides races")))
 }

@@ -60,7 +60,11 @@ fn settings(upstream: &UpstreamSettings, min_free: u64) -> Result<Settings, Box<
     let credentials = match upstream.credentials.clone() {
         UpstreamCredentials::None => Credentials::None,
         UpstreamCredentials::Password(username, password) => Credentials::Password { username, password: password.0 },
-        UpstreamCredentials::File(username, path) => Credentials::File { username, path },
+        UpstreamCredentials::File(username, path) => {
+            // It is read at each use, and has to be there now.
+            read(&path, Content::Credentials)?;
+            Credentials::File { username, path }
+        }
         UpstreamCredentials::Program(command, lifetime) => {
             Credentials::Program { command, lifetime, last: Mutex::default() }
         }

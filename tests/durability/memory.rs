@@ -93,5 +93,6 @@ fn memory_stays_flat_over_5_gib_up_and_down_needs_disk() {
     there_and_back(&server, 5 * GIB);
     let after = peak(&server);
     println!("peak memory: {before} MiB after 64 MiB, {after} MiB after 5 GiB");
-    assert!(after < before + 16, "peak memory went from {before} to {after} MiB");
+    // Threads and pages of the program itself come later on a slow machine; a part of the blob would be far more.
+    assert!(after < before + 48, "peak memory went from {before} to {after} MiB");
 }

@@ -73,6 +73,18 @@ fn an_upstream_that_is_down_has_one_line_in_the_log_and_one_when_it_answers() {
 }
 
 #[test]
+fn requests_that_an_upstream_refuses_keep_no_others_from_it() {
+    let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
+    let (server, image) = warm(&hub, root.path());
+    hub.set(|hub| hub.status = Some((400, "NAME_INVALID".to_owned())));
+    let repository = server.http().repository("c/d");
+    (0..20).for_each(|number| drop(repository.manifest(&format!("none-{number}")).expect(503)));
+    hub.set(|hub| hub.status = None);
+    hub.put("c/d", "t", &image);
+    repository.manifest("t").expect(200);
+}
+
+#[test]
 fn row_10_an_upstream_that_hangs_is_waited_for_once() {
     let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
     let (server, image) = warm(&hub, root.path());

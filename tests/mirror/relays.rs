@@ -1,6 +1,6 @@
 //! Blobs that the store has no room for: clients get them, and they are not stored.
 
-use std::{collections::HashMap, thread};
+use std::{collections::HashMap, process::Command, thread};
 
 use reqwest::Method;
 
@@ -92,4 +92,69 @@ fn a_full_store_is_no_outage() {
     for layer in image.blobs() {
         assert!(!blob(root.path(), layer.digest()).exists());
     }
+}
+
+/// A filesystem of its own that is small.
+struct SmallFilesystem(tempfile::TempDir);
+
+impl SmallFilesystem {
+    fn new(size: &str) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let mount = ["-t", "tmpfs", "-o", size, "tmpfs"];
+        assert!(Command::new("mount").args(mount).arg(root.path()).status().unwrap().success());
+        Self(root)
+    }
+}
+
+impl Drop for SmallFilesystem {
+    fn drop(&mut self) {
+        // Lazily: a server that failed a test may still be there.
+        drop(Command::new("umount").arg("-l").arg(self.0.path()).status());
+    }
+}
+
+#[test]
+#[ignore = "needs root: run ./test"]
+fn a_full_filesystem_breaks_no_pull_needs_root() {
+    let (hub, root) = (Hub::new(), SmallFilesystem::new("size=16m"));
+    let blobs: Vec<Blob> = (0..24).map(|seed| Blob::noise(seed, LARGE / 2)).collect();
+    let config = Blob::noise(77, 10);
+    hub.put_blob(&config);
+    for (at, layer) in blobs.iter().enumerate() {
+        let body = serde_json::json!({
+            "schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config.descriptor(),
+            "layers": [layer.descriptor()],
+        });
+        hub.put_blob(layer);
+        hub.put_manifest(&format!("r{at}"), "t", &Manifest::new(&body, IMAGE_MANIFEST));
+    }
+    let server = launch(&hub, root.0.path()).start();
+    thread::scope(|scope| {
+        for client in 0..6 {
+            let (server, blobs) = (&server, &blobs);
+            scope.spawn(move || {
+                for step in 0..blobs.len() {
+                    let at = (step * 5 + client * 4) % blobs.len();
+                    let repository = server.http().repository(&format!("r{at}"));
+                    repository.manifest("t").expect(200);
+                    let got = get(&repository, &blobs[at], None);
+                    assert!(got.is_ok_and(|got| got == (200, blobs[at].bytes().to_vec())), "{}", server.log());
+                }
+            });
+        }
+    });
+    expect_honest_blobs(root.0.path());
+    // A blob that does not fit at all evicts nothing.
+    let is_stored = |layer: &&Blob| blob(root.0.path(), layer.digest()).exists();
+    let stored = blobs.iter().filter(is_stored).count();
+    let large = Blob::noise(99, 8 * LARGE);
+    hub.put_blob(&large);
+    let body = serde_json::json!({
+        "schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config.descriptor(), "layers": [large.descriptor()],
+    });
+    hub.put_manifest("large", "t", &Manifest::new(&body, IMAGE_MANIFEST));
+    let repository = server.http().repository("large");
+    repository.manifest("t").expect(200);
+    assert!(get(&repository, &large, None).unwrap() == (200, large.bytes().to_vec()));
+    assert!(stored > 5 && blobs.iter().filter(is_stored).count() == stored, "{stored}: {}", server.log());
 }

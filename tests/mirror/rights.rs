@@ -6,6 +6,7 @@ use crate::{
     hub::{Auth, Hub, Redirect},
     mirror::{launch, start},
     support::{
+        http::send,
         image::Image,
         server::{Launch, Program},
         wait::pass,
@@ -98,7 +99,7 @@ fn private_content_is_for_users() {
     let credentials = [("REGISTRY_UPSTREAM_0_USERNAME", "me"), ("REGISTRY_UPSTREAM_0_PASSWORD", "secret")];
     let as_user = |repository: &crate::support::http::Repository| {
         let request = repository.request(reqwest::Method::GET, "manifests/t").basic_auth("user", Some("password"));
-        crate::support::http::send(request)
+        send(request)
     };
     // Anonymous clients get what is stored.
     let server = upstream(&[]).start();
@@ -117,4 +118,42 @@ fn private_content_is_for_users() {
     // Unless the operator says otherwise.
     let server = upstream(&[&credentials[..], &[("REGISTRY_UPSTREAM_0_PUBLIC", "true")]].concat()).start();
     server.http().repository("hub.test/a/b").manifest("t").expect(200);
+}
+
+#[test]
+fn a_token_that_was_issued_without_a_login_is_no_login() {
+    let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
+    let image = Image::new(1, "amd64");
+    hub.put("a/b", "t", &image);
+    hub.put("c/d", "t", &image);
+    let server = Launch::new(Program::Wharf, root.path())
+        .set(
+            "REGISTRY_UPSTREAM",
+            &format!(
+                "[{{prefix: private, url: '{url}', username: me, password: secret}}, {{prefix: users, url: '{url}', \
+             namespaces: [users.test], fetch: users}}]",
+                url = hub.url()
+            ),
+        )
+        .set("REGISTRY_AUTH", "token")
+        .set("WHARF_USERS", "user:password")
+        .set("REGISTRY_ACCESS", "[{users: [anonymous], repositories: ['**'], actions: [pull]}]")
+        .start();
+    let status = |name: &str, user: Option<&str>| {
+        let repository = server.http().repository(name);
+        let path = format!("/token?service=localhost:{}&scope=repository:{name}:pull", server.addr().port());
+        let request = server.http().request(reqwest::Method::GET, &path);
+        let request = match user {
+            Some(user) => request.basic_auth(user, Some("password")),
+            None => request,
+        };
+        let token: serde_json::Value = serde_json::from_slice(&send(request).expect(200).body).unwrap();
+        send(repository.request(reqwest::Method::GET, "manifests/t").bearer_auth(token["token"].as_str().unwrap()))
+            .status
+    };
+    for (name, of_nobody, afterwards) in [("private/a/b", 401, 401), ("users/c/d", 404, 200)] {
+        assert_eq!(status(name, None), of_nobody, "{name}");
+        assert_eq!(status(name, Some("user")), 200, "{name}");
+        assert_eq!(status(name, None), afterwards, "{name}");
+    }
 }

@@ -133,6 +133,8 @@ fn upstreams_are_checked() {
     assert_eq!(check(&me), (Some(0), format!("{}: answers, and takes the credentials\n", hub.host())));
     let (status, text) = check(&other);
     assert!(status == Some(1) && text.contains("refuses the credentials") && !text.contains("wrong"), "{text}");
+    let (status, text) = check(&[("REGISTRY_PROXY_EXEC_COMMAND", "/none/program")]);
+    assert!(status == Some(1) && text.contains("can't be had: /none/program: No such file"), "{text}");
     hub.set(|hub| hub.status = Some((500, String::new())));
     let (status, text) = check(&[]);
     assert!(status == Some(1) && text.contains("500"), "{text}");
@@ -196,6 +198,11 @@ fn row_21_the_bound_holds_under_load_and_no_pull_breaks() {
                 })
             })
             .collect();
+        for _ in 0..3 {
+            // A collection waits for an eviction.
+            let (status, text) = wharf(root.path(), &["gc"], &[("REGISTRY_PROXY_REMOTEURL", &hub.url())]);
+            assert_eq!(status, Some(0), "{text}");
+        }
         let pulled: Vec<_> = pulls.into_iter().map(thread::ScopedJoinHandle::join).collect();
         is_over.store(true, SeqCst);
         assert!(pulled.iter().all(Result::is_ok), "a pull broke: {}", server.log());

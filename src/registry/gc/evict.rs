@@ -6,7 +6,7 @@
 //! nothing goes that another repository may need, or that is pinned: what is read, fetched, linked or pushed now. If
 //! a part of the store can't be seen, nothing goes.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::SystemTime};
 
 use tokio::sync::mpsc;
 
@@ -37,7 +37,8 @@ pub struct Eviction {
 impl Registry {
     /// Removes the longest unused manifests, and the content that only they refer to, from the repositories that
     /// `is_meant` says and that an upstream fills, until these hold at most the bytes that `bound` says of the number
-    /// that they hold. `left` is what the last eviction left.
+    /// that they hold. `last_use` is when a manifest was used, if that is known better than by the date of its link.
+    /// `left` is what the last eviction left.
     ///
     /// # Errors
     /// [`CollectionError`]. Nothing is removed unless the whole store can be seen.
@@ -45,8 +46,10 @@ impl Registry {
         &self,
         is_meant: impl Fn(&RepositoryName) -> bool,
         bound: impl FnOnce(u64) -> u64,
+        last_use: impl Fn(&RepositoryName, &Digest) -> Option<SystemTime>,
         left: Vec<(Digest, u64)>,
     ) -> Result<Eviction, CollectionError> {
+        let _evicting = self.0.evicting.lock().await;
         let run = self.0.locks.pins().begin().ok_or(CollectionError::UnderWay)?;
         let (events, _heard) = mpsc::channel(1);
         let account = ReportBuilder::new(Reporter::new(self, events));
@@ -56,7 +59,8 @@ impl Registry {
         // One that can't be seen is missed later, if something is to go.
         for name in self.find_repositories(|_| Ok(())).await?.names.into_iter().filter(&is_meant) {
             collector.go_on()?;
-            held.read(&self.repository(name)).await?;
+            let repository = self.repository(name);
+            held.read(&repository, |manifest| last_use(&repository.name, manifest)).await?;
         }
         let (bytes, left_bytes) = (held.bytes(), left.iter().map(|(_, size)| size).sum::<u64>());
         let bound = bound(bytes + left_bytes);

@@ -54,8 +54,10 @@ where
         }
         Store::Memory => return Err("the settings keep the store in memory: there is nothing on a disk".to_owned()),
         // The nodes that serve a bucket may be on any machine.
-        Store::S3(_) if matches!(request, Request::Collect(_) | Request::Fsck(_)) => {}
-        Store::S3(_) => return Err("this command is not implemented yet for storage.s3".to_owned()),
+        Store::S3(_) if matches!(request, Request::Fetch { .. } | Request::Events(_)) => {
+            return Err("this command is not implemented yet for storage.s3".to_owned());
+        }
+        Store::S3(_) => {}
     }
     let mut done = Err(String::new());
     components::run_to_end(Box::pin(async {

@@ -177,16 +177,24 @@ pub(super) fn check_beside(values: &mut Values, config: &Config) {
             .errors
             .push(ConfigError::Conflict { place: values.source("auth.token.key"), problem: problem.to_owned() });
     }
+    let retention = &config.retention;
+    let by_server = !retention.rules.is_empty() && retention.interval.is_some();
+    let by_pulls = retention.rules.iter().any(|rule| rule.pulled_within.is_some());
     let refused = [
+        (by_server, "storage.retention.interval", "retention by the server is"),
+        (by_pulls, "retention", "the record of pulls, which pulled_within needs, is"),
         (!config.notifications.endpoints.is_empty(), "notifications.endpoints", "notifications are"),
         (!config.upstreams.all.is_empty(), "upstream", "filling repositories from an upstream is"),
-        (!config.retention.rules.is_empty(), "retention", "retention is"),
         (config.storage.gc.untagged, "storage.gc.untagged", "collection by the server is"),
     ];
     for (is_set, key, what) in refused {
         if is_set {
-            let problem =
-                format!("{what} not implemented yet for storage.s3; remove it ({key}), or use storage.filesystem");
+            let todo = match key {
+                "storage.retention.interval" => "set it to 0, and run `wharf retention` while no node serves",
+                "storage.gc.untagged" => "remove it, and run `wharf gc --untagged` while no node serves",
+                _ => "remove it, or use storage.filesystem",
+            };
+            let problem = format!("{what} not implemented yet for storage.s3 ({key}): {todo}");
             values.errors.push(ConfigError::Conflict { place: values.source(key), problem });
         }
     }
@@ -249,7 +257,16 @@ mod tests {
                 &format!("{right}[storage.gc]\nuntagged=true\n"),
                 "collection by the server is not implemented yet for storage.s3",
             ),
-            (&format!("{right}[[retention]]\nrepositories=['a']\nkeep_newest=1\n"), "retention is not implemented yet"),
+            (
+                &format!("{right}[[retention]]\nrepositories=['a']\nkeep_newest=1\n"),
+                "storage.s3 (storage.retention.interval): set it to 0, and run `wharf retention`",
+            ),
+            (
+                &format!(
+                    "{right}[[retention]]\nrepositories=['a']\npulled_within='1d'\n[storage.retention]\ninterval='0'\n"
+                ),
+                "which pulled_within needs, is not implemented",
+            ),
             (&format!("{right}[[notifications.endpoints]]\nname='n'\nurl='http://h'\n"), "notifications are not"),
             (&format!("{right}[proxy]\nremoteurl='https://h'\n"), "from an upstream is not implemented yet"),
             (&format!("{right}[auth]\nmode='token'\nhtpasswd.path='/f'\n"), "auth.token.key"),

@@ -65,7 +65,8 @@ fn access(request: &Request) -> BucketAccess {
     let changes = match request {
         Request::Collect(collection) => !collection.dry_run,
         Request::Fsck(inspection) => inspection.repair || inspection.write_referrers_tags,
-        Request::Retain(_) | Request::Fetch { .. } | Request::Events(_) => true,
+        Request::Retain(run) => !run.dry_run,
+        Request::Fetch { .. } | Request::Events(_) => true,
     };
     if changes { BucketAccess::Alone } else { BucketAccess::Read }
 }

@@ -90,6 +90,36 @@ fn a_bucket_is_collected_while_no_node_serves_it_needs_versitygw() {
 
 #[test]
 #[ignore = "needs versitygw: run ./test"]
+fn tags_of_a_bucket_are_removed_by_rules_while_no_node_serves_it_needs_versitygw() {
+    let gateway = Gateway::start(1);
+    let image = Image::new(1, "amd64");
+    let node = gateway.node(0);
+    let repository = node.http().repository("ci/app");
+    repository.push("one", &image);
+    for tag in ["two", "kept"] {
+        repository.push_manifest(tag, image.manifest());
+    }
+    let retention = |arguments: &[&str]| {
+        let mut command = gateway.command(arguments);
+        command.env("REGISTRY_RETENTION", "[{repositories: ['ci/**'], keep_newest: 1, protect: [kept]}]");
+        let output = command.env("REGISTRY_STORAGE_RETENTION_INTERVAL", "0").output().unwrap();
+        (output.status.success(), said(&output))
+    };
+    let (is_done, listed) = retention(&["retention", "--dry-run"]);
+    assert!(is_done && listed.contains("would remove 1 of 3 tags"), "{listed}");
+    let (is_done, why) = retention(&["retention"]);
+    assert!(!is_done && why.contains("a node serves the bucket"), "{why}");
+    node.stop();
+    let (is_done, removed) = retention(&["retention"]);
+    assert!(is_done && removed.contains("removed 1 of 3 tags"), "{removed}");
+    let node = gateway.node(0);
+    let repository = node.http().repository("ci/app");
+    assert_eq!(repository.tags().len(), 2);
+    repository.expect_image("kept", &image);
+}
+
+#[test]
+#[ignore = "needs versitygw: run ./test"]
 fn a_killed_node_counts_for_twenty_minutes_needs_versitygw() {
     let gateway = Gateway::start(1);
     let image = Image::new(1, "amd64");

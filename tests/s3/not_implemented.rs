@@ -3,9 +3,10 @@
 use std::{fs, process::Command};
 
 /// The settings that are refused, each as lines that a file may have.
-const REFUSED: [(&str, &str); 8] = [
+const REFUSED: [(&str, &str); 9] = [
     ("storage.gc.untagged", "[storage.gc]\nuntagged = true"),
-    ("retention", "[[retention]]\nrepositories = ['a']\nkeep_newest = 1"),
+    ("storage.retention.interval", "[[retention]]\nrepositories = ['a']\nkeep_newest = 1"),
+    ("pulled_within", "[storage.retention]\ninterval = '0'\n[[retention]]\nrepositories = ['a']\npulled_within = '1d'"),
     ("notifications.endpoints", "[[notifications.endpoints]]\nname = 'n'\nurl = 'http://127.0.0.1:1'"),
     ("upstream", "[[upstream]]\nprefix = 'hub'\nurl = 'https://registry-1.docker.io'"),
     ("proxy", "[proxy]\nremoteurl = 'https://registry-1.docker.io'"),

@@ -17,7 +17,7 @@ impl Registry {
     /// # Errors
     /// The error of the store; nothing may be pushed then.
     pub async fn mark_unexplained(&self) -> Result<(), StorageError> {
-        // Nothing of a shared store is collected.
+        // A bucket has no record of repositories.
         if self.is_read_only() || self.storage().is_shared() || self.origin().await? != ContentOrigin::Unknown {
             return Ok(());
         }

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::support::{
     gateway::Gateway,
     image::{Blob, Image},
@@ -66,4 +68,47 @@ fn another_node_goes_on_with_the_upload_of_one_that_was_killed_needs_versitygw()
     other.patch(&location, &blob.bytes()[18_000_000..30_000_000]).unwrap().expect(202);
     other.finish(&location, blob.digest(), &blob.bytes()[30_000_000..]).unwrap().expect(201);
     assert!(other.get(&format!("blobs/{}", blob.digest())).expect(200).body == blob.bytes());
+}
+
+#[test]
+#[ignore = "needs versitygw: run ./test"]
+fn a_node_that_stands_still_and_goes_on_loses_nothing_needs_versitygw() {
+    let gateway = Gateway::start(2);
+    let nodes = [gateway.node(0), gateway.node(1)];
+    let process = Pid::from_raw(nodes[0].pid()).unwrap();
+    let [stopped, other] = [0, 1].map(|node| nodes[node].http().repository("paused"));
+    let images: Vec<Image> = (0..40).map(|number| Image::new(number, "amd64")).collect();
+    std::thread::scope(|scope| {
+        let pushes = scope.spawn(|| {
+            for (number, image) in images.iter().enumerate() {
+                stopped.push(&format!("n{number}"), image);
+                stopped.push_manifest("shared", image.manifest());
+            }
+        });
+        let mut round = 0;
+        while !pushes.is_finished() {
+            pass(Duration::from_millis(50 + round % 7 * 40), "when the node is stopped");
+            kill_process(process, Signal::STOP).unwrap();
+            // What the node was at is done by another one meanwhile.
+            let image = Image::new(1000 + round, "amd64");
+            other.push(&format!("other{round}"), &image);
+            other.push_manifest("shared", image.manifest());
+            if round % 3 == 0 {
+                other.delete(&format!("manifests/{}", image.manifest().digest())).expect(202);
+            }
+            kill_process(process, Signal::CONT).unwrap();
+            round += 1;
+        }
+    });
+    for (number, image) in images.iter().enumerate() {
+        other.expect_image(&format!("n{number}"), image);
+    }
+    for tag in stopped.tags() {
+        other.manifest(&tag).expect(200);
+    }
+    for node in nodes {
+        node.stop();
+    }
+    let checked = gateway.wharf(&["fsck"]);
+    assert!(checked.status.success(), "{checked:?}");
 }

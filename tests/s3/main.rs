@@ -10,3 +10,4 @@ mod lease_model;
 mod nodes;
 mod not_implemented;
 mod requests;
+mod turns;

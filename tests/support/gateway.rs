@@ -33,6 +33,15 @@ impl Gateway {
         self.settings(endpoint).iter().fold(launch, |launch, (name, value)| launch.set(name, value))
     }
 
+    /// registry:3 at one of the endpoints.
+    pub(crate) fn registry3(&self, endpoint: usize) -> Launch {
+        let launch = Launch::new(Program::Registry3, self.directory.path());
+        let launch = self.settings(endpoint).iter().fold(launch, |launch, (name, value)| launch.set(name, value));
+        let launch =
+            launch.set("REGISTRY_STORAGE_S3_REGION", "us-east-1").set("REGISTRY_STORAGE_S3_FORCEPATHSTYLE", "true");
+        launch.set("REGISTRY_STORAGE_DELETE_ENABLED", "true").set("REGISTRY_STORAGE_REDIRECT_DISABLE", "true")
+    }
+
     fn settings(&self, endpoint: usize) -> [(&str, &str); 5] {
         [
             ("REGISTRY_STORAGE", "s3"),

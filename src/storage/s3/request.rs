@@ -405,14 +405,14 @@ impl Answer {
 
     /// Whether the same request may be answered otherwise a moment later.
     fn is_worth_another(&self, call: &Call) -> bool {
-        let is_named = match self.code.as_deref() {
-            // Another request about the same key was under way.
-            Some("ConditionalRequestConflict" | "OperationAborted") => true,
+        let is_skewed = self.code.as_deref() == Some("RequestTimeTooSkewed");
+        match self.response.status {
+            // Another request about the same key, or one above it, was under way.
+            StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => true,
             // The clock was another one. What is late by its lease stays so.
-            Some("RequestTimeTooSkewed") => !call.is_change() && !matches!(call.date, CallDate::Before(_)),
-            _ => false,
-        };
-        self.response.status.is_server_error() || self.response.status == StatusCode::TOO_MANY_REQUESTS || is_named
+            StatusCode::FORBIDDEN => is_skewed && !call.is_change() && !matches!(call.date, CallDate::Before(_)),
+            status => status.is_server_error(),
+        }
     }
 }
 

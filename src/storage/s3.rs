@@ -185,14 +185,16 @@ impl S3 {
         if self.bucket.has_children(prefix).await? {
             return Err(StorageError::Exists);
         }
-        objects.sort_unstable_by(|(one, _), (other, _)| other.cmp(one));
-        let last = objects.len().saturating_sub(1);
-        for (at, (key, bytes)) in objects.into_iter().enumerate() {
-            // Of two that put the same tree, the one that reveals it has won.
-            let condition = if at == last { Condition::IfAbsent } else { Condition::Any };
-            self.put(&key, bytes, condition).await?;
+        // Others list the tree as soon as they see its first key. Of two that put the same tree, one puts that.
+        let first = objects.iter().enumerate().min_by_key(|(_, (key, _))| key.as_str()).map(|(at, _)| at);
+        let first = first.map(|first| objects.swap_remove(first));
+        for (key, bytes) in objects {
+            self.put(&key, bytes, Condition::Any).await?;
         }
-        Ok(())
+        match first {
+            Some((key, bytes)) => self.put(&key, bytes, Condition::IfAbsent).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn delete_all(&self, keys: &[Key]) -> Result<Vec<bool>> {

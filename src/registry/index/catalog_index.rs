@@ -132,13 +132,11 @@ impl Registry {
     }
 
     /// The names of all repositories, also of those that hold only blobs; of a shared store, only of those that got
-    /// their blobs from this process. Waits until they were read.
+    /// their blobs from this process, and some names twice. Waits until they were read.
     pub(in crate::registry) async fn all_names(&self) -> Result<Vec<RepositoryName>, RegistryError> {
         let mut names = self.0.catalog.all().await;
         if self.storage().is_shared() {
             names.extend(self.list_repositories(None, usize::MAX, |_| true).await?.entries);
-            names.sort_unstable();
-            names.dedup();
         }
         Ok(names)
     }

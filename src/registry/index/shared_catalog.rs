@@ -3,7 +3,7 @@
 //! `wharf/catalog/<name>!`: no key lies under another, and the keys sort as the names do. A push looks for the entry
 //! after its last link. A delete that leaves no manifest deletes the entry, looks again, and restores it.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 
@@ -70,11 +70,11 @@ impl Registry {
     /// The error of the store.
     pub(super) async fn refresh_catalog(&self, store: SharedStore<'_>) -> Result<(), StorageError> {
         let entries = store.paths_after(&layout::catalog(), "", usize::MAX).await?;
-        let listed: BTreeSet<RepositoryName> =
+        let listed: HashSet<RepositoryName> =
             entries.iter().filter_map(|path| path.strip_suffix('!')?.parse().ok()).collect();
         let found = self.find_repositories(Err).await?.names;
         let held = self.holdings(found).await.into_iter().filter(|(_, holds)| *holds == Holds::Manifests);
-        let held: BTreeSet<RepositoryName> = held.map(|(name, _)| name).collect();
+        let held: HashSet<RepositoryName> = held.map(|(name, _)| name).collect();
         for name in held.difference(&listed) {
             self.repository(name.clone()).list_in_catalog().await?;
         }

@@ -166,8 +166,12 @@ impl Bucket {
     pub(super) async fn serve(self: &Arc<Self>) -> Result<()> {
         self.lease.set(Phase::Waiting);
         self.enter().await?;
-        tokio::spawn(keep(Arc::downgrade(self)));
+        self.keep();
         Ok(())
+    }
+
+    fn keep(self: &Arc<Self>) {
+        tokio::spawn(keep(Arc::downgrade(self)));
     }
 
     /// Takes the bucket alone.
@@ -175,14 +179,19 @@ impl Bucket {
     /// # Errors
     /// [`StorageError::Open`]: a node serves it, another process has it alone, or the store takes late requests.
     pub(super) async fn take_alone(self: &Arc<Self>) -> Result<()> {
-        self.must_refuse_late_requests().await?;
         let mark = Key::new(OWN_PREFIX).then("probe").then(&Uuid::new_v4().to_string());
         let (_, now) = self.write_entry(&mark, Condition::Any).await?;
+        let late = CallDate::At(now - SIGNATURE - RENEWAL);
+        let answer = self.send(Call::new("write", Method::PUT, mark.as_str()).dated(late)).await?;
         self.remove(mark.as_str()).await?;
+        if answer.status() != StatusCode::FORBIDDEN {
+            let why = "the object store takes requests that are 16 minutes late";
+            return Err(answer.success().map_or_else(|error| error, |_| StorageError::Open(why.to_owned())));
+        }
         self.dead_nodes(now).await?;
-        let condition = match self.written(alone().as_str()).await? {
+        let condition = match self.date_of(alone().as_str()).await? {
             None => Condition::IfAbsent,
-            Some((date, version)) if age(now, date) >= DEAD => Condition::IfVersion(version),
+            Some((date, stat)) if age(now, date) >= DEAD => Condition::IfVersion(stat.version),
             Some(_) => return Err(StorageError::Open(ANOTHER.to_owned())),
         };
         let (version, date) = self.write_entry(&alone(), condition).await.map_err(|error| match error {
@@ -198,7 +207,7 @@ impl Bucket {
             }
         };
         self.lease.begin(Entry { key: alone(), date, version: Some(version) });
-        tokio::spawn(keep(Arc::downgrade(self)));
+        self.keep();
         for key in dead {
             self.remove(&key).await?;
         }
@@ -224,7 +233,7 @@ impl Bucket {
         // Each lease has an entry of its own, so an entry that is dead is never written again.
         let key = nodes().then(&Uuid::new_v4().to_string());
         let (_, date) = self.write_entry(&key, Condition::Any).await?;
-        if self.written(alone().as_str()).await?.is_some_and(|(other, _)| age(date, other) < DEAD) {
+        if self.date_of(alone().as_str()).await?.is_some_and(|(other, _)| age(date, other) < DEAD) {
             tracing::warn!("a collection has the bucket alone: changes are refused until it ends");
             let call = Call::new("delete", Method::DELETE, key.as_str()).dated(CallDate::Now);
             return self.send(call).await.map(|_| ());
@@ -264,7 +273,7 @@ impl Bucket {
     async fn write_entry(&self, key: &Key, condition: Condition) -> Result<(ETag, SystemTime)> {
         let nonce = Bytes::from(Uuid::new_v4().to_string());
         let etag = self.store_dated(key.as_str(), nonce, condition, CallDate::Now).await?;
-        let (date, _) = self.written(key.as_str()).await?.ok_or(StorageError::Changed)?;
+        let (date, _) = self.date_of(key.as_str()).await?.ok_or(StorageError::Changed)?;
         Ok((etag, date))
     }
 
@@ -272,7 +281,7 @@ impl Bucket {
     async fn dead_nodes(&self, now: SystemTime) -> Result<Vec<String>> {
         let keys = self.keys_under(&nodes()).await?;
         for key in &keys {
-            let date = self.written(key).await?.map(|(date, _)| age(now, date));
+            let date = self.date_of(key).await?.map(|(date, _)| age(now, date));
             if let Some(age) = date.filter(|age| *age < DEAD) {
                 return Err(StorageError::Open(format!(
                     "a node serves the bucket (its entry {key} is {} seconds old): stop all nodes; one that was killed \
@@ -282,18 +291,6 @@ impl Bucket {
             }
         }
         Ok(keys)
-    }
-
-    async fn must_refuse_late_requests(&self) -> Result<()> {
-        let key = Key::new(OWN_PREFIX).then("probe").then(&Uuid::new_v4().to_string());
-        let late = Call::new("write", Method::PUT, key.as_str()).dated(CallDate::Before(SIGNATURE + RENEWAL));
-        let answer = self.send(late).await?;
-        if answer.status() == StatusCode::FORBIDDEN {
-            return Ok(());
-        }
-        answer.success()?;
-        self.remove(key.as_str()).await?;
-        Err(StorageError::Open("the object store takes requests that are 16 minutes late".to_owned()))
     }
 }
 

@@ -23,23 +23,19 @@ const NONCE: &str = "x-amz-meta-wharf-write";
 impl Bucket {
     /// The metadata of an object; `None` if there is none.
     pub(super) async fn head(&self, key: &str) -> Result<Option<Stat>> {
+        Ok(self.date_of(key).await?.map(|(_, stat)| stat))
+    }
+
+    /// The date of an object by the store's clock, and its metadata; `None` if there is none.
+    pub(super) async fn date_of(&self, key: &str) -> Result<Option<(SystemTime, Stat)>> {
         let answer = self.send(Call::new("look up", Method::HEAD, key)).await?;
         if is_absent(&answer) {
             return Ok(None);
         }
         let answer = answer.success()?;
         let len = answer.header("content-length").and_then(|len| len.parse().ok());
-        self.stat(&answer, len.ok_or_else(|| failure("look up", key, "the answer has no length"))?, key).map(Some)
-    }
-
-    /// The date of an object by the store's clock, and its version; `None` if there is none.
-    pub(super) async fn written(&self, key: &str) -> Result<Option<(SystemTime, Version)>> {
-        let answer = self.send(Call::new("look up", Method::HEAD, key)).await?;
-        if is_absent(&answer) {
-            return Ok(None);
-        }
-        let answer = answer.success()?;
-        Ok(Some((modified(&answer, key)?, Version(Identity::S3(etag(&answer, key)?)))))
+        let stat = self.stat(&answer, len.ok_or_else(|| failure("look up", key, "the answer has no length"))?, key)?;
+        Ok(Some((modified(&answer, key)?, stat)))
     }
 
     /// The whole of an object, and its metadata; `None` if there is none.

@@ -1,6 +1,7 @@
 //! One request to a bucket, from its parts to its answer.
 
 use std::{
+    collections::BTreeMap,
     fmt::Display,
     sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed},
     time::{Duration, SystemTime},
@@ -67,8 +68,8 @@ pub(super) struct Call {
     operation: &'static str,
     method: Method,
     key: String,
-    query: Vec<(&'static str, String)>,
-    headers: Vec<(&'static str, String)>,
+    query: BTreeMap<&'static str, String>,
+    headers: BTreeMap<&'static str, String>,
     body: Bytes,
     date: CallDate,
     /// How many bytes of the answer are read at the most; `None`: the caller reads it.
@@ -82,8 +83,8 @@ pub(super) enum CallDate {
     Lease,
     /// The moment at which it is sent.
     Now,
-    /// As long before that.
-    Before(Duration),
+    /// This one.
+    At(SystemTime),
 }
 
 /// A request that is under way and changes something. If its future is dropped, or there is no answer, it may be
@@ -117,7 +118,7 @@ pub(super) struct Answer {
 impl Call {
     /// A request about an object. The key is without the root directory; it is empty for the bucket itself.
     pub(super) fn new(operation: &'static str, method: Method, key: &str) -> Self {
-        let (query, headers, limit) = (Vec::new(), Vec::new(), Some(ANSWER_LIMIT));
+        let (query, headers, limit) = (BTreeMap::new(), BTreeMap::new(), Some(ANSWER_LIMIT));
         Self {
             operation,
             method,
@@ -152,13 +153,13 @@ impl Call {
 
     /// The request with one more parameter.
     pub(super) fn query(mut self, name: &'static str, value: impl Display) -> Self {
-        self.query.push((name, value.to_string()));
+        self.query.insert(name, value.to_string());
         self
     }
 
     /// The request with one more header, named in lower case.
     pub(super) fn header(mut self, name: &'static str, value: impl Display) -> Self {
-        self.headers.push((name, value.to_string()));
+        self.headers.insert(name, value.to_string());
         self
     }
 
@@ -271,7 +272,7 @@ impl Bucket {
         self.sent.fetch_add(1, Relaxed);
         let lease_date = if call.is_change() { self.lease.date()? } else { None };
         let date = match call.date {
-            CallDate::Before(time) => self.now() - time,
+            CallDate::At(date) => date,
             CallDate::Lease | CallDate::Now => lease_date.unwrap_or_else(|| self.now()),
         };
         let request = self.request(call, body, date)?;
@@ -306,22 +307,19 @@ impl Bucket {
         let bucket = if self.settings.path_style { format!("/{}", self.settings.bucket) } else { String::new() };
         let key = if call.key.is_empty() { String::new() } else { encode_path(&self.full_key(&call.key)) };
         let path = format!("{bucket}/{key}");
-        let mut query: Vec<String> =
-            call.query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-        query.sort_unstable();
+        let query: Vec<String> = call.query.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
         let query = query.join("&");
         let date = timestamp(date);
         let mut headers = call.headers.clone();
-        headers.extend([
-            ("host", self.host.clone()),
-            ("x-amz-content-sha256", body.to_owned()),
-            ("x-amz-date", date.clone()),
-        ]);
-        headers.extend(self.credentials.session_token.clone().map(|token| ("x-amz-security-token", token)));
-        headers.sort_unstable();
+        headers.insert("host", self.host.clone());
+        headers.insert("x-amz-content-sha256", body.to_owned());
+        headers.insert("x-amz-date", date.clone());
+        if let Some(token) = &self.credentials.session_token {
+            headers.insert("x-amz-security-token", token.clone());
+        }
         let signed = Signed { method: call.method.as_str(), path: &path, query: &query, headers: &headers, body };
         let authorization = signed.authorization(&self.credentials, &self.settings.region, &date);
-        headers.push(("authorization", authorization));
+        headers.insert("authorization", authorization);
         let invalid = || failure(call.operation, &call.key, "the request is not one of HTTP");
         let url = Url::parse(&format!("{}{path}?{query}", self.origin)).map_err(|_| invalid())?;
         let mut request = Request::new(call.method.clone(), url).body(call.body.clone());
@@ -410,7 +408,7 @@ impl Answer {
             // Another request about the same key, or one above it, was under way.
             StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => true,
             // The clock was another one. What is late by its lease stays so.
-            StatusCode::FORBIDDEN => is_skewed && !call.is_change() && !matches!(call.date, CallDate::Before(_)),
+            StatusCode::FORBIDDEN => is_skewed && !call.is_change() && !matches!(call.date, CallDate::At(_)),
             status => status.is_server_error(),
         }
     }

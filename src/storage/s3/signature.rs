@@ -1,6 +1,6 @@
 //! AWS Signature Version 4, in the headers of a request.
 
-use std::time::SystemTime;
+use std::{collections::BTreeMap, time::SystemTime};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
@@ -19,8 +19,8 @@ pub(super) struct Signed<'a> {
     pub(super) path: &'a str,
     /// The query, percent-encoded, in byte order.
     pub(super) query: &'a str,
-    /// The headers, with names in lower case, in byte order.
-    pub(super) headers: &'a [(&'static str, String)],
+    /// The headers, with names in lower case.
+    pub(super) headers: &'a BTreeMap<&'static str, String>,
     /// The SHA-256 of the body, in hex.
     pub(super) body: &'a str,
 }
@@ -38,7 +38,7 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 impl Signed<'_> {
     /// The value of `Authorization`, at `timestamp`.
     pub(super) fn authorization(&self, credentials: &Credentials, region: &str, timestamp: &str) -> String {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = self.headers.keys().copied().collect();
         let names = names.join(";");
         let headers = self.headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim()));
         let headers = headers.collect::<Vec<_>>().concat();
@@ -89,7 +89,7 @@ mod tests {
             let host = ("host", "examplebucket.s3.amazonaws.com");
             let amz = [("x-amz-content-sha256", nothing.as_str()), ("x-amz-date", "20130524T000000Z")];
             let headers: Vec<_> = [host].into_iter().chain(more).chain(amz).collect();
-            let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+            let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
             let signed = Signed { method: "GET", path, query, headers: &headers, body: &nothing };
             let authorization = signed.authorization(&credentials, "us-east-1", "20130524T000000Z");
             assert!(authorization.ends_with(&format!("Signature={expected}")), "{path}?{query}: {authorization}");

@@ -63,7 +63,7 @@
 //! *A bucket that several processes serve* ([`Storage::shared`](storage::Storage::shared)). Locks in memory exclude nothing
 //! there, and lists in memory may be stale. So tags are changed by conditional writes, and lists are read for each request
 //! (`registry/shared_manifests.rs`, `registry/index/shared_catalog.rs`). A collection has the bucket alone: each process
-//! has a lease, which the store enforces (`storage/s3/lease.rs`).
+//! has a lease, which the store enforces (`storage/s3/entries.rs`).
 //!
 //! *A collection* ([`Registry::collect`](registry::Registry::collect)) marks what manifests refer to, as it is on the
 //! disk. Then it takes each unmarked thing alone, checks it once more, and removes links before bytes. A push pins the

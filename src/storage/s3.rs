@@ -11,6 +11,7 @@
 //! Several processes serve one bucket at the same time. The conditional writes of the store decide their races.
 
 mod credentials;
+mod entries;
 pub(super) mod lease;
 mod listing;
 mod multipart;

@@ -10,7 +10,7 @@ use std::{
 use crate::support::{
     gateway::Gateway,
     image::{Blob, Image},
-    wait::{eventually, pass},
+    wait::{eventually, kill, pass},
 };
 
 fn said(output: &Output) -> String {
@@ -173,8 +173,7 @@ fn a_collection_that_is_killed_at_any_moment_loses_nothing_needs_versitygw() {
         node.stop();
         let mut collection = gateway.command(&["gc"]).spawn().unwrap();
         pass(Duration::from_millis(100 + round * 40), "when the collection is killed");
-        let _ = collection.kill();
-        collection.wait().unwrap();
+        kill(&mut collection);
         age(&gateway);
         let node = gateway.node(0);
         let repository = node.http().repository("a");

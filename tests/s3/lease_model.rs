@@ -240,13 +240,12 @@ impl State {
         let is_alone = |state: &Self, known: u8| {
             state.entry.max(state.left).is_none_or(|date| known - date.min(known) >= patience)
         };
+        let has_looked = without != Without::ListAfterTheLock || own.has_listed;
         match own.stage {
-            Stage::Idle if without == Without::ListAfterTheLock && !own.has_listed => {
-                if is_alone(&self, self.now) {
-                    step(&|_, own| own.has_listed = true);
-                }
+            Stage::Idle if without == Without::ListAfterTheLock && !own.has_listed && is_alone(&self, self.now) => {
+                step(&|_, own| own.has_listed = true);
             }
-            Stage::Idle if self.lock.is_none_or(|(_, date)| self.now - date >= DEAD) => {
+            Stage::Idle if self.lock.is_none_or(|(_, date)| self.now - date >= DEAD) && has_looked => {
                 step(&|state, own| own.stage = Stage::Saw(state.lock));
             }
             Stage::Saw(lock) => step(&|state, own| {

@@ -44,7 +44,9 @@ fn a_bucket_goes_from_registry3_to_wharf_and_back_needs_versitygw_and_registry3(
     let repository = node.http().repository("team/app");
     assert_eq!(repository.tags(), tags);
     assert_eq!(node.http().catalog(), ["team", "team/app"]);
-    tags.iter().for_each(|tag| repository.expect_image(tag, &first));
+    for tag in tags {
+        repository.expect_image(tag, &first);
+    }
     node.http().repository("team").expect_index("multi", &index);
     assert!(objects(&gateway.objects()) == before, "what is only read stays as it is");
     repository.push("v2", &second);

@@ -128,6 +128,7 @@ impl Resource for Named {
                 && let Some(name) = self.name.right(exchange.request().method(), exchange.query()).repository()
                 && self.state.registry.repository_name(name, Some(namespace)).is_none()
             {
+                tracing::info!(ns = namespace, "neither this registry nor an upstream has this value of ns");
                 return Err(ApiError::from(RegistryError::NameUnknown(name.clone())).into());
             }
             Ok(dispatch(&self.name, &self.state, exchange, granted).await?)

@@ -100,6 +100,7 @@ mod tests {
     /// Another value than the default.
     fn other(setting: &Setting) -> String {
         match setting.kind {
+            Kind::Text if setting.key == "proxy.realm" => "auth.test".to_owned(),
             Kind::Text => "/text".to_owned(),
             Kind::Choice(words) => words.iter().rev().find(|word| **word != setting.default).unwrap().to_string(),
             Kind::Flag => (setting.default != "true").to_string(),

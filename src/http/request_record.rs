@@ -174,7 +174,7 @@ impl RequestRecord {
         }
         self.status = response.status();
         self.cache = response.extensions().get().copied();
-        if self.status.is_client_error() {
+        if self.status.is_client_error() || self.status == StatusCode::SERVICE_UNAVAILABLE {
             let reason = response.extensions_mut().remove::<Reason>();
             self.limit = reason.as_ref().and_then(|reason| reason.limit);
             self.reason = reason.map(|reason| reason.text.chars().take(LONGEST).collect());

@@ -39,10 +39,13 @@ const SLOWEST: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct Downloads(Mutex<HashMap<Digest, Arc<Download>>>);
 
+/// What a fetch tells those who want the blob: `None` until it has begun. It is closed when the fetch has ended.
+type Began = Option<Result<FetchedBlob, RemoteError>>;
+
 /// A fetch that is under way.
 #[derive(Debug)]
 struct Download {
-    began: watch::Receiver<Option<Result<FetchedBlob, RemoteError>>>,
+    began: watch::Receiver<Began>,
     /// The other repositories that want the blob, until it is stored.
     others: Mutex<Option<Vec<Repository>>>,
 }
@@ -136,7 +139,14 @@ impl Source {
                 size,
                 room: None,
             };
-            let Some((download, is_shared)) = self.download(repository, digest, is_proven, fetch) else { continue };
+            let (download, is_shared) = match self.download(repository, digest, is_proven, fetch) {
+                Ok(download) => download,
+                Err(None) => continue,
+                Err(Some(mut ending)) => {
+                    while ending.changed().await.is_ok() {}
+                    continue;
+                }
+            };
             let mut began = download.began.clone();
             let Ok(began) = began.wait_for(Option::is_some).await else { return Err(UpstreamError::Unavailable) };
             return match began.clone() {
@@ -151,20 +161,27 @@ impl Source {
         }
     }
 
-    /// The fetch of a blob, which begins now if it is not under way, and whether it was; `None`: one has just begun or
-    /// ended, so what is known has to be looked at again.
+    /// The fetch of a blob, which begins now if it is not under way, and whether it was.
+    ///
+    /// # Errors
+    /// What is known has to be looked at again: one has just begun; or, with its end to wait for, one is about to end.
     fn download(
         self: &Arc<Self>,
         repository: &Repository,
         digest: &Digest,
         is_proven: bool,
         fetch: impl FnOnce() -> Fetch,
-    ) -> Option<(Arc<Download>, bool)> {
+    ) -> Result<(Arc<Download>, bool), Option<watch::Receiver<Began>>> {
         let mut all = self.downloads.all();
         if let Some(download) = all.get(digest) {
-            let joined = is_proven && download.join(repository);
-            self.counters.shared.fetch_add(u64::from(joined), Relaxed);
-            return joined.then(|| (Arc::clone(download), true));
+            if !is_proven {
+                return Err(None);
+            }
+            if !download.join(repository) {
+                return Err(Some(download.began.clone()));
+            }
+            self.counters.shared.fetch_add(1, Relaxed);
+            return Ok((Arc::clone(download), true));
         }
         self.counters.blobs.missed();
         let (sender, began) = watch::channel(None);
@@ -188,7 +205,7 @@ impl Source {
                 });
             }
         });
-        Some((download, false))
+        Ok((download, false))
     }
 
     /// Whether the upstream gives a byte of a blob of this repository.
@@ -202,11 +219,7 @@ impl Source {
 }
 
 impl Fetch {
-    async fn run(
-        mut self,
-        began: &watch::Sender<Option<Result<FetchedBlob, RemoteError>>>,
-        download: &Arc<Download>,
-    ) -> Result<(), RemoteError> {
+    async fn run(mut self, began: &watch::Sender<Began>, download: &Arc<Download>) -> Result<(), RemoteError> {
         let response = self.source.remote.ask(&wanted(&self.name, &self.digest, None)).await?;
         let len = response.content_length().or(self.size);
         let len = len.ok_or_else(|| RemoteError::Answer("it does not say how long the blob is".to_owned()))?;

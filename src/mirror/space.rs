@@ -184,6 +184,7 @@ impl Source {
         if self.space.state().paused_until.is_some_and(|until| begin < until) {
             return;
         }
+        self.uses.note(registry).await;
         let missing = self.missing_space(registry, len).await;
         let left = {
             let mut state = self.space.state();

@@ -177,7 +177,12 @@ impl FetchedBlob {
 
     /// Whether no byte of it can be read before it is stored.
     pub(super) fn is_short(&self) -> bool {
-        self.len <= SHORT && matches!(self.reading, Reading::Followed(_))
+        self.len <= SHORT && !self.is_relayed()
+    }
+
+    /// Whether it goes to one reader, and not into the store.
+    pub(super) fn is_relayed(&self) -> bool {
+        matches!(self.reading, Reading::Relayed(_))
     }
 
     /// Waits until the blob is stored; `false` if the fetch failed, or it is not to be stored.

@@ -62,9 +62,7 @@ impl Registry {
                 let opened = repository.open_blob(&blob.digest).await?;
                 fetched.blobs += 1;
                 fetched.bytes += opened.len();
-                if !opened.is_stored().await {
-                    return Err(UpstreamError::Unavailable.into());
-                }
+                opened.stored().await?;
             }
         }
         Ok(fetched)

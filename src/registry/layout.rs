@@ -219,6 +219,12 @@ pub(super) fn uploads(name: &RepositoryName) -> Key {
     name.components().fold(all_uploads(), Key::then).then("_uploads")
 }
 
+/// The repository whose upload session is at `key`.
+pub(super) fn uploading_repository(key: &Key) -> Option<RepositoryName> {
+    let path = key.as_str().strip_prefix(all_uploads().as_str())?.strip_prefix('/')?;
+    path.rsplit_once("/_uploads/")?.0.parse().ok()
+}
+
 /// Where the content of an upload session is.
 pub(super) fn upload(name: &RepositoryName, session: &SessionId) -> Key {
     uploads(name).then(&session.to_string())

@@ -11,6 +11,9 @@ use crate::{
     storage::{Key, StorageError},
 };
 
+/// The dates of files are so much behind the clock at most.
+const TICK: Duration = Duration::from_millis(20);
+
 /// Looks for old uploads now, and then again and again.
 pub(super) async fn run(registry: Weak<Inner>, interval: Duration) {
     let look = |registry: Registry| async move {
@@ -72,7 +75,7 @@ impl Registry {
                 let key = prefix.join(&child.name);
                 if child.is_prefix {
                     unread.push(key);
-                } else if self.is_old(&key, expiry.age).await?
+                } else if (self.is_old(&key, expiry.age).await? || self.is_broken_fetch(&key).await?)
                     && !self.0.sessions.is_in_use(&key, expiry.age)
                     && (expiry.dry_run || self.throw_away(&key).await?)
                 {
@@ -89,6 +92,13 @@ impl Registry {
             self.storage().remove_empty_prefixes(std::slice::from_ref(prefix)).await?;
         }
         Ok(expired)
+    }
+
+    /// Whether a session is what another process has begun to fetch from an upstream: nobody goes on with that.
+    async fn is_broken_fetch(&self, key: &Key) -> Result<bool, StorageError> {
+        let is_filled = layout::uploading_repository(key).is_some_and(|name| self.filling(&name).is_some());
+        let modified = if is_filled { self.storage().stat(key).await?.map(|stat| stat.modified) } else { None };
+        Ok(modified.is_some_and(|modified| modified + TICK < self.0.beginning.date))
     }
 
     async fn throw_away(&self, key: &Key) -> Result<bool, StorageError> {

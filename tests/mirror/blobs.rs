@@ -1,6 +1,6 @@
 //! Blobs: fetched once, read while they come, and never wrong.
 
-use std::{io::Read as _, thread};
+use std::{io::Read as _, thread, time::Duration};
 
 use reqwest::Method;
 
@@ -10,8 +10,8 @@ use crate::{
     support::{
         http::{Registry, Repository, send, try_send},
         image::{Blob, IMAGE_MANIFEST, Image, Manifest},
-        store::expect_honest_blobs,
-        wait::eventually,
+        store::{expect_honest_blobs, files},
+        wait::{eventually, pass},
     },
 };
 
@@ -312,7 +312,10 @@ fn row_22_after_a_kill_a_fetch_begins_again() {
         expect_honest_blobs(root.path());
     }
     hub.set(|hub| hub.gate = None);
+    pass(Duration::from_millis(50), "the date of a file is that of another process");
     let server = start(&hub, root.path());
+    let uploads = root.path().join("wharf/uploads");
+    eventually("what the kills left is removed", || files(&uploads).is_empty());
     let repository = server.http().repository("a/b");
     assert!(blob_of(&repository, &blob).unwrap() == blob.bytes());
     eventually("the blob is stored", || crate::support::store::blob(root.path(), blob.digest()).exists());

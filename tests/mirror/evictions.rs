@@ -8,9 +8,10 @@ use std::{
 
 use crate::{
     hub::Hub,
+    mirror::launch,
     support::{
         command::wharf_with,
-        image::Image,
+        image::{Blob, IMAGE_MANIFEST, Image, Manifest},
         server::{Launch, Program, Server},
         store::expect_honest_blobs,
         wait::{eventually, pass},
@@ -83,4 +84,36 @@ fn a_kill_in_an_eviction_leaves_a_clean_store_and_pushed_images_whole() {
         server.http().repository("hub/r3").expect_image("8", &images[8]);
         server.stop();
     }
+}
+
+#[test]
+fn what_is_pulled_often_stays_beside_images_with_the_same_base() {
+    let (hub, root) = (Hub::new(), tempfile::tempdir().unwrap());
+    let (base, config) = (Blob::noise(1, 50_000), Blob::noise(2, 10));
+    hub.put_blob(&base);
+    hub.put_blob(&config);
+    let layers: Vec<Blob> = (10..34).map(|seed| Blob::noise(seed, 100_000)).collect();
+    for (at, layer) in layers.iter().enumerate() {
+        let body = serde_json::json!({
+            "schemaVersion": 2, "mediaType": IMAGE_MANIFEST, "config": config.descriptor(),
+            "layers": [base.descriptor(), layer.descriptor()],
+        });
+        hub.put_blob(layer);
+        hub.put_manifest(&format!("r{at}"), "t", &Manifest::new(&body, IMAGE_MANIFEST));
+    }
+    let server = launch(&hub, root.path()).set("REGISTRY_PROXY_MAX_BYTES", "1MB").start();
+    let pull = |at: usize| {
+        let repository = server.http().repository(&format!("r{at}"));
+        repository.manifest("t").expect(200);
+        for blob in [&base, &layers[at]] {
+            repository.get(&format!("blobs/{}", blob.digest())).expect(200);
+        }
+    };
+    for at in 1..layers.len() {
+        pull(at);
+        pull(0);
+    }
+    assert!(server.log().contains("unused for the longest time"), "{}", server.log());
+    let fetched = hub.seen().iter().filter(|seen| seen.method == "GET" && seen.path.contains("/r0/manifests/")).count();
+    assert_eq!(fetched, 1, "it was evicted: {}", server.log());
 }

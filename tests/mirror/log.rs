@@ -47,6 +47,9 @@ fn the_log_says_hit_miss_shared_and_stale() {
     repository.manifest("none").expect(503);
     eventually("all lines are written", || caches("/manifests/").len() == 4 && caches("/blobs/").len() == 3);
     assert_eq!(caches("/manifests/"), [some(&["miss", "hit", "stale"]), vec![None]].concat());
+    server.expect_logged("status=503 reason=\"the upstream registry does not answer\"");
+    server.http().get("/v2/a/b/manifests/t?ns=other.test").expect(404);
+    server.expect_logged("has this value of ns ns=");
     let mut blobs = caches("/blobs/");
     assert_eq!(blobs.pop().unwrap().as_deref(), Some("hit"));
     blobs.sort();

@@ -8,6 +8,7 @@ use crate::{
     hub::{Fault, Hub},
     mirror::launch,
     support::{
+        command::wharf_with,
         http::{Repository, try_send},
         image::{Blob, IMAGE_MANIFEST, Image, Manifest},
         server::Server,
@@ -59,6 +60,9 @@ fn a_blob_without_room_is_given_to_each_client_and_not_stored() {
     hub.set(|hub| hub.faults = faults(&large, vec![Fault::Break(700_000), Fault::Break(1_900_000)]));
     assert!(get(&repository, &large, None).unwrap() == (200, large.bytes().to_vec()), "it is resumed");
     assert!(!blob(root.path(), large.digest()).exists());
+    let fetch = wharf_with(root.path(), &["fetch", "a/b:t"], &[("REGISTRY_PROXY_REMOTEURL", &hub.url())]);
+    let said = String::from_utf8_lossy(&fetch.stderr).into_owned();
+    assert!(!fetch.status.success() && said.contains("no room"), "{said}");
     assert_eq!(files(&root.path().join("wharf/uploads")), Vec::<std::path::PathBuf>::new());
     // What fits is stored.
     let small = Image::new(5, "amd64");

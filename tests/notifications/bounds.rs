@@ -94,7 +94,8 @@ fn a_record_that_cannot_be_read_has_one_line_in_the_log_and_is_sent_later() {
     fs::remove_file(&record).unwrap();
     fs::rename(&aside, &record).unwrap();
     endpoint.expect(1);
-    let log = server.end();
+    server.expect_logged("can be read again");
+    let log = server.log();
     assert_eq!(log.matches("can't be read").count(), 1, "{log}");
 }
 

@@ -13,7 +13,7 @@ use futures_util::{Stream, future::Either};
 
 use crate::{
     oci::{Digest, Hasher},
-    registry::{CacheStatus, FetchedBlob, Registry, Verify, content::Pin},
+    registry::{BodyError, CacheStatus, FetchedBlob, Registry, RegistryError, UpstreamError, Verify, content::Pin},
     storage::{FileRegion, Object, Stat},
 };
 
@@ -75,11 +75,16 @@ impl Blob {
         self.len() == 0
     }
 
-    /// Waits until all of it is stored; `false` if it can't be fetched.
-    pub async fn is_stored(&self) -> bool {
+    /// Waits until all of it is stored.
+    ///
+    /// # Errors
+    /// [`BodyError::NoRoom`]: it is not to be stored. [`UpstreamError::Unavailable`]: it can't be fetched.
+    pub async fn stored(&self) -> Result<(), RegistryError> {
         match &self.content {
-            Content::Stored { .. } => true,
-            Content::Fetched(fetched) => fetched.stored().await,
+            Content::Stored { .. } => Ok(()),
+            Content::Fetched(fetched) if fetched.is_relayed() => Err(BodyError::NoRoom.into()),
+            Content::Fetched(fetched) if fetched.stored().await => Ok(()),
+            Content::Fetched(_) => Err(UpstreamError::Unavailable.into()),
         }
     }
 

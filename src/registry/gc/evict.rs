@@ -75,7 +75,7 @@ impl Registry {
         for holder in plan.holders {
             collector.go_on()?;
             let repository = Repository { is_filled: true, ..self.repository(holder.repository) };
-            let evicted = repository.evict_unused(holder.manifest, holder.used, holder.blobs).await?;
+            let evicted = repository.evict_unused(holder.manifest, holder.dated, holder.blobs).await?;
             eviction.manifests += evicted.manifests;
             kept.extend(evicted.kept);
         }

@@ -27,6 +27,8 @@ pub(super) struct Holder {
     pub(super) manifest: Option<Digest>,
     /// When the manifest was used last.
     pub(super) used: SystemTime,
+    /// The date of its link.
+    pub(super) dated: SystemTime,
     /// The blobs of the repository.
     pub(super) blobs: Vec<Digest>,
 }
@@ -65,7 +67,7 @@ impl Held {
         let layers = registry.dated(repository, layout::layers(name), layout::layer).await?;
         let layers: HashSet<Digest> = layers.into_iter().map(|(digest, _)| digest).collect();
         let mut unnamed = layers.clone();
-        for (digest, used) in &manifests {
+        for (digest, dated) in &manifests {
             // A manifest that can't be read names nothing: what it refers to is fetched again when it is.
             let references = repository.ties(digest).await?.unwrap_or_default().references;
             let blobs: HashSet<Digest> = references.into_iter().filter(|digest| layers.contains(digest)).collect();
@@ -75,7 +77,8 @@ impl Held {
             self.holders.push(Holder {
                 repository: name.clone(),
                 manifest: Some(digest.clone()),
-                used: last_use(digest).map_or(*used, |last| last.max(*used)),
+                used: last_use(digest).unwrap_or(*dated),
+                dated: *dated,
                 blobs: blobs.into_iter().collect(),
             });
         }
@@ -83,6 +86,7 @@ impl Held {
             repository: name.clone(),
             manifest: None,
             used: SystemTime::UNIX_EPOCH,
+            dated: SystemTime::UNIX_EPOCH,
             blobs: vec![blob],
         }));
         let contents = layers.into_iter().chain(manifests.into_iter().map(|(digest, _)| digest));
@@ -184,6 +188,7 @@ mod tests {
             repository: repository.parse().unwrap(),
             manifest: manifest.map(digest),
             used: SystemTime::UNIX_EPOCH + Duration::from_secs(used),
+            dated: SystemTime::UNIX_EPOCH,
             blobs: blobs.iter().map(|blob| digest(blob)).collect(),
         }
     }

@@ -6,7 +6,7 @@
 //! # The house
 //!
 //! ```text
-//! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage
+//! main -> cli -> server -> { api, ops, web } -> http -> { registry, auth }      registry -> storage -> client
 //! auth, server and cli -> files                   ops, notify, mirror, server and cli -> client
 //! server -> { notify, mirror } -> registry
 //! cli and server -> archive -> registry
@@ -17,7 +17,7 @@
 //! | module | what it is about | what it never does |
 //! |---|---|---|
 //! | [`oci`] | the nouns of the specifications: digests, names, references, manifests, ranges, scopes | I/O of any kind |
-//! | [`storage`] | bytes under keys, on a filesystem or in memory, and that they survive | know what a key means |
+//! | [`storage`] | bytes under keys, on a filesystem, in a bucket or in memory, and that they survive | know what a key means |
 //! | [`registry`] | the verbs on the nouns, the rules, and the events | mention HTTP, or a path on a disk |
 //! | [`auth`] | who sent a request, and what the sender may do | see a request or a response |
 //! | [`http`] | the way of every request, whichever router has its path | know what a path means |
@@ -60,6 +60,11 @@
 //! the upstream's by one HEAD (`mirror/manifests.rs`). A blob is fetched by one task, which writes it as a push does
 //! (`mirror/blobs.rs`). Clients read the file while it grows (`registry/fetched_blob.rs`).
 //!
+//! *A bucket that several processes serve* ([`Storage::shared`](storage::Storage::shared)). Locks in memory exclude nothing
+//! there, and lists in memory may be stale. So tags are changed by conditional writes, and lists are read for each request
+//! (`registry/shared_manifests.rs`, `registry/index/shared_catalog.rs`). A collection has the bucket alone: each process
+//! has a lease, which the store enforces (`storage/s3/entries.rs`).
+//!
 //! *A collection* ([`Registry::collect`](registry::Registry::collect)) marks what manifests refer to, as it is on the
 //! disk. Then it takes each unmarked thing alone, checks it once more, and removes links before bytes. A push pins the
 //! content that it refers to, from the existence check until its last link is durable (`registry/content/pins.rs`). A
@@ -90,7 +95,7 @@
 //!
 //! | change | files |
 //! |---|---|
-//! | an object store | a new `storage/s3/`; its variants in `storage/operations.rs`, `batch.rs` and `staging.rs`; `config/storage.rs`; `server/components.rs` |
+//! | another object store | a back end in `storage/`; its settings in `config/storage.rs`; `server/components.rs` |
 //! | a metric | `ops/metrics/`; or, where another part counts, a [`MetricSource`](ops::MetricSource) in `server/metrics.rs` |
 //! | a health check | `ops/checks.rs`, `config/health.rs`, `server/health_checks.rs` |
 //! | another page | `web/`: a page and its row in `web/routes.rs` |

@@ -48,7 +48,7 @@ use std::{
 use actix_server::ServerHandle;
 use actix_web::{rt::System, web};
 
-pub use config_check::check;
+pub use config_check::{check, try_store};
 pub use listen::StartError;
 pub use tls::TlsError;
 

@@ -22,7 +22,7 @@ use syn::{
 /// Each module with those that it may use.
 const USES: [(&str, &[&str]); 18] = [
     ("oci", &[]),
-    ("storage", &["oci"]),
+    ("storage", &["oci", "client"]),
     ("files", &[]),
     ("client", &[]),
     ("auth", &["oci", "files"]),
@@ -56,22 +56,23 @@ const NAMED_ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["std::fs"], &["storage", "files", "config", "archive"]),
     (&["rustix"], &["storage", "files", "server", "cli"]),
     (&["jsonwebtoken", "webpki", "bcrypt", "sha_crypt", "md5", "sha1", "subtle"], &["auth"]),
-    (&["hmac"], &["auth", "notify"]),
+    (&["httpdate"], &["storage"]),
+    (&["hmac"], &["storage", "auth", "notify"]),
     (&["base64"], &["auth", "client", "mirror"]),
     (&["rustls", "aws_lc_rs"], &["auth", "server", "client"]),
     (&["x509_parser"], &["auth", "server"]),
-    (&["sha2"], &["oci", "auth", "notify"]),
+    (&["sha2"], &["oci", "storage", "auth", "notify"]),
     (&["quick_cache"], &["storage", "registry"]),
     (&["tempfile"], &["files"]),
     (&["uuid"], &["storage", "registry", "auth", "http", "api", "notify", "server"]),
-    (&["rand"], &["auth", "http", "notify"]),
+    (&["rand"], &["storage", "auth", "http", "notify"]),
     (&["arc_swap"], &["files", "auth"]),
     (&["tokio_util"], &["registry"]),
     (&["granit_parser", "strsim"], &["config"]),
     (&["toml"], &["config"]),
     (&["tar"], &["archive"]),
-    (&["percent_encoding"], &["http", "api", "client"]),
-    (&["url"], &["config", "http", "auth", "client", "notify", "mirror", "web", "server", "cli"]),
+    (&["percent_encoding"], &["storage", "http", "api", "client"]),
+    (&["url"], &["storage", "config", "http", "auth", "client", "notify", "mirror", "web", "server", "cli"]),
     (&["maud"], &["web"]),
     (&["procfs", "thread_local"], &["ops"]),
     (&["clap", "indicatif", "rpassword", "tracing_subscriber"], &["cli"]),
@@ -99,7 +100,7 @@ const CIRCLES: [(&str, usize, &str); 1] =
 const WAITS: (&[&str], &str) = (&["sleep(…)", "….wait()"], "support/wait.rs");
 
 /// How many tokens of code the product may have outside tests: a little more than it has.
-const MAX_TOKENS: usize = 342_000;
+const MAX_TOKENS: usize = 376_000;
 
 /// A file of the product, with every path that it names outside tests, each resolved to where it begins.
 struct Source {

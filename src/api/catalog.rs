@@ -25,7 +25,7 @@ pub(super) async fn list(
 ) -> Result<HttpResponse, ApiError> {
     let max = state.settings.catalog_max;
     let pagination = Pagination::parse(request.query(), PageSize { default: max.min(100), max })?;
-    let page = catalog.list(pagination.last.as_deref(), pagination.limit).await;
+    let page = catalog.list(pagination.last.as_deref(), pagination.limit).await?;
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, Freshness::AskAgain.of(request.is_private())));
     if let (true, Some(last)) = (page.more, page.entries.last()) {

@@ -12,7 +12,7 @@ use crate::server::{self, StartError};
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Read the settings as `serve` does, and report every error: exit code 0 if there is none, else 1
-    Check(FileArguments),
+    Check(Check),
     /// Print every setting, its value, and the source of the value: the default, a line or a variable
     Show(FileArguments),
     /// Print the tables of docs/settings.md
@@ -20,10 +20,20 @@ pub(super) enum ConfigCommand {
     Reference,
 }
 
+/// The arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    file: FileArguments,
+    /// Try the bucket of `storage.s3` too: that it answers, takes writes, and decides races
+    #[arg(long)]
+    connect: bool,
+}
+
 impl ConfigCommand {
     pub(super) fn run(self) -> CommandResult {
         match self {
-            Self::Check(file) => with_settings(&file, |_| true, check),
+            Self::Check(Check { file, connect }) => with_settings(&file, |_| true, |loaded| check(loaded, connect)),
             // A notice about no setting does not concern what is shown.
             Self::Show(file) => {
                 with_settings(&file, |notice| notice.place != Source::Default, |loaded| Ok(show(loaded)))
@@ -46,9 +56,12 @@ fn with_settings(
 }
 
 /// Checks the settings and the files that they name, by the same code as `serve`.
-fn check(loaded: &Loaded) -> Result<String, StartError> {
+fn check(loaded: &Loaded, connect: bool) -> Result<String, StartError> {
     let named = loaded.file.as_ref().map(|file| format!("{}: ", file.display())).unwrap_or_default();
-    let right = output::with_printed_warnings(|| server::check(&loaded.config))?;
+    let mut right = output::with_printed_warnings(|| server::check(&loaded.config))?;
+    if connect {
+        right.extend(output::with_printed_warnings(|| server::try_store(&loaded.config))?);
+    }
     let mut page = format!("{named}the settings are right\n");
     for line in right {
         let _ = writeln!(page, "{line}");

@@ -22,10 +22,15 @@ pub struct EffectiveSetting {
 /// one is shown. The whole is a settings file with the same meaning.
 pub(super) fn effective(values: &Values) -> Vec<EffectiveSetting> {
     let in_memory = values.is_set("storage.inmemory");
+    let in_bucket = values.is_set("storage.s3.bucket");
+    let is_of_other_store = |key: &str| {
+        (in_memory || in_bucket) && key.starts_with("storage.filesystem.")
+            || !in_bucket && key.starts_with("storage.s3.")
+    };
     let selects = |key: &str| matches!(key, "storage" | "auth" | "version");
     table::settings()
         .filter(|setting| values.is_set(setting.key) || setting.status == Status::Honoured)
-        .filter(|setting| !(in_memory && setting.key.starts_with("storage.filesystem.") || selects(setting.key)))
+        .filter(|setting| !(is_of_other_store(setting.key) || selects(setting.key)))
         .map(|setting| EffectiveSetting {
             key: setting.key,
             value: match values.node(setting.key) {

@@ -7,8 +7,8 @@ use super::file::{self, Language};
 use super::node::Node;
 use super::values::Values;
 use super::{
-    CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, access, auth, effective, environment,
-    health, http, limits, log, notifications, retention, storage, table, ui, upstreams, validation,
+    CONFIGURATION_PATH, Config, ConfigErrors, EffectiveSetting, Notice, Source, Store, access, auth, effective,
+    environment, health, http, limits, log, notifications, retention, s3, storage, table, ui, upstreams, validation,
 };
 
 /// The sources of settings.
@@ -157,7 +157,7 @@ fn sections(values: &mut Values) -> Config {
     let (access, groups) = access::read(values);
     access::check(values, &auth.mode);
     let upstreams = upstreams::read(values, &auth.mode);
-    Config {
+    let config = Config {
         http: http::read(values),
         storage: storage::read(values),
         auth,
@@ -171,5 +171,9 @@ fn sections(values: &mut Values) -> Config {
         log: log::read(values),
         limits: limits::read(values),
         validation: validation::read(values),
+    };
+    if matches!(config.storage.store, Store::S3(_)) {
+        s3::check_beside(values, &config);
     }
+    config
 }

@@ -33,6 +33,7 @@ mod nearest;
 mod node;
 mod notifications;
 mod retention;
+mod s3;
 mod secrets;
 mod setting;
 mod size;

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::values::Values;
-use super::{ConfigError, Kind, Setting, Source};
+use super::{ConfigError, Kind, Setting, s3};
 use crate::{
     registry::{Gc, UploadExpiry},
-    storage::Durability,
+    storage::{Durability, S3Settings},
 };
 
 /// The store and its durability.
@@ -43,16 +43,18 @@ pub enum Store {
     },
     /// Memory; the content is lost when wharf stops.
     Memory,
+    /// A bucket, in registry:2's layout.
+    S3(Box<S3Settings>),
 }
 
-const DRIVER: &str = "the store of wharf is a filesystem (or, for tests, memory); use storage.filesystem";
+const DRIVER: &str = "the store of wharf is a filesystem or an S3 bucket; use storage.filesystem or storage.s3";
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::new(
         "storage",
-        Kind::Choice(&["filesystem", "inmemory"]),
+        Kind::Choice(&["filesystem", "inmemory", "s3"]),
         "filesystem",
-        "The kind of the store, if both tables or none exist: `REGISTRY_STORAGE=inmemory`. In a file, the table alone is enough.",
+        "The kind of the store, if several tables or none exist: `REGISTRY_STORAGE=s3`. In a file, the table alone is enough.",
     ),
     Setting::new(
         "storage.filesystem.rootdirectory",
@@ -132,10 +134,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "Whether untagged manifests are removed as well, except for children of a kept index and referrers of a kept manifest.",
     ),
     Setting::ignored("storage.cache", "wharf has its own cache in memory"),
-    Setting::ignored("storage.redirect", "wharf sends blobs of a filesystem itself"),
+    Setting::ignored("storage.redirect", "wharf sends blobs itself"),
     Setting::ignored("storage.tag", "the lookup of tags has no limit of its own"),
-    Setting::not_yet("storage.s3", DRIVER),
-    Setting::not_yet("storage.s3aws", DRIVER),
     Setting::refused("storage.azure", DRIVER),
     Setting::refused("storage.gcs", DRIVER),
     Setting::refused("storage.oss", DRIVER),
@@ -171,31 +171,36 @@ fn memory_limit(values: &mut Values, store: &Store) -> Option<u64> {
 
 fn store(values: &mut Values) -> Store {
     let root = values.path("storage.filesystem.rootdirectory").unwrap_or_default();
-    let named = |values: &Values, table: &str| values.tables.get(table).cloned();
-    let filesystem = named(values, "storage.filesystem").or_else(|| {
-        Some(values.source("storage.filesystem.rootdirectory")).filter(|source| *source != Source::Default)
-    });
-    let memory = values.is_set("storage.inmemory").then(|| values.source("storage.inmemory"));
+    let is_named = |values: &Values, table: &str| {
+        let below = values.set.iter().find(|(key, _)| key.starts_with(table) && **key != "storage");
+        values.tables.get(table).cloned().or_else(|| below.map(|(_, node)| node.source.clone()))
+    };
+    let named = ["storage.filesystem", "storage.inmemory", s3::TABLE].map(|table| (table, is_named(values, table)));
     if values.is_set("storage") {
         let place = values.source("storage");
-        if values.choice("storage") == "inmemory" {
+        let kind = values.choice("storage");
+        if kind == "inmemory" {
             values.set_effective("storage.inmemory", "", place);
             return Store::Memory;
         }
         values.set.remove("storage.inmemory");
+        if kind == "s3" {
+            return Store::S3(Box::new(s3::read(values)));
+        }
+        values.set.retain(|key, _| !key.starts_with(s3::TABLE));
         return Store::Filesystem { root };
     }
-    match (filesystem, memory) {
-        (Some(filesystem), Some(memory)) => {
-            let problem = format!(
-                "both storage.inmemory and storage.filesystem ({filesystem}) are set; remove one, or choose with \
-                 REGISTRY_STORAGE"
-            );
-            values.errors.push(ConfigError::Conflict { place: memory, problem });
-            Store::Memory
-        }
-        (None, Some(_)) => Store::Memory,
-        (_, None) => Store::Filesystem { root },
+    let mut found = named.into_iter().filter_map(|(table, place)| Some((table, place?)));
+    let first = found.next();
+    if let (Some((one, place)), Some((other, second))) = (&first, found.next()) {
+        let problem = format!("both {other} and {one} ({place}) are set; remove one, or choose with REGISTRY_STORAGE");
+        values.errors.push(ConfigError::Conflict { place: second, problem });
+        return Store::Memory;
+    }
+    match first {
+        Some(("storage.inmemory", _)) => Store::Memory,
+        Some((s3::TABLE, _)) => Store::S3(Box::new(s3::read(values))),
+        _ => Store::Filesystem { root },
     }
 }
 

@@ -3,17 +3,18 @@
 use super::nearest::nearest;
 use super::setting::is_below;
 use super::{
-    Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, retention, storage, tls, ui,
-    unsupported, upstreams, validation,
+    Setting, access, auth, auth_token, debug, health, http, limits, log, notifications, retention, s3, storage, tls,
+    ui, unsupported, upstreams, validation,
 };
 
 /// Every setting, in the order of the documentation.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    const SECTIONS: [&[Setting]; 16] = [
+    const SECTIONS: [&[Setting]; 17] = [
         http::SETTINGS,
         debug::SETTINGS,
         tls::SETTINGS,
         storage::SETTINGS,
+        s3::SETTINGS,
         auth::SETTINGS,
         auth_token::SETTINGS,
         access::SETTINGS,
@@ -125,9 +126,11 @@ mod tests {
     }
 
     /// Some settings matter only beside others.
-    const SURROUNDINGS: [&str; 11] = [
+    const SURROUNDINGS: [&str; 13] = [
         "",
         "health.storagedriver.enabled = true",
+        "storage.s3 = { bucket = 'b', region = 'r' }",
+        "storage.s3 = { bucket = 'b', region = 'r', regionendpoint = 'h' }",
         "http.debug.addr = ':5001'",
         "http.debug = { addr = ':5001', prometheus = { enabled = true } }",
         "http.tls = { certificate = '/c', key = '/k', clientcas = ['/ca'] }",

@@ -12,7 +12,7 @@ use super::{Limit, Service, error::HttpError, location, route::Right};
 use crate::{
     auth::{self, Credentials, Principal, Refusal},
     oci::{Action, RepositoryName, ResourceScope},
-    registry::{Anonymous, Overwrite, Page, Registry, Repository, events::Source},
+    registry::{Anonymous, Overwrite, Page, Registry, RegistryError, Repository, events::Source},
 };
 
 /// The address of the clients of a Unix socket, which have none: all of them are one.
@@ -62,14 +62,20 @@ pub struct Catalog {
 
 impl Catalog {
     /// The repositories that the sender may see: at most `limit`, after `last`.
-    pub(crate) async fn list(&self, last: Option<&str>, limit: usize) -> Page<RepositoryName> {
+    ///
+    /// # Errors
+    /// The error of a store that is shared.
+    pub(crate) async fn list(&self, last: Option<&str>, limit: usize) -> Result<Page<RepositoryName>, RegistryError> {
         self.registry.list_repositories(last, limit, |name| self.may_see(name)).await
     }
 
     /// All repositories that the sender may see and that have `text` in their name.
-    pub(crate) async fn containing(&self, text: &str) -> Vec<RepositoryName> {
+    ///
+    /// # Errors
+    /// As [`Catalog::list`].
+    pub(crate) async fn containing(&self, text: &str) -> Result<Vec<RepositoryName>, RegistryError> {
         let is_wanted = |name: &RepositoryName| name.as_str().contains(text) && self.may_see(name);
-        self.registry.list_repositories(None, usize::MAX, is_wanted).await.entries
+        Ok(self.registry.list_repositories(None, usize::MAX, is_wanted).await?.entries)
     }
 
     fn may_see(&self, name: &RepositoryName) -> bool {

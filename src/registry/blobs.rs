@@ -155,7 +155,7 @@ impl Repository {
         if digest.algorithm() == Algorithm::Sha256 && self.registry.stat_data(digest).await?.is_none() {
             return Ok(false);
         }
-        for name in self.registry.0.catalog.all().await.into_iter().filter(may_read) {
+        for name in self.registry.all_names().await?.into_iter().filter(may_read) {
             if self.mount(digest, &self.registry.repository(name)).await? {
                 return Ok(true);
             }

@@ -98,6 +98,11 @@ impl Registry {
         for key in &found.nameless {
             survey.gap(key, "looks like a repository, under a name that one can't have", "move it away");
         }
+        if self.storage().is_shared() {
+            // A bucket has no directories that could be somewhere else, and so no record of them.
+            survey.names = found.names;
+            return Ok(survey);
+        }
         self.find_astray(&mut survey, &found).await?;
         self.find_missing(&mut survey, &found, &records).await?;
         self.find_unwhole(&mut survey, &found, &records).await?;

@@ -33,7 +33,7 @@ impl Registry {
     ) -> Result<usize, RegistryError> {
         let mut evicted = 0;
         let is_filled = |name: &RepositoryName| self.filling(name).is_some() && is_meant(name);
-        for name in self.0.catalog.all().await.into_iter().filter(is_filled) {
+        for name in self.all_names().await?.into_iter().filter(is_filled) {
             let repository = Repository { is_filled: true, ..self.repository(name) };
             for digest in repository.linked_below(&layout::revisions(&repository.name)).await? {
                 if repository.is_unused(&digest, since).await? {

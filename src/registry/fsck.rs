@@ -45,6 +45,9 @@ pub enum FsckError {
     /// The request needs a store that can be written.
     #[error("the store is read-only: it can be checked, and not mended")]
     ReadOnly,
+    /// Several processes may serve the store.
+    #[error("a bucket is repaired by `wharf fsck`, while no node serves it")]
+    Shared,
     /// A part of the store can't be read or written.
     #[error("the store failed: {0}")]
     Storage(#[from] StorageError),
@@ -59,8 +62,12 @@ impl Registry {
     /// # Errors
     /// [`FsckError`].
     pub async fn fsck(&self, inspection: Inspection, events: Sender<Event>) -> Result<FsckReport, FsckError> {
-        if self.is_read_only() && (inspection.repair || inspection.write_referrers_tags) {
+        let writes = inspection.repair || inspection.write_referrers_tags;
+        if self.is_read_only() && writes {
             return Err(FsckError::ReadOnly);
+        }
+        if writes && !self.storage().is_alone() {
+            return Err(FsckError::Shared);
         }
         let reporter = Reporter::new(self, events.clone());
         let pace = RateLimit::new(inspection.rate, move || reporter.is_over());

@@ -68,6 +68,9 @@ pub enum CollectionError {
     /// The store can't be written.
     #[error("the store is read-only")]
     ReadOnly,
+    /// Several processes may serve the store.
+    #[error("a bucket is collected by `wharf gc`, while no node serves it")]
+    Shared,
     /// There is nothing to forget.
     #[error("{0} is not a repository that is missing: there is nothing to forget")]
     NotMissing(RepositoryName),
@@ -98,8 +101,12 @@ impl Registry {
     /// # Errors
     /// [`CollectionError`]. The removals before the error were right.
     pub async fn collect(&self, collection: Collection, events: Sender<Event>) -> Result<Report, CollectionError> {
-        if self.is_read_only() {
+        let only_looks = collection.dry_run && self.storage().is_shared();
+        if self.is_read_only() && !only_looks {
             return Err(CollectionError::ReadOnly);
+        }
+        if !self.storage().is_alone() && !only_looks {
+            return Err(CollectionError::Shared);
         }
         let run = {
             // An eviction is soon over, and another collection is not.

@@ -51,7 +51,8 @@ impl Repository {
     /// Dates the link at `key` anew if it is older than half the grace time: a client was just told that what it leads
     /// to is there.
     pub(super) async fn renew(&self, key: Key) {
-        if self.registry.is_read_only() || !self.locks().pins().is_look_due(&key) {
+        // A shared store is collected while no process serves it, so a client is told anew after that.
+        if self.registry.is_read_only() || self.storage().is_shared() || !self.locks().pins().is_look_due(&key) {
             return;
         }
         let half = self.rules().gc.grace / 2;

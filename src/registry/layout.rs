@@ -14,6 +14,7 @@
 //!   repositories/<name>/_content_types/<algorithm>/<hex>           the pushed Content-Type of a body that names none
 //!   recorded/<name>/{_whole,_seen}                                 that there is, or was, such a repository
 //!   recorded/{_begun,_unexplained}                                whether repositories explained the content when the record began
+//!   catalog/<name>!                                                in a bucket: that the repository holds a manifest
 //!   boot                                                           in which run of the system the store is served, and since when
 //!   outbox/{records/<number>,state}                                changes that are to be reported, and how far each endpoint is
 //!   pulls                                                          when tags and manifests were pulled last
@@ -145,6 +146,19 @@ pub(super) fn link(prefix: &Key) -> Key {
 /// what is recorded is there.
 pub(super) fn skeleton(name: &RepositoryName) -> [Key; 4] {
     [layers(name), revisions(name), tags(name), record(name, RepositoryRecord::Whole)]
+}
+
+/// Where the repositories of a bucket are listed.
+pub(super) fn catalog() -> Key {
+    own().then("catalog")
+}
+
+/// Where it stands that a repository of a bucket holds a manifest. These keys sort as the names do. `None` where a
+/// store that keeps its objects in files has no room for the name: such a repository is not listed.
+pub(super) fn catalog_entry(name: &RepositoryName) -> Option<Key> {
+    let path = format!("{name}!");
+    let mut components = path.split('/');
+    components.clone().all(|component| component.len() <= 255).then(|| components.by_ref().fold(catalog(), Key::then))
 }
 
 /// Where it is noted since when the store is served in this run of the system.

@@ -93,6 +93,9 @@ impl Repository {
     /// After something was deleted: takes the repository out of the catalog if it holds no manifest any more, and away
     /// if it holds nothing. The caller has it alone.
     async fn prune(&self) -> Result<(), StorageError> {
+        if self.storage().is_shared() {
+            return self.remove_from_catalog().await;
+        }
         let catalog = &self.registry.0.catalog;
         match self.holds().await? {
             Some(Holds::Manifests) => return Ok(()),
@@ -138,7 +141,7 @@ impl Repository {
 }
 
 /// The digest in what was read of a link.
-fn target(key: &Key, read: Result<Option<Bytes>, StorageError>) -> Result<Option<Digest>, StorageError> {
+pub(super) fn target(key: &Key, read: Result<Option<Bytes>, StorageError>) -> Result<Option<Digest>, StorageError> {
     let bytes = match read {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Ok(None),

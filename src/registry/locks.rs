@@ -10,9 +10,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::{
     runtime::Handle,
-    sync::{OwnedMutexGuard, RwLock, Semaphore, SemaphorePermit},
+    sync::{OwnedMutexGuard, RwLock, Semaphore, SemaphorePermit, oneshot},
+    task::JoinHandle,
 };
 use tokio_util::task::TaskTracker;
 
@@ -21,7 +23,10 @@ use super::{
     content::Pins,
     index::{Exclusive, RepositoryState, Shared},
 };
-use crate::oci::{Digest, RepositoryName};
+use crate::{
+    oci::{Digest, RepositoryName},
+    storage::Storage,
+};
 
 /// How many locks, with what is known of their repositories, are kept in memory before the idle ones are dropped.
 const KNOWN: usize = 1024;
@@ -41,20 +46,22 @@ pub(super) struct Locks {
     /// Content is rehashed for one request at a time: every client that may push can cause it.
     readings: Semaphore,
     pins: Arc<Pins>,
+    storage: Storage,
     tasks: TaskTracker,
     runtime: Handle,
 }
 
 impl Locks {
-    /// Locks that keep content young for `grace`. Its tasks run on the runtime that this is called in, and so
+    /// The locks of a store. They keep content young for `grace`. Its tasks run on the runtime that this is called in, and so
     /// outlive a request's.
-    pub(super) fn new(grace: Duration) -> Self {
+    pub(super) fn new(storage: Storage, grace: Duration) -> Self {
         Self {
             repositories: LockTable::default(),
             listings: LockTable::default(),
             contents: LockTable::default(),
             readings: Semaphore::new(1),
             pins: Pins::new(grace),
+            storage,
             tasks: TaskTracker::new(),
             runtime: Handle::current(),
         }
@@ -98,11 +105,17 @@ impl Locks {
         &self,
         work: impl Future<Output = Result<T, RegistryError>> + Send + 'static,
     ) -> Result<T, RegistryError> {
-        let task = self.tasks.spawn_on(work, &self.runtime);
-        task.await.unwrap_or_else(|error| {
+        let (done, result) = oneshot::channel();
+        let task = self.spawn(Box::pin(async move { drop(done.send(work.await)) }));
+        if let Err(error) = task.await {
             tracing::error!(%error, "a task died");
-            Err(RegistryError::Aborted)
-        })
+        }
+        result.await.unwrap_or(Err(RegistryError::Aborted))
+    }
+
+    /// The part of [`Locks::own`] that is the same for all work, so that its code is there once.
+    fn spawn(&self, work: BoxFuture<'static, ()>) -> JoinHandle<()> {
+        self.tasks.spawn_on(self.storage.under_one_lease(work), &self.runtime)
     }
 
     /// Whether long work has to end.
@@ -151,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_ends_though_its_caller_went_away() {
-        let locks = Arc::new(Locks::new(Duration::ZERO));
+        let locks = Arc::new(Locks::new(Storage::memory(), Duration::ZERO));
         let (started, begun) = tokio::sync::oneshot::channel();
         let (go_on, gate) = tokio::sync::oneshot::channel::<()>();
         let (done, ended) = tokio::sync::oneshot::channel();
@@ -176,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn locks_of_idle_repositories_are_forgotten_and_held_ones_are_not() {
-        let locks = Locks::new(Duration::ZERO);
+        let locks = Locks::new(Storage::memory(), Duration::ZERO);
         let held: RepositoryName = "held".parse().unwrap();
         let guard = locks.exclusive(&held).await;
         for n in 0..2 * KNOWN {

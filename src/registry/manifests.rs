@@ -142,8 +142,10 @@ impl Repository {
         let (this, digest) = (self.clone(), digest.clone());
         self.locks()
             .own(async move {
-                // Which tags name it is read before others have to wait.
-                drop(this.with::<TagIndex>().await?);
+                if !this.storage().is_shared() {
+                    // Which tags name it is read before others have to wait.
+                    drop(this.with::<TagIndex>().await?);
+                }
                 let mut state = this.locks().exclusive(&this.name).await;
                 if !this.has_manifest(&digest).await? {
                     return Err(RegistryError::ManifestUnknown(digest.to_string()));
@@ -273,11 +275,17 @@ impl Repository {
         {
             tags.insert(0, tag);
         }
+        let push = ManifestPush { tags: Vec::new(), reference, ..push };
+        if let Some(store) = self.storage().shared() {
+            let _alone = self.locks().content(&digest).await;
+            Box::pin(self.push_shared(store, &push, (&digest, &manifest), &tags)).await?;
+            return Ok(PushedManifest { digest, subject: manifest.subject, tags });
+        }
         let mut state = self.locks().exclusive(&self.name).await;
         if push.overwrite == Overwrite::Refused {
             self.refuse_to_move(&tags, &digest).await?;
         }
-        self.must_hold_of(&push.conditions, &reference).await?;
+        self.must_hold_of(&push.conditions, &push.reference).await?;
         let _alone = self.locks().content(&digest).await;
         let linked = self.link_manifest(&mut state, &digest, &manifest, &push.bytes, &tags).await;
         if linked.is_err() {
@@ -299,10 +307,7 @@ impl Repository {
         tags: &[Tag],
     ) -> Result<(), StorageError> {
         // The bytes and the links are one commit, so that a push waits for the disk once.
-        let revision = || {
-            let content = Step::Put(layout::data(digest), bytes.clone());
-            std::iter::once(content).chain(self.revision_steps(digest, manifest)).collect::<Vec<_>>()
-        };
+        let revision = || self.manifest_steps(digest, manifest, bytes);
         let target = ManifestTarget { digest, media_type: &manifest.media_type, bytes, tags };
         let (change, mut steps) = self.prepare(Action::ManifestPushed(target));
         steps.extend(revision());
@@ -335,6 +340,12 @@ impl Repository {
         Ok(())
     }
 
+    /// The steps that store a manifest and make it visible.
+    pub(super) fn manifest_steps(&self, digest: &Digest, manifest: &Manifest, bytes: &Bytes) -> Vec<Step> {
+        let content = Step::Put(layout::data(digest), bytes.clone());
+        std::iter::once(content).chain(self.revision_steps(digest, manifest)).collect()
+    }
+
     fn revision_steps(&self, digest: &Digest, manifest: &Manifest) -> Vec<Step> {
         let mut steps = vec![self.make_step()];
         if !manifest.names_its_type {
@@ -355,10 +366,13 @@ impl Repository {
         let tags: Vec<Tag> = self.know::<TagIndex>(state).await?.naming(digest).cloned().collect();
         let removal = async {
             for tag in &tags {
-                self.remove_tag_link(state, tag).await?;
+                self.remove_tag_link(state, tag, Some(digest)).await?;
             }
             state.referrers.note(ReferrerChange::Removed(digest.clone()));
             self.storage().delete_tree(&layout::revision(&self.name, digest)).await?;
+            if self.storage().is_shared() && self.restore_if_tagged(digest).await? {
+                return Ok(false);
+            }
             self.storage().delete(&layout::content_type(&self.name, digest)).await
         };
         self.remove(Action::ManifestDeleted { digest, tags: &tags }, removal).await?;
@@ -366,12 +380,25 @@ impl Repository {
     }
 
     /// Holds the conditions of a change against what the reference names. The caller has the repository alone.
-    async fn must_hold_of(&self, conditions: &Preconditions, reference: &Reference) -> Result<(), RegistryError> {
+    pub(super) async fn must_hold_of(
+        &self,
+        conditions: &Preconditions,
+        reference: &Reference,
+    ) -> Result<(), RegistryError> {
         if conditions.is_empty() {
             return Ok(());
         }
-        let current = match self.digest_of(reference).await? {
-            Some(digest) if self.has_manifest(&digest).await? => Some(digest),
+        self.must_hold_of_digest(conditions, self.digest_of(reference).await?).await
+    }
+
+    /// [`Repository::must_hold_of`], where the reference is read.
+    pub(super) async fn must_hold_of_digest(
+        &self,
+        conditions: &Preconditions,
+        current: Option<Digest>,
+    ) -> Result<(), RegistryError> {
+        let current = match current {
+            Some(digest) if !conditions.is_empty() && self.has_manifest(&digest).await? => Some(digest),
             _ => None,
         };
         must_hold(conditions, current.as_ref())

@@ -29,6 +29,7 @@ mod repository_records;
 mod repository_walk;
 mod retention;
 mod session_id;
+mod shared_manifests;
 mod tags;
 mod unexplained_content;
 mod upload_expiry;
@@ -251,6 +252,9 @@ impl Registry {
             if let Some(expiry) = rules.upload_expiry {
                 tokio::spawn(upload_expiry::run(Arc::downgrade(&registry.0), expiry.interval));
             }
+            if registry.storage().is_shared() {
+                return registry;
+            }
             if let Some(interval) = rules.gc.interval {
                 tokio::spawn(gc::run(Arc::downgrade(&registry.0), interval));
             }
@@ -275,10 +279,10 @@ impl Registry {
 
     fn over(storage: Storage, rules: Rules, extensions: Extensions, serving: Option<Instant>) -> Self {
         Self(Arc::new(Inner {
+            locks: Locks::new(storage.clone(), rules.gc.grace),
             storage,
             rules,
             extensions,
-            locks: Locks::new(rules.gc.grace),
             sessions: Sessions::default(),
             catalog: Catalog::default(),
             damaged: DamagedContents::default(),
@@ -325,7 +329,8 @@ impl Registry {
     /// # Errors
     /// The error of a read.
     pub async fn probe_reads(&self) -> Result<(), StorageError> {
-        self.0.storage.children_after(&layout::repositories(), "", 1).await.map(drop)
+        let listed = self.0.storage.children_of(&[layout::repositories()], 1).await;
+        listed.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
     }
 
     /// The kind of the store, as registry:2 names it: `filesystem`, `inmemory`.
@@ -367,6 +372,14 @@ impl Registry {
             && let Err(error) = retention.close_pulls(self).await
         {
             tracing::error!(%error, "when tags were pulled can't be recorded");
+        }
+        self.close().await;
+    }
+
+    /// Ends the use of the store by work at rest: see [`Storage::close`].
+    pub async fn close(&self) {
+        if let Err(error) = self.0.storage.close().await {
+            tracing::warn!(%error, "the lease of the bucket can't be ended: it counts for 20 minutes");
         }
     }
 

@@ -49,15 +49,15 @@ impl Repository {
         Ok(self.with::<ReferrersIndex>().await?.referrers.all().map_or_else(Vec::new, ReferrersIndex::subjects))
     }
 
-    /// A manifest, if it has a subject.
-    async fn read_referrer(&self, digest: Digest) -> Result<Option<ReferrerChange>, StorageError> {
+    /// A manifest, if it has a subject; the error is the digest of one that has none.
+    async fn read_referrer(&self, digest: Digest) -> Result<Option<Result<ReferrerChange, Digest>>, StorageError> {
         let Some(bytes) = self.manifest_bytes(&digest).await? else { return Ok(None) };
-        let Ok(mut manifest) = Manifest::parse(&bytes, None) else { return Ok(None) };
+        let Ok(mut manifest) = Manifest::parse(&bytes, None) else { return Ok(Some(Err(digest))) };
         if manifest.subject.is_none() {
-            return Ok(None);
+            return Ok(Some(Err(digest)));
         }
         manifest.media_type = self.media_type_of(&digest, &bytes).await?;
-        Ok(ReferrerChange::added(&digest, &manifest, bytes.len() as u64))
+        Ok(ReferrerChange::added(&digest, &manifest, bytes.len() as u64).map(Ok))
     }
 }
 
@@ -72,13 +72,15 @@ impl List for ReferrersIndex {
         state.referrers.all()
     }
 
-    async fn read(repository: &Repository) -> Result<Self, StorageError> {
-        let digests = repository.linked_below(&layout::revisions(&repository.name)).await?;
+    async fn read(repository: &Repository, before: Option<Self>) -> Result<Self, StorageError> {
+        let mut index = before.unwrap_or_default();
+        let digests = index.follow(repository.linked_below(&layout::revisions(&repository.name)).await?);
         let mut read = stream::iter(digests).map(|digest| repository.read_referrer(digest)).buffer_unordered(READS);
-        let mut index = Self::default();
         while let Some(found) = read.try_next().await? {
-            if let Some(added) = found {
-                index.apply(added);
+            match found {
+                Some(Ok(added)) => index.apply(added),
+                Some(Err(other)) if repository.storage().is_shared() => index.note_other(other),
+                Some(Err(_)) | None => {}
             }
         }
         Ok(index)

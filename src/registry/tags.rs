@@ -49,6 +49,11 @@ impl Repository {
     }
 
     async fn stored_tags(&self, last: Option<&str>, limit: usize) -> Result<Page<Tag>, RegistryError> {
+        if self.storage().is_shared() {
+            // Each name has a current link: see `shared_manifests`.
+            let tags = self.tag_names().await?;
+            return Ok(Page::of(tags.into_iter().filter(|tag| last.is_none_or(|last| tag.as_str() > last)), limit));
+        }
         let state = self.with::<TagIndex>().await?;
         Ok(state.tags.all().map_or_else(|| Page::of(std::iter::empty(), limit), |tags| tags.page(last, limit)))
     }
@@ -113,12 +118,20 @@ impl Repository {
 
     /// Takes a tag away, durably. The caller has the repository alone.
     pub(super) async fn remove_tag(&self, state: &mut RepositoryState, tag: &Tag) -> Result<(), StorageError> {
-        self.remove(Action::TagDeleted(tag), self.remove_tag_link(state, tag)).await
+        self.remove(Action::TagDeleted(tag), self.remove_tag_link(state, tag, None)).await
     }
 
-    /// [`Repository::remove_tag`], as a part of a greater change.
-    pub(super) async fn remove_tag_link(&self, state: &mut RepositoryState, tag: &Tag) -> Result<(), StorageError> {
-        self.storage().delete_tree(&layout::tag(&self.name, tag)).await?;
+    /// [`Repository::remove_tag`], as a part of a greater change that takes away what means `digest`.
+    pub(super) async fn remove_tag_link(
+        &self,
+        state: &mut RepositoryState,
+        tag: &Tag,
+        digest: Option<&Digest>,
+    ) -> Result<(), StorageError> {
+        match self.storage().shared() {
+            Some(store) => self.remove_shared_tag(store, tag, digest).await?,
+            None => drop(self.storage().delete_tree(&layout::tag(&self.name, tag)).await?),
+        }
         state.note_tag(TagChange::Removed(tag.clone()));
         Ok(())
     }

@@ -17,7 +17,8 @@ impl Registry {
     /// # Errors
     /// The error of the store; nothing may be pushed then.
     pub async fn mark_unexplained(&self) -> Result<(), StorageError> {
-        if self.is_read_only() || self.origin().await? != ContentOrigin::Unknown {
+        // A bucket has no record of repositories.
+        if self.is_read_only() || self.storage().is_shared() || self.origin().await? != ContentOrigin::Unknown {
             return Ok(());
         }
         if !self.may_have_content().await {

@@ -36,6 +36,16 @@ type Slot = Option<Staging>;
 #[derive(Debug)]
 pub(super) struct Session {
     slot: OwnedMutexGuard<Slot>,
+    /// Whether the content is closed at the end of the request, because another process may go on with it.
+    is_shared: bool,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.is_shared {
+            *self.slot = None;
+        }
+    }
 }
 
 impl Session {
@@ -62,14 +72,14 @@ impl Session {
 
 impl Sessions {
     /// Notes a session that has just begun.
-    pub(super) fn begin(&self, key: Key, staging: Staging) {
+    pub(super) fn begin(&self, storage: &Storage, key: Key, staging: Staging) {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if slots.len() >= DORMANT {
             // A request that works on a session, or waits for it, holds its slot.
             slots.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
         self.used(&key);
-        slots.insert(key, Arc::new(AsyncMutex::new(Some(staging))));
+        slots.insert(key, Arc::new(AsyncMutex::new(Some(staging).filter(|_| !storage.is_shared()))));
     }
 
     /// Locks a session, and opens it if an earlier process left it.
@@ -88,7 +98,7 @@ impl Sessions {
             self.forget(key);
             return Err(RegistryError::UploadUnknown);
         }
-        Ok(Session { slot })
+        Ok(Session { slot, is_shared: storage.is_shared() })
     }
 
     /// Closes an idle session; `false` if a request works on it.

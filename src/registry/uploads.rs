@@ -57,7 +57,7 @@ impl Repository {
         let key = layout::upload(&self.name, &session);
         let staging = self.storage().stage_among(&key, algorithm, limit).await?;
         let staging = staging.ok_or(RegistryError::TooManyUploads { limit })?;
-        self.registry.0.sessions.begin(key, staging);
+        self.registry.0.sessions.begin(self.storage(), key, staging);
         self.notify(Action::UploadBegun(session));
         Ok(session)
     }

@@ -29,7 +29,7 @@ pub(super) fn check(config: &Config, addresses: &[SocketAddr]) -> Result<Option<
     // The files beside a store in memory are made when it is served.
     let own = match &config.storage.store {
         Store::Filesystem { root } => root.join(OWN_PREFIX),
-        Store::Memory => PathBuf::from("/nonexistent/wharf"),
+        Store::Memory | Store::S3(_) => PathBuf::from("/nonexistent/wharf"),
     };
     let settings = settings_with(config, addresses, &|| Ok(own.clone()))?;
     Ok(Authenticator::check(&settings, access(config).map_err(AuthError::from)?)?)
@@ -108,5 +108,7 @@ fn own_folder(config: &Config) -> Result<PathBuf, StartError> {
     match &config.storage.store {
         Store::Filesystem { root } => Ok(root.join(OWN_PREFIX)),
         Store::Memory => files::temporary_folder().map_err(StartError::Folder),
+        // The settings refuse what would be kept there.
+        Store::S3(_) => Ok(PathBuf::from("/nonexistent/wharf")),
     }
 }

@@ -1,10 +1,11 @@
 //! From the settings to the parts of a server.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, io, sync::Arc};
 
+use futures_util::future::LocalBoxFuture;
 use url::Url;
 
-use super::{StartError, upstreams};
+use super::{StartError, control_socket::Request, upstreams};
 use crate::{
     api,
     auth::{Authenticator, Sessions},
@@ -14,7 +15,7 @@ use crate::{
     notify::{self, Notifier},
     ops::Metrics,
     registry::{Extensions, Gc, Registry, Retention, Rules, Verify},
-    storage::{Storage, StorageError},
+    storage::{BucketAccess, Storage, StorageError},
     web::Web,
 };
 
@@ -25,7 +26,7 @@ pub(super) async fn registry(
     notifier: Option<&Arc<Notifier>>,
     mirror: Option<&Arc<Mirror>>,
 ) -> Result<Registry, StartError> {
-    let (mut storage, rules) = (storage(config).await?, rules(config));
+    let (mut storage, rules) = (storage(config, BucketAccess::Serve).await?, rules(config));
     Registry::at_rest(storage.clone(), rules, Extensions::default()).mark_unexplained().await?;
     let mut extensions = extensions(config, mirror);
     if let Some(metrics) = metrics {
@@ -50,13 +51,33 @@ pub(super) fn metrics(config: &Config) -> Option<Arc<Metrics>> {
     path.map(|_| Arc::default())
 }
 
-/// Opens the store for work on it, while no server has it.
+/// Opens the store for the work that is asked for, while no server has it. A bucket may be served while it is only
+/// looked at.
 ///
 /// # Errors
 /// In words for the operator.
-pub(crate) async fn at_rest(config: &Config) -> Result<Registry, StartError> {
+pub(crate) async fn at_rest(config: &Config, request: &Request) -> Result<Registry, StartError> {
     let mirror = upstreams::mirror(config)?;
-    Ok(Registry::at_rest(storage(config).await?, rules(config), extensions(config, mirror.as_ref())))
+    Ok(Registry::at_rest(storage(config, access(request)).await?, rules(config), extensions(config, mirror.as_ref())))
+}
+
+fn access(request: &Request) -> BucketAccess {
+    let changes = match request {
+        Request::Collect(collection) => !collection.dry_run,
+        Request::Fsck(inspection) => inspection.repair || inspection.write_referrers_tags,
+        Request::Retain(run) => !run.dry_run,
+        Request::Fetch { .. } | Request::Events(_) => true,
+    };
+    if changes { BucketAccess::Alone } else { BucketAccess::Read }
+}
+
+/// Runs work that is no server's on a runtime of its own. It is boxed, so that the code of a runtime is there once.
+///
+/// # Errors
+/// The system gives no threads.
+pub(crate) fn run_to_end(work: LocalBoxFuture<'_, ()>) -> io::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work);
+    Ok(())
 }
 
 /// The parts of a registry that have no listener yet.
@@ -67,10 +88,11 @@ fn extensions(config: &Config, mirror: Option<&Arc<Mirror>>) -> Extensions {
     Extensions { upstream: mirror.map(|mirror| mirror.clone() as _), retention, ..Extensions::default() }
 }
 
-async fn storage(config: &Config) -> Result<Storage, StorageError> {
+async fn storage(config: &Config, access: BucketAccess) -> Result<Storage, StorageError> {
     match &config.storage.store {
         Store::Filesystem { root } => Storage::filesystem(root, config.storage.durability).await,
         Store::Memory => Ok(Storage::memory_within(config.storage.memory_limit)),
+        Store::S3(settings) => Storage::s3((**settings).clone(), access).await,
     }
 }
 

@@ -132,7 +132,7 @@ impl ControlSocket {
             match self.listener.accept().await {
                 Ok((stream, _)) if is_trusted(&stream) => {
                     let (registry, notifier) = (registry.clone(), notifier.clone());
-                    tokio::spawn(async move { answer(stream, registry, notifier).await });
+                    tokio::spawn(Box::pin(answer(stream, registry, notifier)));
                 }
                 Ok(_) => tracing::warn!("a command of another user was turned away from the store's socket"),
                 // Out of descriptors, as a rule: they come back.

@@ -10,6 +10,7 @@ use crate::{
 pub(super) fn store(config: &Config) {
     let store = match &config.storage.store {
         Store::Filesystem { root } => root.display().to_string(),
+        Store::S3(settings) => settings.to_string(),
         Store::Memory => match config.storage.memory_limit {
             None => "memory, gone when wharf stops".to_owned(),
             Some(limit) => format!("memory, at most {limit} bytes, gone when wharf stops"),
@@ -17,6 +18,7 @@ pub(super) fn store(config: &Config) {
     };
     let durability = match (&config.storage.store, config.storage.durability) {
         (Store::Memory, _) => "none",
+        (Store::S3(_), _) => "that of the object store",
         (Store::Filesystem { .. }, Durability::Full) => "full: an acknowledged push survives a power cut",
         (Store::Filesystem { .. }, Durability::None) => "none: a power cut may lose what was pushed",
     };

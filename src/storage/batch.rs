@@ -54,7 +54,7 @@ impl Storage {
     pub(crate) fn batch_threads(&self) -> Option<&tokio::sync::Semaphore> {
         match &self.backend {
             super::Backend::Filesystem(store) => Some(store.batch_threads()),
-            super::Backend::Memory(_) => None,
+            super::Backend::Memory(_) | super::Backend::S3(_) => None,
         }
     }
 }

@@ -13,7 +13,7 @@ mod trees;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 
-use super::{Child, Condition, Durability, Key, Storage};
+use super::{Child, Condition, Durability, Key, Storage, s3::tests::Gateway};
 
 macro_rules! conformance {
     ($($part:ident: $($clause:ident)*;)*) => {
@@ -34,6 +34,20 @@ macro_rules! conformance {
                     super::$part::$clause(&super::on_disk(&directory).await).await;
                 }
             )*)*
+        }
+
+        mod s3 {
+            #[tokio::test]
+            #[ignore = "needs versitygw: run ./test"]
+            async fn every_clause_of_a_bucket_needs_versitygw() {
+                let gateway = super::Gateway::start().await;
+                $($(
+                    if !super::NOT_IN_A_BUCKET.contains(&stringify!($clause)) {
+                        println!("{}", stringify!($clause));
+                        Box::pin(super::$part::$clause(&gateway.storage(stringify!($clause)))).await;
+                    }
+                )*)*
+            }
         }
     };
 }
@@ -59,6 +73,7 @@ conformance! {
         nothing_goes_below_an_object
         a_rename_moves_over_what_is_there
         a_rename_of_nothing_fails
+        a_rename_replaces_no_prefix
         a_long_name_is_no_object
         a_touch_dates_what_is_there
         a_store_that_works_can_be_probed;
@@ -81,11 +96,14 @@ conformance! {
         the_first_key_of_a_tree_stands_for_all
         a_tree_takes_the_place_of_an_empty_prefix
         a_tree_refuses_what_is_there
+        a_tree_replaces_no_object
         a_deleted_tree_is_gone
         an_object_is_no_tree;
     commits:
         a_commit_does_all_its_steps
+        a_commit_makes_prefixes
         a_commit_ends_at_what_fails
+        content_after_a_failed_step_is_gone
         a_record_is_stored_with_the_first_step
         so_many_can_be_staged_and_no_more;
     staging:
@@ -104,6 +122,7 @@ conformance! {
         what_was_synced_can_be_taken_up
         what_is_held_can_not_be_taken_up
         a_taken_key_can_not_be_staged
+        a_prefix_can_not_be_staged
         aborted_content_is_gone
         content_of_another_digest_is_discarded
         report_p12_content_of_another_digest_goes_on
@@ -113,6 +132,28 @@ conformance! {
         each_action_is_reported_once
         a_failed_action_is_reported_as_failed;
 }
+
+/// What a bucket can't do, or does otherwise, and no rule of the registry needs.
+const NOT_IN_A_BUCKET: [&str; 15] = [
+    // There are no prefixes without objects, and objects may lie under the keys of others.
+    "made_prefixes_are_seen",
+    "empty_prefixes_go_in_order",
+    "removal_stops_at_what_is_full",
+    "a_prefix_stays_when_its_objects_go",
+    "a_prefix_is_no_object",
+    "nothing_goes_below_an_object",
+    "a_rename_replaces_no_prefix",
+    "a_tree_replaces_no_object",
+    "a_prefix_can_not_be_staged",
+    "a_commit_makes_prefixes",
+    "content_after_a_failed_step_is_gone",
+    "a_record_is_stored_with_the_first_step",
+    // A staged object is as it was at its last sync, and its state is stored with it.
+    "staged_content_can_be_taken_up",
+    "staged_content_is_seen",
+    // An object has the time of its last write.
+    "a_touch_dates_what_is_there",
+];
 
 async fn on_disk(directory: &tempfile::TempDir) -> Storage {
     Storage::filesystem(directory.path(), Durability::Full).await.unwrap()

@@ -6,7 +6,7 @@
 //! `storage/conformance` hold every back end to them.
 //!
 //! - **Objects.** [`put`](Storage::put) stores an object wholly or not at all. An [open object](Object) keeps its
-//!   bytes, whatever happens to its key.
+//!   bytes, whatever happens to its key; the read of a large object in a bucket fails once the object has changed.
 //! - **Versions.** A [`Stat`] has a [`Version`], which identifies the bytes at that moment. A put under a [`Condition`]
 //!   writes only to a key that is free, or whose object still has a given version. If several writers race, one wins.
 //! - **Durability.** A reported success survives a power cut, and a reader sees only what is durable. The exception is
@@ -37,7 +37,9 @@ mod memory;
 mod object;
 mod observer;
 mod operations;
+mod s3;
 mod sendfile;
+mod shared;
 mod staging;
 mod stat;
 
@@ -45,7 +47,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use {error::Result, filesystem::Filesystem, memory::Memory, staging::Upload};
+use {error::Result, filesystem::Filesystem, memory::Memory, s3::S3, staging::Upload};
 
 #[cfg(any(test, fuzzing))]
 pub(crate) use filesystem::fuzz_hash_state;
@@ -55,7 +57,9 @@ pub use error::{AppendError, StorageError};
 pub use key::Key;
 pub use object::Object;
 pub use observer::{Action, Observer};
+pub use s3::{BucketAccess, Credentials, S3Settings};
 pub use sendfile::FileRegion;
+pub use shared::SharedStore;
 pub use staging::{Staged, Staging, Verified};
 pub use stat::{Child, Condition, FreeSpace, Stat, Version};
 
@@ -99,6 +103,7 @@ pub struct Storage {
 enum Backend {
     Filesystem(Filesystem),
     Memory(Memory),
+    S3(S3),
 }
 
 /// Makes the same call on the back end of a [`Storage`].
@@ -107,6 +112,12 @@ macro_rules! dispatch {
         match &$storage.backend {
             $crate::storage::Backend::Filesystem($store) => $call,
             $crate::storage::Backend::Memory($store) => $call,
+            // Its futures are large, and a request to a store takes long enough. The type is hidden, so that the code of
+            // the future is not repeated wherever the operation is called.
+            $crate::storage::Backend::S3($store) => {
+                let call: ::futures_util::future::BoxFuture<'_, _> = Box::pin(async move { $call });
+                call.await
+            }
         }
     };
 }
@@ -136,6 +147,16 @@ impl Storage {
         Ok(Self { backend: Backend::Filesystem(Filesystem::open(root, durability).await?), observer: None })
     }
 
+    /// Opens the store in a bucket, which other processes may serve as well.
+    ///
+    /// A bucket that can't be written is served read-only, and so is one whose conditional writes do not decide races.
+    ///
+    /// # Errors
+    /// [`StorageError::Open`] for the operator: there are no credentials, the bucket does not exist, …
+    pub async fn s3(settings: S3Settings, access: BucketAccess) -> Result<Self, StorageError> {
+        Ok(Self { backend: Backend::S3(Box::pin(S3::open(settings, access)).await?), observer: None })
+    }
+
     /// Reports every action on this store, and on the clones made from now on, to `observer`.
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -160,6 +181,7 @@ impl Storage {
         match &self.backend {
             Backend::Filesystem(_) => "filesystem",
             Backend::Memory(_) => "inmemory",
+            Backend::S3(_) => "s3",
         }
     }
 

@@ -13,11 +13,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, future::Either};
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::task::JoinHandle;
 
-use super::{FileRegion, Stat, sendfile::is_cached};
+use super::{FileRegion, Stat, s3::RemoteObject, sendfile::is_cached};
 
 /// The most bytes of a piece. The server copies each piece into a buffer that it frees when the buffer grows beyond
 /// twice this size.
@@ -32,6 +32,13 @@ pub struct Object {
 
 #[derive(Clone, Debug)]
 enum Source {
+    Local(Local),
+    Remote(Arc<RemoteObject>),
+}
+
+/// Bytes on this machine.
+#[derive(Clone, Debug)]
+enum Local {
     File(Arc<File>),
     Memory(Bytes),
 }
@@ -42,11 +49,15 @@ impl Object {
     }
 
     pub(super) fn of_shared_file(file: Arc<File>, stat: Stat) -> Self {
-        Self { stat, source: Source::File(file) }
+        Self { stat, source: Source::Local(Local::File(file)) }
     }
 
     pub(super) fn of_memory(bytes: Bytes, stat: Stat) -> Self {
-        Self { stat, source: Source::Memory(bytes) }
+        Self { stat, source: Source::Local(Local::Memory(bytes)) }
+    }
+
+    pub(super) fn of_remote(object: RemoteObject) -> Self {
+        Self { stat: object.stat(), source: Source::Remote(Arc::new(object)) }
     }
 
     /// Its metadata.
@@ -62,7 +73,9 @@ impl Object {
     /// The object: it can be read all the same.
     pub fn into_delivery(self, range: Range<u64>) -> Result<FileRegion, Self> {
         match &self.source {
-            Source::File(file) if is_cached(file, range.start).is_ok() => Ok(FileRegion::new(Arc::clone(file), range)),
+            Source::Local(Local::File(file)) if is_cached(file, range.start).is_ok() => {
+                Ok(FileRegion::new(Arc::clone(file), range))
+            }
             _ => Err(self),
         }
     }
@@ -82,13 +95,19 @@ impl Object {
         self,
         ranges: Vec<Range<u64>>,
     ) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static {
-        Pieces { source: self.source, range: 0..0, later: ranges.into_iter(), reading: None, is_probing: true }
+        match self.source {
+            Source::Local(source) => {
+                let later = ranges.into_iter();
+                Either::Left(Pieces { source, range: 0..0, later, reading: None, is_probing: true })
+            }
+            Source::Remote(object) => Either::Right(object.pieces(ranges, PIECE_LEN)),
+        }
     }
 }
 
 #[derive(Debug)]
 struct Pieces {
-    source: Source,
+    source: Local,
     /// The rest of the current range.
     range: Range<u64>,
     /// The ranges after it.
@@ -103,8 +122,8 @@ impl Pieces {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
         let end = self.range.end.min(self.range.start.saturating_add(PIECE_LEN));
         let file = match &self.source {
-            Source::Memory(bytes) => return Poll::Ready(Ok(slice(bytes, self.range.start..end))),
-            Source::File(file) => file,
+            Local::Memory(bytes) => return Poll::Ready(Ok(slice(bytes, self.range.start..end))),
+            Local::File(file) => file,
         };
         if self.reading.is_none() && self.is_probing {
             match read_cached(file, self.range.start..end) {
@@ -205,7 +224,7 @@ mod tests {
     }
 
     fn pieces(file: &tempfile::NamedTempFile, is_probing: bool) -> Pieces {
-        let source = Source::File(Arc::new(file.reopen().unwrap()));
+        let source = Local::File(Arc::new(file.reopen().unwrap()));
         Pieces { source, range: 0..LEN, later: Vec::new().into_iter(), reading: None, is_probing }
     }
 

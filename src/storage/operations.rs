@@ -1,6 +1,7 @@
 //! The operations on a store. This is the one place that chooses the back end and reports to the observer.
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 
 use super::{
     Action, Backend, Child, Condition, FreeSpace, Key, Object, Pace, Staging, Stat, Step, Storage, StorageError,
@@ -12,7 +13,11 @@ impl Storage {
     /// Whether this store is read-only because it could not be written when it was opened.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        matches!(&self.backend, Backend::Filesystem(store) if store.is_read_only())
+        match &self.backend {
+            Backend::Filesystem(store) => store.is_read_only(),
+            Backend::Memory(_) => false,
+            Backend::S3(store) => store.is_read_only(),
+        }
     }
 
     /// Empties the caches. Later reads see the store as it is now, even if somebody else changed its files.
@@ -45,6 +50,7 @@ impl Storage {
         match &self.backend {
             Backend::Filesystem(store) => store.boot_id(),
             Backend::Memory(_) => "memory",
+            Backend::S3(_) => "s3",
         }
     }
 
@@ -190,6 +196,9 @@ impl Storage {
                     Ok(store.stage_among(key, algorithm, limit).await?.map(Upload::Filesystem))
                 }
                 Backend::Memory(store) => Ok(store.stage_among(key, algorithm, limit)?.map(Upload::Memory)),
+                Backend::S3(store) => {
+                    Ok(store.stage_among(key, algorithm, limit).boxed().await?.map(Box::new).map(Upload::S3))
+                }
             }
         };
         Ok(self.observed(Action::Writer, stage).await?.map(Staging))
@@ -205,6 +214,7 @@ impl Storage {
             match &self.backend {
                 Backend::Filesystem(store) => Ok(store.resume(key).await?.map(Upload::Filesystem)),
                 Backend::Memory(store) => Ok(store.resume(key)?.map(Upload::Memory)),
+                Backend::S3(store) => Ok(store.resume(key).boxed().await?.map(Box::new).map(Upload::S3)),
             }
         };
         Ok(self.observed(Action::Writer, resume).await?.map(Staging))

@@ -1,9 +1,9 @@
 //! Content on its way in: written and hashed in one pass, and only then given a name.
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{FutureExt as _, Stream};
 
-use super::{AppendError, BUFFERED_LEN, Object, StorageError, filesystem, memory};
+use super::{AppendError, BUFFERED_LEN, Object, StorageError, filesystem, memory, s3};
 use crate::oci::{Algorithm, Digest};
 
 /// Content that is being received. Only the holder of this value writes to it.
@@ -17,6 +17,7 @@ pub struct Staging(pub(super) Upload);
 pub(super) enum Upload {
     Filesystem(filesystem::Upload),
     Memory(memory::Upload),
+    S3(Box<s3::Upload>),
 }
 
 impl Staging {
@@ -41,6 +42,7 @@ impl Staging {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.append(body).await,
             Upload::Memory(upload) => upload.append(body).await,
+            Upload::S3(upload) => upload.append(body).await,
         }
     }
 
@@ -53,7 +55,7 @@ impl Staging {
     pub async fn written(&self) -> Result<Option<Object>, StorageError> {
         match &self.0 {
             Upload::Filesystem(upload) => upload.written().await.map(Some),
-            Upload::Memory(_) => Ok(None),
+            Upload::Memory(_) | Upload::S3(_) => Ok(None),
         }
     }
 
@@ -69,6 +71,7 @@ impl Staging {
                 upload.sync();
                 Ok(())
             }
+            Upload::S3(upload) => upload.sync().boxed().await,
         }
     }
 
@@ -80,6 +83,10 @@ impl Staging {
         match &mut self.0 {
             Upload::Filesystem(upload) => upload.roll_back().await,
             Upload::Memory(upload) => upload.roll_back(),
+            Upload::S3(upload) => {
+                upload.roll_back();
+                Ok(())
+            }
         }
     }
 
@@ -91,6 +98,7 @@ impl Staging {
         let digest = match &self.0 {
             Upload::Filesystem(upload) => upload.digest(algorithm).await?,
             Upload::Memory(upload) => upload.digest(algorithm)?,
+            Upload::S3(upload) => upload.digest(algorithm)?,
         };
         Ok(Staged { digest, len: self.0.offset(), upload: self.0 })
     }
@@ -109,6 +117,7 @@ impl Upload {
         match self {
             Self::Filesystem(upload) => upload.offset(),
             Self::Memory(upload) => upload.offset(),
+            Self::S3(upload) => upload.offset(),
         }
     }
 
@@ -119,6 +128,7 @@ impl Upload {
                 upload.discard();
                 Ok(())
             }
+            Self::S3(upload) => upload.discard().boxed().await,
         }
     }
 }

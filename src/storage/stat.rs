@@ -1,6 +1,6 @@
 //! The metadata of objects.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 /// The free space of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,34 @@ pub(super) enum Identity {
     File { device: u64, inode: u64, changed: (i64, i64) },
     /// The number of the write.
     Memory(u64),
+    /// The entity tag.
+    S3(ETag),
+}
+
+/// The entity tag of an object in a bucket, as the store spells it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct ETag {
+    len: u8,
+    text: [u8; 47],
+}
+
+impl ETag {
+    /// `None` if it is longer than any store's.
+    pub(super) fn new(etag: &str) -> Option<Self> {
+        let mut text = [0; 47];
+        text.get_mut(..etag.len())?.copy_from_slice(etag.as_bytes());
+        Some(Self { len: u8::try_from(etag.len()).ok()?, text })
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text[..usize::from(self.len)]).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// One name directly under a prefix.

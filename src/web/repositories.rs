@@ -26,7 +26,7 @@ const READS: usize = 8;
 /// Shows a page of the repositories that the viewer may see and that have a text in their name.
 pub(super) async fn show(state: &State, exchange: &Exchange<'_>, catalog: &Catalog) -> Result<HttpResponse, PageError> {
     let wanted = exchange.query().one("q")?.unwrap_or_default().trim();
-    let names = catalog.containing(&wanted.to_lowercase()).await;
+    let names = catalog.containing(&wanted.to_lowercase()).await?;
     let part = Part::of(exchange.query().one("page")?, names.len(), ROWS);
     let rows = stream::iter(&names[part.range.clone()]).map(|name| row(exchange, name)).buffered(READS);
     let rows: Vec<(RepositoryName, TagSummary)> = rows.try_collect().await?;

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use wharf::{
     config::{Address, Config, Listen, Store},
     server::{self, Server},
+    storage::{Credentials, S3Settings},
 };
 
 use crate::support::{answer::Answer, wait::holds_within};
@@ -47,9 +48,10 @@ impl TestRegistry {
         [Self::memory(), Self::filesystem()]
     }
 
-    /// One with its store in memory and settings of the test's own.
+    /// One with its store in memory and settings of the test's own; in a bucket, if `WHARF_TEST_BUCKET` names one: see
+    /// `./test`.
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = settings(Store::Memory);
+        let mut config = settings(bucket().unwrap_or(Store::Memory));
         change(&mut config);
         Self::start(config, None)
     }
@@ -68,6 +70,11 @@ impl TestRegistry {
         // send.
         let client = Client::builder().pool_max_idle_per_host(0).redirect(Policy::none()).no_proxy().build().unwrap();
         Self { server: Some(server), config, directory, client }
+    }
+
+    /// Whether its store is a bucket.
+    pub(crate) fn is_in_bucket(&self) -> bool {
+        matches!(self.config.storage.store, Store::S3(_))
     }
 
     /// Stops it, letting what is under way end, and starts it again on the same store.
@@ -168,6 +175,15 @@ impl TestRegistry {
     pub(crate) async fn put_manifest(&self, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
         Answer::of(self.request(Method::PUT, path).header("Content-Type", content_type).body(body)).await
     }
+}
+
+/// A part of its own of the bucket `bucket` at the endpoint that a variable names.
+fn bucket() -> Option<Store> {
+    let endpoint = std::env::var("WHARF_TEST_BUCKET").ok()?.parse().unwrap();
+    let (access_key, secret_key) = ("id".to_owned(), "key".to_owned());
+    let credentials = Some(Credentials { access_key, secret_key, session_token: None });
+    let root = uuid::Uuid::new_v4().to_string();
+    Some(Store::S3(Box::new(S3Settings { root, credentials, ..S3Settings::new("bucket", endpoint) })))
 }
 
 fn settings(store: Store) -> Config {

@@ -136,6 +136,11 @@ async fn report_a5_content_is_never_taken_for_an_answer() {
             for _ in 0..2 {
                 assert_eq!(connection.write(get.as_bytes()).answer().expect(200).body, content.as_bytes());
             }
+            if registry.is_in_bucket() {
+                // What is wrong ends the connection, also before an answer that the store has not sent yet.
+                connection.write(b"GET / HTTP/9\r\n\r\n").answer().expect(400);
+                continue;
+            }
             let whole = raw::exchange(&registry, format!("{get}GET / HTTP/9\r\n\r\n").as_bytes());
             let head = whole.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
             assert_eq!(&whole[head..head + content.len()], content.as_bytes());

@@ -6,6 +6,7 @@ pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod engine;
+pub(crate) mod gateway;
 pub(crate) mod http;
 pub(crate) mod image;
 pub(crate) mod raw;

@@ -124,6 +124,9 @@ impl Launch {
                 }
                 command.args(["serve", "--ready-file"]).arg(&ready).env("REGISTRY_HTTP_ADDR", "127.0.0.1:0");
                 command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &self.root);
+                if let Ok(endpoint) = env::var("WHARF_TEST_BUCKET") {
+                    command.envs(in_bucket(&endpoint, &self.root));
+                }
             }
             Program::Registry2 | Program::Registry3 => {
                 let config = scratch.path().join("config.yml");
@@ -139,6 +142,18 @@ impl Launch {
         server.wait_until_ready(self.program, &ready)?;
         Ok(server)
     }
+}
+
+/// The variables for a store in the bucket `bucket` of an endpoint, in place of the directory `root`.
+fn in_bucket(endpoint: &str, root: &Path) -> [(&'static str, String); 6] {
+    [
+        ("REGISTRY_STORAGE", "s3".to_owned()),
+        ("REGISTRY_STORAGE_S3_BUCKET", "bucket".to_owned()),
+        ("REGISTRY_STORAGE_S3_REGIONENDPOINT", endpoint.to_owned()),
+        ("REGISTRY_STORAGE_S3_ROOTDIRECTORY", root.display().to_string()),
+        ("REGISTRY_STORAGE_S3_ACCESSKEY", "id".to_owned()),
+        ("REGISTRY_STORAGE_S3_SECRETKEY", "key".to_owned()),
+    ]
 }
 
 /// The settings of registry:2 that make it do what wharf does without any.

@@ -131,7 +131,7 @@ fn wrong_values_name_their_variable() {
         ("REGISTRY_HTTP_HEADERS", "x", "a table was expected"),
         ("REGISTRY_HTTP", "x", "a table was expected, not a single value; its settings are http.addr, "),
         ("REGISTRY_HTTP", "{adr: x}", "did you mean `http.addr`?"),
-        ("REGISTRY_STORAGE", "s3", "none of filesystem, inmemory"),
+        ("REGISTRY_STORAGE", "swift", "none of filesystem, inmemory, s3"),
         ("REGISTRY_MIDDLEWARE_STORAGE", "[{name: x}]", "middleware is not supported"),
     ];
     for (name, value, expected) in cases {

@@ -12,6 +12,9 @@ use crate::{
 
 const PUSH_AGAIN: &str = "set aside, and never served: push it again, and look at the disk";
 
+/// A bucket is only changed while no node serves it.
+const NOT_SET_ASIDE: &str = "push it again; --repair sets it aside, so that it is never served";
+
 impl Inspector {
     /// Reads every blob and every manifest.
     pub(super) async fn check_contents(&mut self) -> Result<(), FsckError> {
@@ -60,7 +63,11 @@ impl Inspector {
             Ok(true) => {}
             // Gone meanwhile, and nothing was set aside.
             Ok(false) if !self.is_damaged(digest).await? && !self.registry.is_read_only() => return Ok(()),
-            Ok(false) => self.account.problem(digest, "is not what its digest says", PUSH_AGAIN).await,
+            Ok(false) => {
+                let is_aside = self.registry.storage().is_alone();
+                let todo = if is_aside { PUSH_AGAIN } else { NOT_SET_ASIDE };
+                self.account.problem(digest, "is not what its digest says", todo).await;
+            }
             Err(StorageError::Read { source }) => {
                 let what = format!("can't be read: {source}");
                 self.account.problem(digest, what, "look at the disk").await;

@@ -67,7 +67,8 @@ impl Inspector {
             let what = format!("has {uploads} uploads that another registry began; they are purged in time");
             self.account.note(&repository.name, what).await;
         }
-        if repository.is_whole().await? {
+        // A bucket has no directories that other registries could miss.
+        if self.registry.storage().is_shared() || repository.is_whole().await? {
             return Ok(());
         }
         let alone = repository.locks().exclusive(&repository.name).await;

@@ -9,10 +9,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::FutureExt as _;
 use tokio::sync::SetOnce;
 
 use super::Holds;
-use crate::{oci::RepositoryName, registry::Registry};
+use crate::{
+    oci::RepositoryName,
+    registry::{Registry, RegistryError},
+};
 
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,24 +110,48 @@ impl Names {
 impl Registry {
     /// The repositories after `last` that hold a manifest and that the caller may see, `limit` at most, in byte order
     /// of the whole name. Waits until the names were read.
+    ///
+    /// # Errors
+    /// The error of a store that is shared.
     pub async fn list_repositories(
         &self,
         last: Option<&str>,
         limit: usize,
-        may_see: impl Fn(&RepositoryName) -> bool,
-    ) -> Page<RepositoryName> {
+        may_see: impl Fn(&RepositoryName) -> bool + Sync,
+    ) -> Result<Page<RepositoryName>, RegistryError> {
         let catalog = &self.0.catalog;
         catalog.loaded.wait().await;
+        if let Some(store) = self.storage().shared() {
+            return Ok(self.list_shared(store, last, limit, &may_see).boxed().await?);
+        }
         let names = catalog.names();
         let after = last.map_or(Unbounded, Excluded);
         let listed = names.known.range::<str, _>((after, Unbounded));
         let seen = listed.filter(|(name, holds)| **holds == Holds::Manifests && may_see(name));
-        Page::of(seen.map(|(name, _)| name.clone()), limit)
+        Ok(Page::of(seen.map(|(name, _)| name.clone()), limit))
+    }
+
+    /// The names of all repositories, also of those that hold only blobs; of a shared store, only of those that got
+    /// their blobs from this process, and some names twice. Waits until they were read.
+    pub(in crate::registry) async fn all_names(&self) -> Result<Vec<RepositoryName>, RegistryError> {
+        let mut names = self.0.catalog.all().await;
+        if self.storage().is_shared() {
+            names.extend(self.list_repositories(None, usize::MAX, |_| true).await?.entries);
+        }
+        Ok(names)
     }
 }
 
 /// Reads the names from the store.
 pub(in crate::registry) async fn load(registry: Registry) {
+    if let Some(store) = registry.storage().shared() {
+        if !registry.is_read_only()
+            && let Err(error) = registry.refresh_catalog(store).await
+        {
+            tracing::error!(%error, "the list of repositories can't be compared with the bucket");
+        }
+        return registry.0.catalog.fill(BTreeMap::new());
+    }
     let names = read_names(&registry).await;
     registry.0.catalog.fill(names);
     if registry.is_read_only() {

@@ -26,8 +26,9 @@ pub(in crate::registry) trait List: Default + Send + Sync + 'static {
     /// The list, if it is known.
     fn seen(state: &RepositoryState) -> Option<&Self>;
 
-    /// Makes it from what is in the store. Others may change that meanwhile.
-    fn read(repository: &Repository) -> impl Future<Output = Result<Self, StorageError>> + Send;
+    /// Makes it from what is in the store, and from an earlier list if that is known. Others may change the store
+    /// meanwhile.
+    fn read(repository: &Repository, before: Option<Self>) -> impl Future<Output = Result<Self, StorageError>> + Send;
 
     /// Follows a change. To follow one twice must be the same as once.
     fn apply(&mut self, change: Self::Change);
@@ -85,6 +86,9 @@ impl Repository {
     /// Locks the repository, shared, with a list of it known. Changes to the repository do not wait while the list is
     /// read.
     pub(in crate::registry) async fn with<L: List>(&self) -> Result<Shared, StorageError> {
+        if self.storage().is_shared() {
+            return self.read_anew::<L>().await;
+        }
         let state = self.locks().shared(&self.name).await;
         if L::seen(&state).is_some() {
             return Ok(state);
@@ -96,7 +100,7 @@ impl Repository {
         if L::seen(&state).is_none() {
             L::of(&mut state).begin();
             drop(state);
-            let read = L::read(self).await;
+            let read = L::read(self, None).await;
             state = self.locks().exclusive(&self.name).await;
             if !L::of(&mut state).end(read?) {
                 self.know::<L>(&mut state).await?;
@@ -111,10 +115,21 @@ impl Repository {
         &self,
         state: &'a mut RepositoryState,
     ) -> Result<&'a L, StorageError> {
-        if L::seen(state).is_none() {
-            *L::of(state) = Known::All(L::read(self).await?);
+        if L::seen(state).is_none() || self.storage().is_shared() {
+            *L::of(state) = Known::All(L::read(self, None).await?);
         }
         Ok(L::seen(state).expect("it has just been read"))
+    }
+
+    /// [`Repository::with`], where another process may have changed the list since it was read.
+    async fn read_anew<L: List>(&self) -> Result<Shared, StorageError> {
+        let _listing = self.locks().listing(&self.name).await;
+        let before = std::mem::take(L::of(&mut *self.locks().exclusive(&self.name).await));
+        let before = if let Known::All(list) = before { Some(list) } else { None };
+        let read = L::read(self, before).await?;
+        let mut state = self.locks().exclusive(&self.name).await;
+        *L::of(&mut state) = Known::All(read);
+        Ok(state.downgrade())
     }
 }
 

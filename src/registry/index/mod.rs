@@ -5,6 +5,7 @@ mod holdings;
 mod known;
 mod push_times;
 mod referrers_index;
+mod shared_catalog;
 mod tags_index;
 
 pub use self::{catalog_index::Page, referrers_index::ReferrersPage};

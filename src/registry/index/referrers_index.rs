@@ -1,7 +1,7 @@
 //! Which manifests of a repository have which subject, in memory.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Bound::{Excluded, Unbounded},
 };
 
@@ -24,6 +24,8 @@ pub struct ReferrersPage {
 pub(in crate::registry) struct ReferrersIndex {
     by_subject: HashMap<Digest, BTreeMap<Digest, Descriptor>>,
     subjects: HashMap<Digest, Digest>,
+    /// The manifests without a subject; only of a shared store, where the list is read again and again.
+    others: HashSet<Digest>,
 }
 
 /// A change of a manifest of a repository.
@@ -65,6 +67,25 @@ impl ReferrersIndex {
                 self.by_subject.remove(&subject);
             }
         }
+    }
+
+    /// Forgets the manifests that are not among `digests`; returns those of `digests` that are not known.
+    pub(in crate::registry) fn follow(&mut self, digests: Vec<Digest>) -> Vec<Digest> {
+        let there: HashSet<&Digest> = digests.iter().collect();
+        self.others.retain(|digest| there.contains(digest));
+        let gone: Vec<Digest> = self.subjects.keys().filter(|digest| !there.contains(digest)).cloned().collect();
+        for digest in &gone {
+            self.remove(digest);
+        }
+        digests
+            .into_iter()
+            .filter(|digest| !self.others.contains(digest) && !self.subjects.contains_key(digest))
+            .collect()
+    }
+
+    /// Notes a manifest that has no subject.
+    pub(in crate::registry) fn note_other(&mut self, digest: Digest) {
+        self.others.insert(digest);
     }
 
     /// Everything that has a referrer.

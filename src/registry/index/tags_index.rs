@@ -57,7 +57,7 @@ impl List for TagIndex {
         state.tags.all()
     }
 
-    async fn read(repository: &Repository) -> Result<Self, StorageError> {
+    async fn read(repository: &Repository, _: Option<Self>) -> Result<Self, StorageError> {
         let mut found = Vec::new();
         for tags in repository.tag_names().await?.chunks(AT_A_TIME) {
             let links: Vec<_> = tags.iter().map(|tag| layout::tag_current(&repository.name, tag)).collect();

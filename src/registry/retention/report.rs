@@ -66,6 +66,9 @@ pub enum RetentionError {
     /// The store takes no writes.
     #[error("the store is read-only")]
     ReadOnly,
+    /// Several processes may serve the store.
+    #[error("tags of a bucket are removed by `wharf retention`, while no node serves it")]
+    Shared,
     /// A part of the store can't be seen.
     #[error("no tag is removed while a part of the store can't be seen: {0}")]
     Gap(String),

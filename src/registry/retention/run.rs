@@ -56,6 +56,9 @@ impl Registry {
         if self.is_read_only() && !run.dry_run {
             return Err(RetentionError::ReadOnly);
         }
+        if !self.storage().is_alone() && !run.dry_run {
+            return Err(RetentionError::Shared);
+        }
         let this = self.clone();
         let work = async move { this.retain_by(&retention, run, events).await };
         self.run(work, RetentionError::BrokenOff).await

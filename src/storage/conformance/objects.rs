@@ -211,6 +211,11 @@ pub(super) async fn a_rename_of_nothing_fails(storage: &Storage) {
     put(storage, "a/b", "x").await;
     assert!(storage.rename(&key("c"), &key("d")).await.is_err());
     assert!(storage.rename(&key("a"), &key("d")).await.is_err());
+    assert_eq!(read(storage, "a/b").await.as_deref(), Some("x"));
+}
+
+pub(super) async fn a_rename_replaces_no_prefix(storage: &Storage) {
+    put(storage, "a/b", "x").await;
     assert!(matches!(storage.rename(&key("a/b"), &key("a")).await, Err(StorageError::Exists)));
     assert_eq!(read(storage, "a/b").await.as_deref(), Some("x"));
 }

@@ -194,6 +194,10 @@ pub(super) async fn a_taken_key_can_not_be_staged(storage: &Storage) {
     assert!(matches!(stage().await, Err(StorageError::Exists)));
     put(storage, "a/b", "x").await;
     assert!(matches!(storage.stage(&key("a/b"), Algorithm::Sha256).await, Err(StorageError::Exists)));
+}
+
+pub(super) async fn a_prefix_can_not_be_staged(storage: &Storage) {
+    put(storage, "a/b", "x").await;
     assert!(matches!(storage.stage(&key("a"), Algorithm::Sha256).await, Err(StorageError::Exists)));
     assert!(matches!(storage.stage(&key("a/b/c"), Algorithm::Sha256).await, Err(StorageError::Exists)));
 }

@@ -23,10 +23,13 @@ pub(super) async fn a_tree_takes_the_place_of_an_empty_prefix(storage: &Storage)
 
 pub(super) async fn a_tree_refuses_what_is_there(storage: &Storage) {
     put(storage, "t/latest/index/old", "x").await;
-    put(storage, "t/object", "y").await;
     let put = storage.put_tree(&key("t/latest"), tree()).await;
     assert!(matches!(put, Err(StorageError::Exists)), "{put:?}");
     assert_eq!(children(storage, "t/latest").await, ["index/"]);
+}
+
+pub(super) async fn a_tree_replaces_no_object(storage: &Storage) {
+    put(storage, "t/object", "y").await;
     let object = vec![(key("t/object/a"), Bytes::from("z"))];
     let put = storage.put_tree(&key("t/object"), object).await;
     assert!(matches!(put, Err(StorageError::Exists)), "{put:?}");

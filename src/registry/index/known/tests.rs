@@ -29,7 +29,7 @@ impl List for Entries {
         unreachable!("it is in no repository")
     }
 
-    async fn read(_: &Repository) -> Result<Self, StorageError> {
+    async fn read(_: &Repository, _: Option<Self>) -> Result<Self, StorageError> {
         unreachable!("it is in no repository")
     }
 
@@ -123,7 +123,7 @@ async fn changes_go_on_while_the_tags_are_read() {
     }
     let moved = repository.resolve(&tag("moves")).await.unwrap().unwrap();
     // So that what the start reads is not what waits here.
-    registry.list_repositories(None, 1, |_| true).await;
+    registry.list_repositories(None, 1, |_| true).await.unwrap();
     let threads = storage.batch_threads().unwrap();
     let taken = threads.acquire_many(u32::try_from(threads.available_permits()).unwrap()).await.unwrap();
     let mut list = std::pin::pin!(repository.list_tags(None, 10));

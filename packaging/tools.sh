@@ -19,6 +19,6 @@ need_tool() {
     if [ -e "$mark" ]; then return; fi
     # The program runs for a second, so a fast build matters more than a fast program.
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-        cargo install --quiet --locked --force --root "$tools" --target-dir "$tools/build" "$1@$2" &&
-        rm -rf "$tools/build" && touch "$mark"
+        cargo install --quiet --locked --force --root "$tools" --target-dir "$tools/build-$1" "$1@$2" &&
+        rm -rf "$tools/build-$1" && touch "$mark"
 }

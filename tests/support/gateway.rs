@@ -1,4 +1,4 @@
-//! An object store: versitygw over a directory, with as many endpoints as a test wants.
+//! An object store: versitygw over a directory, with as many endpoints as a test wants; or MinIO.
 
 use std::{
     fs,
@@ -13,6 +13,9 @@ use super::{
     wait::{eventually, kill},
 };
 
+const ACCESS_KEY: &str = "wharf";
+const SECRET_KEY: &str = "only-for-tests";
+
 /// A store with the empty bucket `bucket`; it ends with its value.
 pub(crate) struct Gateway {
     directory: tempfile::TempDir,
@@ -23,6 +26,7 @@ impl Gateway {
     pub(crate) fn start(endpoints: usize) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::create_dir_all(directory.path().join("store/bucket")).unwrap();
+        let endpoints = if is_minio() { 1 } else { endpoints };
         let endpoints = (0..endpoints).map(|number| endpoint(directory.path(), number)).collect();
         Self { directory, endpoints }
     }
@@ -47,8 +51,8 @@ impl Gateway {
             ("REGISTRY_STORAGE", "s3"),
             ("REGISTRY_STORAGE_S3_BUCKET", "bucket"),
             ("REGISTRY_STORAGE_S3_REGIONENDPOINT", self.url(endpoint)),
-            ("REGISTRY_STORAGE_S3_ACCESSKEY", "id"),
-            ("REGISTRY_STORAGE_S3_SECRETKEY", "key"),
+            ("REGISTRY_STORAGE_S3_ACCESSKEY", ACCESS_KEY),
+            ("REGISTRY_STORAGE_S3_SECRETKEY", SECRET_KEY),
         ]
     }
 
@@ -57,7 +61,7 @@ impl Gateway {
     }
 
     pub(crate) fn url(&self, endpoint: usize) -> &str {
-        &self.endpoints[endpoint].1
+        &self.endpoints[endpoint % self.endpoints.len()].1
     }
 
     /// Where the bucket's objects are.
@@ -96,12 +100,26 @@ fn endpoint(directory: &Path, number: usize) -> (Child, String) {
     // An address that no other test has: of two programs that want one port, the second would not serve.
     let [_, a, b, c] = rand::random::<[u8; 4]>();
     let address = format!("127.{a}.{b}.{}:{}", c.clamp(1, 254), free_port());
-    let mut command = Command::new(find("versitygw"));
-    command.args(["--access", "id", "--secret", "key", "--quiet", "--port", &address]);
-    command.arg("--access-log").arg(log(directory, number)).arg("posix").arg(directory.join("store"));
+    let mut command = if is_minio() {
+        let mut command = Command::new(find("minio"));
+        command.env("MINIO_ROOT_USER", ACCESS_KEY).env("MINIO_ROOT_PASSWORD", SECRET_KEY).env("MINIO_BROWSER", "off");
+        command.args(["server", "--quiet", "--address", &address]).arg(directory.join("store"));
+        command
+    } else {
+        let mut command = Command::new(find("versitygw"));
+        command.args(["--access", ACCESS_KEY, "--secret", SECRET_KEY, "--quiet", "--port", &address]);
+        command.arg("--access-log").arg(log(directory, number)).arg("posix").arg(directory.join("store"));
+        command
+    };
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    eventually("versitygw answers", || TcpStream::connect(&address).is_ok());
+    eventually("the object store answers", || TcpStream::connect(&address).is_ok());
     (child, format!("http://{address}"))
+}
+
+/// Whether the store is MinIO, because `WHARF_TEST_OBJECT_STORE=minio` says so. It has one endpoint, no log, and files
+/// of its own.
+fn is_minio() -> bool {
+    std::env::var("WHARF_TEST_OBJECT_STORE").is_ok_and(|store| store == "minio")
 }
 
 fn log(directory: &Path, number: usize) -> PathBuf {

@@ -1,4 +1,4 @@
-//! An object store: versitygw over a directory, with as many endpoints as a test wants; or MinIO.
+//! An object store: versitygw over a directory, with as many endpoints as a test wants; or `MinIO`.
 
 use std::{
     fs,
@@ -116,8 +116,8 @@ fn endpoint(directory: &Path, number: usize) -> (Child, String) {
     (child, format!("http://{address}"))
 }
 
-/// Whether the store is MinIO, because `WHARF_TEST_OBJECT_STORE=minio` says so. It has one endpoint, no log, and files
-/// of its own.
+/// Whether the store is `MinIO`, because `WHARF_TEST_OBJECT_STORE=minio` says so. It has one endpoint, no log, and
+/// files of its own.
 fn is_minio() -> bool {
     std::env::var("WHARF_TEST_OBJECT_STORE").is_ok_and(|store| store == "minio")
 }

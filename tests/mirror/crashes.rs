@@ -19,7 +19,7 @@ use crate::{
         image::Image,
         server::{Launch, Program, Server},
         store::expect_honest_blobs,
-        wait::{eventually, pass},
+        wait::pass,
     },
 };
 
@@ -118,7 +118,7 @@ const MOMENTS: [Option<u64>; 8] = [Some(30), Some(250), Some(800), None, Some(15
 fn wait_for(moment: Option<u64>, server: &Server) {
     match moment {
         Some(milliseconds) => pass(Duration::from_millis(milliseconds), "the moment of the end"),
-        None => eventually("something is evicted", || server.log().contains("evicted")),
+        None => server.expect_logged("evicted"),
     }
 }
 

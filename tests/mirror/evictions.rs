@@ -14,7 +14,7 @@ use crate::{
         image::{Blob, IMAGE_MANIFEST, Image, Manifest},
         server::{Launch, Program, Server},
         store::expect_honest_blobs,
-        wait::{eventually, pass},
+        wait::pass,
     },
 };
 
@@ -69,7 +69,7 @@ fn a_kill_in_an_eviction_leaves_a_clean_store_and_pushed_images_whole() {
                     }
                 }
             });
-            eventually("something is evicted", || server.log().contains("unused for the longest time"));
+            server.expect_logged("unused for the longest time");
             pass(std::time::Duration::from_millis(37 * round), "any moment of an eviction");
             is_killed.store(true, SeqCst);
             server.signal_kill();
@@ -113,7 +113,7 @@ fn what_is_pulled_often_stays_beside_images_with_the_same_base() {
         pull(at);
         pull(0);
     }
-    assert!(server.log().contains("unused for the longest time"), "{}", server.log());
+    server.expect_logged("unused for the longest time");
     let fetched = hub.seen().iter().filter(|seen| seen.method == "GET" && seen.path.contains("/r0/manifests/")).count();
     assert_eq!(fetched, 1, "it was evicted: {}", server.log());
 }

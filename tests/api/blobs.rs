@@ -5,7 +5,7 @@ use reqwest::Method;
 use crate::{
     content::{sha256, sha512},
     registry::TestRegistry,
-    support::answer::Answer,
+    support::{answer::Answer, store},
 };
 
 #[tokio::test]
@@ -115,8 +115,7 @@ async fn a_sha512_blob_is_another_name_for_its_bytes_only() {
 async fn content_that_lost_its_bytes_is_missing_until_it_is_pushed_again() {
     let registry = TestRegistry::filesystem();
     let digest = registry.push_blob("a", b"bytes").await;
-    let hex = &digest["sha256:".len()..];
-    let data = registry.root().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
+    let data = store::blob(registry.root(), &digest);
     std::fs::write(&data, b"").unwrap();
     registry.head(&format!("/v2/a/blobs/{digest}")).await.expect(404);
     registry.get(&format!("/v2/a/blobs/{digest}")).await.refused(404, "BLOB_UNKNOWN");

@@ -7,7 +7,7 @@ use wharf::oci::MediaType;
 use crate::{
     content::{CONFIG, Image, LAYER, descriptor, sha256},
     registry::TestRegistry,
-    support::answer::Answer,
+    support::{answer::Answer, store},
 };
 
 async fn put(registry: &TestRegistry, tag: &str, media_type: &str, body: &Value) -> Answer {
@@ -158,8 +158,7 @@ async fn report_a_wrong_size_finds_damage() {
     let registry = TestRegistry::filesystem();
     let image = registry.image("a", "image", "image").await;
     let digest = sha256(&image.layer);
-    let hex = &digest["sha256:".len()..];
-    let data = registry.root().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
+    let data = store::blob(registry.root(), &digest);
     std::fs::write(&data, b"cut").unwrap();
     let path = "/v2/a/manifests/again";
     let refused = registry.put_manifest(path, MediaType::OCI_MANIFEST, image.manifest.clone()).await;

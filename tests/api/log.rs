@@ -5,9 +5,10 @@ use tempfile::TempDir;
 
 use crate::{
     content::{Image, sha256},
-    support::raw::Connection,
     support::{
+        raw::Connection,
         server::{Launch, Program, Server},
+        store,
         wait::eventually,
     },
 };
@@ -154,8 +155,7 @@ fn a_download_that_breaks_off_on_our_side_is_told_to_the_operator() {
     let mut connection = Connection::to(program.addr());
     let head = connection.write(request.as_bytes()).head();
     assert_eq!((head.status, head.value("content-length")), (200, content.len().to_string().as_str()));
-    let hex = &digest["sha256:".len()..];
-    let data = program.root().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
+    let data = store::blob(program.root(), &digest);
     std::fs::File::options().write(true).open(data).unwrap().set_len(0).unwrap();
     assert!(connection.rest().len() < content.len());
     let written = program.end();

@@ -8,7 +8,7 @@ use wharf::oci::MediaType;
 use crate::{
     content::{Image, sha256, sha512},
     registry::TestRegistry,
-    support::answer::Answer,
+    support::{answer::Answer, store},
 };
 
 #[tokio::test]
@@ -69,8 +69,7 @@ async fn f2_a_manifest_is_what_its_digest_says() {
 async fn f2_damaged_bytes_are_never_served_and_a_push_heals_them() {
     let registry = TestRegistry::filesystem();
     let image = registry.image("a", "1", "image").await;
-    let hex = &image.digest["sha256:".len()..];
-    let data = registry.root().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data");
+    let data = store::blob(registry.root(), &image.digest);
     let mut damaged = image.manifest.to_vec();
     damaged[10] ^= 1;
     std::fs::write(&data, damaged).unwrap();

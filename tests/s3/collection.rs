@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Output,
     time::{Duration, SystemTime},
 };
@@ -10,6 +10,7 @@ use std::{
 use crate::support::{
     gateway::Gateway,
     image::{Blob, Image},
+    store,
     wait::{eventually, kill, pass},
 };
 
@@ -32,8 +33,7 @@ fn refusal(gateway: &Gateway, arguments: &[&str]) -> String {
 }
 
 fn data(gateway: &Gateway, digest: &str) -> PathBuf {
-    let hex = digest.strip_prefix("sha256:").unwrap();
-    gateway.objects().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data")
+    store::blob(&gateway.objects(), digest)
 }
 
 /// Makes the entries of processes older than any counts.
@@ -198,7 +198,7 @@ fn fsck_finds_and_mends_what_is_damaged_in_a_bucket_needs_versitygw() {
     repository.push("v1", &image);
     repository.push_blob(&lost);
     let damaged = image.blobs().last().unwrap();
-    overwrite(&data(&gateway, damaged.digest()), b"damaged");
+    fs::write(data(&gateway, damaged.digest()), b"damaged").unwrap();
     fs::remove_file(data(&gateway, lost.digest())).unwrap();
     // While the node serves, it is only looked.
     let output = gateway.wharf(&["fsck"]);
@@ -219,10 +219,4 @@ fn fsck_finds_and_mends_what_is_damaged_in_a_bucket_needs_versitygw() {
     repository.expect_image("v1", &image);
     node.stop();
     assert!(said(&gateway.wharf(&["fsck", "--repair"])).contains("0 problems"));
-}
-
-/// Changes the bytes of an object behind the store's back.
-fn overwrite(path: &Path, bytes: &[u8]) {
-    let mut file = File::options().write(true).truncate(true).open(path).unwrap();
-    std::io::Write::write_all(&mut file, bytes).unwrap();
 }

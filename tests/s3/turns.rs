@@ -1,26 +1,25 @@
 //! A bucket that registry:3 and wharf serve in turns.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::support::{
     gateway::Gateway,
     image::{Image, Index},
+    store,
 };
 
 /// The objects of the registry, without those of wharf's own.
-fn objects(root: &Path) -> BTreeMap<String, Vec<u8>> {
-    let (mut found, mut unread) = (BTreeMap::new(), vec![root.join("docker")]);
-    while let Some(directory) = unread.pop() {
-        for entry in fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                unread.push(path);
-            } else {
-                found.insert(path.strip_prefix(root).unwrap().display().to_string(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
+fn objects(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let docker = root.join("docker");
+    let with_bytes = |path: PathBuf| {
+        let bytes = fs::read(docker.join(&path)).unwrap();
+        (path, bytes)
+    };
+    store::files(&docker).into_iter().map(with_bytes).collect()
 }
 
 #[test]
@@ -88,9 +87,7 @@ fn a_push_heals_a_link_without_bytes_needs_versitygw() {
     nodes[0].http().repository("a").push("v1", &image);
     // As the collector of registry:3 leaves it.
     for blob in image.blobs() {
-        let hex = blob.digest().strip_prefix("sha256:").unwrap();
-        let directory = gateway.objects().join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex);
-        fs::remove_dir_all(directory).unwrap();
+        fs::remove_dir_all(store::blob(&gateway.objects(), blob.digest()).parent().unwrap()).unwrap();
     }
     let repository = nodes[1].http().repository("a");
     for blob in image.blobs() {

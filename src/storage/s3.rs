@@ -42,7 +42,7 @@ use crate::oci::Algorithm;
 use self::{
     reading::Opened,
     request::{Bucket, failure},
-    upload::{Held, Lease},
+    upload::{Held, Hold},
 };
 
 pub(super) use self::{reading::RemoteObject, upload::Upload};
@@ -125,7 +125,7 @@ impl S3 {
     }
 
     pub(super) async fn probe(&self) -> Result<()> {
-        let key = Key::new(OWN_PREFIX).then("probe").then(&Uuid::new_v4().to_string());
+        let key = probe_key();
         self.bucket.store(key.as_str(), Bytes::from_static(b"probe"), Condition::IfAbsent).await?;
         self.bucket.remove(key.as_str()).await
     }
@@ -273,18 +273,18 @@ impl S3 {
         {
             return Ok(None);
         }
-        let lease = Lease::take(&self.held, key).ok_or(StorageError::Exists)?;
-        Upload::create(&self.bucket, lease, algorithm).await.map(Some)
+        let hold = Hold::take(&self.held, key).ok_or(StorageError::Exists)?;
+        Upload::create(&self.bucket, hold, algorithm).await.map(Some)
     }
 
     pub(super) async fn resume(&self, key: &Key) -> Result<Option<Upload>> {
-        let lease = Lease::take(&self.held, key).ok_or(StorageError::Busy)?;
-        Upload::reopen(&self.bucket, lease).await
+        let hold = Hold::take(&self.held, key).ok_or(StorageError::Busy)?;
+        Upload::reopen(&self.bucket, hold).await
     }
 
     pub(super) async fn discard_staging(&self, key: &Key) -> Result<bool> {
-        match Lease::take(&self.held, key) {
-            Some(lease) => upload::expire(&self.bucket, lease).await,
+        match Hold::take(&self.held, key) {
+            Some(hold) => upload::expire(&self.bucket, hold).await,
             None => Ok(false),
         }
     }
@@ -310,6 +310,11 @@ impl S3 {
         }
         done
     }
+}
+
+/// A key that no other process writes to, for a try.
+fn probe_key() -> Key {
+    Key::new(OWN_PREFIX).then("probe").then(&Uuid::new_v4().to_string())
 }
 
 /// The results of requests, of which a few are under way at a time, in the same order.

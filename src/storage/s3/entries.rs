@@ -82,7 +82,7 @@ impl Bucket {
     /// # Errors
     /// [`StorageError::Open`]: a node serves it, another process has it alone, or the store takes late requests.
     pub(super) async fn take_alone(self: &Arc<Self>) -> Result<()> {
-        let mark = Key::new(OWN_PREFIX).then("probe").then(&Uuid::new_v4().to_string());
+        let mark = super::probe_key();
         let (_, now) = self.write_entry(&mark, Condition::Any).await?;
         let late = CallDate::At(now - SIGNATURE - RENEWAL);
         let answer = self.send(Call::new("write", Method::PUT, mark.as_str()).dated(late)).await?;

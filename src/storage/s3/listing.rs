@@ -59,16 +59,9 @@ impl Bucket {
     /// The paths of objects below `prefix`, in byte order: the first `limit` after `after`.
     pub(super) async fn paths_after(&self, prefix: &Key, after: &str, limit: usize) -> Result<Vec<String>> {
         let below = self.full_key(&format!("{prefix}/"));
-        let (mut paths, mut begin) = (Vec::new(), Begin::After(format!("{below}{after}")));
-        while paths.len() < limit {
-            let page = self.page(&below, false, begin, limit - paths.len()).await?;
-            paths.extend(page.objects.iter().filter_map(|key| key.strip_prefix(&below)).map(str::to_owned));
-            let Some(next) = page.next else { break };
-            begin = next;
-        }
-        paths.retain(|path| path.as_str() > after);
-        paths.sort_unstable();
-        Ok(paths)
+        let keys = self.keys(&below, Begin::After(format!("{below}{after}")), limit).await?;
+        let paths = keys.iter().filter_map(|key| key.strip_prefix(&below)).filter(|path| *path > after);
+        Ok(paths.map(str::to_owned).collect())
     }
 
     /// Whether anything is under `prefix`.
@@ -80,11 +73,16 @@ impl Bucket {
     /// All keys under `prefix`, without the root directory, in byte order.
     pub(super) async fn keys_under(&self, prefix: &Key) -> Result<Vec<String>> {
         let root = self.full_key("");
-        let below = self.full_key(&format!("{prefix}/"));
-        let (mut keys, mut begin) = (Vec::new(), FIRST);
-        loop {
-            let page = self.page(&below, false, begin, usize::MAX).await?;
-            keys.extend(page.objects.iter().filter_map(|key| key.strip_prefix(&root)).map(str::to_owned));
+        let keys = self.keys(&self.full_key(&format!("{prefix}/")), FIRST, usize::MAX).await?;
+        Ok(keys.iter().filter_map(|key| key.strip_prefix(&root)).map(str::to_owned).collect())
+    }
+
+    /// The keys that begin with `below`, in byte order: the first `limit` from `begin` on.
+    async fn keys(&self, below: &str, mut begin: Begin, limit: usize) -> Result<Vec<String>> {
+        let mut keys = Vec::new();
+        while keys.len() < limit {
+            let page = self.page(below, false, begin, limit - keys.len()).await?;
+            keys.extend(page.objects);
             let Some(next) = page.next else { break };
             begin = next;
         }

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use uuid::Uuid;
 
 use super::{
     super::{
@@ -25,7 +24,7 @@ pub(super) async fn try_bucket(bucket: &Bucket, writes: bool) -> Result<Option<S
     if !writes {
         return Ok(None);
     }
-    let key = Key::new(OWN_PREFIX).then("probe").then(&Uuid::new_v4().to_string());
+    let key = super::probe_key();
     let tried = race(bucket, key.as_str()).await;
     let removed = bucket.remove(key.as_str()).await;
     Ok(match tried.and_then(|exact| removed.map(|()| exact)) {

@@ -35,7 +35,7 @@ const ATTEMPTS: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The wait before the second attempt, in milliseconds, at the most. It doubles with each attempt.
-const FIRST_WAIT: u64 = 100;
+const FIRST_WAIT: u64 = 200;
 
 /// The longest wait for an answer: some stores copy the parts of an upload before they answer.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
@@ -242,7 +242,6 @@ impl Bucket {
         let (mut is_repeated, begun) = (false, Instant::now());
         let body = hash(call.body.clone()).await;
         for attempt in 1.. {
-            let wait = FIRST_WAIT << attempt;
             let attempted = self.attempt(&call, &body).await;
             let is_last = attempt == ATTEMPTS || begun.elapsed() > PATIENCE;
             let failure = match attempted {
@@ -262,7 +261,8 @@ impl Bucket {
             }
             is_repeated = true;
             tracing::debug!(error = %failure, "a request to the object store is sent again");
-            let wait = rand::rng().random_range(wait / 4..wait);
+            let longest = FIRST_WAIT << (attempt - 1);
+            let wait = rand::rng().random_range(longest / 4..longest);
             sleep(Duration::from_millis(wait)).await;
         }
         unreachable!("the last attempt returns")

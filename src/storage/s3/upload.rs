@@ -14,14 +14,10 @@ use super::{
         AppendError, Condition, Key, OWN_PREFIX, Result, StorageError,
         stat::{ETag, Identity, Version},
     },
-    objects::is_absent,
-    request::{Bucket, Call, failure},
+    request::{Bucket, failure},
     session::Session,
 };
-use crate::{
-    client::Method,
-    oci::{Algorithm, Digest, Hasher},
-};
+use crate::oci::{Algorithm, Digest, Hasher};
 
 /// The size of a part in bytes. Content that is not longer is one object, written at once.
 const PART_LEN: usize = 16 * 1024 * 1024;
@@ -37,7 +33,7 @@ pub(super) type Held = Arc<Mutex<HashSet<Key>>>;
 #[derive(Debug)]
 pub(in crate::storage) struct Upload {
     bucket: Arc<Bucket>,
-    lease: Lease,
+    hold: Hold,
     state: Session,
     tail: BytesMut,
     /// The state at the last sync, and the version of the object that has it.
@@ -46,12 +42,12 @@ pub(in crate::storage) struct Upload {
 
 /// The right of one holder in this process. Those of other processes are told by the versions of the object.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(super) struct Hold {
     held: Held,
     key: Key,
 }
 
-impl Lease {
+impl Hold {
     /// `None` if somebody has it.
     pub(super) fn take(held: &Held, key: &Key) -> Option<Self> {
         let is_free = held.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
@@ -59,7 +55,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for Hold {
     fn drop(&mut self) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
@@ -67,26 +63,26 @@ impl Drop for Lease {
 
 impl Upload {
     /// Begins a staged object.
-    pub(super) async fn create(bucket: &Arc<Bucket>, lease: Lease, algorithm: Algorithm) -> Result<Self> {
+    pub(super) async fn create(bucket: &Arc<Bucket>, hold: Hold, algorithm: Algorithm) -> Result<Self> {
         let hasher = Hasher::new(algorithm);
         let state = Session { offset: 0, hasher, multipart: None, parts: Vec::new(), tail: Bytes::new() };
-        let etag = bucket.store(lease.key.as_str(), state.encode(), Condition::IfAbsent).await?;
-        Ok(Self::of(bucket, lease, state, etag))
+        let etag = bucket.store(hold.key.as_str(), state.encode(), Condition::IfAbsent).await?;
+        Ok(Self::of(bucket, hold, state, etag))
     }
 
     /// Resumes the staged object, if there is one.
-    pub(super) async fn reopen(bucket: &Arc<Bucket>, lease: Lease) -> Result<Option<Self>> {
-        let key = lease.key.as_str();
+    pub(super) async fn reopen(bucket: &Arc<Bucket>, hold: Hold) -> Result<Option<Self>> {
+        let key = hold.key.as_str();
         let Some((object, stat)) = bucket.get(key, SESSION_LIMIT).await? else { return Ok(None) };
         let state = Session::decode(&object);
         let state = state.ok_or_else(|| failure("resume", key, "another version of wharf began this upload"))?;
         let Version(Identity::S3(etag)) = stat.version else { return Ok(None) };
-        Ok(Some(Self::of(bucket, lease, state, etag)))
+        Ok(Some(Self::of(bucket, hold, state, etag)))
     }
 
-    fn of(bucket: &Arc<Bucket>, lease: Lease, state: Session, etag: ETag) -> Self {
+    fn of(bucket: &Arc<Bucket>, hold: Hold, state: Session, etag: ETag) -> Self {
         let tail = BytesMut::from(&state.tail[..]);
-        Self { bucket: bucket.clone(), lease, state: state.clone(), tail, synced: (state, etag) }
+        Self { bucket: bucket.clone(), hold, state: state.clone(), tail, synced: (state, etag) }
     }
 
     /// The length in bytes.
@@ -125,7 +121,7 @@ impl Upload {
     }
 
     async fn store_part(&mut self) -> Result<()> {
-        let key = content_key(&self.lease.key);
+        let key = content_key(&self.hold.key);
         let id = match &self.state.multipart {
             Some(id) => id.clone(),
             None => self.state.multipart.insert(self.bucket.begin_parts(&key).await?).clone(),
@@ -141,7 +137,7 @@ impl Upload {
     pub(in crate::storage) async fn sync(&mut self) -> Result<()> {
         self.state.tail = Bytes::copy_from_slice(&self.tail);
         let version = Condition::IfVersion(Version(Identity::S3(self.synced.1)));
-        let stored = self.bucket.store(self.lease.key.as_str(), self.state.encode(), version).await;
+        let stored = self.bucket.store(self.hold.key.as_str(), self.state.encode(), version).await;
         self.synced = match stored {
             Ok(etag) => (self.state.clone(), etag),
             // Another process goes on with it.
@@ -169,14 +165,14 @@ impl Upload {
         }
         // The parts of an upload that is not completed can't be read.
         let cause = "content of several parts has no other digest than that of the algorithm that it began with";
-        Err(failure("hash", self.lease.key.as_str(), cause))
+        Err(failure("hash", self.hold.key.as_str(), cause))
     }
 
     /// Makes it the object at `key`.
     pub(in crate::storage) async fn promote(mut self, key: &Key) -> Result<()> {
         let promoted = self.store_content(key.as_str()).await;
         match promoted {
-            Ok(()) => self.bucket.remove(self.lease.key.as_str()).await,
+            Ok(()) => self.bucket.remove(self.hold.key.as_str()).await,
             Err(error) => {
                 let _ = self.discard().await;
                 Err(error)
@@ -191,7 +187,7 @@ impl Upload {
         if !self.tail.is_empty() {
             self.send_part().await?;
         }
-        let staged = content_key(&self.lease.key);
+        let staged = content_key(&self.hold.key);
         let id = self.state.multipart.take().unwrap_or_default();
         self.bucket.complete_parts(&staged, &id, &self.state.parts, None).await?;
         self.bucket.copy(&staged, key, self.state.offset).await?;
@@ -200,15 +196,15 @@ impl Upload {
 
     /// Deletes it.
     pub(in crate::storage) async fn discard(self) -> Result<()> {
-        discard(&self.bucket, &self.lease.key, self.state.multipart.as_deref()).await
+        discard(&self.bucket, &self.hold.key, self.state.multipart.as_deref()).await
     }
 }
 
 /// Deletes a staged object that nobody in this process holds; returns whether there was one.
-pub(super) async fn expire(bucket: &Bucket, lease: Lease) -> Result<bool> {
-    let Some((object, _)) = bucket.get(lease.key.as_str(), SESSION_LIMIT).await? else { return Ok(false) };
+pub(super) async fn expire(bucket: &Bucket, hold: Hold) -> Result<bool> {
+    let Some((object, _)) = bucket.get(hold.key.as_str(), SESSION_LIMIT).await? else { return Ok(false) };
     let multipart = Session::decode(&object).and_then(|state| state.multipart);
-    discard(bucket, &lease.key, multipart.as_deref()).await?;
+    discard(bucket, &hold.key, multipart.as_deref()).await?;
     Ok(true)
 }
 
@@ -217,10 +213,7 @@ async fn discard(bucket: &Bucket, key: &Key, multipart: Option<&str>) -> Result<
     if let Some(id) = multipart {
         let content = content_key(key);
         bucket.abort_parts(&content, id).await;
-        let answer = bucket.send(Call::new("delete", Method::DELETE, &content)).await?;
-        if !is_absent(&answer) {
-            answer.success()?;
-        }
+        bucket.remove(&content).await?;
     }
     bucket.remove(key.as_str()).await
 }

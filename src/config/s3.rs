@@ -161,9 +161,7 @@ fn credentials(values: &mut Values) -> Option<Credentials> {
 }
 
 fn missing(values: &mut Values, problem: &str) {
-    let place = values.tables.get(TABLE).cloned();
-    let set = values.set.iter().find(|(key, _)| key.starts_with(TABLE)).map(|(_, node)| node.source.clone());
-    let place = place.or(set).unwrap_or_else(|| values.source("storage"));
+    let place = values.place_of(TABLE).unwrap_or_else(|| values.source("storage"));
     values.errors.push(ConfigError::Conflict { place, problem: problem.to_owned() });
 }
 
@@ -180,23 +178,27 @@ pub(super) fn check_beside(values: &mut Values, config: &Config) {
     let retention = &config.retention;
     let by_server = !retention.rules.is_empty() && retention.interval.is_some();
     let by_pulls = retention.rules.iter().any(|rule| rule.pulled_within.is_some());
+    let elsewhere = "remove it, or use storage.filesystem";
     let refused = [
-        (by_server, "storage.retention.interval", "retention by the server is"),
-        (by_pulls, "retention", "the record of pulls, which pulled_within needs, is"),
-        (!config.notifications.endpoints.is_empty(), "notifications.endpoints", "notifications are"),
-        (!config.upstreams.all.is_empty(), "upstream", "filling repositories from an upstream is"),
-        (config.storage.gc.untagged, "storage.gc.untagged", "collection by the server is"),
+        (
+            by_server,
+            "storage.retention.interval",
+            "retention by the server is",
+            "set it to 0, and run `wharf retention` while no node serves",
+        ),
+        (by_pulls, "retention", "the record of pulls, which pulled_within needs, is", elsewhere),
+        (!config.notifications.endpoints.is_empty(), "notifications.endpoints", "notifications are", elsewhere),
+        (!config.upstreams.all.is_empty(), "upstream", "filling repositories from an upstream is", elsewhere),
+        (
+            config.storage.gc.untagged,
+            "storage.gc.untagged",
+            "collection by the server is",
+            "remove it, and run `wharf gc --untagged` while no node serves",
+        ),
     ];
-    for (is_set, key, what) in refused {
-        if is_set {
-            let todo = match key {
-                "storage.retention.interval" => "set it to 0, and run `wharf retention` while no node serves",
-                "storage.gc.untagged" => "remove it, and run `wharf gc --untagged` while no node serves",
-                _ => "remove it, or use storage.filesystem",
-            };
-            let problem = format!("{what} not implemented yet for storage.s3 ({key}): {todo}");
-            values.errors.push(ConfigError::Conflict { place: values.source(key), problem });
-        }
+    for (_, key, what, todo) in refused.into_iter().filter(|(is_set, ..)| *is_set) {
+        let problem = format!("{what} not implemented yet for storage.s3 ({key}): {todo}");
+        values.errors.push(ConfigError::Conflict { place: values.source(key), problem });
     }
     for key in ["storage.gc.interval", "storage.durability", "storage.min_free"] {
         if values.is_set(key) {

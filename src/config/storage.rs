@@ -171,11 +171,7 @@ fn memory_limit(values: &mut Values, store: &Store) -> Option<u64> {
 
 fn store(values: &mut Values) -> Store {
     let root = values.path("storage.filesystem.rootdirectory").unwrap_or_default();
-    let is_named = |values: &Values, table: &str| {
-        let below = values.set.iter().find(|(key, _)| key.starts_with(table) && **key != "storage");
-        values.tables.get(table).cloned().or_else(|| below.map(|(_, node)| node.source.clone()))
-    };
-    let named = ["storage.filesystem", "storage.inmemory", s3::TABLE].map(|table| (table, is_named(values, table)));
+    let named = ["storage.filesystem", "storage.inmemory", s3::TABLE].map(|table| (table, values.place_of(table)));
     if values.is_set("storage") {
         let place = values.source("storage");
         let kind = values.choice("storage");

@@ -45,6 +45,12 @@ impl Values {
         self.set.get(key).map_or(Source::Default, |node| node.source.clone())
     }
 
+    /// Where a table is set, or a value below it; `None`: nowhere.
+    pub(super) fn place_of(&self, table: &str) -> Option<Source> {
+        let below = || self.set.iter().find(|(key, _)| key.starts_with(table)).map(|(_, node)| node.source.clone());
+        self.tables.get(table).cloned().or_else(below)
+    }
+
     /// Whether a source set the value.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.set.contains_key(key)

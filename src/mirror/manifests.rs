@@ -63,11 +63,11 @@ impl Manifests {
         Arc::clone(known.entry((name.clone(), reference.clone())).or_default())
     }
 
-    /// The last answer, if it still holds.
-    fn fresh(&self, known: &Known) -> Option<Answer> {
+    /// The last answer, if it still holds; `fetched`, if it was that the manifest was fetched then.
+    fn fresh(&self, known: &Known, fetched: Answer) -> Option<Answer> {
         let (at, answer) = (*known.last())?;
         let lifetime = if answer == Answer::Absent { ABSENT } else { self.fresh };
-        (at.elapsed() < lifetime).then_some(answer)
+        (at.elapsed() < lifetime).then_some(if answer == Answer::Fetched { fetched } else { answer })
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<(RepositoryName, Reference), Arc<Known>>> {
@@ -96,16 +96,12 @@ impl Source {
         reference: &Reference,
     ) -> Result<Answer, UpstreamError> {
         let known = self.manifests.of(repository.name(), reference);
-        match self.manifests.fresh(&known) {
-            Some(Answer::Fetched) => return Ok(Answer::Stored),
-            Some(answer) => return Ok(answer),
-            None => {}
+        if let Some(answer) = self.manifests.fresh(&known, Answer::Stored) {
+            return Ok(answer);
         }
         let turn = Arc::clone(&known.turn).lock_owned().await;
-        match self.manifests.fresh(&known) {
-            Some(Answer::Fetched) => return Ok(Answer::Shared),
-            Some(answer) => return Ok(answer),
-            None => {}
+        if let Some(answer) = self.manifests.fresh(&known, Answer::Shared) {
+            return Ok(answer);
         }
         // A task of its own: clients that go away sooner than an upstream that hangs is given up would keep each other
         // waiting for it.
